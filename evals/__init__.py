@@ -1,0 +1,1 @@
+"""Evaluations that show, with controls, what the memory is worth."""

@@ -1,0 +1,112 @@
+"""What the model is shown in each arm; the agent, the examples and the decoding are the same."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+from memagent.evals.task import Sample, Task
+
+from memagent.agent import Agent
+from memagent.examples import ExampleBook
+from memagent.memory import Memory
+from memagent.prompts import SHORT_ANSWER
+from memagent.types import Answer, Example, Note, Scope
+
+ArmName = Literal["none", "full", "memory", "oracle"]
+ARMS: tuple[ArmName, ...] = get_args(ArmName)
+STUDIED = 100
+"""How many training questions the worked examples are drawn from."""
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Arm:
+    """One way of showing a story: nothing, all of it, what the memory recalls, or the gold lines.
+
+    Every arm draws its worked examples from the same training questions, shown as the arm shows its
+    own; the memory arm also learns from them which way of looking found the answer. Only `oracle`
+    reads the gold supports.
+    """
+
+    def __init__(
+        self,
+        name: ArmName,
+        task: Task,
+        *,
+        memory: Memory,
+        embedder: Embeddings,
+        model: BaseChatModel,
+        shots: int,
+        seed: int,
+    ) -> None:
+        self.name = name
+        self._memory = memory
+        self._written: dict[str, int] = {}
+        self._lessons = Scope(user=f"{task.name}/lessons")
+        self._agent = Agent(
+            memory=memory if name == "memory" else None,
+            model=model,
+            instructions=SHORT_ANSWER,
+            lessons=self._lessons,
+            shots=shots,
+        )
+        if shots:
+            studied = studied_samples(task.training, seed)
+            if name == "memory":
+                self._learn(studied)
+            self._agent.examples = ExampleBook([self._example(one) for one in studied], embedder)
+
+    def ask(self, sample: Sample) -> Answer:
+        """Answer a sample's question; of one story, samples must come in order."""
+        scope = self._scope(sample)
+        if self.name == "memory":
+            self._remember(sample)
+            return self._agent.ask(sample.question, scope=scope, remember=False)
+        shown = self._shown(sample)
+        return self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
+
+    def _learn(self, studied: Sequence[Sample]) -> None:
+        for sample in studied:
+            self._remember(sample)
+            answer = " ".join(sample.gold)
+            self._memory.learn(
+                sample.question, answer, scope=self._scope(sample), lessons=self._lessons
+            )
+
+    def _example(self, sample: Sample) -> Example:
+        return Example(
+            evidence=tuple(self._shown(sample)),
+            question=sample.question,
+            answer=", ".join(sample.gold),
+        )
+
+    def _shown(self, sample: Sample) -> list[str]:
+        if self.name == "none":
+            return []
+        if self.name == "full":
+            return [text for _, text in sample.facts]
+        if self.name == "oracle":
+            return [text for line, text in sample.facts if line in sample.supports]
+        recollection = self._memory.recall(
+            sample.question, scope=self._scope(sample), k=self._agent.k, lessons=self._lessons
+        )
+        return [hit.record.value for hit in recollection.hits]
+
+    def _remember(self, sample: Sample) -> None:
+        """Write the sentences told since this story's last question, one by one."""
+        for line, text in sample.facts:
+            if line > self._written.get(sample.story, 0):
+                note = Note(text=text, id=str(line), valid_from=_START + timedelta(minutes=line))
+                self._memory.add_many([note], scope=self._scope(sample))
+                self._written[sample.story] = line
+
+    def _scope(self, sample: Sample) -> Scope:
+        return Scope(user=f"{sample.story}")
+
+
+def studied_samples(training: Sequence[Sample], seed: int) -> list[Sample]:
+    """Return the training questions that are studied: a seeded draw, in the order of the file."""
+    drawn = random.Random(seed).sample(range(len(training)), min(STUDIED, len(training)))
+    return [training[position] for position in sorted(drawn)]

@@ -1,0 +1,45 @@
+"""A memory that a frozen language model learns through."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memagent.agent import Agent
+    from memagent.errors import MemagentError
+    from memagent.memory import Memory
+    from memagent.models import open_chat, open_embedder
+    from memagent.types import Answer, Example, Hit, Record, Scope
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "Example",
+    "Hit",
+    "MemagentError",
+    "Memory",
+    "Record",
+    "Scope",
+    "open_chat",
+    "open_embedder",
+]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": "agent",
+    "Answer": "types",
+    "Example": "types",
+    "Hit": "types",
+    "MemagentError": "errors",
+    "Memory": "memory",
+    "Record": "types",
+    "Scope": "types",
+    "open_chat": "models",
+    "open_embedder": "models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import memagent` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'memagent' has no attribute {name!r}")
+    return getattr(import_module(f"memagent.{_HOMES[name]}"), name)

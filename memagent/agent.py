@@ -1,0 +1,174 @@
+"""The agent: recall, ask, answer, write."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from memagent import models
+from memagent.errors import InvalidInput
+from memagent.examples import ExampleBook
+from memagent.memory import Memory
+from memagent.prompts import ASSISTANT, render
+from memagent.questions import is_question
+from memagent.types import Answer, Note, Recollection, Scope, Timings, Usage
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The agent has looked into its memory."""
+
+    recollection: Recollection
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The model has said one more piece of its answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The turn is over: answered, and written unless that was switched off."""
+
+    answer: Answer
+
+
+Step = Recalled | Said | Answered
+
+
+class Agent:
+    """A chat model with a memory.
+
+    `model` is what `open_chat` takes, and is opened at the first question. With `memory` None, or
+    with nothing found, the model gets exactly what it would get without a memory. `lessons` is the
+    scope whose rationales advise the search (the asker's own if None). `examples` are worked
+    examples, of which the `shots` most similar are shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: Memory | None,
+        model: "str | BaseChatModel" = "local",
+        instructions: str = ASSISTANT,
+        k: int = 5,
+        lessons: Scope | None = None,
+        examples: ExampleBook | None = None,
+        shots: int = 3,
+    ) -> None:
+        self.memory = memory
+        self.instructions = instructions
+        self.k = k
+        self.lessons = lessons
+        self.examples = examples
+        self.shots = shots
+        self._model = model
+        self._chat: BaseChatModel | None = None
+
+    def ask(
+        self,
+        question: str,
+        *,
+        scope: Scope,
+        remember: bool = True,
+        evidence: Sequence[str] | None = None,
+        turns: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        """Answer one question, and remember the turn unless `remember` is False.
+
+        `evidence` is shown instead of what the memory would recall; `turns` are the conversation so
+        far, as (said, replied).
+
+        Raises:
+            InvalidInput: the question is empty.
+            ModelUnavailable: the model's server does not answer.
+        """
+        for step in self.run(
+            question, scope=scope, remember=remember, evidence=evidence, turns=turns
+        ):
+            if isinstance(step, Answered):
+                return step.answer
+        raise AssertionError("a run ends with Answered")
+
+    def run(
+        self,
+        question: str,
+        *,
+        scope: Scope,
+        remember: bool = True,
+        evidence: Sequence[str] | None = None,
+        turns: Sequence[tuple[str, str]] = (),
+        stream: bool = False,
+    ) -> Iterator[Step]:
+        """Answer one question step by step; with `stream`, the answer comes in pieces."""
+        if not question.strip():
+            raise InvalidInput("the question is empty")
+        chat = self._opened()
+        recollection = self._recall(question, scope) if evidence is None else Recollection()
+        yield Recalled(recollection)
+        shown = [hit.record.value for hit in recollection.hits] if evidence is None else evidence
+        chosen = time.perf_counter()
+        examples = self.examples.nearest(question, shown, self.shots) if self.examples else ()
+        asked = time.perf_counter()
+        messages = render(
+            question, shown, instructions=self.instructions, examples=examples, turns=turns
+        )
+        pieces, usage = [], Usage()
+        for text, counted in (
+            models.stream(chat, messages) if stream else [models.complete(chat, messages)]
+        ):
+            pieces.append(text)
+            usage = counted or usage
+            yield Said(text)
+        answered = time.perf_counter()
+        answer = Answer(
+            answer="".join(pieces).strip(),
+            recollection=recollection,
+            usage=usage,
+            timings=Timings(
+                embed=recollection.embed_seconds + asked - chosen,
+                search=recollection.search_seconds,
+                model=answered - asked,
+            ),
+        )
+        yield Answered(self._write(question, answer, scope) if remember else answer)
+
+    def _opened(self) -> "BaseChatModel":
+        if self._chat is None:
+            self._chat = models.open_chat(self._model)
+        return self._chat
+
+    def _recall(self, question: str, scope: Scope) -> Recollection:
+        if self.memory is None:
+            return Recollection()
+        wide = scope.across_sessions()
+        return self.memory.recall(question, scope=wide, k=self.k, lessons=self.lessons)
+
+    def _write(self, question: str, answer: Answer, scope: Scope) -> Answer:
+        """Remember the turn: what the user said as evidence if it states, never what we replied."""
+        if self.memory is None:
+            return answer
+        started, now = time.perf_counter(), datetime.now(UTC)
+        said = Note(
+            text=question,
+            valid_from=now,
+            evidence=not is_question(question),
+            metadata={"author": "user"},
+        )
+        replied = Note(
+            text=answer.answer,
+            valid_from=now,
+            evidence=False,
+            sources=tuple(answer.memories),
+            metadata={"author": "agent"},
+        )
+        notes = [said, replied] if answer.answer else [said]
+        written = self.memory.add_many(notes, scope=scope)
+        timings = replace(answer.timings, write=time.perf_counter() - started)
+        return replace(answer, timings=timings, written=tuple(one.id for one in written))

@@ -1,0 +1,60 @@
+"""A conversation at the terminal, remembered across runs."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from langchain_core.utils.uuid import uuid7
+
+from memagent.agent import Agent, Answered, Said
+from memagent.errors import UserError
+from memagent.types import Scope
+
+RECENT_TURNS = 3
+"""Turns of this conversation that the model sees as they were; older ones come back by recall."""
+LEAVE = ("/quit", "/exit")
+
+
+def converse(agent: Agent, scope: Scope, read: Callable[[], Iterator[str]]) -> None:
+    """Answer every line that `read` yields until one says /quit; answers go to stdout as they come.
+
+    Ctrl-C leaves, also in the middle of an answer; a turn that was cut short is not remembered.
+    """
+    scope = replace(scope, session=scope.session or str(uuid7()))
+    turns: list[tuple[str, str]] = []
+    try:
+        for line in read():
+            if line.strip() in LEAVE:
+                break
+            if line.strip():
+                _turn(agent, scope, line.strip(), turns)
+    except KeyboardInterrupt:
+        print()
+
+
+def lines() -> Iterator[str]:
+    """Yield what is typed, with a prompt and line editing at a terminal and without in a pipe."""
+    prompt = ""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  importing it is what gives input() history and editing
+
+        prompt = "> "
+    while True:
+        try:
+            yield input(prompt)
+        except EOFError:
+            if prompt:
+                print()
+            return
+
+
+def _turn(agent: Agent, scope: Scope, said: str, turns: list[tuple[str, str]]) -> None:
+    try:
+        for step in agent.run(said, scope=scope, turns=turns[-RECENT_TURNS:], stream=True):
+            if isinstance(step, Said):
+                print(step.text, end="", flush=True)
+            elif isinstance(step, Answered):
+                turns.append((said, step.answer.answer))
+        print()
+    except UserError as error:
+        print(f"memagent: {error}", file=sys.stderr)

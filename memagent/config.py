@@ -1,0 +1,101 @@
+"""Settings: an argument wins over MEMAGENT_* in the environment, that over the TOML file."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from memagent.errors import ConfigError
+
+PREFIX = "MEMAGENT_"
+
+
+class Settings(BaseSettings):
+    """What can be set; every field is also MEMAGENT_<NAME> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+
+    home: Path = Field(default_factory=lambda: user_data_path("memagent"))
+    """The folder that holds the memory and the models that were pulled."""
+    user: str = "me"
+    """Whose memory the command line reads and writes."""
+    model: str = "local"
+    """The chat model: "local", "local:<GGUF path>" or an OpenAI-style server's URL."""
+    model_name: str | None = None
+    """Which model of the server at the URL; its first if not set."""
+    api_key: SecretStr | None = None
+    """The key that the server at the URL wants."""
+    embedder: str = "all-MiniLM-L6-v2"
+    """A sentence-transformers name or folder."""
+    recall_k: int = Field(default=5, ge=1, le=100)
+    """At most how many memories are shown to the model."""
+    max_tokens: int = Field(default=256, ge=1)
+    """At most how many tokens the model answers with."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds that one call of the model may take."""
+    data: Path | None = None
+    """The folder that holds evaluation data (`babi/en` and so on)."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the TOML file."""
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, file
+
+
+def config_file() -> Path:
+    """Return where the TOML file is looked for: $MEMAGENT_CONFIG, else the user's config folder."""
+    given = os.environ.get(f"{PREFIX}CONFIG")
+    return Path(given) if given else user_config_path("memagent") / "config.toml"
+
+
+def load_settings(**arguments: Any) -> Settings:
+    """Return the settings; an argument that is None counts as not given.
+
+    Raises:
+        ConfigError: a key is unknown (the nearest right one is named), or a value does not fit.
+    """
+    _check_environment()
+    try:
+        return Settings(**{name: value for name, value in arguments.items() if value is not None})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{config_file()} is not TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{config_file()} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(_unknown(name, Settings.model_fields)) from error
+        raise ConfigError(f"setting {name!r}: {first['msg'].lower()}") from error
+
+
+def _check_environment() -> None:
+    """Refuse a misspelt variable: a setting that is silently not applied misleads."""
+    known = [f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, "config")]
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX) and variable.upper() not in known:
+            raise ConfigError(_unknown(variable, known))
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
+    return f"unknown setting {name!r}: did you mean {near[0]!r}?"

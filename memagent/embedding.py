@@ -1,0 +1,118 @@
+"""Texts to normalised vectors, and the check that a store is read with what wrote it."""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from memagent.errors import EmbedderMismatch
+
+PROBE = "The quick brown fox jumps over the lazy dog."
+MIN_PROBE_COSINE = 0.99
+"""Two runs of one model on different machines agree far better than this; two models far worse."""
+CACHE_SIZE = 1024
+
+
+class SentenceEmbedder(Embeddings):
+    """A sentence-transformers model as a langchain-core `Embeddings`; loaded when first used.
+
+    Vectors are normalised. The last 1,024 single texts are kept, so that a question which is
+    searched and then remembered is embedded once.
+    """
+
+    def __init__(self, path: str | Path, name: str) -> None:
+        self.name = name
+        self._path = str(path)
+        self._model: Any = None
+        self._cache: OrderedDict[str, list[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return one vector a text."""
+        with self._lock:
+            missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
+            fresh = dict(zip(missing, self._encode(missing), strict=True)) if missing else {}
+            vectors = [fresh.get(text) or self._cache[text] for text in texts]
+            self._cache.update(fresh)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of one text."""
+        return self.embed_documents([text])[0]
+
+    def _encode(self, texts: list[str]) -> list[list[float]]:
+        if self._model is None:
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()
+            self._model = SentenceTransformer(self._path, device="cpu")
+        vectors = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        return [[float(x) for x in vector] for vector in vectors]
+
+
+class Encoder:
+    """An embedder as a store needs it: normalised float32 arrays, checked against the store once.
+
+    The store remembers the embedder's name, dimension and the vector of a probe sentence.
+
+    Raises:
+        EmbedderMismatch: on the first use, if the store was written with another embedder.
+    """
+
+    def __init__(
+        self,
+        embeddings: Embeddings,
+        read: Callable[[str], str | None],
+        write: Callable[[str, str], None],
+    ) -> None:
+        self._embeddings = embeddings
+        self._read, self._write = read, write
+        self._checked = False
+
+    def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return texts x dimensions, each row of length one."""
+        self._check()
+        return _normalised(self._embeddings.embed_documents(list(texts)))
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        """Return the vector of a question, of length one."""
+        self._check()
+        return np.asarray(_normalised([self._embeddings.embed_query(text)])[0])
+
+    def _check(self) -> None:
+        if self._checked:
+            return
+        name = str(getattr(self._embeddings, "name", type(self._embeddings).__name__))
+        probe = _normalised(self._embeddings.embed_documents([PROBE]))[0]
+        stored = self._read("embedder")
+        if stored is None:
+            fingerprint = {"name": name, "dimensions": len(probe), "probe": probe.tolist()}
+            self._write("embedder", json.dumps(fingerprint))
+        else:
+            _compare(json.loads(stored), name, probe)
+        self._checked = True
+
+
+def _compare(stored: dict[str, Any], name: str, probe: NDArray[np.float32]) -> None:
+    before = np.array(stored["probe"], dtype=np.float32)
+    if len(before) != len(probe) or float(before @ probe) < MIN_PROBE_COSINE:
+        raise EmbedderMismatch(
+            f"this memory was written with the embedder {stored['name']!r}"
+            f" ({stored['dimensions']} dimensions) and cannot be read with {name!r}"
+            f" ({len(probe)} dimensions): set the embedder back, or use another folder"
+        )
+
+
+def _normalised(vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    array = np.asarray(vectors, dtype=np.float32)
+    lengths = np.linalg.norm(array, axis=1, keepdims=True)
+    return np.asarray(array / np.where(lengths == 0, 1, lengths), dtype=np.float32)

@@ -1,0 +1,160 @@
+"""Chat models and embedders, by name or URL, as langchain-core objects."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.embeddings import Embeddings
+
+from memagent.config import Settings, load_settings
+from memagent.embedding import SentenceEmbedder
+from memagent.errors import InvalidInput, ModelUnavailable
+from memagent.server import embedded_server
+from memagent.types import Usage
+from memagent.weights import MINILM, SMOLLM2, locate
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, BaseMessage
+
+CONNECT_SECONDS = 5.0
+
+
+def open_chat(
+    spec: "str | BaseChatModel",
+    *,
+    model: str | None = None,
+    api_key: str | None = None,
+    max_tokens: int = 256,
+    timeout: float = 120.0,
+) -> "BaseChatModel":
+    """Return a chat model: "local", "local:<GGUF path>", a server's URL, or the object given.
+
+    A URL is an OpenAI-style server's ("http://host:8000/v1"); without `model` its first is taken.
+    Decoding is greedy. `timeout` is in seconds.
+
+    Raises:
+        WeightsMissing: "local", and the weights are not on this disk.
+        ModelUnavailable: nobody answers at the URL.
+        InvalidInput: the spec is none of these.
+    """
+    if not isinstance(spec, str):
+        return spec
+    if spec == "local" or spec.startswith("local:"):
+        path = Path(spec[6:]).expanduser() if spec[6:] else locate(SMOLLM2, _folder())
+        if not path.is_file():
+            raise ModelUnavailable(f"no weights at {path}")
+        server = embedded_server(path)
+        url, name, key = server.url, path.stem, server.api_key
+    elif spec.startswith(("http://", "https://")):
+        url, key = spec.rstrip("/"), api_key or "none"
+        name = model or _first_model(url, key)
+    else:
+        raise InvalidInput(f"model {spec!r}: expected 'local', 'local:<path>' or a server's URL")
+    from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
+
+    return ChatOpenAI(
+        base_url=url,
+        model=name,
+        api_key=SecretStr(key),
+        temperature=0.0,
+        max_completion_tokens=max_tokens,
+        timeout=timeout,
+        stream_usage=True,
+        use_responses_api=False,
+    )
+
+
+def chat_of(settings: Settings) -> "BaseChatModel":
+    """Return the chat model that the settings name."""
+    return open_chat(
+        settings.model,
+        model=settings.model_name,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        max_tokens=settings.max_tokens,
+        timeout=settings.timeout,
+    )
+
+
+def open_embedder(spec: str | Embeddings) -> Embeddings:
+    """Return an embedder: a sentence-transformers name or folder, or the object given.
+
+    The default is found offline when its weights are on this disk. Nothing is loaded yet.
+
+    Raises:
+        WeightsMissing: the default's weights are not on this disk.
+    """
+    if not isinstance(spec, str):
+        return spec
+    if spec == MINILM.name:
+        return SentenceEmbedder(locate(MINILM, _folder()), spec)
+    if Path(spec).expanduser().is_dir():
+        return SentenceEmbedder(Path(spec).expanduser(), spec)
+    return SentenceEmbedder(spec, spec)
+
+
+def complete(chat: "BaseChatModel", messages: "Sequence[BaseMessage]") -> tuple[str, Usage]:
+    """Ask once, and return the text and the tokens used.
+
+    Raises:
+        ModelUnavailable: the server does not answer, or refuses.
+    """
+    with _translated():
+        reply = chat.invoke(list(messages))
+    return str(reply.text), _usage(reply)
+
+
+def stream(
+    chat: "BaseChatModel", messages: "Sequence[BaseMessage]"
+) -> Iterator[tuple[str, Usage | None]]:
+    """Ask once, and yield pieces of text as they come, each with the usage if it was told."""
+    with _translated():
+        for piece in chat.stream(list(messages)):
+            yield str(piece.text), _usage(piece) if piece.usage_metadata else None
+
+
+def _folder() -> Path:
+    return load_settings().home / "models"
+
+
+def _first_model(url: str, key: str) -> str:
+    import httpx
+
+    try:
+        headers = {"Authorization": f"Bearer {key}"}
+        reply = httpx.get(f"{url}/models", headers=headers, timeout=CONNECT_SECONDS)
+        reply.raise_for_status()
+        return str(reply.json()["data"][0]["id"])
+    except httpx.HTTPStatusError as error:
+        raise ModelUnavailable(
+            f"{url} answers {error.response.status_code} when asked for its models"
+        ) from error
+    except httpx.HTTPError as error:
+        raise ModelUnavailable(f"nobody answers at {url}: {error}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise ModelUnavailable(f"{url} does not speak the OpenAI-style API") from error
+
+
+def _usage(reply: "AIMessage") -> Usage:
+    counts: Any = reply.usage_metadata or {}
+    details = counts.get("input_token_details", {})
+    return Usage(
+        prompt_tokens=counts.get("input_tokens", 0),
+        completion_tokens=counts.get("output_tokens", 0),
+        cached_tokens=details.get("cache_read", 0) or 0,
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the OpenAI client raises into our own errors, the cause kept."""
+    try:
+        yield
+    except Exception as error:
+        openai = sys.modules.get("openai")
+        if openai is None or not isinstance(error, openai.OpenAIError):
+            raise
+        raise ModelUnavailable(f"the model's server failed: {error}") from error

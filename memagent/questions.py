@@ -1,0 +1,62 @@
+"""What an English question wants: which kind of thing, and whether one answer or several."""
+
+import re
+from typing import Literal
+
+from memagent.stores.words import FUNCTION_WORDS, names, words
+
+Want = Literal["place", "name", "time", "number"]
+
+_OPENERS: tuple[tuple[str, Want], ...] = (
+    (r"where(?:'s|\b)", "place"),
+    (r"who(?:se|m|'s)?\b(?! are)", "name"),
+    (
+        r"when\b|what (?:day|date|time|year|month)\b|(?:which|what) (?:day|date|year|month)\b",
+        "time",
+    ),
+    (r"how (?:many|much|old|long|far|tall)\b", "number"),
+)
+_PLACE = re.compile(
+    r"\b(?:in|at|to|into|onto|on|inside|near|under|behind|beside|towards?)\s+"
+    r"(?:(?:the|a|an|my|your|his|her|its|our|their)\s+\w|[A-Z])"
+)
+_TIME = re.compile(
+    r"\d|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:yesterday|today|tomorrow|tonight|noon|"
+    r"midnight|morning|afternoon|evening|night|week|month|year|january|february|march|april|may|"
+    r"june|july|august|september|october|november|december|spring|summer|autumn|winter)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:no|none|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|"
+    r"twenty|thirty|forty|fifty|hundred|thousand|several|both)\b",
+    re.IGNORECASE,
+)
+
+
+def is_question(text: str) -> bool:
+    """Tell whether a text asks: it ends in a question mark, or opens with a question word."""
+    stripped = text.strip()
+    return stripped.endswith("?") or wants(stripped) is not None
+
+
+def wants(question: str) -> Want | None:
+    """Return the kind of thing that would answer, or None when the wording does not tell."""
+    opening = question.strip().lower()
+    return next((want for opener, want in _OPENERS if re.match(opener, opening)), None)
+
+
+def offers(text: str, want: Want, question: str) -> bool:
+    """Tell whether a text holds something of the wanted kind that the question does not name."""
+    if want == "place":
+        return _PLACE.search(text) is not None
+    if want == "time":
+        return _TIME.search(text) is not None
+    if want == "number":
+        return _NUMBER.search(text) is not None
+    return bool(new_names(text, question))
+
+
+def new_names(text: str, question: str) -> list[str]:
+    """Return the names in a text that the question does not hold, in order."""
+    known = {word.lower() for word in words(question)} | FUNCTION_WORDS
+    return [name for name in names(text) if name.lower() not in known]

@@ -1,0 +1,72 @@
+"""The embedded model server: llama.cpp inside this process, on a loopback port."""
+
+import atexit
+import os
+import secrets
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memagent.errors import ModelUnavailable
+
+SLOTS = 4
+"""How many requests are decoded together."""
+CONTEXT_TOKENS = 4096
+"""The context of each slot."""
+
+_running: dict[Path, "EmbeddedServer"] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """A running server: its URL, the key without which it answers nobody, and the native object."""
+
+    url: str
+    api_key: str
+    native: Any
+
+
+def embedded_server(weights: Path) -> EmbeddedServer:
+    """Return this process's server for a GGUF file, starting it on the first call.
+
+    Raises:
+        ModelUnavailable: xllamacpp is not installed, or the file cannot be loaded.
+    """
+    with _lock:
+        if weights not in _running:
+            _running[weights] = _start(weights)
+        return _running[weights]
+
+
+def _start(weights: Path) -> EmbeddedServer:
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise ModelUnavailable(
+            "the embedded model needs xllamacpp: pip install 'memagent[local]'"
+        ) from error
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    key = secrets.token_urlsafe(24)
+    params = xllamacpp.CommonParams()
+    params.model.path = str(weights)
+    params.model_alias = {weights.stem}
+    params.n_ctx = SLOTS * CONTEXT_TOKENS
+    params.n_parallel = SLOTS
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or 1
+    params.port = 0
+    params.api_keys = [key]
+    params.ui = False
+    params.verbosity = -1
+    try:
+        native = xllamacpp.Server(params)
+    except Exception as error:
+        raise ModelUnavailable(f"the embedded model cannot load {weights}: {error}") from error
+    return EmbeddedServer(f"{native.listening_address}/v1", key, native)
+
+
+@atexit.register
+def _stop() -> None:
+    """Let the native servers go while the interpreter is still whole."""
+    _running.clear()

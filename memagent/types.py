@@ -1,0 +1,167 @@
+"""The values that travel between the parts: frozen, compared by content."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from memagent.errors import InvalidInput
+
+Kind = Literal["episode", "note", "rationale", "lesson", "skill"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """Whose memory a verb reads or writes; every field that is set narrows it.
+
+    Raises:
+        InvalidInput: a field is empty, or is not text.
+    """
+
+    user: str
+    agent: str | None = None
+    session: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("user", "agent", "session"):
+            value = getattr(self, name)
+            if value is None and name != "user":
+                continue
+            if not isinstance(value, str) or not value.strip():
+                raise InvalidInput(f"scope: {name} must be a non-empty text, not {value!r}")
+
+    def across_sessions(self) -> "Scope":
+        """Return the same scope without its session: what long-term recall reads."""
+        return Scope(user=self.user, agent=self.agent)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One remembered thing: a value told to the model, and the keys it is found by.
+
+    `seq` is the order of writing; `affirmed` is when an undated record was last told again;
+    `evidence` is False for what asserts nothing: questions, and the agent's own answers.
+    `context` names the records without which the value cannot be understood.
+    """
+
+    id: str
+    seq: int = 0
+    kind: Kind
+    value: str
+    keys: tuple[str, ...]
+    scope: Scope
+    created: datetime
+    valid_from: datetime
+    valid_to: datetime | None = None
+    affirmed: datetime | None = None
+    supersedes: str | None = None
+    sources: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    evidence: bool = True
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    recalled: int = 0
+    helped: int = 0
+    hurt: int = 0
+
+    @property
+    def moment(self) -> tuple[datetime, int]:
+        """When it was last known to hold, for ordering in time; ties go by order of writing."""
+        return (self.affirmed or self.valid_from, self.seq)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """What a caller hands over to be remembered.
+
+    Without `keys` the text itself is the key. Without `valid_from` the same text in the same scope
+    is the same record; with it, the same text at another time is another fact.
+    """
+
+    text: str
+    id: str | None = None
+    keys: tuple[str, ...] = ()
+    kind: Kind = "episode"
+    valid_from: datetime | None = None
+    evidence: bool = True
+    sources: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A record that a search found.
+
+    `score` is the relevance in [0, 1], `key` the key that matched, `why` the parts of the score.
+    """
+
+    record: Record
+    score: float
+    key: str
+    why: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recollection:
+    """What the agent looked up for one question.
+
+    `hits` are in time order, oldest first; `looks` are the queries that were searched, in order;
+    `candidates` counts what the search considered before it chose.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    looks: tuple[str, ...] = ()
+    candidates: int = 0
+    embed_seconds: float = 0.0
+    search_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """A worked example: the evidence shown, the question, and the right answer."""
+
+    evidence: tuple[str, ...]
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens of one model call; `cached_tokens` were answered from the server's prefix cache."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timings:
+    """Seconds that one turn spent: embedding and searching, asking the model, writing."""
+
+    embed: float = 0.0
+    search: float = 0.0
+    model: float = 0.0
+    write: float = 0.0
+
+    @property
+    def memory(self) -> float:
+        """Seconds that the memory took of the turn."""
+        return self.embed + self.search + self.write
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The agent's answer, with the memories it was shown and what it cost.
+
+    `written` holds the ids of the records that the turn itself became.
+    """
+
+    answer: str
+    recollection: Recollection
+    usage: Usage
+    timings: Timings
+    written: tuple[str, ...] = ()
+
+    @property
+    def memories(self) -> Sequence[str]:
+        """Ids of the memories that were shown to the model, oldest first."""
+        return [hit.record.id for hit in self.recollection.hits]

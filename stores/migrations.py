@@ -1,0 +1,93 @@
+"""The schema, as numbered steps that are applied in order and never edited once released."""
+
+import sqlite3
+
+from memagent.errors import StoreError
+
+APPLICATION_ID = 0x6D656D61
+"""Marks a SQLite file as ours (the bytes spell "mema")."""
+
+_V1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    removals INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE records (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    user INTEGER NOT NULL REFERENCES users(id),
+    agent TEXT,
+    session TEXT,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    evidence INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_to INTEGER,
+    affirmed INTEGER,
+    supersedes TEXT,
+    sources TEXT NOT NULL DEFAULT '[]',
+    context TEXT NOT NULL DEFAULT '[]',
+    metadata TEXT NOT NULL DEFAULT '{}',
+    recalled INTEGER NOT NULL DEFAULT 0,
+    helped INTEGER NOT NULL DEFAULT 0,
+    hurt INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (user, id),
+    UNIQUE (user, digest)
+);
+CREATE INDEX records_by_session ON records(user, session, seq);
+CREATE TABLE keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
+    owner TEXT NOT NULL,
+    text TEXT NOT NULL,
+    vector BLOB NOT NULL
+);
+CREATE INDEX keys_by_owner ON keys(owner, id);
+CREATE INDEX keys_by_record ON keys(record);
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
+    at INTEGER NOT NULL,
+    action TEXT NOT NULL
+);
+CREATE INDEX history_by_record ON history(record);
+CREATE VIRTUAL TABLE keys_fts USING fts5(
+    text, owner, content='keys', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER keys_after_insert AFTER INSERT ON keys BEGIN
+    INSERT INTO keys_fts(rowid, text, owner) VALUES (new.id, new.text, new.owner);
+END;
+CREATE TRIGGER keys_after_delete AFTER DELETE ON keys BEGIN
+    INSERT INTO keys_fts(keys_fts, rowid, text, owner)
+        VALUES ('delete', old.id, old.text, old.owner);
+END;
+"""
+
+STEPS = (_V1,)
+
+
+def migrate(connection: sqlite3.Connection, where: str) -> None:
+    """Bring a database to the newest schema, each step in a transaction of its own.
+
+    Raises:
+        StoreError: the file belongs to another program, or to a newer memagent.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StoreError(f"{where} is a database of another program")
+    if version > len(STEPS):
+        raise StoreError(
+            f"{where} was written by a newer memagent: schema {version}, this one knows"
+            f" {len(STEPS)}"
+        )
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{step}PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {number};COMMIT;"
+        )

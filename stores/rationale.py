@@ -1,0 +1,76 @@
+"""The rationale bank: ways of looking that led to a right answer, told apart by similar cases."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+from memagent.stores.episodic import EpisodicBank
+from memagent.stores.filter import Filter
+from memagent.stores.words import content_words, names, stem
+from numpy.typing import NDArray
+
+from memagent.types import Hit, Note, Scope
+
+Direction = Literal["before", "after"]
+NEIGHBOURS = 5
+MIN_COSINE = 0.5
+
+
+class RationaleBank:
+    """Remembers in which direction of time the second look found the answer.
+
+    After ARM-RAG (Melz 2023): only what led to a checked answer is kept, and similar problems share
+    it. What is kept here is the step of the search, not the model's words.
+    """
+
+    def __init__(
+        self, episodes: EpisodicBank, embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> None:
+        self._episodes = episodes
+        self._embed = embed
+
+    def keep(self, question: str, found: str, direction: Direction, scope: Scope) -> None:
+        """Remember that, having found `found`, looking `direction` it led to the right answer."""
+        note = Note(
+            text=f"Asked {question!r} and having found {found!r}, look {direction} it.",
+            keys=(_case(question, found),),
+            kind="rationale",
+            evidence=False,
+            metadata={"direction": direction},
+        )
+        self._episodes.write([note], scope, self._embed)
+
+    def advise(self, question: str, found: str, scope: Scope) -> Direction | None:
+        """Return the direction that worked in the most similar cases, or None without any."""
+        case = _case(question, found)
+        where = Filter(scope=scope, kind="rationale")
+        hits = self._episodes.search(case, self._embed([case])[0], where, NEIGHBOURS)
+        votes: dict[Direction, float] = {"before": 0.0, "after": 0.0}
+        for hit in hits:
+            if hit.why["cosine"] >= MIN_COSINE:
+                votes[_direction(hit)] += hit.why["cosine"]
+        if votes["before"] == votes["after"]:
+            return None
+        return "before" if votes["before"] > votes["after"] else "after"
+
+
+def _case(question: str, found: str) -> str:
+    """Return what a case is matched by: its structure, with names and what is asked of masked.
+
+    ARM-RAG's obfuscation: cases are to be alike in what happens, not in whom they speak of.
+    """
+    topics = {stem(word) for word in content_words(question)}
+    people = set(names(found)) | set(names(question))
+
+    def masked(match: re.Match[str]) -> str:
+        word = match.group()
+        if stem(word.lower()) in topics:
+            return "something"
+        return "someone" if word in people else word
+
+    return re.sub(r"\w+", masked, f"{found} {question}")
+
+
+def _direction(hit: Hit) -> Direction:
+    return "before" if hit.record.metadata["direction"] == "before" else "after"

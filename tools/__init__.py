@@ -1,0 +1,1 @@
+"""Tools an agent or a chain can call, as langchain-core `BaseTool`s."""
