@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from memagent.evals.task import Sample, Task
 
 from memagent.agent import Agent
-from memagent.examples import ExampleBook
+from memagent.examples import diverse
 from memagent.memory import Memory
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, Note, Scope
@@ -50,30 +50,30 @@ class Arm:
             model=model,
             instructions=SHORT_ANSWER,
             lessons=self._lessons,
-            shots=shots,
         )
         if shots:
             studied = studied_samples(task.training, seed)
             if name == "memory":
                 self._learn(studied)
-            self._agent.examples = ExampleBook([self._example(one) for one in studied], embedder)
+            worked = [self._example(one) for one in studied]
+            self._agent.examples = diverse(worked, embedder, shots)
 
     def ask(self, sample: Sample) -> Answer:
         """Answer a sample's question; of one story, samples must come in order."""
-        scope = self._scope(sample)
+        scope = Scope(user=sample.story)
         if self.name == "memory":
-            self._remember(sample)
+            self._remember(sample, scope)
             return self._agent.ask(sample.question, scope=scope, remember=False)
         shown = self._shown(sample)
         return self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
 
     def _learn(self, studied: Sequence[Sample]) -> None:
+        """Read each studied story up to its question, in a scope of its own, and learn from it."""
         for sample in studied:
-            self._remember(sample)
+            scope = Scope(user=sample.id)
+            self._memory.add_many([_note(line, text) for line, text in sample.facts], scope=scope)
             answer = " ".join(sample.gold)
-            self._memory.learn(
-                sample.question, answer, scope=self._scope(sample), lessons=self._lessons
-            )
+            self._memory.learn(sample.question, answer, scope=scope, lessons=self._lessons)
 
     def _example(self, sample: Sample) -> Example:
         return Example(
@@ -83,6 +83,7 @@ class Arm:
         )
 
     def _shown(self, sample: Sample) -> list[str]:
+        """Return what this arm shows of a sample; of a memory, what it recalls of a studied one."""
         if self.name == "none":
             return []
         if self.name == "full":
@@ -90,20 +91,21 @@ class Arm:
         if self.name == "oracle":
             return [text for line, text in sample.facts if line in sample.supports]
         recollection = self._memory.recall(
-            sample.question, scope=self._scope(sample), k=self._agent.k, lessons=self._lessons
+            sample.question, scope=Scope(user=sample.id), k=self._agent.k, lessons=self._lessons
         )
         return [hit.record.value for hit in recollection.hits]
 
-    def _remember(self, sample: Sample) -> None:
+    def _remember(self, sample: Sample, scope: Scope) -> None:
         """Write the sentences told since this story's last question, one by one."""
         for line, text in sample.facts:
             if line > self._written.get(sample.story, 0):
-                note = Note(text=text, id=str(line), valid_from=_START + timedelta(minutes=line))
-                self._memory.add_many([note], scope=self._scope(sample))
+                self._memory.add_many([_note(line, text)], scope=scope)
                 self._written[sample.story] = line
 
-    def _scope(self, sample: Sample) -> Scope:
-        return Scope(user=f"{sample.story}")
+
+def _note(line: int, text: str) -> Note:
+    """Return a story's line as a note that holds from its place in the story on."""
+    return Note(text=text, id=str(line), valid_from=_START + timedelta(minutes=line))
 
 
 def studied_samples(training: Sequence[Sample], seed: int) -> list[Sample]:

@@ -33,10 +33,13 @@ def as_table(table: Sequence[dict[str, Any]]) -> "Table":
     sources = sorted({f"{row['source']} stories, {row['split']}" for row in table})
     shots = sorted({row["shots"] for row in table})
     title = f"{'; '.join(sources)}; worked examples: {', '.join(map(str, shots))}"
-    shown = Table(title=title)
+    caption = (
+        "n: questions; gold: share with all supporting lines recalled; tokens, s: per question"
+    )
+    shown = Table(title=title, caption=caption)
     for name in ("task", "arm"):
         shown.add_column(name)
-    for name in ("accuracy", "95% interval", "questions", "gold shown", "tokens", "seconds"):
+    for name in ("accuracy", "95% CI", "n", "gold", "tokens", "s"):
         shown.add_column(name, justify="right")
     for row in table:
         supports = row["supports_shown"]
@@ -44,7 +47,7 @@ def as_table(table: Sequence[dict[str, Any]]) -> "Table":
             row["task"],
             row["arm"],
             f"{row['accuracy']:.0%}",
-            f"{row['low']:.0%} to {row['high']:.0%}",
+            f"{row['low']:.0%}-{row['high']:.0%}",
             str(row["n"]),
             "" if supports is None else f"{supports:.0%}",
             f"{row['tokens']:.0f}",

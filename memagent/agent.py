@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from memagent import models
 from memagent.errors import InvalidInput
-from memagent.examples import ExampleBook
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT, render
 from memagent.questions import is_question
-from memagent.types import Answer, Note, Recollection, Scope, Timings, Usage
+from memagent.types import Answer, Example, Note, Recollection, Scope, Timings, Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -48,7 +47,7 @@ class Agent:
     `model` is what `open_chat` takes, and is opened at the first question. With `memory` None, or
     with nothing found, the model gets exactly what it would get without a memory. `lessons` is the
     scope whose rationales advise the search (the asker's own if None). `examples` are worked
-    examples, of which the `shots` most similar are shown.
+    examples, shown before every question.
     """
 
     def __init__(
@@ -59,15 +58,13 @@ class Agent:
         instructions: str = ASSISTANT,
         k: int = 5,
         lessons: Scope | None = None,
-        examples: ExampleBook | None = None,
-        shots: int = 3,
+        examples: Sequence[Example] = (),
     ) -> None:
         self.memory = memory
         self.instructions = instructions
         self.k = k
         self.lessons = lessons
         self.examples = examples
-        self.shots = shots
         self._model = model
         self._chat: BaseChatModel | None = None
 
@@ -113,11 +110,9 @@ class Agent:
         recollection = self._recall(question, scope) if evidence is None else Recollection()
         yield Recalled(recollection)
         shown = [hit.record.value for hit in recollection.hits] if evidence is None else evidence
-        chosen = time.perf_counter()
-        examples = self.examples.nearest(question, shown, self.shots) if self.examples else ()
         asked = time.perf_counter()
         messages = render(
-            question, shown, instructions=self.instructions, examples=examples, turns=turns
+            question, shown, instructions=self.instructions, examples=self.examples, turns=turns
         )
         pieces, usage = [], Usage()
         for text, counted in (
@@ -132,7 +127,7 @@ class Agent:
             recollection=recollection,
             usage=usage,
             timings=Timings(
-                embed=recollection.embed_seconds + asked - chosen,
+                embed=recollection.embed_seconds,
                 search=recollection.search_seconds,
                 model=answered - asked,
             ),

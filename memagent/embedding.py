@@ -53,7 +53,7 @@ class SentenceEmbedder(Embeddings):
             from sentence_transformers import SentenceTransformer
             from transformers.utils.logging import disable_progress_bar
 
-            disable_progress_bar()
+            disable_progress_bar()  # type: ignore[no-untyped-call]
             self._model = SentenceTransformer(self._path, device="cpu")
         vectors = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
         return [[float(x) for x in vector] for vector in vectors]

@@ -1,4 +1,4 @@
-"""Worked examples, the most similar shown first to matter most: nearest last."""
+"""Which worked examples to show: few, and unlike each other."""
 
 from collections.abc import Sequence
 
@@ -9,22 +9,17 @@ from memagent.prompts import asked
 from memagent.types import Example
 
 
-class ExampleBook:
-    """Worked examples of one kind of question, picked by how alike the whole prompt is.
+def diverse(examples: Sequence[Example], embedder: Embeddings, n: int) -> list[Example]:
+    """Return `n` examples: the most central one, then always the one least like those chosen.
 
-    Similar examples beat random ones for a weak model; see `docs/log.md`.
+    The choice depends on the examples alone, so that a prompt keeps its prefix from one question to
+    the next. Likeness is the cosine of whole prompts.
     """
-
-    def __init__(self, examples: Sequence[Example], embedder: Embeddings) -> None:
-        self._examples = list(examples)
-        self._embedder = embedder
-        texts = [asked(one.question, one.evidence) for one in self._examples]
-        self._vectors = np.array(embedder.embed_documents(texts), dtype=np.float32)
-
-    def nearest(self, question: str, evidence: Sequence[str], n: int) -> list[Example]:
-        """Return the `n` most similar examples, the most similar last; ties go by position."""
-        if not self._examples or not n:
-            return []
-        query = np.array(self._embedder.embed_query(asked(question, evidence)), dtype=np.float32)
-        order = np.argsort(-(self._vectors @ query), kind="stable")[:n]
-        return [self._examples[position] for position in order[::-1]]
+    if len(examples) <= n:
+        return list(examples)
+    texts = [asked(one.question, one.evidence) for one in examples]
+    vectors = np.array(embedder.embed_documents(texts), dtype=np.float32)
+    chosen = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
+    while len(chosen) < n:
+        chosen.append(int(np.argmin((vectors @ vectors[chosen].T).max(axis=1))))
+    return [examples[position] for position in chosen]

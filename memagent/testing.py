@@ -52,7 +52,7 @@ class ScriptedChat(BaseChatModel):
         self, messages: list[BaseMessage], stop: list[str] | None = None, *args: Any, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         for piece in re.findall(r"\S+\s*", self._reply(messages)):
-            yield ChatGenerationChunk(message=AIMessageChunk(piece))
+            yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
 
 
 class HashEmbedder(Embeddings):

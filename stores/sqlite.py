@@ -40,8 +40,8 @@ def digest_of(record: Record, *, dated: bool) -> bytes:
     A record whose time the caller gave (`dated`) is another fact at another time.
     """
     scope = record.scope
-    parts = [scope.agent, scope.session, record.kind, record.evidence, record.value]
-    parts.append(micros(record.valid_from) if dated else None)
+    since = micros(record.valid_from) if dated else None
+    parts = (scope.agent, scope.session, record.kind, record.evidence, record.value, since)
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
