@@ -62,8 +62,7 @@ class VectorIndex:
 
     def search(self, where: Filter, query: NDArray[np.float32], n: int) -> list[tuple[int, float]]:
         """Return the `n` best keys as (key id, cosine), best first; the query is normalised."""
-        import faiss
-
+        faiss = _faiss()
         with self._lock:
             partition = self._current(where.scope.user, len(query))
             if partition is None or not partition.key_ids:
@@ -85,15 +84,13 @@ class VectorIndex:
 
     def _current(self, user: str, dimensions: int) -> Partition | None:
         """Bring the user's partition up to the database's state, and return it."""
-        import faiss
-
         rows = self._store.query("SELECT id, removals FROM users WHERE name = ?", (user,))
         if not rows:
             return None
         removals = int(rows[0]["removals"])
         partition = self._partitions.get(user)
         if partition is None or partition.removals != removals or not partition.intact:
-            partition = Partition(index=faiss.IndexFlatIP(dimensions), removals=removals)
+            partition = Partition(index=_faiss().IndexFlatIP(dimensions), removals=removals)
         self._append(partition, f"u{rows[0]['id']}")
         self._partitions[user] = partition
         self._partitions.move_to_end(user)
@@ -115,6 +112,13 @@ class VectorIndex:
             partition.evidence.extend(bool(row["evidence"]) for row in rows)
             partition.agents.extend(row["agent"] for row in rows)
             partition.sessions.extend(row["session"] for row in rows)
+
+
+def _faiss() -> Any:
+    """Import FAISS when it is first needed; untyped, as its types leave out its own wrappers."""
+    import faiss
+
+    return faiss
 
 
 def _stack(blobs: Sequence[bytes]) -> NDArray[np.float32]:
