@@ -1,6 +1,7 @@
 """Texts to normalised vectors, and the check that a store is read with what wrote it."""
 
 import json
+import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -11,12 +12,15 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from memagent.errors import EmbedderMismatch
+from memagent.errors import EmbedderMismatch, WeightsMissing
 
 PROBE = "The quick brown fox jumps over the lazy dog."
 MIN_PROBE_COSINE = 0.99
 """Two runs of one model on different machines agree far better than this; two models far worse."""
 CACHE_SIZE = 1024
+HUB = "huggingface.co"
+HUB_SECONDS = 3.0
+"""How long the hub has to answer before it counts as out of reach."""
 
 
 class SentenceEmbedder(Embeddings):
@@ -54,9 +58,23 @@ class SentenceEmbedder(Embeddings):
             from transformers.utils.logging import disable_progress_bar
 
             disable_progress_bar()  # type: ignore[no-untyped-call]
-            self._model = SentenceTransformer(self._path, device="cpu")
+            self._model = _loaded(SentenceTransformer, self._path)
         vectors = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
         return [[float(x) for x in vector] for vector in vectors]
+
+
+def _loaded(model: Callable[..., Any], path: str) -> Any:
+    """Load from this disk, and turn to the hub only if the hub can be reached at all."""
+    try:
+        return model(path, device="cpu", local_files_only=True)
+    except (OSError, ValueError) as error:
+        try:
+            socket.create_connection((HUB, 443), timeout=HUB_SECONDS).close()
+        except OSError:
+            raise WeightsMissing(
+                f"the embedder {path!r} is not on this disk, and the hub cannot be reached"
+            ) from error
+        return model(path, device="cpu")
 
 
 class Encoder:

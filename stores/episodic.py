@@ -131,6 +131,8 @@ def check(note: Note) -> None:
                 f"the text has {len(text):,} characters; one record takes {MAX_VALUE_CHARS:,}:"
                 " split it"
             )
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise InvalidInput("the text holds half of a character (a lone surrogate)")
         if "\0" in text:
             raise InvalidInput("the text holds a NUL byte: binary data is not remembered")
 

@@ -70,8 +70,8 @@ END;
 STEPS = (_V1,)
 
 
-def migrate(connection: sqlite3.Connection, where: str) -> None:
-    """Bring a database to the newest schema, each step in a transaction of its own.
+def identify(connection: sqlite3.Connection, where: str) -> int:
+    """Return a database's schema version, 0 for a new one; nothing is written.
 
     Raises:
         StoreError: the file belongs to another program, or to a newer memagent.
@@ -86,8 +86,24 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
             f"{where} was written by a newer memagent: schema {version}, this one knows"
             f" {len(STEPS)}"
         )
-    for number, step in enumerate(STEPS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE;{step}PRAGMA application_id = {APPLICATION_ID};"
-            f"PRAGMA user_version = {number};COMMIT;"
-        )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, where: str) -> None:
+    """Bring a database to the newest schema, each step in a transaction of its own.
+
+    Another process may take the same step at the same time; whoever comes second finds it taken.
+    """
+    version = identify(connection, where)
+    while version < len(STEPS):
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{STEPS[version]}PRAGMA application_id = {APPLICATION_ID};"
+                f"PRAGMA user_version = {version + 1};COMMIT;"
+            )
+        except sqlite3.OperationalError:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if identify(connection, where) == version:
+                raise
+        version = identify(connection, where)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from memagent.stores.filter import Filter
-from memagent.stores.migrations import migrate
+from memagent.stores.migrations import identify, migrate
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
@@ -62,6 +62,7 @@ class SqliteStore:
                 self.where, timeout=30, isolation_level=None, check_same_thread=False
             )
             self._db.row_factory = sqlite3.Row
+            identify(self._db, self.where)
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("PRAGMA secure_delete = ON")

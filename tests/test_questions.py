@@ -1,0 +1,51 @@
+import pytest
+
+from memagent.questions import is_question, new_names, offers, wants
+
+
+@pytest.mark.parametrize(
+    ("question", "want"),
+    [
+        ("Where is Mary?", "place"),
+        ("Where's my passport?", "place"),
+        ("Who is Zoe's teacher?", "name"),
+        ("Who are my friends?", None),
+        ("Whose bike is it?", "name"),
+        ("When is the meeting?", "time"),
+        ("What day is the meeting?", "time"),
+        ("How many cats do I have?", "number"),
+        ("How do I cook rice?", None),
+        ("What do I like?", None),
+        ("Mary went home.", None),
+    ],
+)
+def test_what_a_question_wants(question: str, want: str | None) -> None:
+    assert wants(question) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want", "question", "yes"),
+    [
+        ("I left my keys at the office.", "place", "Where are my keys?", True),
+        ("We live in Lisbon.", "place", "Where do we live?", True),
+        ("I took the umbrella.", "place", "Where is the umbrella?", False),
+        ("Zoe met Ana.", "name", "Who met Zoe?", True),
+        ("Zoe was sad.", "name", "Who met Zoe?", False),
+        ("It is on Thursday.", "time", "When is it?", True),
+        ("It is late.", "time", "When is it?", False),
+        ("We have two cats.", "number", "How many cats have we?", True),
+        ("We have cats.", "number", "How many cats have we?", False),
+    ],
+)
+def test_whether_a_text_offers_it(text: str, want: str, question: str, yes: bool) -> None:
+    assert offers(text, want, question) is yes
+
+
+def test_a_question_asks_and_a_statement_does_not() -> None:
+    assert is_question("You know Zoe?")
+    assert is_question("where is Zoe")
+    assert not is_question("Zoe is at school.")
+
+
+def test_new_names_are_those_the_question_does_not_hold() -> None:
+    assert new_names("Mary gave Ana the football.", "What did Mary give?") == ["Ana"]
