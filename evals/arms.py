@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
-from memagent.evals.task import Sample, Task
 
 from memagent.agent import Agent
+from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
 from memagent.memory import Memory
 from memagent.prompts import SHORT_ANSWER

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from memagent.errors import InvalidInput, RunError
 from memagent.evals.babi_world import GENERATED, generate
 from memagent.evals.task import Sample, Source, Task
-
-from memagent.errors import InvalidInput, RunError
 
 Split = Literal["test", "train"]
 TASKS = range(1, 21)

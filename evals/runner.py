@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
+
+from memagent.errors import RunError
 from memagent.evals.arms import Arm, ArmName
 from memagent.evals.metrics import exact_mention
 from memagent.evals.task import Sample, Task
-
-from memagent.errors import RunError
 from memagent.memory import Memory
 
 SAMPLES_FILE = "samples.jsonl"

@@ -120,7 +120,8 @@ class Agent:
         ):
             pieces.append(text)
             usage = counted or usage
-            yield Said(text)
+            if text:
+                yield Said(text)
         answered = time.perf_counter()
         answer = Answer(
             answer="".join(pieces).strip(),

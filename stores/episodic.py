@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 from langchain_core.utils.uuid import uuid7
+from numpy.typing import NDArray
+
+from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
 from memagent.stores.sqlite import Draft, SqliteStore, digest_of
 from memagent.stores.words import needs_context
-from numpy.typing import NDArray
-
-from memagent.errors import InvalidInput
 from memagent.types import Hit, Note, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from memagent.stores.filter import Filter
 from memagent.stores.sqlite import SqliteStore
-from numpy.typing import NDArray
 
 MAX_PARTITIONS = 256
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from memagent.stores.filter import Filter
 from memagent.stores.sqlite import SqliteStore, micros
 from memagent.stores.words import content_words, stem
-
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000

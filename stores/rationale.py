@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.words import content_words, names, stem
-from numpy.typing import NDArray
-
 from memagent.types import Hit, Note, Scope
 
 Direction = Literal["before", "after"]

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from memagent.stores.filter import Filter
-from memagent.stores.migrations import identify, migrate
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
+from memagent.stores.filter import Filter
+from memagent.stores.migrations import identify, migrate
 from memagent.types import Record, Scope
 
 FILE_NAME = "memory.db"

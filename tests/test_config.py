@@ -40,5 +40,5 @@ def test_a_value_of_the_wrong_kind_is_one_line(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     write_config(tmp_path, "user = ")
-    with pytest.raises(ConfigError, match="config.toml is not TOML"):
+    with pytest.raises(ConfigError, match=r"config\.toml is not TOML"):
         load_settings()

@@ -87,9 +87,7 @@ def test_a_bad_note_leaves_nothing_of_its_batch(memory: Memory, ada: Scope) -> N
         (b"bytes", "not bytes"),
     ],
 )
-def test_what_is_not_text_is_refused(
-    memory: Memory, ada: Scope, text: str, complaint: str
-) -> None:
+def test_what_is_not_text_is_refused(memory: Memory, ada: Scope, text: str, complaint: str) -> None:
     with pytest.raises(InvalidInput, match=complaint):
         memory.add(text, scope=ada)
 

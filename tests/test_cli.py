@@ -1,0 +1,197 @@
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memagent import cli, models
+from memagent import memory as memory_module
+from memagent.testing import HashEmbedder, ScriptedChat
+
+Outcome = tuple[int, str, str]
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def chat() -> ScriptedChat:
+    return ScriptedChat(["In the bathroom.", "Still in the bathroom."])
+
+
+@pytest.fixture
+def memagent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chat: ScriptedChat
+) -> Command:
+    """Run the command line with the shipped fakes; returns exit code, stdout and stderr."""
+    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "chat_of", lambda _: chat)
+
+    def run(*arguments: str, stdin: bytes = b"") -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["memagent", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return run
+
+
+def test_what_is_added_is_searched_listed_and_asked_for(
+    memagent: Command, chat: ScriptedChat
+) -> None:
+    code, added, err = memagent("add", "Mary moved to the bathroom.")
+    record_id = added.strip()
+    assert (code, err) == (0, "")
+    assert memagent("add", "Mary moved to the bathroom.")[1] == added
+    assert f"  {record_id}  Mary moved to the bathroom.\n" in memagent("search", "Mary")[1]
+    (hit,) = json.loads(memagent("search", "Mary", "--json")[1])
+    assert (hit["id"], hit["value"]) == (record_id, "Mary moved to the bathroom.")
+    assert set(hit["why"]) == {"cosine", "words", "fused"}
+    assert memagent("ask", "Where is Mary?") == (0, "In the bathroom.\n", "")
+    answer = json.loads(memagent("ask", "Where is Mary?", "--json")[1])
+    assert (answer["answer"], answer["memories"]) == ("Still in the bathroom.", [record_id])
+    assert [one["value"] for one in json.loads(memagent("list", "--json", "--limit", "2")[1])] == [
+        "Still in the bathroom.",
+        "Where is Mary?",
+    ]
+
+
+def test_records_come_from_stdin_and_from_a_file_one_a_line(
+    memagent: Command, tmp_path: Path
+) -> None:
+    code, out, _ = memagent("add", "--json", stdin="one\n\n  two \n".encode("utf-8-sig"))
+    assert (code, [record["value"] for record in json.loads(out)]) == (0, ["one", "two"])
+    (tmp_path / "notes.txt").write_text("three\r\nfour\n")
+    assert len(memagent("add", "--file", str(tmp_path / "notes.txt"))[1].split()) == 2
+    assert memagent("list")[1].split("\n")[0].endswith("  four")
+
+
+def test_many_records_are_written_in_batches(
+    memagent: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "BATCH", 2)
+    lines = "".join(f"note {n}\n" for n in range(5))
+    assert len(memagent("add", stdin=lines.encode())[1].split()) == 5
+
+
+def test_users_and_sessions_are_apart(memagent: Command) -> None:
+    memagent("add", "tea", "--user", "ada", "--session", "s")
+    assert memagent("search", "tea", "--user", "bob") == (0, "", "nothing found\n")
+    assert memagent("search", "tea", "--user", "ada", "--session", "t")[1] == ""
+    assert "tea" in memagent("search", "tea", "--user", "ada", "--session", "s")[1]
+
+
+def test_timings_go_to_stderr(memagent: Command) -> None:
+    code, out, err = memagent("ask", "Where is Mary?", "--timings")
+    assert (code, out) == (0, "In the bathroom.\n")
+    parts = [part.split()[0] for part in err.split(", ")]
+    assert parts == ["load", "embed", "search", "write", "memory", "model"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "complaint"),
+    [
+        (["add", ""], b"", "the text is empty: nothing to remember"),
+        (["add"], b"", "standard input is empty: nothing to remember"),
+        (["add"], b"fine\n\xff\xfe", "standard input is not UTF-8 text (byte 5)"),
+        (["add"], b"a\0b", "standard input holds binary data (a NUL byte)"),
+        (["add"], b"fine\n" + b"x" * 10_000_000, "record 2: the text has 10,000,000 characters;"),
+        (["add", "--file", "/nowhere"], b"", "/nowhere cannot be read: no such file"),
+        (["ask", " "], b"", "the question is empty"),
+        (["search", " "], b"", "the query is empty"),
+        (["list", "--home", "/dev/null/x"], b"", "cannot open a memory in /dev/null/x/memory.db"),
+        (["list", "--user", " "], b"", "scope: user must be a non-empty text"),
+        (["eval", "run", "bab"], b"", "unknown evaluation 'bab': did you mean 'babi'?"),
+        (["eval", "run", "babi", "--tasks", "3"], b"", "task 3 needs the released files"),
+    ],
+)
+def test_what_somebody_can_mend_is_one_line_and_nothing_is_half_written(
+    memagent: Command, arguments: list[str], stdin: bytes, complaint: str
+) -> None:
+    code, out, err = memagent(*arguments, stdin=stdin)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"memagent: {complaint}")
+    assert memagent("list") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ask"],
+        ["add", "text", "--file", "file"],
+        ["search", "x", "-k", "0"],
+        ["eval", "run", "babi", "--tasks", "21"],
+        ["eval", "run", "babi", "--arms", "all"],
+        ["eval", "run", "babi", "--split", "dev"],
+        ["eval", "run", "babi", "--resume"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage_is_exit_code_two(memagent: Command, arguments: list[str]) -> None:
+    code, out, err = memagent(*arguments)
+    assert (code, out) == (2, "")
+    assert "Usage" in err
+
+
+def test_a_database_of_another_program_is_one_line(memagent: Command, tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "memory.db")
+    database.execute("CREATE TABLE mine (x)")
+    database.close()
+    code, _, err = memagent("list", "--home", str(tmp_path))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "is a database of another program" in err
+
+
+def test_the_evaluation_prints_one_object_and_writes_every_question(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "garden"))
+    where = ["--out", str(tmp_path / "run"), "--arms", "none,memory", "--limit", "3"]
+    code, out, _ = memagent("eval", "run", "babi", "--tasks", "1", *where, "--json")
+    rows = json.loads(out)["rows"]
+    assert code == 0
+    assert [(row["task"], row["arm"], row["n"]) for row in rows] == [
+        ("babi/1", "none", 3),
+        ("babi/1", "memory", 3),
+    ]
+    assert len((tmp_path / "run" / "samples.jsonl").read_text().splitlines()) == 6
+    again = memagent("eval", "run", "babi", "--tasks", "1", *where)
+    assert (again[0], "holds a run already" in again[2]) == (1, True)
+    table = memagent("eval", "run", "babi", "--tasks", "1", *where, "--resume")
+    assert "babi/1" in table[1]
+    assert "generated stories, test" in table[1]
+
+
+def test_chat_remembers_between_two_runs(memagent: Command, chat: ScriptedChat) -> None:
+    code, out, _ = memagent("chat", stdin=b"Mary moved to the bathroom.\n/quit\n")
+    assert (code, out) == (0, "In the bathroom.\n")
+    memagent("chat", stdin=b"Where is Mary?")
+    assert "- Mary moved to the bathroom." in str(chat.requests[1][-1].content)
+
+
+def test_the_version_and_the_help_are_printed(memagent: Command) -> None:
+    assert memagent("--version")[1].startswith("memagent 0.")
+    for command in ("chat", "ask", "add", "search", "list", "eval", "model"):
+        assert command in memagent("--help")[1]
+
+
+def test_ctrl_c_outside_a_conversation_leaves_no_traceback(
+    memagent: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(memory_module.Memory, "search", interrupt)
+    code, _, err = memagent("search", "tea")
+    assert (code, "Traceback" in err) == (130, False)
+
+
+def test_the_module_runs_as_a_program() -> None:
+    command = [sys.executable, "-m", "memagent", "--version"]
+    outcome = subprocess.run(command, capture_output=True, text=True)
+    assert outcome.stdout.startswith("memagent 0.")

@@ -1,0 +1,43 @@
+import importlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import memagent
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_package_of_the_tree_is_listed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = project["tool"]["setuptools"]["package-dir"]
+    inits = [*ROOT.glob("memagent/**/__init__.py")]
+    inits += [
+        one for name in ("stores", "tools", "evals") for one in ROOT.glob(f"{name}/**/__init__.py")
+    ]
+    assert {str(one.parent.relative_to(ROOT)) for one in inits} == set(listed.values())
+    assert set(project["tool"]["setuptools"]["packages"]) == set(listed)
+
+
+def test_the_public_names_are_few_and_all_there() -> None:
+    assert len(memagent.__all__) <= 20
+    assert memagent.__all__ == sorted(memagent.__all__)
+    for name in memagent.__all__:
+        home = importlib.import_module(getattr(memagent, name).__module__)
+        assert getattr(home, name) is getattr(memagent, name)
+
+
+def test_the_version_is_the_package_s() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert memagent.__version__ == project["project"]["version"]
+
+
+def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
+    heavy = ("torch", "faiss", "sentence_transformers", "langchain_core", "openai", "scipy")
+    code = (
+        "import sys, memagent, memagent.cli\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert outcome.stdout.strip() == "[]", outcome.stderr
