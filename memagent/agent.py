@@ -115,12 +115,10 @@ class Agent:
             question, shown, instructions=self.instructions, examples=self.examples, turns=turns
         )
         pieces, usage = [], Usage()
-        for text, counted in (
-            models.stream(chat, messages) if stream else [models.complete(chat, messages)]
-        ):
-            pieces.append(text)
+        for text, counted in models.reply(chat, messages, stream=stream):
             usage = counted or usage
             if text:
+                pieces.append(text)
                 yield Said(text)
         answered = time.perf_counter()
         answer = Answer(

@@ -96,23 +96,17 @@ def open_embedder(spec: str | Embeddings) -> Embeddings:
     return SentenceEmbedder(spec, spec)
 
 
-def complete(chat: "BaseChatModel", messages: "Sequence[BaseMessage]") -> tuple[str, Usage]:
-    """Ask once, and return the text and the tokens used.
+def reply(
+    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", *, stream: bool = False
+) -> Iterator[tuple[str, Usage | None]]:
+    """Ask once, and yield the text, whole or in pieces as they come, with the tokens where told.
 
     Raises:
         ModelUnavailable: the server does not answer, or refuses.
     """
     with _translated():
-        reply = chat.invoke(list(messages))
-    return str(reply.text), _usage(reply)
-
-
-def stream(
-    chat: "BaseChatModel", messages: "Sequence[BaseMessage]"
-) -> Iterator[tuple[str, Usage | None]]:
-    """Ask once, and yield pieces of text as they come, each with the usage if it was told."""
-    with _translated():
-        for piece in chat.stream(list(messages)):
+        pieces = chat.stream(list(messages)) if stream else [chat.invoke(list(messages))]
+        for piece in pieces:
             yield str(piece.text), _usage(piece) if piece.usage_metadata else None
 
 
@@ -138,8 +132,8 @@ def _first_model(url: str, key: str) -> str:
         raise ModelUnavailable(f"{url} does not speak the OpenAI-style API") from error
 
 
-def _usage(reply: "AIMessage") -> Usage:
-    counts: Any = reply.usage_metadata or {}
+def _usage(message: "AIMessage") -> Usage:
+    counts: Any = message.usage_metadata or {}
     details = counts.get("input_token_details", {})
     return Usage(
         prompt_tokens=counts.get("input_tokens", 0),

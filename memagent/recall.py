@@ -66,7 +66,8 @@ class Recaller:
     def learn(self, question: str, answer: str, scope: Scope, lessons: Scope) -> bool:
         """Keep which direction of the second look holds a known answer; tell whether one did.
 
-        Nothing is kept when one look is enough, or when both directions or neither hold it.
+        Nothing is kept when one look is enough, when there was no choice to make, or when both
+        directions or neither hold the answer.
         """
         want = wants(question)
         where = Filter(scope=scope, evidence=True)
@@ -76,7 +77,7 @@ class Recaller:
             return False
         linked = self._linked(chosen[-1], _bridge(chosen[-1], question), where, want, question)
         right = [way for way, hit in linked.items() if _holds(hit.record.value, answer)]
-        if len(right) != 1:
+        if len(linked) < 2 or len(right) != 1:
             return False
         self._rationales.keep(question, chosen[-1].key, right[0], lessons)
         return True

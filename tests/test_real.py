@@ -13,9 +13,10 @@ from memagent.errors import EmbedderMismatch, InvalidInput, ModelUnavailable, We
 from memagent.evals import babi, report
 from memagent.evals.arms import ARMS
 from memagent.evals.runner import Plan, Run
-from memagent.models import complete, stream
+from memagent.models import reply
 from memagent.prompts import render
 from memagent.testing import HashEmbedder
+from memagent.types import Usage
 
 pytestmark = pytest.mark.real
 
@@ -68,9 +69,10 @@ def test_the_embedded_model_answers_from_memory_whole_and_in_pieces(
         assert 0 < answer.timings.memory < answer.timings.memory + answer.timings.model
     messages = render("Where is Mary?", ["Mary is in the bathroom."], instructions="Be brief.")
     chat = open_chat("local")
-    pieces = list(stream(chat, messages))
+    pieces = list(reply(chat, messages, stream=True))
+    ((whole, _),) = reply(chat, messages)
     assert len(pieces) > 2
-    assert "".join(text for text, _ in pieces) == complete(chat, messages)[0]
+    assert "".join(text for text, _ in pieces) == whole
     assert [usage.prompt_tokens > 0 for _, usage in pieces if usage] == [True]
 
 
@@ -110,8 +112,8 @@ class Stub(http.server.BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": said}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-        reply = {"id": "1", "object": "chat.completion", "created": 0, "model": asked["model"]}
-        self._send(200, json.dumps(reply | {"choices": [choice], "usage": usage}))
+        head = {"id": "1", "object": "chat.completion", "created": 0, "model": asked["model"]}
+        self._send(200, json.dumps(head | {"choices": [choice], "usage": usage}))
 
     def _send(self, status: int, body: str) -> None:
         self.send_response(status)
@@ -135,11 +137,12 @@ def stub() -> Iterator[str]:
 
 
 def test_a_server_at_a_url_is_asked_greedily_and_for_its_first_model(stub: str) -> None:
-    said, usage = complete(open_chat(f"{stub}/v1"), render("Hi", [], instructions="Be brief."))
+    messages = render("Hi", [], instructions="Be brief.")
+    ((said, usage),) = reply(open_chat(f"{stub}/v1"), messages)
     assert said == "stub-model at 0.0"
-    assert (usage.prompt_tokens, usage.completion_tokens) == (5, 2)
-    chosen = open_chat(f"{stub}/v1/", model="mine")
-    assert complete(chosen, render("Hi", [], instructions=""))[0] == "mine at 0.0"
+    assert usage == Usage(prompt_tokens=5, completion_tokens=2)
+    ((said, _),) = reply(open_chat(f"{stub}/v1/", model="mine"), messages)
+    assert said == "mine at 0.0"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_a_server_that_is_no_model_server_is_told_from_one(
 def test_a_refusal_is_one_of_our_errors_with_the_cause_kept(stub: str) -> None:
     chat = open_chat(f"{stub}/refuse", model="m")
     with pytest.raises(ModelUnavailable, match="no such thing") as caught:
-        complete(chat, render("Hi", [], instructions=""))
+        list(reply(chat, render("Hi", [], instructions="")))
     assert caught.value.__cause__ is not None
 
 

@@ -101,6 +101,9 @@ def test_nothing_is_learnt_where_one_look_answers_or_no_direction_does(
     assert not memory.learn("Where is the ring?", "Rome", scope=ada)
     assert not memory.learn("What did Zoe lose?", "ring", scope=ada)
     assert memory.learn("Where is the ring?", "Faro", scope=ada)
+    ben = Scope(user="ben")
+    tell(memory, ben, "Zoe went to Faro.", "Zoe took the ring.")
+    assert not memory.learn("Where is the ring?", "Faro", scope=ben)
 
 
 def test_what_was_learnt_is_never_shown_as_evidence(memory: Memory, ada: Scope) -> None:

@@ -1,0 +1,45 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from memagent.config import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_snippet_with_the_fakes_runs() -> None:
+    (snippet,) = [one for one in SNIPPETS if "memagent.testing" in one]
+    exec(compile(snippet, "README.md", "exec"), {})
+
+
+@pytest.mark.real
+def test_the_snippet_with_the_real_model_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (snippet,) = [one for one in SNIPPETS if 'model="local"' in one]
+    exec(compile(snippet, "README.md", "exec"), {})
+    assert "bathroom" in capsys.readouterr().out
+
+
+def test_every_file_is_in_the_tree_and_every_setting_in_the_table() -> None:
+    tree = README.split("## Where things are")[1]
+    files = [
+        path
+        for name in ("memagent", "stores", "tools", "evals")
+        for path in (ROOT / name).glob("*.py")
+    ]
+    missing = [
+        path.name for path in files if not path.name.startswith("__") and path.name not in tree
+    ]
+    assert missing == []
+    assert set(re.findall(r"\| `(\w+)` \| `MEMAGENT", README)) == set(Settings.model_fields)
+
+
+def test_every_command_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`?make (\w+)", README):
+        assert f"\n{target}:" in makefile
