@@ -96,6 +96,11 @@ class Encoder:
         self._read, self._write = read, write
         self._checked = False
 
+    @property
+    def name(self) -> str:
+        """What the embedder is called."""
+        return str(getattr(self._embeddings, "name", type(self._embeddings).__name__))
+
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return texts x dimensions, each row of length one."""
         self._check()
@@ -109,14 +114,13 @@ class Encoder:
     def _check(self) -> None:
         if self._checked:
             return
-        name = str(getattr(self._embeddings, "name", type(self._embeddings).__name__))
         probe = _normalised(self._embeddings.embed_documents([PROBE]))[0]
         stored = self._read("embedder")
         if stored is None:
-            fingerprint = {"name": name, "dimensions": len(probe), "probe": probe.tolist()}
+            fingerprint = {"name": self.name, "dimensions": len(probe), "probe": probe.tolist()}
             self._write("embedder", json.dumps(fingerprint))
         else:
-            _compare(json.loads(stored), name, probe)
+            _compare(json.loads(stored), self.name, probe)
         self._checked = True
 
 

@@ -1,8 +1,8 @@
 """Memory: the one public door to what is stored."""
 
 import time
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,11 +13,13 @@ from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
 from memagent.models import open_embedder
 from memagent.recall import Recaller
-from memagent.stores.episodic import EpisodicBank
+from memagent.stores import health, transfer
+from memagent.stores.episodic import EpisodicBank, keys_of
+from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
 from memagent.stores.rationale import RationaleBank
 from memagent.stores.sqlite import SqliteStore
-from memagent.types import Hit, Kind, Note, Recollection, Record, Scope
+from memagent.types import Event, Hit, Kind, Note, Receipt, Recollection, Record, Scope
 
 
 class Memory:
@@ -31,6 +33,7 @@ class Memory:
         self._store = store
         self._encoder = Encoder(embedder, store.meta, store.set_meta)
         self._bank = EpisodicBank(store)
+        self._eraser = Eraser(store, self._encoder.documents, keys_of)
         rationales = RationaleBank(self._bank, self._encoder.documents)
         self._recaller = Recaller(store, self._bank, rationales, self._encoder)
 
@@ -56,14 +59,18 @@ class Memory:
         keys: Sequence[str] = (),
         kind: Kind = "episode",
         valid_from: datetime | None = None,
+        valid_to: datetime | None = None,
         sources: Sequence[str] = (),
         metadata: dict[str, Any] | None = None,
+        who: str | None = None,
+        why: str | None = None,
     ) -> Record:
         """Remember one text as it is, and return its record; no language model is asked.
 
         The same id, or the same undated text in the same scope, is the same record: nothing is
         stored twice, and the record counts as told again now. `keys` are what it is found by (the
-        text itself if none are given); `valid_from` is since when it holds.
+        text itself if none are given); it holds from `valid_from` until `valid_to`. `who` and `why`
+        go into its history.
 
         Raises:
             InvalidInput: the text is empty, binary, or over a million characters.
@@ -74,30 +81,106 @@ class Memory:
             keys=tuple(keys),
             kind=kind,
             valid_from=valid_from,
+            valid_to=valid_to,
             sources=tuple(sources),
             metadata=metadata or {},
         )
-        return self.add_many([note], scope=scope)[0]
+        return self.add_many([note], scope=scope, who=who, why=why)[0]
 
-    def add_many(self, notes: Iterable[str | Note], *, scope: Scope) -> list[Record]:
+    def add_many(
+        self,
+        notes: Iterable[str | Note],
+        *,
+        scope: Scope,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> list[Record]:
         """Remember several texts in one transaction: all of them, or none."""
         whole = [one if isinstance(one, Note) else Note(text=one) for one in notes]
-        return self._bank.write(whole, scope, self._encoder.documents) if whole else []
+        if not whole:
+            return []
+        return self._bank.write(whole, scope, self._encoder.documents, who=who, why=why)
 
-    def search(self, query: str, *, scope: Scope, k: int = 10) -> list[Hit]:
-        """Return the `k` best records for a query, best first, with the parts of their scores."""
+    def update(
+        self,
+        id: str,
+        text: str,
+        *,
+        scope: Scope,
+        valid_from: datetime | None = None,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> Record:
+        """Put a new version in the place of a record, and return it; the old one stays as history.
+
+        The old version is closed at the time from which the new one holds (now if not given). A
+        second call with the same text changes nothing.
+
+        Raises:
+            InvalidInput: there is no such record, or `id` is not its newest version.
+        """
+        versions = self._store.versions(scope, id)
+        if not versions:
+            raise InvalidInput(f"there is no record {id!r} in this scope")
+        old = versions[-1]
+        if old.value == text:
+            return old
+        if old.id != id:
+            raise InvalidInput(f"record {id!r} is superseded: its newest version is {old.id!r}")
+        note = Note(
+            text=text,
+            kind=old.kind,
+            valid_from=valid_from or datetime.now(UTC),
+            evidence=old.evidence,
+            supersedes=old.id,
+            sources=old.sources,
+            metadata=old.metadata,
+        )
+        return self.add_many([note], scope=old.scope, who=who, why=why)[0]
+
+    def search(
+        self,
+        query: str,
+        *,
+        scope: Scope,
+        k: int = 10,
+        kind: Kind | None = None,
+        where: Mapping[str, Any] | None = None,
+        as_of: datetime | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Hit]:
+        """Return the `k` best records for a query, best first, with the parts of their scores.
+
+        What was superseded or has run out is left out, or with `as_of` what did not hold then.
+        `since` and `until` (exclusive) bound `valid_from`. `where` filters metadata:
+        `{"page": {"gte": 3}}`, with eq, ne, in, lt, lte, gt, gte, exists, and, or, not.
+
+        Raises:
+            InvalidInput: the query is empty, or the filter malformed.
+        """
         if not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
-        return self._bank.search(query, self._encoder.query(query), Filter(scope=scope), k)
+        seen = Filter(scope=scope, kind=kind, metadata=where, as_of=as_of, since=since, until=until)
+        return self._bank.search(query, self._encoder.query(query), seen, k)
 
     def recall(
-        self, question: str, *, scope: Scope, k: int = 5, lessons: Scope | None = None
+        self,
+        question: str,
+        *,
+        scope: Scope,
+        k: int = 5,
+        lessons: Scope | None = None,
+        as_of: datetime | None = None,
+        where: Mapping[str, Any] | None = None,
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` first hits, oldest first.
 
         `lessons` names another scope whose rationales advise the search; the own scope if None.
+        `as_of` asks what was known to hold at a time, and `where` filters metadata as in `search`.
         """
-        return self._recaller.recall(question, scope, k, lessons or scope)
+        seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
+        return self._recaller.recall(question, seen, k, lessons or scope)
 
     def learn(
         self, question: str, answer: str, *, scope: Scope, lessons: Scope | None = None
@@ -109,13 +192,72 @@ class Memory:
         """Return records by id, in the order asked for; unknown ones are left out."""
         return self._store.get(scope, ids)
 
-    def list(self, *, scope: Scope, limit: int = 100) -> list[Record]:
-        """Return the records written last, newest first."""
-        return self._store.newest(Filter(scope=scope), limit)
+    def list(
+        self,
+        *,
+        scope: Scope,
+        limit: int = 100,
+        kind: Kind | None = None,
+        where: Mapping[str, Any] | None = None,
+        everything: bool = False,
+    ) -> list[Record]:
+        """Return the records written last, newest first; superseded ones only with `everything`."""
+        seen = Filter(scope=scope, kind=kind, metadata=where, everything=everything)
+        return self._store.newest(seen, limit)
 
-    def forget(self, ids: Sequence[str], *, scope: Scope) -> int:
-        """Erase records with their keys, vectors and history; return how many there were."""
-        return self._store.forget(scope, ids)
+    def history(self, id: str, *, scope: Scope) -> tuple[Event, ...]:
+        """Return what happened to a record and its other versions, in order."""
+        versions = self._store.versions(scope, id)
+        return tuple(self._store.history([record.seq for record in versions]))
+
+    def forget(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        scope: Scope,
+        source: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        everything: bool = False,
+        dry_run: bool = False,
+    ) -> Receipt:
+        """Erase records, by id, by a source, by a metadata filter, or everything in the scope.
+
+        With a record go its other versions, what was made from it, their keys, vectors, full-text
+        entries and history, and their bytes in the file and its log. `dry_run` only says what would
+        go.
+
+        Raises:
+            InvalidInput: nothing says what to forget, or the filter is malformed.
+        """
+        if not (ids or source or where or everything):
+            raise InvalidInput("say what to forget: ids, a source, a filter, or everything")
+        wanted = list(ids)
+        if source is not None or where is not None or everything:
+            seen = Filter(scope=scope, metadata=where, source=source, everything=True)
+            wanted += self._store.ids(seen)
+        return self._eraser.forget(scope, wanted, dry_run=dry_run)
+
+    def export(self, *, scope: Scope, vectors: bool = False) -> Iterator[str]:
+        """Yield a scope's records as JSON lines, header first; the same content, the same bytes."""
+        return transfer.export(self._store, scope, self._encoder.name, vectors=vectors)
+
+    def import_(self, lines: Iterable[str]) -> int:
+        """Store exported records that are not there yet; return how many were new.
+
+        Raises:
+            InvalidInput: a line is not what `export` writes; the message gives its number.
+        """
+        return transfer.import_lines(
+            self._store, lines, self._encoder.name, self._encoder.documents
+        )
+
+    def verify(self) -> tuple[str, ...]:
+        """Return what is wrong with the store, nothing if it is whole."""
+        return tuple(health.problems(self._store))
+
+    def compact(self) -> health.Compacted:
+        """Give free pages back and empty the write-ahead log; return the bytes before and after."""
+        return health.compact(self._store)
 
     def warm(self, *, scope: Scope) -> float:
         """Load the embedder and a user's vectors now rather than at the first search.
@@ -127,7 +269,7 @@ class Memory:
         return time.perf_counter() - started
 
     def stats(self) -> dict[str, int]:
-        """Return how many users, records and keys are stored, over all scopes."""
+        """Return how many users, records, superseded ones, keys and events there are in all."""
         return self._store.counts()
 
     def close(self) -> None:

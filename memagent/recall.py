@@ -35,7 +35,7 @@ class Recaller:
         self._rationales = rationales
         self._encoder = encoder
 
-    def recall(self, question: str, scope: Scope, k: int, lessons: Scope) -> Recollection:
+    def recall(self, question: str, where: Filter, k: int, lessons: Scope) -> Recollection:
         """Return what to show for a question, oldest first.
 
         `lessons` is the scope whose rationales advise the second look.
@@ -43,7 +43,6 @@ class Recaller:
         started = time.perf_counter()
         vector = self._encoder.query(question)
         embedded = time.perf_counter()
-        where = Filter(scope=scope, evidence=True)
         hits = self._bank.search(question, vector, where, CANDIDATES)
         want = wants(question)
         chosen = _choose(hits, want, question, k)
@@ -54,11 +53,12 @@ class Recaller:
             linked = self._linked(chosen[-1], bridge, where, want, question)
             advice = self._advice(question, chosen[-1], lessons) if len(linked) > 1 else None
             chosen += [hit for direction, hit in linked.items() if advice in (None, direction)]
-        shown = sorted(self._with_context(chosen, scope), key=lambda hit: hit.record.moment)
+        shown = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
         return Recollection(
             hits=tuple(shown),
             looks=tuple(looks),
             candidates=len(hits),
+            below_floor=sum(hit.score < FLOOR for hit in hits),
             embed_seconds=embedded - started,
             search_seconds=time.perf_counter() - embedded,
         )
@@ -79,7 +79,8 @@ class Recaller:
         right = [way for way, hit in linked.items() if _holds(hit.record.value, answer)]
         if len(linked) < 2 or len(right) != 1:
             return False
-        self._rationales.keep(question, chosen[-1].key, right[0], lessons)
+        found = chosen[-1]
+        self._rationales.keep(question, found.key, right[0], lessons, found.record.id)
         return True
 
     def _linked(

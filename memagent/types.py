@@ -8,6 +8,7 @@ from typing import Any, Literal
 from memagent.errors import InvalidInput
 
 Kind = Literal["episode", "note", "rationale", "lesson", "skill"]
+Action = Literal["add", "affirm", "supersede", "import", "rekey"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +40,9 @@ class Scope:
 class Record:
     """One remembered thing: a value told to the model, and the keys it is found by.
 
-    `seq` is the order of writing; `affirmed` is when an undated record was last told again;
+    `seq` is the order of writing; `affirmed` is when an undated record was last told again. It
+    holds from `valid_from` until `valid_to`; `superseded` says that a newer version names it in its
+    `supersedes`.
     `evidence` is False for what asserts nothing: questions, and the agent's own answers.
     `context` names the records without which the value cannot be understood.
     """
@@ -54,6 +57,7 @@ class Record:
     valid_from: datetime
     valid_to: datetime | None = None
     affirmed: datetime | None = None
+    superseded: bool = False
     supersedes: str | None = None
     sources: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
@@ -82,9 +86,42 @@ class Note:
     keys: tuple[str, ...] = ()
     kind: Kind = "episode"
     valid_from: datetime | None = None
+    valid_to: datetime | None = None
     evidence: bool = True
+    supersedes: str | None = None
     sources: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One thing that happened to a record: what, when, by whom and why."""
+
+    record: str
+    at: datetime
+    action: Action
+    who: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What `forget` erased, or with `dry_run` would erase.
+
+    `asked` are the ids that were meant, `derived` those that went with them: other versions, and
+    records made from them. The counts are rows; `rekeyed` records stay, but were keyed together
+    with an erased one. `log_emptied` is False while another process still reads an older state:
+    the log keeps its pages until the next `compact`.
+    """
+
+    asked: tuple[str, ...]
+    derived: tuple[str, ...] = ()
+    records: int = 0
+    keys: int = 0
+    history: int = 0
+    rekeyed: int = 0
+    log_emptied: bool = True
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,12 +142,14 @@ class Recollection:
     """What the agent looked up for one question.
 
     `hits` are in time order, oldest first; `looks` are the queries that were searched, in order;
-    `candidates` counts what the search considered before it chose.
+    `candidates` counts what the search considered before it chose, `below_floor` those among them
+    that were too far off to count as known.
     """
 
     hits: tuple[Hit, ...] = ()
     looks: tuple[str, ...] = ()
     candidates: int = 0
+    below_floor: int = 0
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
 

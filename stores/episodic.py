@@ -13,7 +13,8 @@ from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
-from memagent.stores.sqlite import Draft, SqliteStore, digest_of
+from memagent.stores.rows import Draft, digest_of
+from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import needs_context
 from memagent.types import Hit, Note, Record, Scope
 
@@ -39,11 +40,22 @@ class EpisodicBank:
         self._vectors = VectorIndex(store)
         self._words = LexicalIndex(store)
 
-    def write(self, notes: Sequence[Note], scope: Scope, embed: Embed) -> list[Record]:
+    def write(
+        self,
+        notes: Sequence[Note],
+        scope: Scope,
+        embed: Embed,
+        *,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> list[Record]:
         """Store all notes or none, and return their records in the same order.
 
+        `who` and `why` go into the records' history.
+
         Raises:
-            InvalidInput: a text is empty, too long, or not text.
+            InvalidInput: a text is empty, too long, or not text; or a note supersedes a record that
+                is not there or was superseded already.
         """
         for note in notes:
             check(note)
@@ -63,6 +75,8 @@ class EpisodicBank:
                 digest=digest,
                 vectors=[] if known else [next(vectors) for _ in record.keys],
                 affirm=note.id is None and note.valid_from is None,
+                who=who,
+                why=why,
             )
             for note, (record, digest, known) in zip(notes, shaped, strict=True)
         ]
@@ -89,6 +103,8 @@ class EpisodicBank:
         records = {one.seq: one for one in self._store.records([row["record"] for row in rows])}
         hits: dict[int, Hit] = {}
         for row in rows:
+            if row["record"] not in records:  # forgotten by another process just now
+                continue
             cosine = float(np.frombuffer(row["vector"], dtype=np.float32) @ vector)
             words = coverage(weights, row["text"])
             hit = Hit(
@@ -140,9 +156,9 @@ def check(note: Note) -> None:
 def _shape(note: Note, scope: Scope, previous: Record | None) -> Record:
     """Make the record that a note becomes; one that leans on the last is keyed with it."""
     now = datetime.now(UTC)
-    keys, context = note.keys or tuple(_pieces(note.text)), tuple[str, ...]()
+    keys, context = note.keys or tuple(keys_of(note.text)), tuple[str, ...]()
     if not note.keys and previous is not None and needs_context(note.text):
-        keys = tuple(_pieces(f"{previous.keys[0]} {note.text}"))
+        keys = tuple(keys_of(f"{previous.keys[0]} {note.text}"))
         context = (*previous.context, previous.id)[-CONTEXT_DEPTH:]
     return Record(
         id=note.id or str(uuid7()),
@@ -152,6 +168,8 @@ def _shape(note: Note, scope: Scope, previous: Record | None) -> Record:
         scope=scope,
         created=now,
         valid_from=_aware(note.valid_from) if note.valid_from else now,
+        valid_to=_aware(note.valid_to) if note.valid_to else None,
+        supersedes=note.supersedes,
         sources=note.sources,
         context=context,
         evidence=note.evidence,
@@ -164,7 +182,7 @@ def _aware(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _pieces(text: str) -> list[str]:
+def keys_of(text: str) -> list[str]:
     """Cut a text at sentence ends, or within a long sentence, into keys of bounded length."""
     pieces: list[list[str]] = [[]]
     for sentence in _SENTENCE_END.split(text.strip()):

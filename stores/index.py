@@ -3,57 +3,116 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.filter import Filter
+from memagent.stores.filter import Filter, micros
 from memagent.stores.sqlite import SqliteStore
 
 MAX_PARTITIONS = 256
+MISSING, UNKNOWN = -1, -2
+"""Numbers of no text at all, and of a text that no key of the partition has."""
+FOREVER = np.iinfo(np.int64).max
+COLUMNS = (
+    "key_id",
+    "record",
+    "valid_from",
+    "valid_to",
+    "superseded",
+    "evidence",
+    "kind",
+    "agent",
+    "session",
+)
+"""What a partition holds of each key beside its vector, as int64; texts are numbered."""
+_ROWS = (
+    "SELECT k.id AS key_id, k.record, k.vector, r.valid_from, r.valid_to, r.superseded, r.evidence,"
+    " r.kind, r.agent, r.session FROM keys k JOIN records r ON r.seq = k.record"
+)
 
 
-@dataclass(slots=True)
 class Partition:
-    """One user's keys; row i of every list and of the FAISS index is the same key."""
+    """One user's keys; row i of the table and of the FAISS index is the same key."""
 
-    index: Any
-    removals: int
-    key_ids: list[int] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    evidence: list[bool] = field(default_factory=list)
-    agents: list[str | None] = field(default_factory=list)
-    sessions: list[str | None] = field(default_factory=list)
+    def __init__(self, dimensions: int, removals: int, change: int) -> None:
+        self.index: Any = _faiss().IndexFlatIP(dimensions)
+        self.removals = removals
+        self.change = change
+        self._table: NDArray[np.int64] = np.empty((len(COLUMNS), 64), dtype=np.int64)
+        self._size = 0
+        self._numbers: dict[str, int] = {}
 
     @property
     def intact(self) -> bool:
-        """Whether vectors and lists have the same length; they change together or not at all."""
-        columns = (self.key_ids, self.kinds, self.evidence, self.agents, self.sessions)
-        return {len(column) for column in columns} == {self.index.ntotal}
+        """Whether vectors and table have the same length; they change together or not at all."""
+        return bool(self._size == self.index.ntotal)
 
-    def allowed(self, where: Filter) -> NDArray[np.bool_] | None:
-        """Return one flag a row for what the filter lets through, or None if that is all."""
-        wanted: tuple[tuple[object, Sequence[object]], ...] = (
-            (True if where.evidence else None, self.evidence),
-            (where.kind, self.kinds),
-            (where.scope.agent, self.agents),
-            (where.scope.session, self.sessions),
+    def __len__(self) -> int:
+        return self._size
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """Return one column of the table, a value a key."""
+        return self._table[COLUMNS.index(name), : self._size]
+
+    def append(self, rows: Sequence[Any]) -> None:
+        """Add keys, given as rows of the database."""
+        while self._size + len(rows) > self._table.shape[1]:
+            self._table = np.concatenate([self._table, np.empty_like(self._table)], axis=1)
+        vectors = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=np.float32)
+        self.index.add(vectors.reshape(len(rows), -1))
+        self._table[:, self._size : self._size + len(rows)] = np.array(
+            [[self._cell(row, name) for row in rows] for name in COLUMNS], dtype=np.int64
         )
-        masks = [
-            np.array([one == value for one in column], dtype=bool)
-            for value, column in wanted
-            if value is not None
-        ]
-        return np.logical_and.reduce(masks) if masks else None
+        self._size += len(rows)
+
+    def refresh(self, rows: Sequence[Any]) -> None:
+        """Take over what changed of records already held: their validity."""
+        for row in rows:
+            held = self.column("record") == row["record"]
+            for name in ("valid_from", "valid_to", "superseded"):
+                self.column(name)[held] = self._cell(row, name)
+
+    def allowed(self, where: Filter, records: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+        """Return one flag a key for what the filter lets through, among `records` if given."""
+        mask = np.ones(self._size, dtype=bool)
+        texts = {"kind": where.kind, "agent": where.scope.agent, "session": where.scope.session}
+        for name, text in texts.items():
+            if text is not None:
+                mask &= self.column(name) == self._numbers.get(text, UNKNOWN)
+        if where.evidence:
+            mask &= self.column("evidence") == 1
+        if where.since is not None:
+            mask &= self.column("valid_from") >= micros(where.since)
+        if where.until is not None:
+            mask &= self.column("valid_from") < micros(where.until)
+        if where.as_of is not None:
+            moment = micros(where.as_of)
+            mask &= (self.column("valid_from") <= moment) & (self.column("valid_to") > moment)
+        elif not where.everything:
+            mask &= self.column("superseded") == 0
+            mask &= self.column("valid_to") > micros(datetime.now(UTC))
+        if records is not None:
+            mask &= np.isin(self.column("record"), records)
+        return mask
+
+    def _cell(self, row: Any, name: str) -> int:
+        value = row[name]
+        if name == "valid_to":
+            return int(FOREVER) if value is None else int(value)
+        if isinstance(value, str):
+            return self._numbers.setdefault(value, len(self._numbers))
+        return MISSING if value is None else int(value)
 
 
 class VectorIndex:
     """Exact inner-product search, one partition a user, filled when first needed.
 
-    A partition follows the database: keys added since (by any process) are appended, and a
-    removal rebuilds it. The filter runs inside the search, through an id selector.
+    A partition follows the database: keys added since (by any process) are appended, changes of
+    validity taken over, and a removal rebuilds it. The filter runs inside the search, through an id
+    selector.
     """
 
     def __init__(self, store: SqliteStore) -> None:
@@ -63,56 +122,66 @@ class VectorIndex:
 
     def search(self, where: Filter, query: NDArray[np.float32], n: int) -> list[tuple[int, float]]:
         """Return the `n` best keys as (key id, cosine), best first; the query is normalised."""
-        faiss = _faiss()
         with self._lock:
             partition = self._current(where.scope.user, len(query))
-            if partition is None or not partition.key_ids:
+            if partition is None or not len(partition):
                 return []
-            allowed = partition.allowed(where)
+            allowed = partition.allowed(where, self._records(where))
+            if not allowed.any():
+                return []
             parameters = None
-            if allowed is not None:
+            if not allowed.all():
                 bits = np.packbits(allowed, bitorder="little")
-                selector = faiss.IDSelectorBitmap(bits)
-                parameters = faiss.SearchParameters(sel=selector)
+                parameters = _faiss().SearchParameters(sel=_faiss().IDSelectorBitmap(bits))
             scores, rows = partition.index.search(
-                query[np.newaxis, :], min(n, len(partition.key_ids)), params=parameters
+                query[np.newaxis, :], min(n, len(partition)), params=parameters
             )
-        return [
-            (partition.key_ids[row], float(score))
-            for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True)
-            if row >= 0
-        ]
+            ids = partition.column("key_id")
+            return [
+                (int(ids[row]), float(score))
+                for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+                if row >= 0
+            ]
+
+    def _records(self, where: Filter) -> NDArray[np.int64] | None:
+        """Return the records that pass what only the database can tell; None if it need not."""
+        if not where.needs_sql:
+            return None
+        condition, values = where.condition()
+        rows = self._store.query(
+            f"SELECT r.seq FROM records r JOIN users u ON u.id = r.user WHERE {condition}", values
+        )
+        return np.array([row["seq"] for row in rows], dtype=np.int64)
 
     def _current(self, user: str, dimensions: int) -> Partition | None:
         """Bring the user's partition up to the database's state, and return it."""
-        rows = self._store.query("SELECT id, removals FROM users WHERE name = ?", (user,))
-        if not rows:
+        state = self._store.state(user)
+        if state is None:
             return None
-        removals = int(rows[0]["removals"])
         partition = self._partitions.get(user)
-        if partition is None or partition.removals != removals or not partition.intact:
-            partition = Partition(index=_faiss().IndexFlatIP(dimensions), removals=removals)
-        self._append(partition, f"u{rows[0]['id']}")
+        if partition is None or partition.removals != state.removals or not partition.intact:
+            partition = Partition(dimensions, state.removals, state.change)
+        last = int(partition.column("key_id")[-1]) if len(partition) else 0
+        rows = self._store.query(
+            f"{_ROWS} WHERE k.owner = ? AND k.id > ? ORDER BY k.id", (state.owner, last)
+        )
+        if rows:
+            partition.append(rows)
+        if state.change > partition.change:
+            partition.refresh(
+                self._store.query(
+                    "SELECT DISTINCT r.seq AS record, r.valid_from, r.valid_to, r.superseded"
+                    " FROM changes c JOIN records r ON r.seq = c.record"
+                    " WHERE c.owner = ? AND c.seq > ?",
+                    (state.owner, partition.change),
+                )
+            )
+            partition.change = state.change
         self._partitions[user] = partition
         self._partitions.move_to_end(user)
         while len(self._partitions) > MAX_PARTITIONS:
             self._partitions.popitem(last=False)
         return partition
-
-    def _append(self, partition: Partition, owner: str) -> None:
-        last = partition.key_ids[-1] if partition.key_ids else 0
-        rows = self._store.query(
-            "SELECT k.id, k.vector, r.kind, r.evidence, r.agent, r.session FROM keys k"
-            " JOIN records r ON r.seq = k.record WHERE k.owner = ? AND k.id > ? ORDER BY k.id",
-            (owner, last),
-        )
-        if rows:
-            partition.index.add(_stack([row["vector"] for row in rows]))
-            partition.key_ids.extend(row["id"] for row in rows)
-            partition.kinds.extend(row["kind"] for row in rows)
-            partition.evidence.extend(bool(row["evidence"]) for row in rows)
-            partition.agents.extend(row["agent"] for row in rows)
-            partition.sessions.extend(row["session"] for row in rows)
 
 
 def _faiss() -> Any:
@@ -120,7 +189,3 @@ def _faiss() -> Any:
     import faiss
 
     return faiss
-
-
-def _stack(blobs: Sequence[bytes]) -> NDArray[np.float32]:
-    return np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(len(blobs), -1)

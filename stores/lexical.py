@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from memagent.stores.filter import Filter
-from memagent.stores.sqlite import SqliteStore, micros
+from memagent.stores.filter import Filter, micros
+from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import content_words, stem
 from memagent.types import Record, Scope
 

@@ -30,13 +30,19 @@ class RationaleBank:
         self._episodes = episodes
         self._embed = embed
 
-    def keep(self, question: str, found: str, direction: Direction, scope: Scope) -> None:
-        """Remember that, having found `found`, looking `direction` it led to the right answer."""
+    def keep(
+        self, question: str, found: str, direction: Direction, scope: Scope, source: str
+    ) -> None:
+        """Remember that, having found `found`, looking `direction` it led to the right answer.
+
+        `source` is the id of the record found: what was learnt from it is forgotten with it.
+        """
         note = Note(
             text=f"Asked {question!r} and having found {found!r}, look {direction} it.",
             keys=(_case(question, found),),
             kind="rationale",
             evidence=False,
+            sources=(source,),
             metadata={"direction": direction},
         )
         self._episodes.write([note], scope, self._embed)

@@ -1,48 +1,31 @@
 """The truth: one SQLite file that holds records, keys, vectors and their history."""
 
-import hashlib
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from memagent.errors import StoreError
-from memagent.stores.filter import Filter
+from memagent.errors import InvalidInput, StoreError
+from memagent.stores.filter import Filter, micros
 from memagent.stores.migrations import identify, migrate
-from memagent.types import Record, Scope
+from memagent.stores.rows import Draft, closed_digest, event_of, record_of, row_of
+from memagent.types import Action, Event, Record, Scope
 
 FILE_NAME = "memory.db"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = "r.*, u.name AS user_name"
+_RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
-    """A record on its way into the store, with one vector a key, or none if it is known already."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an index compares to know whether it still holds what the database holds of a user."""
 
-    record: Record
-    vectors: Sequence[NDArray[np.float32]]
-    digest: bytes
-    affirm: bool
-
-
-def digest_of(record: Record, *, dated: bool) -> bytes:
-    """Return the hash that makes the same content in the same scope the same record.
-
-    A record whose time the caller gave (`dated`) is another fact at another time.
-    """
-    scope = record.scope
-    since = micros(record.valid_from) if dated else None
-    parts = (scope.agent, scope.session, record.kind, record.evidence, record.value, since)
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+    owner: str
+    removals: int
+    change: int
 
 
 class SqliteStore:
@@ -82,7 +65,7 @@ class SqliteStore:
 
     def set_meta(self, key: str, value: str) -> None:
         """Write a setting of the store itself."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def owner(self, user: str) -> str | None:
@@ -90,30 +73,43 @@ class SqliteStore:
         rows = self.query("SELECT id FROM users WHERE name = ?", (user,))
         return f"u{rows[0]['id']}" if rows else None
 
+    def state(self, user: str) -> State | None:
+        """Return the state of a user's keys, or None for a user never seen."""
+        rows = self.query(
+            "SELECT id, removals, (SELECT coalesce(max(seq), 0) FROM changes"
+            " WHERE owner = 'u' || users.id) AS change FROM users WHERE name = ?",
+            (user,),
+        )
+        return State(f"u{rows[0]['id']}", rows[0]["removals"], rows[0]["change"]) if rows else None
+
     def known(self, user: str, record_id: str | None, digest: bytes) -> Record | None:
         """Return the record that this id or this content already is, or None."""
         found = self.query(
-            f"SELECT {_COLUMNS} FROM records r JOIN users u ON u.id = r.user"
-            " WHERE u.name = ? AND (r.id = ? OR r.digest = ?) ORDER BY r.id = ? DESC LIMIT 1",
+            f"{_RECORDS} WHERE u.name = ? AND (r.id = ? OR r.digest = ?)"
+            " ORDER BY r.id = ? DESC LIMIT 1",
             (user, record_id, digest, record_id),
         )
-        return self._record(found[0]) if found else None
+        return record_of(found[0]) if found else None
 
     def insert(self, drafts: Sequence[Draft]) -> list[Record]:
         """Store all drafts or none, and return the records as they now are, in the same order.
 
         A draft that is already known is not stored again; an undated one is marked as affirmed now.
+        One that supersedes another closes it.
+
+        Raises:
+            InvalidInput: a draft supersedes what is not there, or is superseded already.
         """
         stored = []
-        with self._transaction() as db:
+        with self.transaction() as db:
             for draft in drafts:
-                user = self._user_id(db, draft.record.scope.user)
+                user = self.user_id(db, draft.record.scope.user)
                 before = self.known(draft.record.scope.user, draft.record.id, draft.digest)
                 seq = before.seq if before else self._insert_one(db, user, draft)
                 if before and draft.affirm:
                     now = micros(datetime.now(UTC))
                     db.execute("UPDATE records SET affirmed = ? WHERE seq = ?", (now, seq))
-                    _log(db, seq, "affirm")
+                    log(db, seq, "affirm", draft.who, draft.why)
                 stored.append(seq)
             return self.records(stored)
 
@@ -124,52 +120,69 @@ class SqliteStore:
 
     def records(self, seqs: Sequence[int]) -> list[Record]:
         """Return records by sequence number, in the order asked for; unknown ones are left out."""
-        marks = ",".join("?" * len(set(seqs)))
-        rows = self.query(
-            f"SELECT {_COLUMNS} FROM records r JOIN users u ON u.id = r.user"
-            f" WHERE r.seq IN ({marks})",
-            tuple(set(seqs)),
-        )
+        wanted = list(set(seqs))
+        marks = ",".join("?" * len(wanted))
+        rows = self.query(f"{_RECORDS} WHERE r.seq IN ({marks})", wanted)
         by_seq = {record.seq: record for record in self._with_keys(rows)}
         return [by_seq[seq] for seq in seqs if seq in by_seq]
 
     def get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
         """Return this scope's records by id, in the order asked for; unknown ones are left out."""
+        condition, values = Filter(scope=scope, everything=True).condition()
         marks = ",".join("?" * len(ids))
-        condition, values = Filter(scope=scope).condition()
-        rows = self.query(
-            f"SELECT {_COLUMNS} FROM records r JOIN users u ON u.id = r.user"
-            f" WHERE {condition} AND r.id IN ({marks})",
-            (*values, *ids),
-        )
+        rows = self.query(f"{_RECORDS} WHERE {condition} AND r.id IN ({marks})", (*values, *ids))
         by_id = {record.id: record for record in self._with_keys(rows)}
         return [by_id[one] for one in ids if one in by_id]
+
+    def ids(self, where: Filter) -> list[str]:
+        """Return the ids of all records that pass, in the order of writing."""
+        condition, values = where.condition()
+        rows = self.query(
+            "SELECT r.id FROM records r JOIN users u ON u.id = r.user"
+            f" WHERE {condition} ORDER BY r.seq",
+            values,
+        )
+        return [row["id"] for row in rows]
 
     def newest(self, where: Filter, limit: int) -> list[Record]:
         """Return the records written last, newest first."""
         condition, values = where.condition()
         rows = self.query(
-            f"SELECT {_COLUMNS} FROM records r JOIN users u ON u.id = r.user"
-            f" WHERE {condition} ORDER BY r.seq DESC LIMIT ?",
-            (*values, limit),
+            f"{_RECORDS} WHERE {condition} ORDER BY r.seq DESC LIMIT ?", (*values, limit)
         )
         return self._with_keys(rows)
 
-    def forget(self, scope: Scope, ids: Sequence[str]) -> int:
-        """Erase records by id, with their keys, vectors and history; return how many there were."""
-        with self._transaction() as db:
-            found = self.get(scope, ids)
-            for record in found:
-                db.execute("DELETE FROM records WHERE seq = ?", (record.seq,))
-            if found:
-                db.execute("UPDATE users SET removals = removals + 1 WHERE name = ?", (scope.user,))
-        return len(found)
+    def versions(self, scope: Scope, record_id: str) -> list[Record]:
+        """Return every version of a record, oldest first, whichever of them the id names."""
+        found = self.query(
+            """WITH RECURSIVE chain(id) AS (
+                SELECT ? UNION
+                SELECT r.supersedes FROM records r JOIN users u ON u.id = r.user JOIN chain c
+                    ON r.id = c.id WHERE u.name = ? AND r.supersedes IS NOT NULL UNION
+                SELECT r.id FROM records r JOIN users u ON u.id = r.user JOIN chain c
+                    ON r.supersedes = c.id WHERE u.name = ?
+            ) SELECT id FROM chain""",
+            (record_id, scope.user, scope.user),
+        )
+        return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
+
+    def history(self, seqs: Sequence[int]) -> list[Event]:
+        """Return what happened to records, in order."""
+        marks = ",".join("?" * len(seqs))
+        rows = self.query(
+            "SELECT h.*, r.id AS record_id FROM history h JOIN records r ON r.seq = h.record"
+            f" WHERE h.record IN ({marks}) ORDER BY h.id",
+            seqs,
+        )
+        return [event_of(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """Return how many users, records and keys the store holds."""
+        """Return how many users, records, superseded records, keys and events the store holds."""
+        tables = {"users": "users", "records": "records", "keys": "keys", "events": "history"}
+        tables["superseded"] = "records WHERE superseded"
         return {
-            name: int(self.query(f"SELECT count(*) AS n FROM {name}")[0]["n"])
-            for name in ("users", "records", "keys")
+            name: int(self.query(f"SELECT count(*) AS n FROM {table}")[0]["n"])
+            for name, table in tables.items()
         }
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
@@ -181,8 +194,17 @@ class SqliteStore:
         with self._lock, _translated(self.where):
             return self._db.execute(sql, values).fetchall()
 
+    def checkpoint(self) -> bool:
+        """Move the write-ahead log into the database and empty it; tell whether it could be.
+
+        It cannot while another process is still reading an older state.
+        """
+        (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not row[0]
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock; all that is written in the block is kept, or none of it."""
         with self._lock, _translated(self.where):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -193,7 +215,8 @@ class SqliteStore:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _user_id(self, db: sqlite3.Connection, name: str) -> int:
+    def user_id(self, db: sqlite3.Connection, name: str) -> int:
+        """Return a user's number within a transaction, making the user if need be."""
         db.execute("INSERT OR IGNORE INTO users(name) VALUES (?)", (name,))
         (number,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
         return int(number)
@@ -202,83 +225,69 @@ class SqliteStore:
         record = draft.record
         if len(draft.vectors) != len(record.keys):
             raise StoreError("a record was forgotten while it was told again; nothing was written")
-        row = {
-            "id": record.id,
-            "user": user,
-            "agent": record.scope.agent,
-            "session": record.scope.session,
-            "kind": record.kind,
-            "value": record.value,
-            "digest": draft.digest,
-            "evidence": record.evidence,
-            "created": micros(record.created),
-            "valid_from": micros(record.valid_from),
-            "valid_to": None if record.valid_to is None else micros(record.valid_to),
-            "supersedes": record.supersedes,
-            "sources": json.dumps(record.sources),
-            "context": json.dumps(record.context),
-            "metadata": json.dumps(dict(record.metadata)),
-        }
+        if record.supersedes is not None:
+            self._close(db, user, draft)
+        row = row_of(draft, user)
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         seq = db.execute(f"INSERT INTO records ({names}) VALUES ({marks})", row).lastrowid
         assert seq is not None
-        db.executemany(
-            "INSERT INTO keys(record, owner, text, vector) VALUES (?, ?, ?, ?)",
-            [
-                (seq, f"u{user}", text, vector.tobytes())
-                for text, vector in zip(record.keys, draft.vectors, strict=True)
-            ],
-        )
-        _log(db, seq, "add")
+        add_keys(db, seq, f"u{user}", record.keys, draft.vectors)
+        log(db, seq, "add", draft.who, draft.why)
         return seq
 
+    def _close(self, db: sqlite3.Connection, user: int, draft: Draft) -> None:
+        """Close the record that a draft supersedes, at the time from which the new one holds.
+
+        Its digest is set apart, so that telling the old text again is a new fact.
+        """
+        old = db.execute(
+            "SELECT seq, id, digest, superseded FROM records WHERE user = ? AND id = ?",
+            (user, draft.record.supersedes),
+        ).fetchone()
+        if old is None:
+            raise InvalidInput(f"there is no record {draft.record.supersedes!r} to supersede")
+        if old["superseded"]:
+            raise InvalidInput(
+                f"record {draft.record.supersedes!r} is superseded: update its newest version"
+            )
+        since = micros(draft.record.valid_from)
+        db.execute(
+            "UPDATE records SET superseded = 1, digest = ?,"
+            " valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
+            (closed_digest(old["digest"], old["id"]), since, since, old["seq"]),
+        )
+        db.execute("INSERT INTO changes(owner, record) VALUES (?, ?)", (f"u{user}", old["seq"]))
+        log(db, old["seq"], "supersede", draft.who, draft.why)
+
     def _with_keys(self, rows: Sequence[sqlite3.Row]) -> list[Record]:
-        records = [self._record(row) for row in rows]
-        marks = ",".join("?" * len(records))
+        marks = ",".join("?" * len(rows))
         keys: dict[int, list[str]] = {}
         for row in self.query(
             f"SELECT record, text FROM keys WHERE record IN ({marks}) ORDER BY id",
-            [record.seq for record in records],
+            [row["seq"] for row in rows],
         ):
             keys.setdefault(row["record"], []).append(row["text"])
-        return [replace(record, keys=tuple(keys.get(record.seq, ()))) for record in records]
-
-    def _record(self, row: sqlite3.Row) -> Record:
-        return Record(
-            seq=row["seq"],
-            id=row["id"],
-            kind=row["kind"],
-            value=row["value"],
-            keys=(),
-            scope=Scope(user=row["user_name"], agent=row["agent"], session=row["session"]),
-            created=_moment(row["created"]),
-            valid_from=_moment(row["valid_from"]),
-            valid_to=None if row["valid_to"] is None else _moment(row["valid_to"]),
-            affirmed=None if row["affirmed"] is None else _moment(row["affirmed"]),
-            supersedes=row["supersedes"],
-            sources=tuple(json.loads(row["sources"])),
-            context=tuple(json.loads(row["context"])),
-            evidence=bool(row["evidence"]),
-            metadata=json.loads(row["metadata"]),
-            recalled=row["recalled"],
-            helped=row["helped"],
-            hurt=row["hurt"],
-        )
+        return [record_of(row, keys.get(row["seq"], ())) for row in rows]
 
 
-def _log(db: sqlite3.Connection, seq: int, action: str) -> None:
-    now = micros(datetime.now(UTC))
-    db.execute("INSERT INTO history(record, at, action) VALUES (?, ?, ?)", (seq, now, action))
+def add_keys(
+    db: sqlite3.Connection, seq: int, owner: str, texts: Sequence[str], vectors: Sequence[Any]
+) -> None:
+    """Write a record's keys with their vectors."""
+    db.executemany(
+        "INSERT INTO keys(record, owner, text, vector) VALUES (?, ?, ?, ?)",
+        [(seq, owner, text, vector.tobytes()) for text, vector in zip(texts, vectors, strict=True)],
+    )
 
 
-def micros(moment: datetime) -> int:
-    """Return a time as whole microseconds since 1970, exactly."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def _moment(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+def log(
+    db: sqlite3.Connection, seq: int, action: Action, who: str | None = None, why: str | None = None
+) -> None:
+    """Write one event of a record's history."""
+    db.execute(
+        "INSERT INTO history(record, at, action, who, why) VALUES (?, ?, ?, ?, ?)",
+        (seq, micros(datetime.now(UTC)), action, who, why),
+    )
 
 
 @contextmanager

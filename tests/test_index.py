@@ -1,30 +1,40 @@
-from collections.abc import Sequence
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from memagent import Memory, Scope
 from memagent.stores import flat
 from memagent.stores import index as index_module
-from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.index import VectorIndex
 from memagent.stores.sqlite import SqliteStore
 from memagent.testing import HashEmbedder
-from memagent.types import Note, Scope
+from memagent.types import Note
 
 EMBEDDER = HashEmbedder(16)
 WORDS = ["ant", "bee", "cat", "dog", "eel", "fox"]
+USERS = ["ada", "bob"]
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+users = st.sampled_from(USERS)
+sessions = st.sampled_from([None, "s1", "s2"])
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
+hours = st.integers(0, 5).map(lambda n: START + timedelta(hours=n))
 
 
-def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-    return np.array(EMBEDDER.embed_documents(list(texts)), dtype=np.float32)
+def vector(text: str) -> np.ndarray:
+    return np.array(EMBEDDER.embed_query(text), dtype=np.float32)
 
 
-def reference(store: SqliteStore, where: Filter, query: NDArray[np.float32], n: int) -> list[int]:
-    """What exact numpy search over the rows of the database finds."""
+def exact(store: SqliteStore, where: Filter, query: np.ndarray) -> list[tuple[int, float]]:
+    """What exact numpy search over the rows of the database finds, all of it, best first."""
     condition, values = where.condition()
     rows = store.query(
         "SELECT k.id, k.vector FROM keys k JOIN records r ON r.seq = k.record"
@@ -34,82 +44,131 @@ def reference(store: SqliteStore, where: Filter, query: NDArray[np.float32], n: 
     if not rows:
         return []
     vectors = np.array([np.frombuffer(row["vector"], dtype=np.float32) for row in rows])
-    return [rows[row]["id"] for row, _ in flat.nearest(vectors, query, n)]
+    return [(rows[row]["id"], product) for row, product in flat.nearest(vectors, query, len(rows))]
 
 
-operation = st.one_of(
-    st.tuples(
-        st.just("add"),
-        st.sampled_from(["ada", "bob"]),
-        st.sampled_from([None, "s1", "s2"]),
-        st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join),
-        st.booleans(),
-    ),
-    st.tuples(st.just("forget"), st.sampled_from(["ada", "bob"]), st.integers(0, 5)),
-    st.tuples(st.just("damage"), st.sampled_from(["ada", "bob"])),
-)
+class StoreMachine(RuleBasedStateMachine):
+    """Whatever is done, by whichever connection, the index finds what exact search finds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.open()
+        self.other = Memory.open(self.folder.name, embedder=EMBEDDER)
+
+    def open(self) -> None:
+        self.memory = Memory.open(self.folder.name, embedder=EMBEDDER)
+        self.index = VectorIndex(self.memory._store)
+
+    def teardown(self) -> None:
+        self.memory.close()
+        self.other.close()
+        self.folder.cleanup()
+
+    @rule(user=users, session=sessions, text=texts, evidence=st.booleans(), day=hours)
+    def add(self, user: str, session: str, text: str, evidence: bool, day: datetime) -> None:
+        note = Note(text=text, evidence=evidence, valid_from=day, metadata={"words": len(text)})
+        self.memory.add_many([note], scope=Scope(user=user, session=session))
+
+    @rule(user=users, text=texts)
+    def add_from_another_connection(self, user: str, text: str) -> None:
+        self.other.add(text, scope=Scope(user=user))
+
+    @rule(user=users, position=st.integers(0, 5), text=texts, day=hours)
+    def update(self, user: str, position: int, text: str, day: datetime) -> None:
+        for record in self.memory.list(scope=Scope(user=user))[position : position + 1]:
+            self.memory.update(record.id, text, scope=Scope(user=user), valid_from=day)
+
+    @rule(user=users, position=st.integers(0, 5), ours=st.booleans())
+    def forget(self, user: str, position: int, ours: bool) -> None:
+        memory = self.memory if ours else self.other
+        records = memory.list(scope=Scope(user=user))[position : position + 1]
+        memory.forget([record.id for record in records] or ["none"], scope=Scope(user=user))
+
+    @rule()
+    def reopen(self) -> None:
+        self.memory.close()
+        self.open()
+
+    @rule()
+    def compact(self) -> None:
+        self.memory.compact()
+
+    @rule()
+    def evict(self) -> None:
+        self.index._partitions.clear()
+
+    @rule(user=users)
+    def damage(self, user: str) -> None:
+        if user in self.index._partitions:
+            self.index._partitions[user].index.reset()
+
+    @rule()
+    def verify(self) -> None:
+        assert self.memory.verify() == ()
+
+    @invariant()
+    def index_is_exact(self) -> None:
+        query = vector("cat dog")
+        for user in USERS:
+            scope = Scope(user=user)
+            for where in (
+                Filter(scope=scope),
+                Filter(scope=scope, evidence=True),
+                Filter(scope=scope, everything=True),
+                Filter(scope=Scope(user=user, session="s1"), kind="episode"),
+                Filter(scope=scope, as_of=START + timedelta(hours=2)),
+                Filter(
+                    scope=scope, since=START + timedelta(hours=1), until=START + timedelta(hours=4)
+                ),
+                Filter(scope=scope, metadata={"words": {"lt": 8}}),
+            ):
+                wanted = exact(self.memory._store, where, query)
+                found = self.index.search(where, query, 4)
+                products = dict(wanted)
+                assert [score for _, score in found] == pytest.approx(
+                    [product for _, product in wanted[:4]], abs=1e-5
+                )
+                for key_id, score in found:
+                    assert products[key_id] == pytest.approx(score, abs=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(operation, max_size=25), st.sampled_from(WORDS))
-def test_the_index_finds_what_exact_search_over_the_database_finds(
-    operations: list[tuple[object, ...]], word: str
+StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestStoreMachine = StoreMachine.TestCase
+
+
+def test_idle_partitions_are_dropped_and_filled_again(
+    monkeypatch: pytest.MonkeyPatch, memory: Memory
 ) -> None:
-    store = SqliteStore(None)
-    bank, index = EpisodicBank(store), VectorIndex(store)
-    query = embed([word])[0]
-    for name, user, *rest in operations:
-        scope = Scope(user=str(user))
-        if name == "add":
-            session, text, evidence = rest
-            where = Scope(user=str(user), session=session)
-            bank.write([Note(text=str(text), evidence=bool(evidence))], where, embed)
-        elif name == "forget":
-            newest = store.newest(Filter(scope=scope), 6)
-            store.forget(scope, [one.id for one in newest[rest[0] : rest[0] + 1]])
-        elif scope.user in index._partitions:
-            index._partitions[scope.user].key_ids.append(999)
-        for where in (
-            Filter(scope=scope),
-            Filter(scope=scope, evidence=True),
-            Filter(scope=Scope(user=scope.user, session="s1"), kind="episode"),
-        ):
-            found = [key_id for key_id, _ in index.search(where, query, 4)]
-            exact = reference(store, where, query, 4)
-            assert _products(store, found, query) == pytest.approx(
-                _products(store, exact, query), abs=1e-6
-            )
-            assert set(found) <= set(reference(store, where, query, 100))
-    store.close()
-
-
-def _products(store: SqliteStore, ids: list[int], query: NDArray[np.float32]) -> list[float]:
-    """The products of the keys found; ties may come in any order, so ids are not compared."""
-    vectors = {row["id"]: np.frombuffer(row["vector"], np.float32) for row in store.keys(ids)}
-    return [float(vectors[one] @ query) for one in ids]
-
-
-def test_another_connection_sees_what_was_added_and_removed(tmp_path: object) -> None:
-    folder = tmp_path
-    one, two = SqliteStore(folder), SqliteStore(folder)
-    scope, query = Scope(user="ada"), embed(["cat"])[0]
-    reader = VectorIndex(two)
-    assert reader.search(Filter(scope=scope), query, 5) == []
-    (record,) = EpisodicBank(one).write([Note(text="cat")], scope, embed)
-    assert len(reader.search(Filter(scope=scope), query, 5)) == 1
-    one.forget(scope, [record.id])
-    assert reader.search(Filter(scope=scope), query, 5) == []
-    one.close()
-    two.close()
-
-
-def test_idle_partitions_are_dropped_and_filled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "MAX_PARTITIONS", 2)
-    store = SqliteStore(None)
-    bank, index = EpisodicBank(store), VectorIndex(store)
     for user in ("a", "b", "c"):
-        bank.write([Note(text="cat")], Scope(user=user), embed)
+        memory.add("cat", scope=Scope(user=user))
     for user in ("a", "b", "c", "a"):
-        assert len(index.search(Filter(scope=Scope(user=user)), embed(["cat"])[0], 5)) == 1
-    assert list(index._partitions) == ["c", "a"]
-    store.close()
+        assert len(memory.search("cat", scope=Scope(user=user))) == 1
+    assert list(memory._bank._vectors._partitions) == ["c", "a"]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Memory, Memory]]:
+    with (
+        Memory.open(tmp_path, embedder=HashEmbedder()) as one,
+        Memory.open(tmp_path, embedder=HashEmbedder()) as other,
+    ):
+        yield one, other
+
+
+def test_a_process_follows_what_another_adds_updates_and_forgets(
+    two: tuple[Memory, Memory], ada: Scope
+) -> None:
+    writer, reader = two
+
+    def seen() -> list[str]:
+        return [hit.record.value for hit in reader.search("cat", scope=ada)]
+
+    assert seen() == []
+    first = writer.add("a cat", scope=ada)
+    assert seen() == ["a cat"]
+    second = writer.update(first.id, "a big cat", scope=ada)
+    assert seen() == ["a big cat"]
+    writer.forget([second.id], scope=ada)
+    assert seen() == []

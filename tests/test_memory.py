@@ -33,7 +33,7 @@ def test_no_verb_reaches_another_user(memory: Memory, ada: Scope) -> None:
     memory.add("the code is 9999", scope=bob)
     assert values([hit.record for hit in memory.search("code", scope=bob)]) == ["the code is 9999"]
     assert memory.get([record.id], scope=bob) == []
-    assert memory.forget([record.id], scope=bob) == 0
+    assert memory.forget([record.id], scope=bob).records == 0
     assert values(memory.list(scope=ada)) == ["the code is 1234"]
     assert memory.recall("What is the code?", scope=Scope(user="eve")).hits == ()
 
@@ -112,7 +112,7 @@ def test_forgetting_erases_the_bytes_and_adding_again_works(tmp_path: Path, ada:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add("keep this", scope=ada)
         record = memory.add("the secret is xyzzy", scope=ada)
-        assert memory.forget([record.id, "unknown"], scope=ada) == 1
+        assert memory.forget([record.id, "unknown"], scope=ada).records == 1
         assert memory.search("xyzzy", scope=ada)[0].record.value == "keep this"
     held = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"keep this" in held

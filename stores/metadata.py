@@ -1,0 +1,104 @@
+"""Filters over a record's metadata, compiled to SQL that respects JSON types.
+
+    {"page": 3}                                   equal, and a number
+    {"year": {"gte": 2020, "lt": 2024}}           all of these
+    {"tag": {"in": ["a", "b"]}, "draft": {"exists": False}}
+    {"or": [{"page": 3}, {"not": {"tag": "a"}}]}  and, or, not
+
+Operators: eq, ne, in, lt, lte, gt, gte, exists. A comparison is true only between values of one
+type: the number 3 is not the text "3", and a missing key is unequal to everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memagent.errors import InvalidInput
+
+Compiled = tuple[str, list[Any]]
+_ORDER = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_OPERATORS = ("eq", "ne", "in", *_ORDER, "exists")
+
+
+def compile_filter(where: Mapping[str, Any], column: str = "r.metadata") -> Compiled:
+    """Return an SQL condition over a JSON column, and its values.
+
+    Raises:
+        InvalidInput: the filter is malformed; the message names the part.
+    """
+    if not isinstance(where, Mapping) or not where:
+        raise InvalidInput(f"filter: expected a non-empty mapping, found {where!r}")
+    parts = [_part(name, wanted, column) for name, wanted in where.items()]
+    return _joined(parts, " AND ")
+
+
+def _part(name: str, wanted: Any, column: str) -> Compiled:
+    if name in ("and", "or"):
+        if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
+            raise InvalidInput(f"filter: {name!r} expects a non-empty list of filters")
+        return _joined([compile_filter(one, column) for one in wanted], f" {name.upper()} ")
+    if name == "not":
+        sql, values = compile_filter(wanted, column)
+        return f"NOT {sql}", values
+    if not isinstance(name, str) or not name or '"' in name:
+        raise InvalidInput(f"filter: {name!r} cannot be a metadata key")
+    if not isinstance(wanted, Mapping):
+        return _comparison(name, "eq", wanted, column)
+    if not wanted:
+        raise InvalidInput(f"filter: {name!r} has no operator")
+    return _joined([_comparison(name, op, value, column) for op, value in wanted.items()], " AND ")
+
+
+def _comparison(name: str, operator: str, value: Any, column: str) -> Compiled:
+    path = f'$."{name}"'
+    if operator == "eq":
+        return _equal(path, value, column, name)
+    if operator == "ne":
+        sql, values = _equal(path, value, column, name)
+        return f"NOT {sql}", values
+    if operator == "in":
+        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+            raise InvalidInput(f"filter: {name!r}: 'in' expects a non-empty list")
+        return _joined([_equal(path, one, column, name) for one in value], " OR ")
+    if operator == "exists":
+        if not isinstance(value, bool):
+            raise InvalidInput(f"filter: {name!r}: 'exists' expects true or false")
+        return f"(json_type({column}, ?) IS {'NOT ' if value else ''}NULL)", [path]
+    if operator in _ORDER:
+        types = _types(value, name)
+        if isinstance(value, bool) or value is None:
+            raise InvalidInput(f"filter: {name!r}: {operator!r} expects a number or a text")
+        compared = f"json_extract({column}, ?) {_ORDER[operator]} ?"
+        return f"(coalesce(json_type({column}, ?), '') IN {types} AND {compared})", [
+            path,
+            path,
+            value,
+        ]
+    raise InvalidInput(
+        f"filter: {name!r}: unknown operator {operator!r}; there are {', '.join(_OPERATORS)}"
+    )
+
+
+def _equal(path: str, value: Any, column: str, name: str) -> Compiled:
+    types = _types(value, name)
+    typed = f"coalesce(json_type({column}, ?), '') IN {types}"
+    if value is None or isinstance(value, bool):
+        return f"({typed})", [path]
+    return f"({typed} AND json_extract({column}, ?) = ?)", [path, path, value]
+
+
+def _types(value: Any, name: str) -> str:
+    """Return the JSON types, as SQL, that a value may be compared with."""
+    if value is None:
+        return "('null')"
+    if isinstance(value, bool):
+        return f"('{str(value).lower()}')"
+    if isinstance(value, int | float):
+        return "('integer', 'real')"
+    if isinstance(value, str):
+        return "('text')"
+    raise InvalidInput(f"filter: {name!r}: cannot compare with a {type(value).__name__}")
+
+
+def _joined(parts: Sequence[Compiled], word: str) -> Compiled:
+    sql = word.join(part for part, _ in parts)
+    return f"({sql})", [value for _, values in parts for value in values]

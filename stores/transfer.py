@@ -1,0 +1,167 @@
+"""Out of a store and into another, as JSON lines that are the same for the same content.
+
+The first line is a header; each other line is one record with its keys and its history:
+
+    {"memagent": 1, "embedder": "all-MiniLM-L6-v2", "vectors": false}
+    {"id": "...", "user": "ada", "value": "Mary moved.", "keys": [{"text": "Mary moved."}], ...}
+"""
+
+import base64
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memagent.errors import InvalidInput
+from memagent.stores.filter import Filter
+from memagent.stores.sqlite import SqliteStore, add_keys
+from memagent.types import Scope
+
+FORMAT = 1
+BATCH = 200
+COLUMNS = (
+    "id",
+    "agent",
+    "session",
+    "kind",
+    "value",
+    "evidence",
+    "created",
+    "valid_from",
+    "valid_to",
+    "affirmed",
+    "superseded",
+    "supersedes",
+    "recalled",
+    "helped",
+    "hurt",
+)
+"""Columns of `records` that are exported as they are; times are microseconds since 1970."""
+LISTS = ("sources", "context", "metadata")
+"""Columns that hold JSON."""
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) -> Iterator[str]:
+    """Yield the lines of a scope's records, in the order they were written."""
+    yield _line({"memagent": FORMAT, "embedder": embedder, "vectors": vectors})
+    condition, values = Filter(scope=scope, everything=True).condition()
+    last = 0
+    while rows := store.query(
+        "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
+        f" WHERE {condition} AND r.seq > ? ORDER BY r.seq LIMIT ?",
+        (*values, last, BATCH),
+    ):
+        for row in rows:
+            yield _line(_exported(store, row, vectors))
+        last = rows[-1]["seq"]
+
+
+def import_lines(store: SqliteStore, lines: Iterable[str], embedder: str, embed: Embed) -> int:
+    """Store exported records that are not there yet, in batches; return how many were new.
+
+    Vectors are taken over if the same embedder made them, and made anew otherwise.
+
+    Raises:
+        InvalidInput: a line is not what `export` writes; the message gives its number.
+    """
+    numbered = enumerate(lines, start=1)
+    same = _header(next(numbered, (1, "")), embedder)
+    new, batch = 0, list[dict[str, Any]]()
+    for number, line in numbered:
+        batch.append(_parsed(number, line))
+        if len(batch) == BATCH:
+            new += _import_batch(store, batch, embed, take_vectors=same)
+            batch = []
+    return new + (_import_batch(store, batch, embed, take_vectors=same) if batch else 0)
+
+
+def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, Any]:
+    keys = store.query("SELECT text, vector FROM keys WHERE record = ? ORDER BY id", (row["seq"],))
+    events = store.query(
+        "SELECT at, action, who, why FROM history WHERE record = ? ORDER BY id", (row["seq"],)
+    )
+    return (
+        {"user": row["user_name"], "digest": row["digest"].hex()}
+        | {name: row[name] for name in COLUMNS}
+        | {name: json.loads(row[name]) for name in LISTS}
+        | {
+            "keys": [
+                {"text": key["text"]}
+                | ({"vector": base64.b64encode(key["vector"]).decode()} if vectors else {})
+                for key in keys
+            ],
+            "history": [dict(event) for event in events],
+        }
+    )
+
+
+def _header(first: tuple[int, str], embedder: str) -> bool:
+    """Check the header, and tell whether its vectors may be taken over."""
+    header = _json(*first)
+    if header.get("memagent") != FORMAT:
+        raise InvalidInput(f"line 1: expected the header of a memagent export, format {FORMAT}")
+    return bool(header.get("vectors")) and header.get("embedder") == embedder
+
+
+def _parsed(number: int, line: str) -> dict[str, Any]:
+    record = _json(number, line)
+    expected = {"user", "digest", "keys", "history", *COLUMNS, *LISTS}
+    missing = sorted(expected - record.keys())
+    if missing:
+        raise InvalidInput(f"line {number}: expected a record, but it has no {missing[0]!r}")
+    if not record["keys"] or not isinstance(record["value"], str):
+        raise InvalidInput(f"line {number}: expected a text value and at least one key")
+    return record
+
+
+def _json(number: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidInput(f"line {number}: expected a JSON object, found {line[:40]!r}")
+    return value
+
+
+def _import_batch(
+    store: SqliteStore, batch: Sequence[dict[str, Any]], embed: Embed, *, take_vectors: bool
+) -> int:
+    if take_vectors:
+        raw = [base64.b64decode(key["vector"]) for one in batch for key in one["keys"]]
+        vectors = iter([np.frombuffer(one, dtype=np.float32) for one in raw])
+    else:
+        vectors = iter(embed([key["text"] for one in batch for key in one["keys"]]))
+    new = 0
+    with store.transaction() as db:
+        for one in batch:
+            own = [next(vectors) for _ in one["keys"]]
+            user = store.user_id(db, one["user"])
+            row = (
+                {"user": user, "digest": bytes.fromhex(one["digest"])}
+                | {name: one[name] for name in COLUMNS}
+                | {name: json.dumps(one[name]) for name in LISTS}
+            )
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            done = db.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", row)
+            if not done.rowcount:
+                continue
+            new += 1
+            seq = done.lastrowid
+            assert seq is not None
+            add_keys(db, seq, f"u{user}", [key["text"] for key in one["keys"]], own)
+            db.executemany(
+                "INSERT INTO history(record, at, action, who, why)"
+                f" VALUES ({seq}, :at, :action, :who, :why)",
+                one["history"],
+            )
+    return new
+
+
+def _line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+from memagent import Memory, Scope
+from memagent.testing import HashEmbedder
+
+
+def test_a_whole_store_has_no_problems_and_a_damaged_one_names_them(
+    memory: Memory, ada: Scope
+) -> None:
+    record = memory.add("one", scope=ada)
+    memory.add("two", scope=ada)
+    assert memory.verify() == ()
+    with memory._store.transaction() as db:
+        db.execute("UPDATE keys SET vector = x'00000000' WHERE record = ?", (record.seq,))
+    assert "vectors of several sizes" in memory.verify()[0]
+    with memory._store.transaction() as db:
+        db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
+    assert memory.verify() == (f"record {record.id} has no key",)
+
+
+def test_a_full_text_index_that_disagrees_is_noticed(memory: Memory, ada: Scope) -> None:
+    memory.add("one", scope=ada)
+    with memory._store.transaction() as db:
+        db.execute("DROP TRIGGER keys_after_delete")
+        db.execute("DELETE FROM keys")
+        db.execute("DELETE FROM records")
+    assert any("full-text index" in problem for problem in memory.verify())
+
+
+def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: Scope) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        memory.add("kept", scope=ada)
+        many = memory.add_many([f"note number {n}" for n in range(400)], scope=ada)
+        memory.forget([one.id for one in many], scope=ada)
+        sizes = memory.compact()
+        assert sizes.after < sizes.before / 2
+        assert memory.search("kept", scope=ada)[0].record.value == "kept"
+        assert memory.verify() == ()

@@ -1,0 +1,82 @@
+from typing import Any
+
+import pytest
+
+from memagent import Memory, Scope
+from memagent.errors import InvalidInput
+
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "a": {"page": 3, "tag": "x", "draft": True},
+    "b": {"page": 30, "tag": "y", "draft": False},
+    "c": {"page": "3", "note": None},
+    "d": {"page": 3.5, "tag": "x"},
+    "e": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ({"page": 3}, "a"),
+        ({"page": "3"}, "c"),
+        ({"page": {"gt": 3}}, "bd"),
+        ({"page": {"gte": 3, "lt": 30}}, "ad"),
+        ({"page": {"lte": "9"}}, "c"),
+        ({"page": {"ne": 3}}, "bcde"),
+        ({"tag": {"in": ["x", "z"]}}, "ad"),
+        ({"draft": True}, "a"),
+        ({"draft": 1}, ""),
+        ({"page": {"exists": False}}, "e"),
+        ({"note": None}, "c"),
+        ({"note": {"exists": True}}, "c"),
+        ({"tag": "x", "page": {"lt": 3.2}}, "a"),
+        ({"or": [{"tag": "y"}, {"page": "3"}]}, "bc"),
+        ({"and": [{"tag": "x"}, {"not": {"draft": True}}]}, "d"),
+        ({"not": {"tag": "x"}}, "bce"),
+        ({"it's": {"exists": False}}, "abcde"),
+    ],
+)
+def test_a_filter_lets_through_what_it_says_and_respects_types(
+    memory: Memory, ada: Scope, where: dict[str, Any], names: str
+) -> None:
+    for name, metadata in DOCUMENTS.items():
+        memory.add(f"document {name}", scope=ada, metadata=metadata)
+    hits = memory.search("document", scope=ada, where=where)
+    assert "".join(sorted(hit.record.value[-1] for hit in hits)) == names
+    listed = memory.list(scope=ada, where=where)
+    assert {one.id for one in listed} == {hit.record.id for hit in hits}
+
+
+@pytest.mark.parametrize(
+    ("where", "complaint"),
+    [
+        ({}, "expected a non-empty mapping"),
+        ({"page": {}}, "'page' has no operator"),
+        ({"page": {"like": 3}}, "unknown operator 'like'"),
+        ({"page": {"in": "abc"}}, "'in' expects a non-empty list"),
+        ({"page": {"lt": True}}, "'lt' expects a number or a text"),
+        ({"page": {"lt": None}}, "'lt' expects a number or a text"),
+        ({"page": {"exists": 1}}, "'exists' expects true or false"),
+        ({"page": [3]}, "cannot compare with a list"),
+        ({"or": {"page": 3}}, "'or' expects a non-empty list"),
+        ({"or": []}, "'or' expects a non-empty list"),
+        ({"not": 3}, "expected a non-empty mapping"),
+        ({'a"b': 3}, "cannot be a metadata key"),
+        ("page = 3", "expected a non-empty mapping"),
+    ],
+)
+def test_a_malformed_filter_is_an_error_that_names_the_part(
+    memory: Memory, ada: Scope, where: Any, complaint: str
+) -> None:
+    with pytest.raises(InvalidInput, match="filter") as caught:
+        memory.search("document", scope=ada, where=where)
+    assert complaint in str(caught.value)
+
+
+def test_a_filter_keeps_its_candidates_however_many_others_match_better(
+    memory: Memory, ada: Scope
+) -> None:
+    memory.add("the cat of old", scope=ada, metadata={"keep": True})
+    memory.add_many([f"cat cat {n}" for n in range(200)], scope=ada)
+    hits = memory.search("cat", scope=ada, k=3, where={"keep": True})
+    assert [hit.record.value for hit in hits] == ["the cat of old"]

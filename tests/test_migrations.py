@@ -1,0 +1,55 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from memagent import Memory, Scope
+from memagent.stores import migrations
+from memagent.stores.migrations import APPLICATION_ID, STEPS
+from memagent.testing import HashEmbedder
+
+ROWS = """
+INSERT INTO users(name) VALUES ('ada');
+INSERT INTO records(id, user, kind, value, digest, evidence, created, valid_from)
+    VALUES ('old', 1, 'episode', 'tea is hot', x'00', 1, 1700000000000000, 1700000000000000);
+INSERT INTO history(record, at, action) VALUES (1, 1700000000000000, 'add');
+"""
+"""Rows as every schema so far could hold them; the key comes with a vector of the embedder."""
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_store_of_every_older_schema_is_brought_up_and_read(
+    tmp_path: Path, ada: Scope, version: int
+) -> None:
+    old = sqlite3.connect(tmp_path / "memory.db")
+    for step in STEPS[:version]:
+        old.executescript(step)
+    old.executescript(ROWS)
+    vector = bytes(HashEmbedder().dimensions * 4)
+    old.execute(
+        "INSERT INTO keys(record, owner, text, vector) VALUES (1, 'u1', 'tea', ?)", [vector]
+    )
+    old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
+    old.close()
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        assert memory.verify() == ()
+        assert memory.search("tea", scope=ada)[0].record.value == "tea is hot"
+        new = memory.update("old", "tea is cold", scope=ada, why="time")
+        actions = [event.action for event in memory.history(new.id, scope=ada)]
+        assert actions == ["add", "supersede", "add"]
+        assert memory._store.query("PRAGMA user_version")[0][0] == len(STEPS)
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ada: Scope
+) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        memory.add("tea", scope=ada)
+    broken = "CREATE TABLE fine (x); CREATE TABLE users (x);"
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, broken))
+    with pytest.raises(Exception, match="table users already exists"):
+        Memory.open(tmp_path, embedder=HashEmbedder())
+    monkeypatch.undo()
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        assert memory._store.query("SELECT * FROM sqlite_master WHERE name = 'fine'") == []
+        assert len(memory.list(scope=Scope(user="ada"))) == 1
