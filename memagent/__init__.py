@@ -5,18 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memagent.agent import Agent
+    from memagent.aio import AsyncMemory
     from memagent.errors import MemagentError
     from memagent.memory import Memory
     from memagent.models import open_chat, open_embedder
-    from memagent.types import Answer, Example, Hit, Record, Scope
+    from memagent.types import Answer, Example, Hit, Note, Receipt, Record, Scope
 
 __all__ = [
     "Agent",
     "Answer",
+    "AsyncMemory",
     "Example",
     "Hit",
     "MemagentError",
     "Memory",
+    "Note",
+    "Receipt",
     "Record",
     "Scope",
     "open_chat",
@@ -27,10 +31,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "Agent": "agent",
     "Answer": "types",
+    "AsyncMemory": "aio",
     "Example": "types",
     "Hit": "types",
     "MemagentError": "errors",
     "Memory": "memory",
+    "Note": "types",
+    "Receipt": "types",
     "Record": "types",
     "Scope": "types",
     "open_chat": "models",

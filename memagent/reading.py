@@ -1,6 +1,8 @@
-"""Records from a file or from standard input, one a line."""
+"""Lines from a file or from standard input, and lines into a file."""
 
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from memagent.errors import InvalidInput
@@ -29,3 +31,24 @@ def records_of(file: Path | None) -> list[str]:
     if not records:
         raise InvalidInput(f"{where} is empty: nothing to remember")
     return records
+
+
+def write_lines(file: Path, lines: Iterable[str]) -> None:
+    """Write a file whole or not at all: it takes its name when its last line is on the disk.
+
+    Raises:
+        InvalidInput: it cannot be written.
+    """
+    arriving = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with arriving.open("w", encoding="utf-8") as out:
+            out.writelines(f"{line}\n" for line in lines)
+            out.flush()
+            os.fsync(out.fileno())
+        arriving.replace(file)
+    except OSError as error:
+        raise InvalidInput(
+            f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
+        ) from error
+    finally:
+        arriving.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ def _alone(
     monkeypatch.setenv("MEMAGENT_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     if request.node.get_closest_marker("real") is None:
-        pytest_socket.disable_socket()
+        pytest_socket.disable_socket(allow_unix_socket=True)  # asyncio wakes itself by one
     else:
         pytest_socket.socket_allow_hosts(["127.0.0.1"])
     yield

@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from memagent import cli, models
+from memagent import cli, cli_memory, models
 from memagent import memory as memory_module
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Outcome = tuple[int, str, str]
 Command = Callable[..., Outcome]
+
+
+class Terminal(io.TextIOWrapper):
+    """Standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -29,9 +36,10 @@ def memagent(
     monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr(models, "chat_of", lambda _: chat)
 
-    def run(*arguments: str, stdin: bytes = b"") -> Outcome:
+    def run(*arguments: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["memagent", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        kind = Terminal if terminal else io.TextIOWrapper
+        monkeypatch.setattr(sys, "stdin", kind(io.BytesIO(stdin), encoding="utf-8"))
         with pytest.raises(SystemExit) as caught:
             cli.main()
         out, err = capsys.readouterr()
@@ -73,7 +81,7 @@ def test_records_come_from_stdin_and_from_a_file_one_a_line(
 def test_many_records_are_written_in_batches(
     memagent: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "BATCH", 2)
+    monkeypatch.setattr(cli_memory, "BATCH", 2)
     lines = "".join(f"note {n}\n" for n in range(5))
     assert len(memagent("add", stdin=lines.encode())[1].split()) == 5
 
@@ -195,3 +203,93 @@ def test_the_module_runs_as_a_program() -> None:
     command = [sys.executable, "-m", "memagent", "--version"]
     outcome = subprocess.run(command, capture_output=True, text=True)
     assert outcome.stdout.startswith("memagent 0.")
+
+
+@pytest.fixture
+def tea(memagent: Command) -> str:
+    """The id of a record that says "tea is hot"."""
+    return memagent("add", "tea is hot")[1].strip()
+
+
+def test_a_record_is_edited_shown_and_its_history_told(memagent: Command, tea: str) -> None:
+    new = memagent("edit", tea, "tea is cold", "--why", "it stood")[1].strip()
+    assert memagent("list")[1].count("\n") == 1
+    assert memagent("list", "--all")[1].count("\n") == 2
+    shown = json.loads(memagent("show", tea, "--json")[1])
+    assert (shown["value"], shown["superseded"], shown["keys"]) == (
+        "tea is hot",
+        True,
+        ["tea is hot"],
+    )
+    assert "tea is cold" in memagent("show", new)[1]
+    events = json.loads(memagent("history", new, "--json")[1])
+    assert [(one["action"], one["who"], one["why"]) for one in events][1:] == [
+        ("supersede", "me", "it stood"),
+        ("add", "me", "it stood"),
+    ]
+    assert memagent("history", tea)[1].splitlines()[1].endswith("supersede  by me it stood")
+    assert memagent("edit", tea, "tea is gone")[0] == 1
+
+
+def test_why_shows_what_would_come_up(memagent: Command, tea: str) -> None:
+    code, out, err = memagent("why", "What is hot tea?")
+    assert (code, tea in out, "candidates" in err) == (0, True, True)
+    told = json.loads(memagent("why", "What is hot tea?", "--json")[1])
+    assert [hit["id"] for hit in told["shown"]] == [tea]
+
+
+def test_forgetting_says_first_and_then_does(memagent: Command, tea: str) -> None:
+    assert "would erase 1 records" in memagent("forget", tea, "--dry-run")[1]
+    assert memagent("list")[1] != ""
+    receipt = json.loads(memagent("forget", tea, "--json")[1])
+    assert (receipt["records"], receipt["dry_run"]) == (1, False)
+    assert memagent("list")[1] == ""
+    assert "erased 0 records" in memagent("forget", "--all")[1]
+    assert memagent("forget")[0] == 1
+
+
+def test_forgetting_at_a_terminal_asks_and_no_erases_nothing(memagent: Command, tea: str) -> None:
+    code, _, err = memagent("forget", tea, stdin=b"n\n", terminal=True)
+    assert (code, "erase 1 records?" in err) == (1, True)
+    assert memagent("list")[1] != ""
+    assert memagent("forget", tea, "--yes", terminal=True)[0] == 0
+    assert memagent("list")[1] == ""
+
+
+def test_an_export_is_imported_into_another_home(
+    memagent: Command, tea: str, tmp_path: Path
+) -> None:
+    lines = memagent("export", "--vectors")[1]
+    file, other = tmp_path / "out.jsonl", ["--home", str(tmp_path / "other")]
+    assert memagent("export", "--vectors", "--file", str(file))[0] == 0
+    assert file.read_text() == lines
+    assert memagent("import", str(file), *other)[1] == "1 new records\n"
+    assert memagent("export", "--vectors", *other)[1] == lines
+    assert memagent("import", str(tmp_path / "none"))[0] == 1
+    assert memagent("export", "--file", "/nowhere/x")[0] == 1
+
+
+def test_the_store_is_counted_checked_and_compacted(memagent: Command, tea: str) -> None:
+    assert json.loads(memagent("stats", "--json")[1])["records"] == 1
+    assert "1 records" in memagent("stats")[1]
+    assert memagent("verify") == (0, "the store is whole\n", "")
+    assert "bytes before" in memagent("compact")[1]
+    assert "the store is whole" in memagent("doctor")[1]
+
+
+def test_a_store_that_is_not_whole_is_exit_code_one(
+    memagent: Command, tea: str, tmp_path: Path
+) -> None:
+    database = sqlite3.connect(tmp_path / "home" / "memory.db")
+    database.execute("DELETE FROM keys")
+    database.commit()
+    database.close()
+    code, out, _ = memagent("verify")
+    assert (code, out) == (1, f"record {tea} has no key\n")
+
+
+@pytest.mark.parametrize("command", [["show"], ["history"], ["edit", "--why", "x"]])
+def test_a_record_that_is_not_there_is_named(memagent: Command, command: list[str]) -> None:
+    text = ["text"] if command[0] == "edit" else []
+    code, _, err = memagent(command[0], "nothing", *text, *command[1:])
+    assert (code, "there is no record 'nothing'" in err) == (1, True)

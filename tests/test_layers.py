@@ -7,12 +7,23 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"types", "errors"},
-    {"stores", "tools", "config", "embedding", "server", "weights", "questions", "prompts"},
+    {
+        "stores",
+        "tools",
+        "config",
+        "embedding",
+        "server",
+        "weights",
+        "questions",
+        "prompts",
+        "reading",
+    },
     {"models", "examples", "recall"},
     {"memory"},
-    {"agent"},
-    {"evals", "chat", "reading"},
-    {"cli_eval"},
+    {"agent", "aio"},
+    {"evals", "chat"},
+    {"cli_output"},
+    {"cli_eval", "cli_memory"},
     {"cli"},
     {"__main__"},
 )

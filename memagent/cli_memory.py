@@ -1,0 +1,316 @@
+"""The commands over what is remembered: add, look, change, forget, move and check."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memagent.cli_output import (
+    Home,
+    Json,
+    Session,
+    User,
+    event_object,
+    hit_object,
+    memory_of,
+    print_ids,
+    receipt_object,
+    record_object,
+)
+from memagent.config import load_settings
+from memagent.errors import InvalidInput
+from memagent.reading import records_of, write_lines
+from memagent.types import Receipt, Record, Scope
+
+if TYPE_CHECKING:
+    from memagent.memory import Memory
+
+BATCH = 500
+"""Records that `add` writes in one transaction; more are shown with a progress bar."""
+
+memory_app = typer.Typer()
+
+
+@memory_app.command()
+def add(
+    text: Annotated[str | None, typer.Argument(help="One record; from stdin if left out.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read records, one a line.")] = None,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Remember a text, or one record a line from stdin or a file; prints the ids."""
+    if text is not None and file is not None:
+        raise typer.BadParameter("give a text or --file, not both")
+    if text is None and file is None and sys.stdin.isatty():
+        raise typer.BadParameter("give a text, --file, or records on stdin")
+    texts = [text] if text is not None else records_of(file)
+    with _opened(home, user, session) as (memory, scope):
+        print_ids(_add_all(memory, texts, scope), as_json)
+
+
+@memory_app.command()
+def search(
+    query: str,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 10,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Show the best records for a query, best first."""
+    with _opened(home, user, session) as (memory, scope):
+        hits = memory.search(query, scope=scope, k=k)
+    if as_json:
+        print(json.dumps([hit_object(hit) for hit in hits]))
+    for hit in [] if as_json else hits:
+        print(f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}")
+    if not hits:
+        print("nothing found", file=sys.stderr)
+
+
+@memory_app.command(name="list")
+def list_records(
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Superseded versions too.")] = False,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Show what was remembered last, newest first."""
+    with _opened(home, user, session) as (memory, scope):
+        records = memory.list(scope=scope, limit=limit, everything=everything)
+    if as_json:
+        print(json.dumps([record_object(record) for record in records]))
+    for record in [] if as_json else records:
+        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.value}")
+
+
+@memory_app.command()
+def show(
+    id: Annotated[str, typer.Argument(help="The record's id.")],
+    home: Home = None,
+    user: User = None,
+    as_json: Json = False,
+) -> None:
+    """Show one record whole: its keys, when it held, and what happened to it."""
+    with _opened(home, user, None) as (memory, scope):
+        record = _one(memory, id, scope)
+        events = memory.history(id, scope=scope)
+    told = record_object(record) | {"history": [event_object(event) for event in events]}
+    if as_json:
+        print(json.dumps(told))
+        return
+    for name, value in told.items():
+        for one in value if isinstance(value, list) else [value]:
+            print(f"{name:>12}  {one}")
+
+
+@memory_app.command()
+def why(
+    question: str,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Show which memories a question would bring up, oldest first, and why."""
+    with _opened(home, user, session) as (memory, scope):
+        recollection = memory.recall(question, scope=scope)
+    if as_json:
+        hits = [hit_object(hit) for hit in recollection.hits]
+        print(json.dumps({"looks": recollection.looks, "shown": hits}))
+        return
+    for hit in recollection.hits:
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in hit.why.items())
+        print(f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}  ({parts})")
+    counted = f"{recollection.candidates} candidates, {recollection.below_floor} too far off"
+    print(f"looked for {'; then for '.join(recollection.looks)}: {counted}", file=sys.stderr)
+
+
+@memory_app.command()
+def edit(
+    id: Annotated[str, typer.Argument(help="The record's id.")],
+    text: Annotated[str, typer.Argument(help="What it should say from now on.")],
+    because: Annotated[str | None, typer.Option("--why", help="Goes into the history.")] = None,
+    home: Home = None,
+    user: User = None,
+    as_json: Json = False,
+) -> None:
+    """Put a new version in a record's place; the old one stays as history. Prints the new id."""
+    with _opened(home, user, None) as (memory, scope):
+        print_ids([memory.update(id, text, scope=scope, who=scope.user, why=because)], as_json)
+
+
+@memory_app.command()
+def history(
+    id: Annotated[str, typer.Argument(help="The record's id.")],
+    home: Home = None,
+    user: User = None,
+    as_json: Json = False,
+) -> None:
+    """Show what happened to a record and its other versions: when, by whom, and why."""
+    with _opened(home, user, None) as (memory, scope):
+        _one(memory, id, scope)
+        events = memory.history(id, scope=scope)
+    if as_json:
+        print(json.dumps([event_object(event) for event in events]))
+    for event in [] if as_json else events:
+        told = " ".join(part for part in (event.who and f"by {event.who}", event.why) if part)
+        print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.record}  {event.action}  {told}".rstrip())
+
+
+@memory_app.command()
+def forget(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of records.")] = None,
+    source: Annotated[str | None, typer.Option(help="All that came from this source.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All there is in the scope.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Erase records with all that holds their words; at a terminal it asks first."""
+    with _opened(home, user, session) as (memory, scope):
+
+        def run(dry: bool) -> Receipt:
+            return memory.forget(
+                ids or (), scope=scope, source=source, everything=everything, dry_run=dry
+            )
+
+        receipt = run(True)
+        if not dry_run:
+            if receipt.records and sys.stdin.isatty() and not yes:
+                typer.confirm(f"erase {receipt.records} records?", abort=True, err=True)
+            receipt = run(False)
+    if as_json:
+        print(json.dumps(receipt_object(receipt)))
+        return
+    would = "would erase" if receipt.dry_run else "erased"
+    print(
+        f"{would} {receipt.records} records ({len(receipt.derived)} derived), {receipt.keys} keys,"
+        f" {receipt.history} events; {receipt.rekeyed} records keyed anew"
+    )
+
+
+@memory_app.command()
+def export(
+    file: Annotated[Path | None, typer.Option(help="Write here; stdout if left out.")] = None,
+    vectors: Annotated[bool, typer.Option("--vectors", help="With the vectors.")] = False,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+) -> None:
+    """Write the records as JSON lines; the same content gives the same bytes."""
+    with _opened(home, user, session) as (memory, scope):
+        lines = memory.export(scope=scope, vectors=vectors)
+        if file is None:
+            for line in lines:
+                print(line)
+        else:
+            write_lines(file, lines)
+
+
+@memory_app.command(name="import")
+def import_records(
+    file: Annotated[Path, typer.Argument(help="What `memagent export` wrote.")],
+    home: Home = None,
+) -> None:
+    """Take over exported records that are not there yet."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        print(f"{memory_of(settings, stack).import_(records_of(file))} new records")
+
+
+@memory_app.command()
+def stats(home: Home = None, as_json: Json = False) -> None:
+    """Count users, records, superseded ones, keys and events."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        counts = memory_of(settings, stack).stats()
+    print(json.dumps(counts) if as_json else "\n".join(f"{n:>8} {k}" for k, n in counts.items()))
+
+
+@memory_app.command()
+def verify(home: Home = None) -> None:
+    """Check that the store is whole; exit code 1 and a line for each problem if not."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        problems = memory_of(settings, stack).verify()
+    print("\n".join(problems) or "the store is whole")
+    if problems:
+        raise typer.Exit(1)
+
+
+@memory_app.command()
+def compact(home: Home = None) -> None:
+    """Give free space back to the disk."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        sizes = memory_of(settings, stack).compact()
+    print(f"{sizes.before:,} bytes before, {sizes.after:,} after")
+
+
+@memory_app.command()
+def doctor(home: Home = None) -> None:
+    """Say where everything lies, whether the weights are there, and whether the store is whole."""
+    from memagent import weights
+    from memagent.config import config_file
+
+    settings = load_settings(home=home)
+    print(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")
+    print(f"memory    {settings.home}")
+    for one in weights.ALL:
+        path = weights.find(one, settings.home / "models")
+        print(f"weights   {one.name}  {path or 'missing: run `memagent model pull`'}")
+    verify(home)
+
+
+@contextmanager
+def _opened(
+    home: Path | None, user: str | None, session: str | None
+) -> "Iterator[tuple[Memory, Scope]]":
+    """Open the memory and the scope that a command's options name."""
+    settings = load_settings(home=home, user=user)
+    with ExitStack() as stack:
+        scope = Scope(user=settings.user, session=session)
+        yield memory_of(settings, stack), scope
+
+
+def _one(memory: "Memory", id: str, scope: Scope) -> Record:
+    found = memory.get([id], scope=scope)
+    if not found:
+        raise InvalidInput(f"there is no record {id!r} of user {scope.user!r}")
+    return found[0]
+
+
+def _add_all(memory: "Memory", texts: list[str], scope: Scope) -> list[Record]:
+    """Write in batches, all texts checked before the first is written."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from memagent.stores.episodic import check
+    from memagent.types import Note
+
+    notes = [Note(text=text) for text in texts]
+    for number, note in enumerate(notes, start=1):
+        try:
+            check(note)
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"record {number}: {error}" if len(notes) > 1 else str(error)
+            ) from None
+    starts = range(0, len(notes), BATCH)
+    shown = track(
+        starts, "remembering", console=Console(stderr=True), disable=len(starts) < 2, transient=True
+    )
+    batches = [memory.add_many(notes[start : start + BATCH], scope=scope) for start in shown]
+    return [record for batch in batches for record in batch]

@@ -1,0 +1,98 @@
+"""What the commands share: their common options, and how values are printed."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memagent.config import Settings
+from memagent.types import Answer, Event, Hit, Receipt, Record
+
+if TYPE_CHECKING:
+    from memagent.memory import Memory
+
+Home = Annotated[Path | None, typer.Option(help="Folder of the memory.", show_default=False)]
+User = Annotated[str | None, typer.Option(help="Whose memory.", show_default=False)]
+Session = Annotated[str | None, typer.Option(help="Only this session.", show_default=False)]
+Model = Annotated[
+    str | None, typer.Option(help="'local', 'local:<GGUF path>' or a URL.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
+    """Open the memory that the settings name, for as long as the stack."""
+    from memagent.memory import Memory
+
+    return stack.enter_context(Memory.open(settings.home, embedder=settings.embedder))
+
+
+def print_ids(records: list[Record], as_json: bool) -> None:
+    """Print records' ids, one a line, or the records as JSON."""
+    if as_json:
+        print(json.dumps([record_object(record) for record in records]))
+    else:
+        print("\n".join(record.id for record in records))
+
+
+def record_object(record: Record) -> dict[str, Any]:
+    """Return a record as JSON holds it."""
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "value": record.value,
+        "keys": list(record.keys),
+        "user": record.scope.user,
+        "agent": record.scope.agent,
+        "session": record.scope.session,
+        "created": record.created.isoformat(),
+        "valid_from": record.valid_from.isoformat(),
+        "valid_to": record.valid_to.isoformat() if record.valid_to else None,
+        "superseded": record.superseded,
+        "supersedes": record.supersedes,
+        "evidence": record.evidence,
+        "sources": list(record.sources),
+        "context": list(record.context),
+        "metadata": dict(record.metadata),
+    }
+
+
+def hit_object(hit: Hit) -> dict[str, Any]:
+    """Return a hit as JSON holds it: its record, and how it was found."""
+    found = {"score": hit.score, "key": hit.key, "why": dict(hit.why)}
+    return record_object(hit.record) | found
+
+
+def answer_object(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON holds it."""
+    return {
+        "answer": answer.answer,
+        "memories": list(answer.memories),
+        "shown": [hit_object(hit) for hit in answer.recollection.hits],
+        "looks": list(answer.recollection.looks),
+        "written": list(answer.written),
+        "tokens": {
+            "prompt": answer.usage.prompt_tokens,
+            "completion": answer.usage.completion_tokens,
+        },
+        "seconds": {"memory": answer.timings.memory, "model": answer.timings.model},
+    }
+
+
+def event_object(event: Event) -> dict[str, Any]:
+    """Return an event as JSON holds it."""
+    return {
+        "record": event.record,
+        "at": event.at.isoformat(),
+        "action": event.action,
+        "who": event.who,
+        "why": event.why,
+    }
+
+
+def receipt_object(receipt: Receipt) -> dict[str, Any]:
+    """Return a receipt as JSON holds it."""
+    return asdict(receipt)
