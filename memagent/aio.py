@@ -57,6 +57,7 @@ class AsyncMemory:
     forget = _threaded(Memory.forget)
     export = _threaded(_exported)
     import_ = _threaded(Memory.import_)
+    reembed = _threaded(Memory.reembed)
     verify = _threaded(Memory.verify)
     compact = _threaded(Memory.compact)
     warm = _threaded(Memory.warm)

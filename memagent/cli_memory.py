@@ -1,9 +1,7 @@
-"""The commands over what is remembered: add, look, change, forget, move and check."""
+"""The commands over what is remembered: add, look, change, forget."""
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +14,13 @@ from memagent.cli_output import (
     User,
     event_object,
     hit_object,
-    memory_of,
+    opened,
     print_ids,
     receipt_object,
     record_object,
 )
-from memagent.config import load_settings
 from memagent.errors import InvalidInput
-from memagent.reading import records_of, write_lines
+from memagent.reading import records_of
 from memagent.types import Receipt, Record, Scope
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ def add(
     if text is None and file is None and sys.stdin.isatty():
         raise typer.BadParameter("give a text, --file, or records on stdin")
     texts = [text] if text is not None else records_of(file)
-    with _opened(home, user, session) as (memory, scope):
+    with opened(home, user, session) as (memory, scope):
         print_ids(_add_all(memory, texts, scope), as_json)
 
 
@@ -64,7 +61,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Show the best records for a query, best first."""
-    with _opened(home, user, session) as (memory, scope):
+    with opened(home, user, session) as (memory, scope):
         hits = memory.search(query, scope=scope, k=k)
     if as_json:
         print(json.dumps([hit_object(hit) for hit in hits]))
@@ -84,7 +81,7 @@ def list_records(
     as_json: Json = False,
 ) -> None:
     """Show what was remembered last, newest first."""
-    with _opened(home, user, session) as (memory, scope):
+    with opened(home, user, session) as (memory, scope):
         records = memory.list(scope=scope, limit=limit, everything=everything)
     if as_json:
         print(json.dumps([record_object(record) for record in records]))
@@ -100,7 +97,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one record whole: its keys, when it held, and what happened to it."""
-    with _opened(home, user, None) as (memory, scope):
+    with opened(home, user, None) as (memory, scope):
         record = _one(memory, id, scope)
         events = memory.history(id, scope=scope)
     told = record_object(record) | {"history": [event_object(event) for event in events]}
@@ -121,7 +118,7 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Show which memories a question would bring up, oldest first, and why."""
-    with _opened(home, user, session) as (memory, scope):
+    with opened(home, user, session) as (memory, scope):
         recollection = memory.recall(question, scope=scope)
     if as_json:
         hits = [hit_object(hit) for hit in recollection.hits]
@@ -144,7 +141,7 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Put a new version in a record's place; the old one stays as history. Prints the new id."""
-    with _opened(home, user, None) as (memory, scope):
+    with opened(home, user, None) as (memory, scope):
         print_ids([memory.update(id, text, scope=scope, who=scope.user, why=because)], as_json)
 
 
@@ -156,7 +153,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show what happened to a record and its other versions: when, by whom, and why."""
-    with _opened(home, user, None) as (memory, scope):
+    with opened(home, user, None) as (memory, scope):
         _one(memory, id, scope)
         events = memory.history(id, scope=scope)
     if as_json:
@@ -179,7 +176,7 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Erase records with all that holds their words; at a terminal it asks first."""
-    with _opened(home, user, session) as (memory, scope):
+    with opened(home, user, session) as (memory, scope):
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
@@ -199,90 +196,6 @@ def forget(
         f"{would} {receipt.records} records ({len(receipt.derived)} derived), {receipt.keys} keys,"
         f" {receipt.history} events; {receipt.rekeyed} records keyed anew"
     )
-
-
-@memory_app.command()
-def export(
-    file: Annotated[Path | None, typer.Option(help="Write here; stdout if left out.")] = None,
-    vectors: Annotated[bool, typer.Option("--vectors", help="With the vectors.")] = False,
-    home: Home = None,
-    user: User = None,
-    session: Session = None,
-) -> None:
-    """Write the records as JSON lines; the same content gives the same bytes."""
-    with _opened(home, user, session) as (memory, scope):
-        lines = memory.export(scope=scope, vectors=vectors)
-        if file is None:
-            for line in lines:
-                print(line)
-        else:
-            write_lines(file, lines)
-
-
-@memory_app.command(name="import")
-def import_records(
-    file: Annotated[Path, typer.Argument(help="What `memagent export` wrote.")],
-    home: Home = None,
-) -> None:
-    """Take over exported records that are not there yet."""
-    settings = load_settings(home=home)
-    with ExitStack() as stack:
-        print(f"{memory_of(settings, stack).import_(records_of(file))} new records")
-
-
-@memory_app.command()
-def stats(home: Home = None, as_json: Json = False) -> None:
-    """Count users, records, superseded ones, keys and events."""
-    settings = load_settings(home=home)
-    with ExitStack() as stack:
-        counts = memory_of(settings, stack).stats()
-    print(json.dumps(counts) if as_json else "\n".join(f"{n:>8} {k}" for k, n in counts.items()))
-
-
-@memory_app.command()
-def verify(home: Home = None) -> None:
-    """Check that the store is whole; exit code 1 and a line for each problem if not."""
-    settings = load_settings(home=home)
-    with ExitStack() as stack:
-        problems = memory_of(settings, stack).verify()
-    print("\n".join(problems) or "the store is whole")
-    if problems:
-        raise typer.Exit(1)
-
-
-@memory_app.command()
-def compact(home: Home = None) -> None:
-    """Give free space back to the disk."""
-    settings = load_settings(home=home)
-    with ExitStack() as stack:
-        sizes = memory_of(settings, stack).compact()
-    print(f"{sizes.before:,} bytes before, {sizes.after:,} after")
-
-
-@memory_app.command()
-def doctor(home: Home = None) -> None:
-    """Say where everything lies, whether the weights are there, and whether the store is whole."""
-    from memagent import weights
-    from memagent.config import config_file
-
-    settings = load_settings(home=home)
-    print(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")
-    print(f"memory    {settings.home}")
-    for one in weights.ALL:
-        path = weights.find(one, settings.home / "models")
-        print(f"weights   {one.name}  {path or 'missing: run `memagent model pull`'}")
-    verify(home)
-
-
-@contextmanager
-def _opened(
-    home: Path | None, user: str | None, session: str | None
-) -> "Iterator[tuple[Memory, Scope]]":
-    """Open the memory and the scope that a command's options name."""
-    settings = load_settings(home=home, user=user)
-    with ExitStack() as stack:
-        scope = Scope(user=settings.user, session=session)
-        yield memory_of(settings, stack), scope
 
 
 def _one(memory: "Memory", id: str, scope: Scope) -> Record:

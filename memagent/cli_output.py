@@ -1,15 +1,16 @@
 """What the commands share: their common options, and how values are printed."""
 
 import json
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memagent.config import Settings
-from memagent.types import Answer, Event, Hit, Receipt, Record
+from memagent.config import Settings, load_settings
+from memagent.types import Answer, Event, Hit, Receipt, Record, Scope
 
 if TYPE_CHECKING:
     from memagent.memory import Memory
@@ -96,3 +97,14 @@ def event_object(event: Event) -> dict[str, Any]:
 def receipt_object(receipt: Receipt) -> dict[str, Any]:
     """Return a receipt as JSON holds it."""
     return asdict(receipt)
+
+
+@contextmanager
+def opened(
+    home: Path | None, user: str | None, session: str | None
+) -> "Iterator[tuple[Memory, Scope]]":
+    """Open the memory and the scope that a command's options name."""
+    settings = load_settings(home=home, user=user)
+    with ExitStack() as stack:
+        scope = Scope(user=settings.user, session=session)
+        yield memory_of(settings, stack), scope

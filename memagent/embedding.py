@@ -78,12 +78,12 @@ def _loaded(model: Callable[..., Any], path: str) -> Any:
 
 
 class Encoder:
-    """An embedder as a store needs it: normalised float32 arrays, checked against the store once.
+    """An embedder as a store needs it: normalised float32 arrays, checked against the store.
 
     The store remembers the embedder's name, dimension and the vector of a probe sentence.
 
     Raises:
-        EmbedderMismatch: on the first use, if the store was written with another embedder.
+        EmbedderMismatch: if the store was written with, or has moved to, another embedder.
     """
 
     def __init__(
@@ -94,17 +94,26 @@ class Encoder:
     ) -> None:
         self._embeddings = embeddings
         self._read, self._write = read, write
-        self._checked = False
+        self._agreed: str | None = None
 
     @property
     def name(self) -> str:
         """What the embedder is called."""
         return str(getattr(self._embeddings, "name", type(self._embeddings).__name__))
 
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what tells this embedder from another: name, dimension, and a probe's vector."""
+        probe = _normalised(self._embeddings.embed_documents([PROBE]))[0]
+        return {"name": self.name, "dimensions": len(probe), "probe": probe.tolist()}
+
+    def unchecked(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return vectors without comparing with the store: for moving it to this embedder."""
+        return _normalised(self._embeddings.embed_documents(list(texts)))
+
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return texts x dimensions, each row of length one."""
         self._check()
-        return _normalised(self._embeddings.embed_documents(list(texts)))
+        return self.unchecked(texts)
 
     def query(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a question, of length one."""
@@ -112,25 +121,26 @@ class Encoder:
         return np.asarray(_normalised([self._embeddings.embed_query(text)])[0])
 
     def _check(self) -> None:
-        if self._checked:
-            return
-        probe = _normalised(self._embeddings.embed_documents([PROBE]))[0]
+        """Compare with the store, again whenever the store's fingerprint has changed."""
         stored = self._read("embedder")
+        if stored is not None and stored == self._agreed:
+            return
+        own = self.fingerprint()
         if stored is None:
-            fingerprint = {"name": self.name, "dimensions": len(probe), "probe": probe.tolist()}
-            self._write("embedder", json.dumps(fingerprint))
+            stored = json.dumps(own)
+            self._write("embedder", stored)
         else:
-            _compare(json.loads(stored), self.name, probe)
-        self._checked = True
+            _compare(json.loads(stored), own)
+        self._agreed = stored
 
 
-def _compare(stored: dict[str, Any], name: str, probe: NDArray[np.float32]) -> None:
-    before = np.array(stored["probe"], dtype=np.float32)
-    if len(before) != len(probe) or float(before @ probe) < MIN_PROBE_COSINE:
+def _compare(stored: dict[str, Any], own: dict[str, Any]) -> None:
+    before, now = (np.array(one["probe"], dtype=np.float32) for one in (stored, own))
+    if len(before) != len(now) or float(before @ now) < MIN_PROBE_COSINE:
         raise EmbedderMismatch(
             f"this memory was written with the embedder {stored['name']!r}"
-            f" ({stored['dimensions']} dimensions) and cannot be read with {name!r}"
-            f" ({len(probe)} dimensions): set the embedder back, or use another folder"
+            f" ({stored['dimensions']} dimensions) and cannot be read with {own['name']!r}"
+            f" ({own['dimensions']} dimensions): set the embedder back, or run `memagent reembed`"
         )
 
 

@@ -1,7 +1,7 @@
 """Memory: the one public door to what is stored."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from memagent.stores.episodic import EpisodicBank, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
 from memagent.stores.rationale import RationaleBank
+from memagent.stores.reembedding import Reembedded, reembed
 from memagent.stores.sqlite import SqliteStore
 from memagent.types import Event, Hit, Kind, Note, Receipt, Recollection, Record, Scope
 
@@ -249,6 +250,25 @@ class Memory:
         """
         return transfer.import_lines(
             self._store, lines, self._encoder.name, self._encoder.documents
+        )
+
+    def reembed(
+        self,
+        *,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Reembedded:
+        """Move the store to the embedder it was opened with, and tell how alike the two see it.
+
+        Resumable: what a call that was cut off had embedded is kept. Searches through a memory that
+        was opened with the old embedder go on until the new vectors take over, all at once.
+        """
+        return reembed(
+            self._store,
+            self._encoder.fingerprint(),
+            self._encoder.unchecked,
+            dry_run=dry_run,
+            progress=progress,
         )
 
     def verify(self) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ class EpisodicBank:
             shaped.append((record, digest, known))
             previous = record if record.evidence else previous
         texts = [key for record, _, known in shaped if not known for key in record.keys]
+        embedder = self._store.meta("embedder")
         vectors = iter(embed(texts) if texts else ())
         drafts = [
             Draft(
@@ -80,7 +81,7 @@ class EpisodicBank:
             )
             for note, (record, digest, known) in zip(notes, shaped, strict=True)
         ]
-        return self._store.insert(drafts)
+        return self._store.insert(drafts, embedder)
 
     def search(
         self,

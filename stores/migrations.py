@@ -80,7 +80,14 @@ CREATE TABLE changes (
 CREATE INDEX changes_by_owner ON changes(owner, seq);
 """
 
-STEPS = (_V1, _V2)
+_V3 = """
+CREATE TABLE new_vectors (
+    key INTEGER PRIMARY KEY REFERENCES keys(id) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+);
+"""
+
+STEPS = (_V1, _V2, _V3)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:

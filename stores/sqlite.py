@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memagent.errors import InvalidInput, StoreError
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 from memagent.stores.filter import Filter, micros
 from memagent.stores.migrations import identify, migrate
 from memagent.stores.rows import Draft, closed_digest, event_of, record_of, row_of
@@ -91,17 +91,23 @@ class SqliteStore:
         )
         return record_of(found[0]) if found else None
 
-    def insert(self, drafts: Sequence[Draft]) -> list[Record]:
+    def insert(self, drafts: Sequence[Draft], embedder: str | None = None) -> list[Record]:
         """Store all drafts or none, and return the records as they now are, in the same order.
 
         A draft that is already known is not stored again; an undated one is marked as affirmed now.
-        One that supersedes another closes it.
+        One that supersedes another closes it. `embedder` is the fingerprint that the store had when
+        the vectors were made.
 
         Raises:
+            EmbedderMismatch: the store has moved to another embedder since.
             InvalidInput: a draft supersedes what is not there, or is superseded already.
         """
         stored = []
         with self.transaction() as db:
+            if embedder is not None and embedder != self.meta("embedder"):
+                raise EmbedderMismatch(
+                    "the memory was moved to another embedder just now; nothing was written"
+                )
             for draft in drafts:
                 user = self.user_id(db, draft.record.scope.user)
                 before = self.known(draft.record.scope.user, draft.record.id, draft.digest)

@@ -23,7 +23,7 @@ LAYERS = (
     {"agent", "aio"},
     {"evals", "chat"},
     {"cli_output"},
-    {"cli_eval", "cli_memory"},
+    {"cli_eval", "cli_memory", "cli_store"},
     {"cli"},
     {"__main__"},
 )

@@ -10,8 +10,8 @@ README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_snippet_with_the_fakes_runs() -> None:
-    (snippet,) = [one for one in SNIPPETS if "memagent.testing" in one]
+@pytest.mark.parametrize("snippet", [one for one in SNIPPETS if "memagent.testing" in one])
+def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})
 
 

@@ -1,0 +1,110 @@
+"""The commands over a whole store: move it, count it, check it."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memagent.cli_output import Home, Json, Session, User, memory_of, opened
+from memagent.config import load_settings
+from memagent.reading import records_of, write_lines
+
+store_app = typer.Typer()
+
+
+@store_app.command()
+def export(
+    file: Annotated[Path | None, typer.Option(help="Write here; stdout if left out.")] = None,
+    vectors: Annotated[bool, typer.Option("--vectors", help="With the vectors.")] = False,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+) -> None:
+    """Write the records as JSON lines; the same content gives the same bytes."""
+    with opened(home, user, session) as (memory, scope):
+        lines = memory.export(scope=scope, vectors=vectors)
+        if file is None:
+            for line in lines:
+                print(line)
+        else:
+            write_lines(file, lines)
+
+
+@store_app.command(name="import")
+def import_records(
+    file: Annotated[Path, typer.Argument(help="What `memagent export` wrote.")],
+    home: Home = None,
+) -> None:
+    """Take over exported records that are not there yet."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        print(f"{memory_of(settings, stack).import_(records_of(file))} new records")
+
+
+@store_app.command()
+def reembed(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    home: Home = None,
+) -> None:
+    """Move the store to the embedder that the settings name; goes on where it was cut off."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        memory = memory_of(settings, stack)
+        bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+        job = bar.add_task("embedding", total=None)
+        done = memory.reembed(
+            dry_run=dry_run,
+            progress=lambda done, total: bar.update(job, completed=done, total=total),
+        )
+    would = "would embed" if dry_run else "embedded"
+    alike = "" if done.compatibility is None else f"; {done.compatibility:.0%} of neighbours alike"
+    print(f"{would} {done.keys - done.already} of {done.keys} keys{alike}")
+
+
+@store_app.command()
+def stats(home: Home = None, as_json: Json = False) -> None:
+    """Count users, records, superseded ones, keys and events."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        counts = memory_of(settings, stack).stats()
+    print(json.dumps(counts) if as_json else "\n".join(f"{n:>8} {k}" for k, n in counts.items()))
+
+
+@store_app.command()
+def verify(home: Home = None) -> None:
+    """Check that the store is whole; exit code 1 and a line for each problem if not."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        problems = memory_of(settings, stack).verify()
+    print("\n".join(problems) or "the store is whole")
+    if problems:
+        raise typer.Exit(1)
+
+
+@store_app.command()
+def compact(home: Home = None) -> None:
+    """Give free space back to the disk."""
+    settings = load_settings(home=home)
+    with ExitStack() as stack:
+        sizes = memory_of(settings, stack).compact()
+    print(f"{sizes.before:,} bytes before, {sizes.after:,} after")
+
+
+@store_app.command()
+def doctor(home: Home = None) -> None:
+    """Say where everything lies, whether the weights are there, and whether the store is whole."""
+    from memagent import weights
+    from memagent.config import config_file
+
+    settings = load_settings(home=home)
+    print(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")
+    print(f"memory    {settings.home}")
+    for one in weights.ALL:
+        path = weights.find(one, settings.home / "models")
+        print(f"weights   {one.name}  {path or 'missing: run `memagent model pull`'}")
+    verify(home)
