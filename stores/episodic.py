@@ -1,5 +1,6 @@
 """The episodic bank: every turn and document chunk verbatim, found by its keys."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -136,8 +137,12 @@ def check(note: Note) -> None:
     """Refuse a note that cannot be remembered.
 
     Raises:
-        InvalidInput: a text is empty, too long, binary, or not text.
+        InvalidInput: a text is empty, too long, binary, or not text; or the metadata is not JSON.
     """
+    try:
+        json.dumps(dict(note.metadata), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
     for text in (note.text, *note.keys):
         if not isinstance(text, str):
             raise InvalidInput(f"a text is wanted, not {type(text).__name__}")

@@ -73,6 +73,6 @@ class Filter:
 
 
 def micros(moment: datetime) -> int:
-    """Return a time as whole microseconds since 1970, exactly."""
-    delta = moment - _EPOCH
+    """Return a time as whole microseconds since 1970, exactly; one without a zone is local time."""
+    delta = moment.astimezone(UTC) - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -92,6 +92,13 @@ def test_what_is_not_text_is_refused(memory: Memory, ada: Scope, text: str, comp
         memory.add(text, scope=ada)
 
 
+@pytest.mark.parametrize("value", [NOON, float("nan"), {1, 2}])
+def test_metadata_that_is_not_json_is_refused(memory: Memory, ada: Scope, value: object) -> None:
+    with pytest.raises(InvalidInput, match="cannot be kept as JSON"):
+        memory.add("text", scope=ada, metadata={"key": value})
+    assert memory.list(scope=ada) == []
+
+
 def test_a_long_text_is_found_by_its_last_words(memory: Memory, ada: Scope) -> None:
     text = " ".join(f"Filler sentence number {n}." for n in range(300)) + " The vault code is 77."
     record = memory.add(text, scope=ada)

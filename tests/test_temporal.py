@@ -39,6 +39,14 @@ def test_recall_asks_the_past_too(memory: Memory, ada: Scope) -> None:
     assert [hit.record.value for hit in then.hits] == ["I live in Porto."]
 
 
+def test_a_time_without_a_zone_is_local_time(memory: Memory, ada: Scope) -> None:
+    naive = datetime(2024, 5, 1, 12)
+    memory.add("I live in Porto.", scope=ada, valid_from=naive)
+    assert found(memory, ada, naive) == ["I live in Porto."]
+    assert found(memory, ada, naive - timedelta(seconds=1)) == []
+    assert memory.list(scope=ada)[0].valid_from == naive.astimezone(UTC)
+
+
 def test_what_has_run_out_is_left_out(memory: Memory, ada: Scope) -> None:
     memory.add("I live in a tent.", scope=ada, valid_from=day(0), valid_to=day(2))
     assert found(memory, ada) == []
