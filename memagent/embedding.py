@@ -26,7 +26,7 @@ HUB_SECONDS = 3.0
 class SentenceEmbedder(Embeddings):
     """A sentence-transformers model as a langchain-core `Embeddings`; loaded when first used.
 
-    Vectors are normalised. The last 1,024 single texts are kept, so that a question which is
+    Vectors are normalised. The last 1,024 texts are kept, so that a question which is
     searched and then remembered is embedded once.
     """
 

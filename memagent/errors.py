@@ -1,15 +1,14 @@
 """Every exception that memagent raises on purpose.
 
     MemagentError
-    ├── UserError              somebody can mend it: one line, exit code 1, no traceback
-    │   ├── ConfigError        an unknown key or a value of the wrong kind
-    │   ├── InvalidInput       empty, binary or oversized text; a malformed file
-    │   ├── StoreError         the store cannot be opened, read or written
-    │   │   └── EmbedderMismatch   the store was written with another embedder
-    │   ├── ModelUnavailable   nobody answers at the URL, or the server refused
-    │   │   └── WeightsMissing the embedded model or embedder is not on this disk
-    │   └── RunError           an evaluation cannot start or go on as asked
-    └── ModelError             the model answered, but not usably; data for the loop, not a crash
+    └── UserError              somebody can mend it: one line, exit code 1, no traceback
+        ├── ConfigError        an unknown key or a value of the wrong kind
+        ├── InvalidInput       empty, binary or oversized text; a malformed file
+        ├── StoreError         the store cannot be opened, read or written
+        │   └── EmbedderMismatch   the store was written with another embedder
+        ├── ModelUnavailable   nobody answers at the URL, or the server refused
+        │   └── WeightsMissing the embedded model or embedder is not on this disk
+        └── RunError           an evaluation cannot start or go on as asked
 
 Anything else that escapes is a bug.
 """
@@ -49,7 +48,3 @@ class WeightsMissing(ModelUnavailable):
 
 class RunError(UserError):
     """An evaluation cannot start or go on as asked."""
-
-
-class ModelError(MemagentError):
-    """The model answered, but not usably."""

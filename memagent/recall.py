@@ -51,7 +51,9 @@ class Recaller:
             bridge = _bridge(chosen[-1], question)
             looks.append(" ".join(bridge))
             linked = self._linked(chosen[-1], bridge, where, want, question)
-            advice = self._advice(question, chosen[-1], lessons) if len(linked) > 1 else None
+            advice = None
+            if len(linked) > 1:
+                advice = self._rationales.advise(question, chosen[-1].key, lessons)
             chosen += [hit for direction, hit in linked.items() if advice in (None, direction)]
         shown = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
         return Recollection(
@@ -99,9 +101,6 @@ class Recaller:
                     record=record, key=record.keys[0], score=found.score, why={"second_look": 1.0}
                 )
         return linked
-
-    def _advice(self, question: str, found: Hit, lessons: Scope) -> Direction | None:
-        return self._rationales.advise(question, found.key, lessons)
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records without which a hit cannot be understood, each record once."""

@@ -95,7 +95,7 @@ class EpisodicBank:
 
         Candidates come from three rankings (cosine, BM25, and the newest that share a word),
         joined by reciprocal rank. The score is the mean of cosine and word coverage, each in
-        [0, 1];         of equal scores the newer record comes first.
+        [0, 1]; of equal scores the newer record comes first.
         """
         weights = self._words.weights(where.scope, query)
         dense = self._vectors.search(where, vector, CANDIDATES)
