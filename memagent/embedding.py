@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from memagent.errors import EmbedderMismatch, WeightsMissing
+from memagent.errors import EmbedderMismatch, InvalidInput, WeightsMissing
 
 PROBE = "The quick brown fox jumps over the lazy dog."
 MIN_PROBE_COSINE = 0.99
@@ -120,6 +120,21 @@ class Encoder:
         self._check()
         return np.asarray(_normalised([self._embeddings.embed_query(text)])[0])
 
+    def given(self, vectors: ArrayLike) -> NDArray[np.float32]:
+        """Return vectors that a caller made, as rows of length one.
+
+        Raises:
+            InvalidInput: they are not rows of finite numbers, of as many dimensions as the store's.
+        """
+        self._check()
+        array = np.asarray(vectors, dtype=np.float32)
+        dimensions = json.loads(self._agreed or "{}")["dimensions"]
+        if array.ndim != 2 or array.shape[1] != dimensions or not np.isfinite(array).all():
+            raise InvalidInput(
+                f"vectors: expected rows of {dimensions} finite numbers, found {array.shape}"
+            )
+        return _normalised(array)
+
     def _check(self) -> None:
         """Compare with the store, again whenever the store's fingerprint has changed."""
         stored = self._read("embedder")
@@ -144,7 +159,7 @@ def _compare(stored: dict[str, Any], own: dict[str, Any]) -> None:
         )
 
 
-def _normalised(vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+def _normalised(vectors: ArrayLike) -> NDArray[np.float32]:
     array = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     return np.asarray(array / np.where(lengths == 0, 1, lengths), dtype=np.float32)

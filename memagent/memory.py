@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
+from numpy.typing import ArrayLike
 
 from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
@@ -20,6 +21,7 @@ from memagent.stores.filter import Filter
 from memagent.stores.rationale import RationaleBank
 from memagent.stores.reembedding import Reembedded, reembed
 from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import Trace
 from memagent.types import Event, Hit, Kind, Note, Receipt, Recollection, Record, Scope
 
 
@@ -93,14 +95,24 @@ class Memory:
         notes: Iterable[str | Note],
         *,
         scope: Scope,
+        vectors: ArrayLike | None = None,
         who: str | None = None,
         why: str | None = None,
     ) -> list[Record]:
-        """Remember several texts in one transaction: all of them, or none."""
+        """Remember several texts in one transaction: all of them, or none.
+
+        `vectors` (keys x dimensions) spares the embedder: one row for each key of each note, in
+        order, made with the embedder that the memory was opened with.
+
+        Raises:
+            InvalidInput: a text cannot be remembered, or the vectors do not fit.
+        """
         whole = [one if isinstance(one, Note) else Note(text=one) for one in notes]
         if not whole:
             return []
-        return self._bank.write(whole, scope, self._encoder.documents, who=who, why=why)
+        given = None if vectors is None else self._encoder.given(vectors)
+        trace = Trace(who=who, why=why)
+        return self._bank.write(whole, scope, self._encoder.documents, vectors=given, trace=trace)
 
     def update(
         self,
@@ -131,7 +143,7 @@ class Memory:
         note = Note(
             text=text,
             kind=old.kind,
-            valid_from=valid_from or datetime.now(UTC),
+            valid_from=valid_from or self._store.now(scope.user),
             evidence=old.evidence,
             supersedes=old.id,
             sources=old.sources,

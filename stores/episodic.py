@@ -3,20 +3,20 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 import numpy as np
-from langchain_core.utils.uuid import uuid7
 from numpy.typing import NDArray
+from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
-from memagent.stores.rows import Draft, digest_of
+from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import needs_context
+from memagent.stores.writing import NOBODY, Trace, insert, known_in
 from memagent.types import Hit, Note, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000
@@ -47,42 +47,62 @@ class EpisodicBank:
         scope: Scope,
         embed: Embed,
         *,
-        who: str | None = None,
-        why: str | None = None,
+        vectors: NDArray[np.float32] | None = None,
+        trace: Trace = NOBODY,
     ) -> list[Record]:
         """Store all notes or none, and return their records in the same order.
 
-        `who` and `why` go into the records' history.
+        `vectors` (keys x dimensions, normalised) are those of all notes' keys, in order; without
+        them they are made for what is not known yet. `trace` goes into the records' history.
 
         Raises:
-            InvalidInput: a text is empty, too long, or not text; or a note supersedes a record that
-                is not there or was superseded already.
+            InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
+                than keys; or a note supersedes a record that is not there or was superseded
+                already.
         """
+        drafts = self._shaped(notes, scope)
+        ids, digests = known_in(self._store, self._store.user(scope.user), drafts)
+        new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
+        embedder = self._store.meta("embedder")
+        if vectors is None:
+            vectors = embed([key for draft in new for key in draft.keys]) if new else None
+        elif (wanted := sum(len(draft.keys) for draft in drafts)) != len(vectors):
+            raise InvalidInput(f"there are {len(vectors)} vectors for {wanted} keys")
+        else:
+            new = drafts
+        start = 0
+        for draft in new:
+            assert vectors is not None
+            draft.vectors = vectors[start : start + len(draft.keys)]
+            start += len(draft.keys)
+        return insert(self._store, drafts, embedder, trace)
+
+    def _shaped(self, notes: Sequence[Note], scope: Scope) -> list[Draft]:
+        """Shape every note; one that leans on what came before is keyed together with it."""
+        drafts: list[Draft] = []
+        previous: Record | Draft | None = None
         for note in notes:
             check(note)
-        shaped: list[tuple[Record, bytes, bool]] = []
-        previous = next(iter(self._store.newest(Filter(scope=scope, evidence=True), 1)), None)
-        for note in notes:
-            record = _shape(note, scope, previous)
-            digest = digest_of(record, dated=note.valid_from is not None)
-            known = self._store.known(scope.user, note.id, digest) is not None
-            shaped.append((record, digest, known))
-            previous = record if record.evidence else previous
-        texts = [key for record, _, known in shaped if not known for key in record.keys]
-        embedder = self._store.meta("embedder")
-        vectors = iter(embed(texts) if texts else ())
-        drafts = [
-            Draft(
-                record=record,
-                digest=digest,
-                vectors=[] if known else [next(vectors) for _ in record.keys],
-                affirm=note.id is None and note.valid_from is None,
-                who=who,
-                why=why,
+            keys, context = note.keys or tuple(keys_of(note.text)), tuple[str, ...]()
+            if not note.keys and needs_context(note.text):
+                previous = previous or self._last(scope)
+                if previous is not None:
+                    keys = tuple(keys_of(f"{previous.keys[0]} {note.text}"))
+                    context = (*previous.context, previous.id)[-CONTEXT_DEPTH:]
+            draft = Draft(
+                note=note,
+                scope=scope,
+                id=note.id or str(uuid7()),
+                keys=keys,
+                context=context,
+                digest=digest_of(note, scope),
             )
-            for note, (record, digest, known) in zip(notes, shaped, strict=True)
-        ]
-        return self._store.insert(drafts, embedder)
+            drafts.append(draft)
+            previous = draft if note.evidence else previous
+        return drafts
+
+    def _last(self, scope: Scope) -> Record | None:
+        return next(iter(self._store.newest(Filter(scope=scope, evidence=True), 1)), None)
 
     def search(
         self,
@@ -107,7 +127,7 @@ class EpisodicBank:
         for row in rows:
             if row["record"] not in records:  # forgotten by another process just now
                 continue
-            cosine = float(np.frombuffer(row["vector"], dtype=np.float32) @ vector)
+            cosine = float(unpacked([row["vector"]])[0] @ vector)
             words = coverage(weights, row["text"])
             hit = Hit(
                 record=records[row["record"]],
@@ -139,53 +159,27 @@ def check(note: Note) -> None:
     Raises:
         InvalidInput: a text is empty, too long, binary, or not text; or the metadata is not JSON.
     """
-    try:
-        json.dumps(dict(note.metadata), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
+    if note.metadata:
+        try:
+            json.dumps(dict(note.metadata), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
     for text in (note.text, *note.keys):
         if not isinstance(text, str):
             raise InvalidInput(f"a text is wanted, not {type(text).__name__}")
-        if not text.strip():
+        if not text or text.isspace():
             raise InvalidInput("the text is empty: nothing to remember")
         if len(text) > MAX_VALUE_CHARS:
             raise InvalidInput(
                 f"the text has {len(text):,} characters; one record takes {MAX_VALUE_CHARS:,}:"
                 " split it"
             )
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            raise InvalidInput("the text holds half of a character (a lone surrogate)")
         if "\0" in text:
             raise InvalidInput("the text holds a NUL byte: binary data is not remembered")
-
-
-def _shape(note: Note, scope: Scope, previous: Record | None) -> Record:
-    """Make the record that a note becomes; one that leans on the last is keyed with it."""
-    now = datetime.now(UTC)
-    keys, context = note.keys or tuple(keys_of(note.text)), tuple[str, ...]()
-    if not note.keys and previous is not None and needs_context(note.text):
-        keys = tuple(keys_of(f"{previous.keys[0]} {note.text}"))
-        context = (*previous.context, previous.id)[-CONTEXT_DEPTH:]
-    return Record(
-        id=note.id or str(uuid7()),
-        kind=note.kind,
-        value=note.text,
-        keys=keys,
-        scope=scope,
-        created=now,
-        valid_from=_aware(note.valid_from) if note.valid_from else now,
-        valid_to=_aware(note.valid_to) if note.valid_to else None,
-        supersedes=note.supersedes,
-        sources=note.sources,
-        context=context,
-        evidence=note.evidence,
-        metadata=note.metadata,
-    )
-
-
-def _aware(moment: datetime) -> datetime:
-    """Read a time without a zone as local time, as datetime itself does."""
-    return moment.astimezone(UTC)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput("the text holds half of a character (a lone surrogate)") from error
 
 
 def keys_of(text: str) -> list[str]:

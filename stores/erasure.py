@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.sqlite import SqliteStore, add_keys, log
+from memagent.stores.rows import packed
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import Trace, add_keys, log, user_id
 from memagent.types import Receipt, Record, Scope
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -83,18 +85,18 @@ class Eraser:
     def _erase(self, scope: Scope, doomed: Sequence[Record], leaning: Sequence[Record]) -> None:
         fresh = [self._keys_of(record.value) for record in leaning]
         texts = [text for keys in fresh for text in keys]
-        vectors = iter(self._embed(texts) if texts else ())
+        blobs = iter(packed(self._embed(texts)) if texts else ())
         with self._store.transaction() as db:
-            owner = self._store.owner(scope.user)
-            assert owner is not None
+            user = user_id(db, scope.user)
             for record in doomed:
                 db.execute("DELETE FROM changes WHERE record = ?", (record.seq,))
                 db.execute("DELETE FROM records WHERE seq = ?", (record.seq,))
             for record, keys in zip(leaning, fresh, strict=True):
                 db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
                 db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))
-                add_keys(db, record.seq, owner, keys, [next(vectors) for _ in keys])
-                log(db, record.seq, "rekey", why="what it leaned on was forgotten")
+                keyed = [(record.seq, key) for key in keys]
+                add_keys(db, user, keyed, [next(blobs) for _ in keys])
+                log(db, record.seq, "rekey", Trace(why="what it leaned on was forgotten"))
             db.execute("UPDATE users SET removals = removals + 1 WHERE name = ?", (scope.user,))
             # FTS5 marks deleted words and keeps them until its segments are merged.
             db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.filter import Filter, micros
+from memagent.stores.rows import unpacked
 from memagent.stores.sqlite import SqliteStore
 
 MAX_PARTITIONS = 256
@@ -61,8 +62,7 @@ class Partition:
         """Add keys, given as rows of the database."""
         while self._size + len(rows) > self._table.shape[1]:
             self._table = np.concatenate([self._table, np.empty_like(self._table)], axis=1)
-        vectors = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=np.float32)
-        self.index.add(vectors.reshape(len(rows), -1))
+        self.index.add(unpacked([row["vector"] for row in rows]))
         self._table[:, self._size : self._size + len(rows)] = np.array(
             [[self._cell(row, name) for row in rows] for name in COLUMNS], dtype=np.int64
         )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.stores.rows import packed, unpacked
 from memagent.stores.sqlite import SqliteStore
 
 BATCH = 256
@@ -73,8 +74,8 @@ def reembed(
                     "INSERT OR REPLACE INTO new_vectors SELECT ?, ? WHERE EXISTS"
                     " (SELECT 1 FROM keys WHERE id = ?)",
                     [
-                        (row["id"], vector.tobytes(), row["id"])
-                        for row, vector in zip(rows, vectors, strict=True)
+                        (row["id"], blob, row["id"])
+                        for row, blob in zip(rows, packed(vectors), strict=True)
                     ],
                 )
             progress(_collected(store), total)
@@ -108,8 +109,8 @@ def _compatibility(store: SqliteStore, embed: Embed) -> float | None:
     )
     if len(rows) < 2:
         return None
-    old = np.array([np.frombuffer(row["vector"], dtype=np.float32) for row in rows])
-    new = embed([row["text"] for row in rows])
+    old = unpacked([row["vector"] for row in rows])
+    new = unpacked(packed(embed([row["text"] for row in rows])))
     k = min(NEIGHBOURS, len(rows) - 1)
     pairs = zip(_neighbours(old, k), _neighbours(new, k), strict=True)
     return float(np.mean([len(set(a) & set(b)) / k for a, b in pairs]))

@@ -6,68 +6,119 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.filter import micros
-from memagent.types import Event, Record, Scope
+from memagent.types import Event, Note, Record, Scope
+
+DIGEST_BYTES = 16
+INSERTED = (
+    "seq, id, user, agent, session, kind, value, digest, evidence, created, valid_from, valid_to,"
+    " supersedes, sources, context, metadata"
+)
+"""The columns of a new row of `records`, as `row_of` orders their values."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Draft:
-    """A record on its way into the store, with one vector a key, or none if it is known already."""
+    """A note on its way into the store: shaped, but not numbered yet.
 
-    record: Record
-    vectors: Sequence[NDArray[np.float32]]
+    `vectors` (keys x dimensions) is filled in once they are made; a note that is known already
+    needs none.
+    """
+
+    note: Note
+    scope: Scope
+    id: str
+    keys: tuple[str, ...]
+    context: tuple[str, ...]
     digest: bytes
-    affirm: bool
-    who: str | None = None
-    why: str | None = None
+    vectors: NDArray[np.float32] | None = None
+
+    @property
+    def affirms(self) -> bool:
+        """Whether telling a known note again says that it still holds now."""
+        return self.note.id is None and self.note.valid_from is None
 
 
-def digest_of(record: Record, *, dated: bool) -> bytes:
+def digest_of(note: Note, scope: Scope) -> bytes:
     """Return the hash that makes the same content in the same scope the same record.
 
-    A record whose time the caller gave (`dated`) is another fact at another time.
+    A note whose time the caller gave is another fact at another time. What is hashed is the JSON of
+    [agent, session, kind, evidence, text, time], spelt out here because it is made for every note.
     """
-    scope = record.scope
-    since = micros(record.valid_from) if dated else None
-    parts = (scope.agent, scope.session, record.kind, record.evidence, record.value, since)
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+    since = "null" if note.valid_from is None else str(micros(note.valid_from))
+    evidence = "true" if note.evidence else "false"
+    parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
+    return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()[:DIGEST_BYTES]
 
 
 def closed_digest(digest: bytes, record_id: str) -> bytes:
     """Return the hash of a superseded record, whose text told again is a new fact."""
-    return hashlib.sha256(digest + record_id.encode()).digest()
+    return hashlib.sha256(digest + record_id.encode()).digest()[:DIGEST_BYTES]
 
 
-def row_of(draft: Draft, user: int) -> dict[str, Any]:
-    """Return the columns of a new row of `records`."""
-    record = draft.record
-    return {
-        "id": record.id,
-        "user": user,
-        "agent": record.scope.agent,
-        "session": record.scope.session,
-        "kind": record.kind,
-        "value": record.value,
-        "digest": draft.digest,
-        "evidence": record.evidence,
-        "created": micros(record.created),
-        "valid_from": micros(record.valid_from),
-        "valid_to": None if record.valid_to is None else micros(record.valid_to),
-        "affirmed": None if record.affirmed is None else micros(record.affirmed),
-        "superseded": record.superseded,
-        "supersedes": record.supersedes,
-        "sources": json.dumps(record.sources),
-        "context": json.dumps(record.context),
-        "metadata": json.dumps(dict(record.metadata)),
-        "recalled": record.recalled,
-        "helped": record.helped,
-        "hurt": record.hurt,
-    }
+def packed(vectors: NDArray[np.float32]) -> list[bytes]:
+    """Return what is stored of vectors (rows x dimensions): half precision, little-endian.
+
+    A unit vector's inner products move by less than 0.001, which is less than the embedders' own
+    reduced precision moves them, and the file is nearly half the size.
+    """
+    whole, size = vectors.astype("<f2").tobytes(), 2 * vectors.shape[1]
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
+
+
+def unpacked(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    """Return stored vectors as an array of rows x dimensions."""
+    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
+
+
+def row_of(draft: Draft, seq: int, user: int, now: datetime) -> tuple[Any, ...]:
+    """Return the values of a new row of `records`, in the order of INSERTED."""
+    note, scope, created = draft.note, draft.scope, micros(now)
+    return (
+        seq,
+        draft.id,
+        user,
+        scope.agent,
+        scope.session,
+        note.kind,
+        note.text,
+        draft.digest,
+        note.evidence,
+        created,
+        created if note.valid_from is None else micros(note.valid_from),
+        None if note.valid_to is None else micros(note.valid_to),
+        note.supersedes,
+        json.dumps(note.sources) if note.sources else "[]",
+        json.dumps(draft.context) if draft.context else "[]",
+        json.dumps(dict(note.metadata)) if note.metadata else "{}",
+    )
+
+
+def new_record(draft: Draft, seq: int, now: datetime) -> Record:
+    """Return the record that a draft has become."""
+    note = draft.note
+    return Record(
+        id=draft.id,
+        seq=seq,
+        kind=note.kind,
+        value=note.text,
+        keys=draft.keys,
+        scope=draft.scope,
+        created=now,
+        valid_from=now if note.valid_from is None else _utc(note.valid_from),
+        valid_to=None if note.valid_to is None else _utc(note.valid_to),
+        supersedes=note.supersedes,
+        sources=note.sources,
+        context=draft.context,
+        evidence=note.evidence,
+        metadata=json.loads(json.dumps(dict(note.metadata))) if note.metadata else {},
+    )
 
 
 def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
@@ -109,3 +160,12 @@ def event_of(row: sqlite3.Row) -> Event:
 def moment_of(micros: int) -> datetime:
     """Return the time that whole microseconds since 1970 stand for, exactly."""
     return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+def _json(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(text)
+
+
+def _utc(moment: datetime) -> datetime:
+    """Read a time without a zone as local time, as datetime itself does."""
+    return moment.astimezone(UTC)

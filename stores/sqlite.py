@@ -1,4 +1,4 @@
-"""The truth: one SQLite file that holds records, keys, vectors and their history."""
+"""The truth: one SQLite file that holds records, keys, vectors and their history; reading it."""
 
 import sqlite3
 import threading
@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.errors import StoreError
 from memagent.stores.filter import Filter, micros
 from memagent.stores.migrations import identify, migrate
-from memagent.stores.rows import Draft, closed_digest, event_of, record_of, row_of
-from memagent.types import Action, Event, Record, Scope
+from memagent.stores.rows import event_of, moment_of, record_of
+from memagent.types import Event, Record, Scope
 
 FILE_NAME = "memory.db"
 _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
@@ -68,10 +68,15 @@ class SqliteStore:
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def user(self, name: str) -> int | None:
+        """Return a user's number, or None for a user never seen."""
+        rows = self.query("SELECT id FROM users WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
     def owner(self, user: str) -> str | None:
         """Return the token that marks this user's keys, or None for a user never seen."""
-        rows = self.query("SELECT id FROM users WHERE name = ?", (user,))
-        return f"u{rows[0]['id']}" if rows else None
+        number = self.user(user)
+        return None if number is None else f"u{number}"
 
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
@@ -82,42 +87,20 @@ class SqliteStore:
         )
         return State(f"u{rows[0]['id']}", rows[0]["removals"], rows[0]["change"]) if rows else None
 
-    def known(self, user: str, record_id: str | None, digest: bytes) -> Record | None:
-        """Return the record that this id or this content already is, or None."""
-        found = self.query(
-            f"{_RECORDS} WHERE u.name = ? AND (r.id = ? OR r.digest = ?)"
-            " ORDER BY r.id = ? DESC LIMIT 1",
-            (user, record_id, digest, record_id),
-        )
-        return record_of(found[0]) if found else None
+    def now(self, user: str) -> datetime:
+        """Return the time to write down: the clock's, but never before the user's newest record.
 
-    def insert(self, drafts: Sequence[Draft], embedder: str | None = None) -> list[Record]:
-        """Store all drafts or none, and return the records as they now are, in the same order.
-
-        A draft that is already known is not stored again; an undated one is marked as affirmed now.
-        One that supersedes another closes it. `embedder` is the fingerprint that the store had when
-        the vectors were made.
-
-        Raises:
-            EmbedderMismatch: the store has moved to another embedder since.
-            InvalidInput: a draft supersedes what is not there, or is superseded already.
+        A clock that was set back must not make what is told now look older than what was told
+        before.
         """
-        stored = []
-        with self.transaction() as db:
-            if embedder is not None and embedder != self.meta("embedder"):
-                raise EmbedderMismatch(
-                    "the memory was moved to another embedder just now; nothing was written"
-                )
-            for draft in drafts:
-                user = self.user_id(db, draft.record.scope.user)
-                before = self.known(draft.record.scope.user, draft.record.id, draft.digest)
-                seq = before.seq if before else self._insert_one(db, user, draft)
-                if before and draft.affirm:
-                    now = micros(datetime.now(UTC))
-                    db.execute("UPDATE records SET affirmed = ? WHERE seq = ?", (now, seq))
-                    log(db, seq, "affirm", draft.who, draft.why)
-                stored.append(seq)
-            return self.records(stored)
+        rows = self.query(
+            "SELECT created FROM records WHERE user = ? ORDER BY seq DESC LIMIT 1",
+            (self.user(user),),
+        )
+        now = datetime.now(UTC)
+        if not rows or micros(now) > rows[0][0]:
+            return now
+        return moment_of(rows[0][0] + 1)
 
     def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
         """Return rows of keys (id, record, text, vector) by id, in no particular order."""
@@ -173,12 +156,18 @@ class SqliteStore:
         return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
 
     def history(self, seqs: Sequence[int]) -> list[Event]:
-        """Return what happened to records, in order."""
+        """Return what happened to records, in order.
+
+        That a record was added is only written down if somebody said who added it, or why.
+        """
         marks = ",".join("?" * len(seqs))
         rows = self.query(
-            "SELECT h.*, r.id AS record_id FROM history h JOIN records r ON r.seq = h.record"
-            f" WHERE h.record IN ({marks}) ORDER BY h.id",
-            seqs,
+            "SELECT 0 AS id, r.id AS record_id, r.created AS at, 'add' AS action, NULL AS who,"
+            f" NULL AS why FROM records r WHERE r.seq IN ({marks}) AND NOT EXISTS"
+            " (SELECT 1 FROM history h WHERE h.record = r.seq AND h.action = 'add')"
+            " UNION ALL SELECT h.id, r.id, h.at, h.action, h.who, h.why FROM history h"
+            f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
+            (*seqs, *seqs),
         )
         return [event_of(row) for row in rows]
 
@@ -186,10 +175,13 @@ class SqliteStore:
         """Return how many users, records, superseded records, keys and events the store holds."""
         tables = {"users": "users", "records": "records", "keys": "keys", "events": "history"}
         tables["superseded"] = "records WHERE superseded"
-        return {
+        tables["told"] = "history WHERE action = 'add'"
+        found = {
             name: int(self.query(f"SELECT count(*) AS n FROM {table}")[0]["n"])
             for name, table in tables.items()
         }
+        found["events"] += found["records"] - found.pop("told")
+        return found
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one reading statement.
@@ -221,50 +213,6 @@ class SqliteStore:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def user_id(self, db: sqlite3.Connection, name: str) -> int:
-        """Return a user's number within a transaction, making the user if need be."""
-        db.execute("INSERT OR IGNORE INTO users(name) VALUES (?)", (name,))
-        (number,) = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
-        return int(number)
-
-    def _insert_one(self, db: sqlite3.Connection, user: int, draft: Draft) -> int:
-        record = draft.record
-        if len(draft.vectors) != len(record.keys):
-            raise StoreError("a record was forgotten while it was told again; nothing was written")
-        if record.supersedes is not None:
-            self._close(db, user, draft)
-        row = row_of(draft, user)
-        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-        seq = db.execute(f"INSERT INTO records ({names}) VALUES ({marks})", row).lastrowid
-        assert seq is not None
-        add_keys(db, seq, f"u{user}", record.keys, draft.vectors)
-        log(db, seq, "add", draft.who, draft.why)
-        return seq
-
-    def _close(self, db: sqlite3.Connection, user: int, draft: Draft) -> None:
-        """Close the record that a draft supersedes, at the time from which the new one holds.
-
-        Its digest is set apart, so that telling the old text again is a new fact.
-        """
-        old = db.execute(
-            "SELECT seq, id, digest, superseded FROM records WHERE user = ? AND id = ?",
-            (user, draft.record.supersedes),
-        ).fetchone()
-        if old is None:
-            raise InvalidInput(f"there is no record {draft.record.supersedes!r} to supersede")
-        if old["superseded"]:
-            raise InvalidInput(
-                f"record {draft.record.supersedes!r} is superseded: update its newest version"
-            )
-        since = micros(draft.record.valid_from)
-        db.execute(
-            "UPDATE records SET superseded = 1, digest = ?,"
-            " valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
-            (closed_digest(old["digest"], old["id"]), since, since, old["seq"]),
-        )
-        db.execute("INSERT INTO changes(owner, record) VALUES (?, ?)", (f"u{user}", old["seq"]))
-        log(db, old["seq"], "supersede", draft.who, draft.why)
-
     def _with_keys(self, rows: Sequence[sqlite3.Row]) -> list[Record]:
         marks = ",".join("?" * len(rows))
         keys: dict[int, list[str]] = {}
@@ -274,26 +222,6 @@ class SqliteStore:
         ):
             keys.setdefault(row["record"], []).append(row["text"])
         return [record_of(row, keys.get(row["seq"], ())) for row in rows]
-
-
-def add_keys(
-    db: sqlite3.Connection, seq: int, owner: str, texts: Sequence[str], vectors: Sequence[Any]
-) -> None:
-    """Write a record's keys with their vectors."""
-    db.executemany(
-        "INSERT INTO keys(record, owner, text, vector) VALUES (?, ?, ?, ?)",
-        [(seq, owner, text, vector.tobytes()) for text, vector in zip(texts, vectors, strict=True)],
-    )
-
-
-def log(
-    db: sqlite3.Connection, seq: int, action: Action, who: str | None = None, why: str | None = None
-) -> None:
-    """Write one event of a record's history."""
-    db.execute(
-        "INSERT INTO history(record, at, action, who, why) VALUES (?, ?, ?, ?, ?)",
-        (seq, micros(datetime.now(UTC)), action, who, why),
-    )
 
 
 @contextmanager

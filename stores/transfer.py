@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter
-from memagent.stores.sqlite import SqliteStore, add_keys
+from memagent.stores.rows import DIGEST_BYTES, packed
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import add_keys, user_id
 from memagent.types import Scope
 
 FORMAT = 1
@@ -133,17 +135,16 @@ def _import_batch(
     store: SqliteStore, batch: Sequence[dict[str, Any]], embed: Embed, *, take_vectors: bool
 ) -> int:
     if take_vectors:
-        raw = [base64.b64decode(key["vector"]) for one in batch for key in one["keys"]]
-        vectors = iter([np.frombuffer(one, dtype=np.float32) for one in raw])
+        blobs = iter([base64.b64decode(key["vector"]) for one in batch for key in one["keys"]])
     else:
-        vectors = iter(embed([key["text"] for one in batch for key in one["keys"]]))
+        blobs = iter(packed(embed([key["text"] for one in batch for key in one["keys"]])))
     new = 0
     with store.transaction() as db:
         for one in batch:
-            own = [next(vectors) for _ in one["keys"]]
-            user = store.user_id(db, one["user"])
+            own = [next(blobs) for _ in one["keys"]]
+            user = user_id(db, one["user"])
             row = (
-                {"user": user, "digest": bytes.fromhex(one["digest"])}
+                {"user": user, "digest": bytes.fromhex(one["digest"])[:DIGEST_BYTES]}
                 | {name: one[name] for name in COLUMNS}
                 | {name: json.dumps(one[name]) for name in LISTS}
             )
@@ -154,7 +155,7 @@ def _import_batch(
             new += 1
             seq = done.lastrowid
             assert seq is not None
-            add_keys(db, seq, f"u{user}", [key["text"] for key in one["keys"]], own)
+            add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], own)
             db.executemany(
                 "INSERT INTO history(record, at, action, who, why)"
                 f" VALUES ({seq}, :at, :action, :who, :why)",

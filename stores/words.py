@@ -51,9 +51,11 @@ def names(text: str) -> list[str]:
 
 def needs_context(text: str) -> bool:
     """Tell whether a text speaks of somebody only by pronoun, with no name before it."""
-    for word in words(text):
-        if word.lower() in PERSONAL_PRONOUNS:
+    for match in _WORD.finditer(text):
+        word = match.group()
+        lowered = word.lower()
+        if lowered in PERSONAL_PRONOUNS:
             return True
-        if names(word):
+        if word[0].isupper() and lowered not in FUNCTION_WORDS:
             return False
     return False

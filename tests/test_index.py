@@ -43,7 +43,9 @@ def exact(store: SqliteStore, where: Filter, query: np.ndarray) -> list[tuple[in
     )
     if not rows:
         return []
-    vectors = np.array([np.frombuffer(row["vector"], dtype=np.float32) for row in rows])
+    vectors = np.array(
+        [np.frombuffer(row["vector"], dtype=np.float16).astype(np.float32) for row in rows]
+    )
     return [(rows[row]["id"], product) for row, product in flat.nearest(vectors, query, len(rows))]
 
 

@@ -1,0 +1,222 @@
+"""New records into the store: a batch is written whole, in one transaction, or not at all."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.stores.filter import micros
+from memagent.stores.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
+from memagent.stores.sqlite import SqliteStore
+from memagent.types import Action, Record
+
+CHUNK = 10_000
+"""How many values one statement is given; SQLite takes 32,766."""
+MARKS = ", ".join("?" * len(INSERTED.split(",")))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """Who writes and why, for the records' history."""
+
+    who: str | None = None
+    why: str | None = None
+
+
+NOBODY = Trace()
+
+
+def insert(
+    store: SqliteStore, drafts: Sequence[Draft], embedder: str | None, trace: Trace
+) -> list[Record]:
+    """Store all drafts of one user or none, and return their records in the same order.
+
+    A draft that is already known is not stored again; an undated one is marked as affirmed now. One
+    that supersedes another closes it. `embedder` is the fingerprint that the store had when the
+    vectors were made.
+
+    Raises:
+        EmbedderMismatch: the store has moved to another embedder since.
+        InvalidInput: a draft supersedes what is not there, or is superseded already.
+    """
+    with store.transaction() as db:
+        if embedder is not None and embedder != store.meta("embedder"):
+            raise EmbedderMismatch(
+                "the memory was moved to another embedder just now; nothing was written"
+            )
+        batch = _Batch(store, db, drafts[0].scope.user, trace)
+        for run in _runs(drafts):
+            batch.write(run)
+        read = store.records([seq for seq in batch.seqs if seq not in batch.fresh])
+        known = {record.seq: record for record in read}
+        return [batch.fresh.get(seq) or known[seq] for seq in batch.seqs]
+
+
+class _Batch:
+    """One transaction's writing for one user.
+
+    `seqs` names the record of every draft, in order; `fresh` holds those that are new.
+    """
+
+    def __init__(self, store: SqliteStore, db: sqlite3.Connection, user: str, trace: Trace) -> None:
+        self._store = store
+        self._db = db
+        self._user = user_id(db, user)
+        self._trace = trace
+        self._now = store.now(user)
+        self.seqs: list[int] = []
+        self.fresh: dict[int, Record] = {}
+
+    def write(self, run: Sequence[Draft]) -> None:
+        """Write drafts of which none supersedes another of the same run."""
+        ids, digests = known_in(self._store, self._user, run)
+        seq = last_id(self._db, "records")
+        new: dict[int, Draft] = {}
+        affirmed: list[int] = []
+        for draft in run:
+            found = ids.get(draft.id) or digests.get(draft.digest)
+            if found is None:
+                seq += 1
+                new[seq] = draft
+                digests[draft.digest] = found = seq
+                if draft.note.id is not None:
+                    ids[draft.id] = seq
+            elif draft.affirms:
+                affirmed.append(found)
+            self.seqs.append(found)
+        self._insert(new)
+        self._affirm(affirmed)
+
+    def _insert(self, new: dict[int, Draft]) -> None:
+        keyed: list[tuple[int, str]] = []
+        vectors: list[NDArray[np.float32]] = []
+        for seq, draft in new.items():
+            if draft.vectors is None:
+                raise StoreError(
+                    "a record was forgotten while it was told again; nothing was written"
+                )
+            if draft.note.supersedes is not None:
+                self._close(draft)
+            keyed += [(seq, text) for text in draft.keys]
+            vectors.append(draft.vectors)
+        self._db.executemany(
+            f"INSERT INTO records({INSERTED}) VALUES ({MARKS})",
+            [row_of(draft, seq, self._user, self._now) for seq, draft in new.items()],
+        )
+        if keyed:
+            add_keys(self._db, self._user, keyed, packed(np.concatenate(vectors)))
+        self.fresh |= {seq: new_record(draft, seq, self._now) for seq, draft in new.items()}
+        told = self._trace.who is not None or self._trace.why is not None
+        for seq, draft in new.items():
+            if told or draft.note.supersedes is not None:
+                log(self._db, seq, "add", self._trace)
+
+    def _affirm(self, seqs: Sequence[int]) -> None:
+        for seq in seqs:
+            now = micros(self._now)
+            self._db.execute("UPDATE records SET affirmed = ? WHERE seq = ?", (now, seq))
+            log(self._db, seq, "affirm", self._trace)
+            self.fresh.pop(seq, None)
+
+    def _close(self, draft: Draft) -> None:
+        """Close the record that a draft supersedes, at the time from which the new one holds.
+
+        Its digest is set apart, so that telling the old text again is a new fact.
+        """
+        superseded = draft.note.supersedes
+        old = self._db.execute(
+            "SELECT seq, id, digest, superseded FROM records WHERE user = ? AND id = ?",
+            (self._user, superseded),
+        ).fetchone()
+        if old is None:
+            raise InvalidInput(f"there is no record {superseded!r} to supersede")
+        if old["superseded"]:
+            raise InvalidInput(f"record {superseded!r} is superseded: update its newest version")
+        since = micros(draft.note.valid_from or self._now)
+        self._db.execute(
+            "UPDATE records SET superseded = 1, digest = ?,"
+            " valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
+            (closed_digest(old["digest"], old["id"]), since, since, old["seq"]),
+        )
+        mark_changed(self._db, self._user, old["seq"])
+        log(self._db, old["seq"], "supersede", self._trace)
+
+
+def known_in(
+    store: SqliteStore, user: int | None, drafts: Sequence[Draft]
+) -> tuple[dict[str, int], dict[bytes, int]]:
+    """Return the drafts' given ids and digests that the user's records have, with their `seq`."""
+    ids = [draft.id for draft in drafts if draft.note.id is not None]
+    digests = [draft.digest for draft in drafts]
+    return dict(_held(store, user, "id", ids)), dict(_held(store, user, "digest", digests))
+
+
+def user_id(db: sqlite3.Connection, name: str) -> int:
+    """Return a user's number within a transaction, making the user if need be."""
+    row = db.execute("SELECT id FROM users WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        row = db.execute("INSERT INTO users(name) VALUES (?) RETURNING id", (name,)).fetchone()
+    return int(row[0])
+
+
+def add_keys(
+    db: sqlite3.Connection, user: int, keyed: Sequence[tuple[int, str]], blobs: Sequence[bytes]
+) -> None:
+    """Write keys, given as (record, text), with their packed vectors, and make them searchable."""
+    owner, first = f"u{user}", last_id(db, "keys") + 1
+    db.executemany(
+        "INSERT INTO keys(id, record, owner, text, vector) VALUES (?, ?, ?, ?, ?)",
+        [
+            (first + n, seq, owner, text, blob)
+            for n, ((seq, text), blob) in enumerate(zip(keyed, blobs, strict=True))
+        ],
+    )
+    db.executemany(
+        "INSERT INTO keys_fts(rowid, text, owner) VALUES (?, ?, ?)",
+        [(first + n, text, owner) for n, (_, text) in enumerate(keyed)],
+    )
+
+
+def mark_changed(db: sqlite3.Connection, user: int, seq: int) -> None:
+    """Tell the indexes of every process that a record they hold is not as it was."""
+    db.execute("INSERT INTO changes(owner, record) VALUES (?, ?)", (f"u{user}", seq))
+
+
+def log(db: sqlite3.Connection, seq: int, action: Action, trace: Trace) -> None:
+    """Write one event of a record's history."""
+    db.execute(
+        "INSERT INTO history(record, at, action, who, why) VALUES (?, ?, ?, ?, ?)",
+        (seq, micros(datetime.now(UTC)), action, trace.who, trace.why),
+    )
+
+
+def last_id(db: sqlite3.Connection, table: str) -> int:
+    """Return the highest id that a table ever gave; ids of erased rows are not given again."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _runs(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
+    """Cut a batch so that one which supersedes another stands alone: it sees what came before."""
+    for alone, together in groupby(drafts, lambda draft: draft.note.supersedes is not None):
+        run = list(together)
+        yield from [[one] for one in run] if alone else [run]
+
+
+def _held(
+    store: SqliteStore, user: int | None, column: str, values: Sequence[Any]
+) -> Iterator[tuple[Any, int]]:
+    for start in range(0, len(values), CHUNK):
+        some = values[start : start + CHUNK]
+        marks = ",".join("?" * len(some))
+        for row in store.query(
+            f"SELECT {column}, seq FROM records WHERE user = ? AND {column} IN ({marks})",
+            (user, *some),
+        ):
+            yield row[0], row[1]
