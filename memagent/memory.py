@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike
 
@@ -18,11 +19,12 @@ from memagent.stores import health, transfer
 from memagent.stores.episodic import EpisodicBank, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
+from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
 from memagent.stores.reembedding import Reembedded, reembed
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
-from memagent.types import Event, Hit, Kind, Note, Receipt, Recollection, Record, Scope
+from memagent.types import Event, Hits, Kind, Note, Receipt, Recollection, Record, Scope
 
 
 class Memory:
@@ -153,29 +155,53 @@ class Memory:
 
     def search(
         self,
-        query: str,
+        query: str | None = None,
         *,
         scope: Scope,
         k: int = 10,
+        vector: ArrayLike | None = None,
         kind: Kind | None = None,
         where: Mapping[str, Any] | None = None,
         as_of: datetime | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> list[Hit]:
+        floor: float = 0.0,
+        tokens: int | None = None,
+        half_life: timedelta | None = None,
+        diversity: float = 0.0,
+        explain: bool = False,
+    ) -> Hits:
         """Return the `k` best records for a query, best first, with the parts of their scores.
 
-        What was superseded or has run out is left out, or with `as_of` what did not hold then.
-        `since` and `until` (exclusive) bound `valid_from`. `where` filters metadata:
-        `{"page": {"gte": 3}}`, with eq, ne, in, lt, lte, gt, gte, exists, and, or, not.
+        The query is a text, a `vector` of the embedder (dimensions), or both: the words of the one
+        and the meaning of the other. What was superseded or has run out is left out, or with
+        `as_of` what did not hold then. `since` and `until` (exclusive) bound `valid_from`. `where`
+        filters metadata: `{"page": {"gte": 3}}`, with eq, ne, in, lt, lte, gt, gte, exists, and,
+        or, not.
+
+        A hit scores at least `floor`; the result says how many did not. Together the values have at
+        most `tokens` tokens (of four characters). A `half_life` lets newer records win, `diversity`
+        (0 to 1) unlike ones, and `explain` puts ranks and factors into each hit's `why`.
 
         Raises:
-            InvalidInput: the query is empty, or the filter malformed.
+            InvalidInput: the query is empty, the filter malformed, or a number out of its range.
         """
-        if not query.strip():
+        if vector is None and not (query and query.strip()):
             raise InvalidInput("the query is empty: nothing to search for")
         seen = Filter(scope=scope, kind=kind, metadata=where, as_of=as_of, since=since, until=until)
-        return self._bank.search(query, self._encoder.query(query), seen, k)
+        ranking = Ranking(
+            k=k,
+            floor=floor,
+            tokens=tokens,
+            half_life=half_life,
+            diversity=diversity,
+            explain=explain,
+        )
+        if vector is not None:
+            meaning = self._encoder.given(np.asarray(vector)[np.newaxis])[0]
+        else:
+            meaning = self._encoder.query(str(query))
+        return self._bank.search(query, meaning, seen, ranking)
 
     def recall(
         self,
@@ -297,7 +323,7 @@ class Memory:
         Returns the seconds it took.
         """
         started = time.perf_counter()
-        self._bank.search(PROBE, self._encoder.query(PROBE), Filter(scope=scope), 1)
+        self._bank.search(PROBE, self._encoder.query(PROBE), Filter(scope=scope), Ranking())
         return time.perf_counter() - started
 
     def stats(self) -> dict[str, int]:

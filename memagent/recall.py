@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from memagent.embedding import Encoder
 from memagent.questions import Want, is_question, new_names, offers, wants
-from memagent.stores.episodic import CANDIDATES, EpisodicBank
+from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
+from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import Direction, RationaleBank
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import words
@@ -14,6 +15,8 @@ from memagent.types import Hit, Recollection, Record, Scope
 
 FLOOR = 0.2
 """Below this score nothing is known: a cosine of 0.4 with no word in common just reaches it."""
+WHOLE = Ranking(k=32)
+"""All that the rankings put forward is looked at before some are chosen."""
 BAND = 0.8
 """Hits whose score is at least this share of the best count as equally relevant."""
 
@@ -43,7 +46,7 @@ class Recaller:
         started = time.perf_counter()
         vector = self._encoder.query(question)
         embedded = time.perf_counter()
-        hits = self._bank.search(question, vector, where, CANDIDATES)
+        hits = self._bank.search(question, vector, where, WHOLE)
         want = wants(question)
         chosen = _choose(hits, want, question, k)
         looks = [question]
@@ -59,7 +62,7 @@ class Recaller:
         return Recollection(
             hits=tuple(shown),
             looks=tuple(looks),
-            candidates=len(hits),
+            candidates=hits.candidates,
             below_floor=sum(hit.score < FLOOR for hit in hits),
             embed_seconds=embedded - started,
             search_seconds=time.perf_counter() - embedded,
@@ -73,7 +76,7 @@ class Recaller:
         """
         want = wants(question)
         where = Filter(scope=scope, evidence=True)
-        hits = self._bank.search(question, self._encoder.query(question), where, CANDIDATES)
+        hits = self._bank.search(question, self._encoder.query(question), where, WHOLE)
         chosen = _choose(hits, want, question, 1)
         if want is None or not chosen or _answered(chosen, want, question):
             return False

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from memagent.errors import InvalidInput
 
@@ -135,6 +135,32 @@ class Hit:
     score: float
     key: str
     why: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hits(Sequence[Hit]):
+    """What a search found, best first: a sequence of hits that knows what it left out.
+
+    `candidates` counts the records that were considered, `below_floor` those of them that were too
+    far off to count as known, and `over_budget` those that found no room in the budget of tokens.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    candidates: int = 0
+    below_floor: int = 0
+    over_budget: int = 0
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+    def __len__(self) -> int:
+        return len(self.hits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,11 +13,12 @@ from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
+from memagent.stores.ranking import Candidate, Ranked, Ranking, ranked
 from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import needs_context
 from memagent.stores.writing import NOBODY, Trace, insert, known_in
-from memagent.types import Hit, Note, Record, Scope
+from memagent.types import Hit, Hits, Note, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000
 MAX_KEY_WORDS = 120
@@ -25,7 +26,7 @@ MAX_KEY_WORDS = 120
 CONTEXT_DEPTH = 3
 """How many records back a chain of pronouns is followed."""
 CANDIDATES = 32
-"""How many keys each of the three rankings puts forward."""
+"""How many keys each of the three rankings puts forward at least."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
@@ -106,39 +107,69 @@ class EpisodicBank:
 
     def search(
         self,
-        query: str,
+        query: str | None,
         vector: NDArray[np.float32],
         where: Filter,
-        k: int,
-    ) -> list[Hit]:
-        """Return the `k` best records, best first; `vector` is the query's, normalised.
+        ranking: Ranking,
+    ) -> Hits:
+        """Return the best records, best first; `vector` is the query's, normalised.
 
         Candidates come from three rankings (cosine, BM25, and the newest that share a word),
-        joined by reciprocal rank. The score is the mean of cosine and word coverage, each in
-        [0, 1]; of equal scores the newer record comes first.
+        joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
+        [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
-        weights = self._words.weights(where.scope, query)
-        dense = self._vectors.search(where, vector, CANDIDATES)
-        best, newest = self._words.search(where, weights, CANDIDATES)
-        fused = reciprocal_ranks([key_id for key_id, _ in dense], best, newest)
-        rows = self._store.keys(list(fused))
-        records = {one.seq: one for one in self._store.records([row["record"] for row in rows])}
-        hits: dict[int, Hit] = {}
-        for row in rows:
-            if row["record"] not in records:  # forgotten by another process just now
+        n = max(CANDIDATES, 2 * ranking.k)
+        weights = self._words.weights(where.scope, query) if query else {}
+        dense = [key for key, _ in self._vectors.search(where, vector, n)]
+        best, newest = self._words.search(where, weights, n)
+        fused = reciprocal_ranks(dense, best, newest)
+        rows = self._store.candidates(list(fused))
+        if not rows:
+            return Hits()
+        vectors = unpacked([row["vector"] for row in rows])
+        found: dict[int, Candidate] = {}
+        for row, own, cosine in zip(rows, vectors, (vectors @ vector).tolist(), strict=True):
+            why = {"cosine": cosine, "fused": fused[row["id"]]}
+            score = max(cosine, 0.0)
+            if query:
+                why["words"] = coverage(weights, row["text"])
+                score = (score + why["words"]) / 2
+            if row["record"] in found and found[row["record"]].score >= score:
                 continue
-            cosine = float(unpacked([row["vector"]])[0] @ vector)
-            words = coverage(weights, row["text"])
-            hit = Hit(
-                record=records[row["record"]],
+            if ranking.explain:
+                ranks = {"dense_rank": dense, "bm25_rank": best, "newest_rank": newest}
+                why |= {
+                    name: float(keys.index(row["id"]) + 1)
+                    for name, keys in ranks.items()
+                    if row["id"] in keys
+                }
+            found[row["record"]] = Candidate(
+                record=row["record"],
                 key=row["text"],
-                score=(max(cosine, 0.0) + words) / 2,
-                why={"cosine": cosine, "words": words, "fused": fused[row["id"]]},
+                vector=own,
+                moment=row["moment"],
+                helped=row["helped"],
+                hurt=row["hurt"],
+                chars=row["chars"],
+                score=score,
+                why=why,
             )
-            if row["record"] not in hits or hits[row["record"]].score < hit.score:
-                hits[row["record"]] = hit
-        ordered = sorted(hits.values(), key=lambda hit: hit.record.moment, reverse=True)
-        return sorted(ordered, key=lambda hit: hit.score, reverse=True)[:k]
+        chosen = ranked(list(found.values()), ranking)
+        return self._hits(chosen, len(found))
+
+    def _hits(self, ranked: Ranked, candidates: int) -> Hits:
+        records = self._store.records([one.record for one in ranked.chosen])
+        held = {record.seq: record for record in records}  # less what was forgotten just now
+        return Hits(
+            hits=tuple(
+                Hit(record=held[one.record], key=one.key, score=one.score, why=one.why)
+                for one in ranked.chosen
+                if one.record in held
+            ),
+            candidates=candidates,
+            below_floor=ranked.below_floor,
+            over_budget=ranked.over_budget,
+        )
 
     def mentioning(
         self,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
+from memagent.stores.ranking import Ranking
 from memagent.stores.words import content_words, names, stem
 from memagent.types import Hit, Note, Scope
 
@@ -51,7 +52,7 @@ class RationaleBank:
         """Return the direction that worked in the most similar cases, or None without any."""
         case = _case(question, found)
         where = Filter(scope=scope, kind="rationale")
-        hits = self._episodes.search(case, self._embed([case])[0], where, NEIGHBOURS)
+        hits = self._episodes.search(case, self._embed([case])[0], where, Ranking(k=NEIGHBOURS))
         votes: dict[Direction, float] = {"before": 0.0, "after": 0.0}
         for hit in hits:
             if hit.why["cosine"] >= MIN_COSINE:

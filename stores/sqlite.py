@@ -16,6 +16,9 @@ from memagent.stores.rows import event_of, moment_of, record_of
 from memagent.types import Event, Record, Scope
 
 FILE_NAME = "memory.db"
+LOG_PAGES = 8_000
+"""How long the write-ahead log grows (32 MB) before it is moved into the database."""
+CACHE_KIB = 32_000
 _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
 
 
@@ -49,6 +52,8 @@ class SqliteStore:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("PRAGMA secure_delete = ON")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+            self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(self._db, self.where)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"cannot open a memory in {self.where}: {_reason(error)}") from error
@@ -102,10 +107,15 @@ class SqliteStore:
             return now
         return moment_of(rows[0][0] + 1)
 
-    def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
-        """Return rows of keys (id, record, text, vector) by id, in no particular order."""
-        marks = ",".join("?" * len(ids))
-        return self.query(f"SELECT id, record, text, vector FROM keys WHERE id IN ({marks})", ids)
+    def candidates(self, keys: Sequence[int]) -> list[sqlite3.Row]:
+        """Return what ranking wants to know of keys and their records, in no particular order."""
+        marks = ",".join("?" * len(keys))
+        return self.query(
+            "SELECT k.id, k.record, k.text, k.vector, r.helped, r.hurt, length(r.value) AS chars,"
+            " coalesce(r.affirmed, r.valid_from) AS moment FROM keys k"
+            f" JOIN records r ON r.seq = k.record WHERE k.id IN ({marks})",
+            keys,
+        )
 
     def records(self, seqs: Sequence[int]) -> list[Record]:
         """Return records by sequence number, in the order asked for; unknown ones are left out."""

@@ -21,6 +21,7 @@ FUNCTION_WORDS = frozenset(
 
 PERSONAL_PRONOUNS = frozenset("he him his she her hers they them their theirs it its".split())
 """Third-person pronouns: a text whose only subject is one of these needs what came before it."""
+_PRONOUN = re.compile(rf"\b(?:{'|'.join(sorted(PERSONAL_PRONOUNS))})\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=65_536)
@@ -51,11 +52,11 @@ def names(text: str) -> list[str]:
 
 def needs_context(text: str) -> bool:
     """Tell whether a text speaks of somebody only by pronoun, with no name before it."""
-    for match in _WORD.finditer(text):
-        word = match.group()
-        lowered = word.lower()
-        if lowered in PERSONAL_PRONOUNS:
+    if _PRONOUN.search(text) is None:  # most texts, told at once
+        return False
+    for word in words(text):
+        if word.lower() in PERSONAL_PRONOUNS:
             return True
-        if word[0].isupper() and lowered not in FUNCTION_WORDS:
+        if names(word):
             return False
     return False
