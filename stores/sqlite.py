@@ -29,6 +29,7 @@ class State:
     owner: str
     removals: int
     change: int
+    key: int
 
 
 class SqliteStore:
@@ -86,11 +87,13 @@ class SqliteStore:
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
         rows = self.query(
-            "SELECT id, removals, (SELECT coalesce(max(seq), 0) FROM changes"
-            " WHERE owner = 'u' || users.id) AS change FROM users WHERE name = ?",
+            "SELECT 'u' || id, removals,"
+            " (SELECT coalesce(max(seq), 0) FROM changes WHERE owner = 'u' || users.id),"
+            " (SELECT coalesce(max(id), 0) FROM keys WHERE owner = 'u' || users.id)"
+            " FROM users WHERE name = ?",
             (user,),
         )
-        return State(f"u{rows[0]['id']}", rows[0]["removals"], rows[0]["change"]) if rows else None
+        return State(*rows[0]) if rows else None
 
     def now(self, user: str) -> datetime:
         """Return the time to write down: the clock's, but never before the user's newest record.

@@ -11,7 +11,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
 from memagent.stores import flat
-from memagent.stores import index as index_module
 from memagent.stores.filter import Filter
 from memagent.stores.index import VectorIndex
 from memagent.stores.sqlite import SqliteStore
@@ -29,8 +28,8 @@ texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
 hours = st.integers(0, 5).map(lambda n: START + timedelta(hours=n))
 
 
-def vector(text: str) -> np.ndarray:
-    return np.array(EMBEDDER.embed_query(text), dtype=np.float32)
+def vector(text: str, embedder: HashEmbedder = EMBEDDER) -> np.ndarray:
+    return np.array(embedder.embed_query(text), dtype=np.float32)
 
 
 def exact(store: SqliteStore, where: Filter, query: np.ndarray) -> list[tuple[int, float]]:
@@ -103,7 +102,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(user=users)
     def damage(self, user: str) -> None:
         if user in self.index._partitions:
-            self.index._partitions[user].index.reset()
+            self.index._partitions[user].vectors._index.reset()
 
     @rule()
     def verify(self) -> None:
@@ -139,15 +138,17 @@ StoreMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=2
 TestStoreMachine = StoreMachine.TestCase
 
 
-def test_idle_partitions_are_dropped_and_filled_again(
-    monkeypatch: pytest.MonkeyPatch, memory: Memory
-) -> None:
-    monkeypatch.setattr(index_module, "MAX_PARTITIONS", 2)
-    for user in ("a", "b", "c"):
-        memory.add("cat", scope=Scope(user=user))
-    for user in ("a", "b", "c", "a"):
-        assert len(memory.search("cat", scope=Scope(user=user))) == 1
-    assert list(memory._bank._vectors._partitions) == ["c", "a"]
+def test_partitions_used_longest_ago_make_room(tmp_path: Path) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        for user in ("a", "b", "c"):
+            memory.add("cat", scope=Scope(user=user))
+        one = VectorIndex(memory._store)
+        one.search(Filter(scope=Scope(user="a")), vector("cat", HashEmbedder()), 1)
+        index = VectorIndex(memory._store, max_bytes=2 * one.bytes)
+        for user in ("a", "b", "c", "a"):
+            assert index.search(Filter(scope=Scope(user=user)), vector("cat", HashEmbedder()), 1)
+        assert index.users == ("c", "a")
+        assert index.bytes == 2 * one.bytes
 
 
 @pytest.fixture
