@@ -19,6 +19,7 @@ from memagent.stores import health, transfer
 from memagent.stores.episodic import EpisodicBank, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
+from memagent.stores.index import MAX_BYTES
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
 from memagent.stores.reembedding import Reembedded, reembed
@@ -34,26 +35,34 @@ class Memory:
     threads; several processes may use one folder.
     """
 
-    def __init__(self, store: SqliteStore, embedder: Embeddings) -> None:
+    def __init__(
+        self, store: SqliteStore, embedder: Embeddings, index_bytes: int = MAX_BYTES
+    ) -> None:
         self._store = store
         self._encoder = Encoder(embedder, store.meta, store.set_meta)
-        self._bank = EpisodicBank(store)
+        self._bank = EpisodicBank(store, index_bytes)
         self._eraser = Eraser(store, self._encoder.documents, keys_of)
         rationales = RationaleBank(self._bank, self._encoder.documents)
         self._recaller = Recaller(store, self._bank, rationales, self._encoder)
 
     @classmethod
     def open(
-        cls, folder: str | Path | None, *, embedder: str | Embeddings = "all-MiniLM-L6-v2"
+        cls,
+        folder: str | Path | None,
+        *,
+        embedder: str | Embeddings = "all-MiniLM-L6-v2",
+        index_bytes: int = MAX_BYTES,
     ) -> Self:
         """Open the memory in a folder, making it if need be; None keeps it in RAM only.
+
+        `index_bytes` bounds the vectors that are held in RAM; those used longest ago make room.
 
         Raises:
             StoreError: the folder cannot be used, or holds a database of another program.
             EmbedderMismatch: on first use, if it was written with another embedder.
         """
         place = None if folder is None else Path(folder).expanduser()
-        return cls(SqliteStore(place), open_embedder(embedder))
+        return cls(SqliteStore(place), open_embedder(embedder), index_bytes)
 
     def add(
         self,
@@ -331,7 +340,8 @@ class Memory:
         return self._store.counts()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, leaving snapshots of large indexes beside it."""
+        self._bank.close()
         self._store.close()
 
     def __enter__(self) -> Self:

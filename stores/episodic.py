@@ -11,7 +11,7 @@ from uuid_utils import uuid7
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
-from memagent.stores.index import VectorIndex
+from memagent.stores.index import MAX_BYTES, VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
 from memagent.stores.ranking import Candidate, Ranked, Ranking, ranked
 from memagent.stores.rows import Draft, digest_of, unpacked
@@ -37,9 +37,9 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 class EpisodicBank:
     """Writes notes as records with keys, and finds them again by meaning and by words."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore, index_bytes: int = MAX_BYTES) -> None:
         self._store = store
-        self._vectors = VectorIndex(store)
+        self._vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
 
     def write(
@@ -170,6 +170,11 @@ class EpisodicBank:
             below_floor=ranked.below_floor,
             over_budget=ranked.over_budget,
         )
+
+    def close(self) -> None:
+        """Leave behind what makes the next opening faster."""
+        self._vectors.save()
+        self._vectors.clear()
 
     def mentioning(
         self,

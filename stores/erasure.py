@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.stores import snapshot
 from memagent.stores.rows import packed
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace, add_keys, log, user_id
@@ -88,6 +89,7 @@ class Eraser:
         blobs = iter(packed(self._embed(texts)) if texts else ())
         with self._store.transaction() as db:
             user = user_id(db, scope.user)
+            snapshot.drop(self._store, f"u{user}")
             for record in doomed:
                 db.execute("DELETE FROM changes WHERE record = ?", (record.seq,))
                 db.execute("DELETE FROM records WHERE seq = ?", (record.seq,))

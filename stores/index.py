@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from memagent.stores.filter import Filter
 from memagent.stores.partition import FOREVER, Partition
+from memagent.stores.snapshot import Snapshots
 from memagent.stores.sqlite import SqliteStore, State
 
 MAX_BYTES = 1 << 30
@@ -26,14 +27,16 @@ class VectorIndex:
     """Nearest keys by inner product, one partition a user, filled when first needed.
 
     A partition follows the database: keys added since (by any process) are appended, changes of
-    validity taken over, and a removal rebuilds it. The filter runs inside the search. The
-    partitions used longest ago make room for others when `max_bytes` are taken.
+    validity taken over, and a removal rebuilds it. A large one begins as its snapshot, if that
+    fits. The filter runs inside the search. The partitions used longest ago make room for others
+    when `max_bytes` are taken.
     """
 
     def __init__(self, store: SqliteStore, max_bytes: int = MAX_BYTES) -> None:
         self._store = store
         self._max_bytes = max_bytes
         self._partitions: OrderedDict[str, Partition] = OrderedDict()
+        self._snapshots = Snapshots(store)
         self._lock = threading.Lock()
 
     def search(self, where: Filter, query: NDArray[np.float32], n: int) -> list[tuple[int, float]]:
@@ -51,6 +54,21 @@ class VectorIndex:
         if grown:
             self._make_room(where.scope.user)
         return found
+
+    def save(self) -> int:
+        """Write the large partitions that have grown into snapshot files; return how many."""
+        saved = 0
+        for user, partition in list(self._partitions.items()):
+            owner = self._store.owner(user)
+            if owner is not None:
+                with partition.lock:
+                    saved += self._snapshots.save(owner, partition)
+        return saved
+
+    def clear(self) -> None:
+        """Drop every partition from memory."""
+        with self._lock:
+            self._partitions.clear()
 
     @property
     def bytes(self) -> int:
@@ -77,7 +95,8 @@ class VectorIndex:
         with self._lock:
             partition = self._partitions.get(user)
             if partition is None or partition.removals != state.removals or not partition.intact:
-                partition = Partition(dimensions, state.removals, state.change)
+                partition = self._snapshots.load(state, dimensions)
+                partition = partition or Partition(dimensions, state.removals, state.change)
                 self._partitions[user] = partition
             self._partitions.move_to_end(user)
             return partition

@@ -97,6 +97,7 @@ CREATE INDEX records_by_session ON records(user, session, seq) WHERE session IS 
 DELETE FROM history WHERE action = 'add' AND who IS NULL AND why IS NULL;
 UPDATE records SET digest = substr(digest, 1, 16);
 UPDATE keys SET vector = half(vector);
+INSERT INTO meta VALUES ('id', lower(hex(randomblob(16))));
 DELETE FROM new_vectors;
 DELETE FROM meta WHERE key = 'reembedding';
 """

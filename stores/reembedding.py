@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.stores import snapshot
 from memagent.stores.rows import packed, unpacked
 from memagent.stores.sqlite import SqliteStore
 
@@ -96,6 +97,7 @@ def _take_over(store: SqliteStore, fingerprint: str) -> bool:
         db.execute("DELETE FROM meta WHERE key = 'reembedding'")
         db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (fingerprint,))
         db.execute("UPDATE users SET removals = removals + 1")
+        snapshot.drop(store)
     return True
 
 

@@ -84,6 +84,16 @@ class SqliteStore:
         number = self.user(user)
         return None if number is None else f"u{number}"
 
+    @property
+    def index_folder(self) -> Path | None:
+        """Where snapshots of the index are kept; None for a store in RAM."""
+        return None if self.where == ":memory:" else Path(self.where).parent / "index"
+
+    def removals(self, owner: str) -> int:
+        """Return how often something of a user's was removed; -1 for a token never given."""
+        rows = self.query("SELECT removals FROM users WHERE 'u' || id = ?", (owner,))
+        return int(rows[0][0]) if rows else -1
+
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
         rows = self.query(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
-from memagent.stores import flat
+from memagent.stores import flat, snapshot, vectors
 from memagent.stores.filter import Filter
 from memagent.stores.index import VectorIndex
 from memagent.stores.sqlite import SqliteStore
@@ -18,6 +18,16 @@ from memagent.testing import HashEmbedder
 from memagent.types import Note
 
 EMBEDDER = HashEmbedder(16)
+
+
+class Reversed(HashEmbedder):
+    """Another embedder of the same size."""
+
+    def embed_query(self, text: str) -> list[float]:
+        return super().embed_query(text[::-1])
+
+
+ANOTHER = Reversed(16)
 WORDS = ["ant", "bee", "cat", "dog", "eel", "fox"]
 USERS = ["ada", "bob"]
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -53,18 +63,27 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.patches = pytest.MonkeyPatch()
+        for module in (vectors, snapshot):  # so that a few records are sketched and kept in a file
+            self.patches.setattr(module, "SKETCH_FROM", 3)
         self.folder = TemporaryDirectory()
+        self.embedder = EMBEDDER
         self.open()
-        self.other = Memory.open(self.folder.name, embedder=EMBEDDER)
 
     def open(self) -> None:
-        self.memory = Memory.open(self.folder.name, embedder=EMBEDDER)
+        self.memory = Memory.open(self.folder.name, embedder=self.embedder)
+        self.other = Memory.open(self.folder.name, embedder=self.embedder)
         self.index = VectorIndex(self.memory._store)
 
-    def teardown(self) -> None:
+    def close(self) -> None:
+        self.index.save()
         self.memory.close()
         self.other.close()
+
+    def teardown(self) -> None:
+        self.close()
         self.folder.cleanup()
+        self.patches.undo()
 
     @rule(user=users, session=sessions, text=texts, evidence=st.booleans(), day=hours)
     def add(self, user: str, session: str, text: str, evidence: bool, day: datetime) -> None:
@@ -88,7 +107,15 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.memory.close()
+        self.close()
+        self.open()
+
+    @rule()
+    def reembed(self) -> None:
+        self.close()
+        self.embedder = ANOTHER if self.embedder is EMBEDDER else EMBEDDER
+        with Memory.open(self.folder.name, embedder=self.embedder) as memory:
+            memory.reembed()
         self.open()
 
     @rule()
@@ -97,12 +124,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def evict(self) -> None:
-        self.index._partitions.clear()
+        self.index.clear()
 
     @rule(user=users)
     def damage(self, user: str) -> None:
         if user in self.index._partitions:
-            self.index._partitions[user].vectors._index.reset()
+            self.index._partitions[user].vectors._exact.reset()
 
     @rule()
     def verify(self) -> None:

@@ -1,0 +1,155 @@
+"""One user's keys in memory: their vectors, and what a filter asks of them."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memagent.stores.filter import Filter, micros
+from memagent.stores.rows import unpacked
+from memagent.stores.vectors import Vectors
+
+MISSING, UNKNOWN = -1, -2
+"""Numbers of no text at all, and of a text that no key of the partition has."""
+FOREVER = int(np.iinfo(np.int64).max)
+"""The `valid_to` of what has no end."""
+CHANGING = ("valid_from", "valid_to", "superseded")
+TEXTS = ("kind", "agent", "session")
+COLUMNS = ("key_id", "record", *CHANGING, "evidence", *TEXTS)
+"""What a partition holds of each key beside its vector, as int64; texts are numbered."""
+MAX_MASKS = 8
+
+
+class Partition:
+    """One user's keys; row i of the table and of the vectors is the same key.
+
+    `removals` and `change` say which state of the database it holds, `saved` how many keys its
+    snapshot has; `lock` is held by whoever reads or changes it.
+    """
+
+    def __init__(self, dimensions: int, removals: int, change: int) -> None:
+        self.lock = threading.Lock()
+        self.vectors = Vectors(dimensions)
+        self.removals = removals
+        self.change = change
+        self._table: NDArray[np.int64] = np.empty((len(COLUMNS), 0), dtype=np.int64)
+        self._size = 0
+        self._numbers: dict[str, int] = {}
+        self._masks: dict[Filter, tuple[NDArray[np.bool_] | None, int]] = {}
+        self.saved = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def intact(self) -> bool:
+        """Whether vectors and table have the same length; they change together or not at all."""
+        return self._size == len(self.vectors)
+
+    @property
+    def last_key(self) -> int:
+        """The highest id of a key held, 0 without any; keys are appended by rising id."""
+        return int(self._table[0, self._size - 1]) if self._size else 0
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory it takes."""
+        return self.vectors.bytes + self._table.nbytes
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """Return one column of the table, a value a key."""
+        return self._table[COLUMNS.index(name), : self._size]
+
+    def append(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add keys, given as COLUMNS and the packed vector, by rising key id."""
+        while self._size + len(rows) > self._table.shape[1]:
+            room = np.empty((len(COLUMNS), max(64, self._table.shape[1])), dtype=np.int64)
+            self._table = np.concatenate([self._table, room], axis=1)
+        *columns, vectors = zip(*rows, strict=True)
+        for number, (name, values) in enumerate(zip(COLUMNS, columns, strict=True)):
+            cells = map(self._number, values) if name in TEXTS else values
+            place = slice(self._size, self._size + len(rows))
+            self._table[number, place] = np.fromiter(cells, dtype=np.int64, count=len(rows))
+        self.vectors.add(unpacked(vectors))
+        self._size += len(rows)
+        self._masks.clear()
+
+    def refresh(self, rows: Sequence[Sequence[int]]) -> None:
+        """Take over what changed of records held, given as (record, *CHANGING)."""
+        records = self.column("record")
+        changed = {record: values for record, *values in rows}
+        for place in np.flatnonzero(np.isin(records, list(changed))).tolist():
+            for name, value in zip(CHANGING, changed[int(records[place])], strict=True):
+                self.column(name)[place] = value
+        self._masks.clear()
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, int]]:
+        """Return the arrays, and the texts their numbers stand for, that `restore` takes."""
+        table = np.ascontiguousarray(self._table[:, : self._size])
+        return {"table": table} | self.vectors.state(), self._numbers
+
+    def restore(self, arrays: dict[str, NDArray[Any]], texts: dict[str, int]) -> None:
+        """Take over what `state` returned."""
+        self._table = arrays["table"]
+        self._size = self.saved = self._table.shape[1]
+        self._numbers = dict(texts)
+        self.vectors.restore(arrays)
+
+    def search(
+        self, where: Filter, records: NDArray[np.int64] | None, query: NDArray[np.float32], n: int
+    ) -> list[tuple[int, float]]:
+        """Return the `n` best keys that pass as (key id, cosine), best first.
+
+        `records`, if given, are the only records allowed.
+        """
+        allowed = self.allowed(where, records)
+        if not self._size or (allowed is not None and not allowed.any()):
+            return []
+        ids = self.column("key_id")
+        found = self.vectors.search(query, min(n, self._size), allowed)
+        return [(int(ids[row]), score) for row, score in found]
+
+    def allowed(self, where: Filter, records: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
+        """Return one flag a key for what the filter lets through; None if that is everything."""
+        now = micros(datetime.now(UTC))
+        key = replace(where, metadata=None, source=None)
+        mask, until = self._masks.get(key, (None, -1))
+        if now >= until:
+            mask, until = self._flags(where, now)
+            if len(self._masks) >= MAX_MASKS:
+                self._masks.clear()
+            self._masks[key] = mask, until
+        if records is None:
+            return mask
+        among = np.isin(self.column("record"), records)
+        return among if mask is None else among & mask
+
+    def _flags(self, where: Filter, now: int) -> tuple[NDArray[np.bool_] | None, int]:
+        """Return the flags of the parts that the table can tell, and until when they are right."""
+        mask, until = np.ones(self._size, dtype=bool), FOREVER
+        texts = {"kind": where.kind, "agent": where.scope.agent, "session": where.scope.session}
+        for name, text in texts.items():
+            if text is not None:
+                mask &= self.column(name) == self._numbers.get(text, UNKNOWN)
+        if where.evidence:
+            mask &= self.column("evidence") == 1
+        if where.since is not None:
+            mask &= self.column("valid_from") >= micros(where.since)
+        if where.until is not None:
+            mask &= self.column("valid_from") < micros(where.until)
+        if where.as_of is not None:
+            moment = micros(where.as_of)
+            mask &= (self.column("valid_from") <= moment) & (self.column("valid_to") > moment)
+        elif not where.everything:
+            mask &= self.column("superseded") == 0
+            valid_to = self.column("valid_to")
+            until = int(valid_to[valid_to > now].min(initial=FOREVER))
+            mask &= valid_to > now
+        return (None if mask.all() else mask), until
+
+    def _number(self, text: str | None) -> int:
+        return MISSING if text is None else self._numbers.setdefault(text, len(self._numbers))

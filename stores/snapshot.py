@@ -1,0 +1,150 @@
+"""Large partitions in files, so that opening a store again need not read and sketch every vector.
+
+A file is a cache: three parts, of which the first line is the checksum of the rest, the second says
+what the body is of, and the body holds arrays one after the other:
+
+    {"arrays": [["table", "int64", [9, 20000]], ...], "stamp": {"store": "...", ...}, "texts": ...}
+
+It is written beside its place and moved there. Whatever does not fit (another store, another
+generation, a single changed byte) makes it as if it were not there.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from memagent.stores.partition import Partition
+from memagent.stores.rows import packed
+from memagent.stores.sqlite import SqliteStore, State
+from memagent.stores.vectors import SKETCH_FROM
+
+FORMAT = 1
+GROWTH = 1.1
+"""A file is written anew when the partition has grown by a tenth."""
+SAMPLE = 32
+"""How many keys of a file are compared with the database before it is believed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamp:
+    """What a snapshot is of: the store, the user's token, and the state it was taken in."""
+
+    store: str
+    owner: str
+    removals: int
+    change: int
+    key: int
+    format: int = FORMAT
+
+
+class Snapshots:
+    """One file a user in the folder `index` beside the database; none for a store in RAM."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def load(self, state: State, dimensions: int) -> Partition | None:
+        """Return a user's partition as a file holds it, or None if there is any doubt about it."""
+        path = self._path(state.owner)
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                checksum, rest = file.readline().strip(), file.read()
+            if hashlib.blake2b(rest).hexdigest().encode() != checksum:
+                return None
+            end = rest.index(b"\n")
+            header = json.loads(rest[:end])
+            stamp = Stamp(**header["stamp"])
+            arrays, start = {}, end + 1
+            for name, kind, shape in header["arrays"]:
+                array = np.frombuffer(rest, kind, int(np.prod(shape)), start).reshape(shape)
+                arrays[name] = array.copy()
+                start += array.nbytes
+            partition = Partition(dimensions, stamp.removals, stamp.change)
+            partition.restore(arrays, header["texts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return partition if self._fits(partition, stamp, state) else None
+
+    def save(self, owner: str, partition: Partition) -> bool:
+        """Write a large partition that has grown since it was last written; tell whether it was."""
+        path = self._path(owner)
+        if path is None or len(partition) < max(SKETCH_FROM, GROWTH * partition.saved):
+            return False
+        beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        stamp = Stamp(
+            store=self._store.meta("id") or "",
+            owner=owner,
+            removals=partition.removals,
+            change=partition.change,
+            key=partition.last_key,
+        )
+        try:
+            _write(beside, stamp, partition)
+            with self._store.transaction():  # nothing is forgotten between the look and the move
+                current = self._store.removals(owner) == partition.removals
+                if current:
+                    beside.replace(path)
+        except OSError:  # a full disk costs a cache, not an answer
+            current = False
+        finally:
+            beside.unlink(missing_ok=True)
+        if current:
+            partition.saved = len(partition)
+        return current
+
+    def _path(self, owner: str) -> Path | None:
+        folder = self._store.index_folder
+        return None if folder is None else folder / f"{owner}.snapshot"
+
+    def _fits(self, partition: Partition, stamp: Stamp, state: State) -> bool:
+        """Tell whether a snapshot is of this store, and of no later state than it is in now."""
+        if (
+            stamp.store != self._store.meta("id")
+            or (stamp.format, stamp.owner) != (FORMAT, state.owner)
+            or stamp.removals != state.removals
+            or stamp.change > state.change
+            or stamp.key > state.key
+            or stamp.key != partition.last_key
+            or not partition.intact
+        ):
+            return False
+        places = np.unique(np.linspace(0, len(partition) - 1, SAMPLE, dtype=np.int64))
+        keys = partition.column("key_id")[places].tolist()
+        blobs = packed(partition.vectors.rows(places))
+        records = partition.column("record")[places].tolist()
+        marks = ",".join("?" * len(keys))
+        rows = self._store.query(
+            f"SELECT id, record, vector FROM keys WHERE owner = ? AND id IN ({marks}) ORDER BY id",
+            (state.owner, *keys),
+        )
+        return [tuple(row) for row in rows] == list(zip(keys, records, blobs, strict=True))
+
+
+def drop(store: SqliteStore, owner: str | None = None) -> None:
+    """Remove a user's snapshot, finished or not, or everybody's; called within a transaction."""
+    folder = store.index_folder
+    if folder is not None:
+        for path in folder.glob(f"{owner or '*'}.*"):
+            path.unlink(missing_ok=True)
+
+
+def _write(path: Path, stamp: Stamp, partition: Partition) -> None:
+    arrays, texts = partition.state()
+    described = [[name, str(one.dtype), list(one.shape)] for name, one in arrays.items()]
+    header = {"stamp": asdict(stamp), "texts": texts, "arrays": described}
+    parts = [json.dumps(header).encode() + b"\n", *(one.tobytes() for one in arrays.values())]
+    checksum = hashlib.blake2b()
+    for part in parts:
+        checksum.update(part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.writelines([checksum.hexdigest().encode() + b"\n", *parts])
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,177 @@
+"""The vectors of one partition: exact while they are few, sketched and looked at again when many.
+
+A sketch holds one bit a dimension of the rotated vectors (RaBitQ: Gao and Long, SIGMOD 2024). It
+proposes rows, and their exact products decide. It is used only while a sample shows that it finds
+the exact neighbours. What else was measured, and why not an inverted file or a graph:
+`docs/design.md`, "The index".
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SKETCH_FROM = 20_000
+"""Below this many rows to look at, the exact search is as fast."""
+DEPTHS = (200, 400, 800)
+"""How many rows the sketch proposes: the least that reaches MIN_RECALL on the sample."""
+MIN_RECALL = 0.995
+SAMPLE = 40
+NEAREST = 10
+SEED = 7
+BLOCK = 10_000
+"""How many vectors are rotated at a time."""
+
+
+class Vectors:
+    """Rows of unit vectors in the order they were added; FAISS searches them by inner product."""
+
+    def __init__(self, dimensions: int) -> None:
+        faiss = _faiss()
+        half = faiss.ScalarQuantizer.QT_fp16
+        self._exact: Any = faiss.IndexScalarQuantizer(dimensions, half, faiss.METRIC_INNER_PRODUCT)
+        self._sketch: Any = None
+        self._rotation: Any = None
+        self._depth = 0
+        self._judged = 0
+
+    def __len__(self) -> int:
+        return int(self._exact.ntotal)
+
+    @property
+    def dimensions(self) -> int:
+        """How long a vector is."""
+        return int(self._exact.d)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory the vectors and their sketch take."""
+        sketched = 0 if self._sketch is None else len(self) * int(self._sketch.code_size)
+        return len(self) * 2 * self.dimensions + sketched
+
+    @property
+    def sketched(self) -> bool:
+        """Whether large searches go through a sketch."""
+        return self._sketch is not None and self._depth > 0
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Append rows (rows x dimensions)."""
+        with _one_thread():
+            self._exact.add(vectors)
+            if self._sketch is not None:
+                self._add_to_sketch(vectors)
+
+    def search(
+        self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
+    ) -> list[tuple[int, float]]:
+        """Return the `n` best rows as (row, inner product), best first, among those allowed."""
+        among = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        with _one_thread():
+            self._prepare()
+            if self.sketched and n <= self._depth and among >= SKETCH_FROM:
+                return self._by_sketch(query, n, allowed, self._depth)
+            return self._exactly(query, n, allowed)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that `restore` makes the same vectors from."""
+        faiss = _faiss()
+        arrays = {"exact": faiss.serialize_index(self._exact)}
+        if self._sketch is not None:
+            arrays["sketch"] = faiss.serialize_index(self._sketch)
+            arrays["judged"] = np.array([self._depth, self._judged], dtype=np.int64)
+        return arrays
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take over what `state` returned."""
+        faiss = _faiss()
+        self._exact = faiss.deserialize_index(arrays["exact"])
+        if "sketch" in arrays:
+            self._sketch = faiss.deserialize_index(arrays["sketch"])
+            self._depth, self._judged = arrays["judged"].tolist()
+            self._rotation = self._rotated_by()
+
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return vectors by row."""
+        return np.asarray(self._exact.reconstruct_batch(rows), dtype=np.float32)
+
+    def _exactly(
+        self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
+    ) -> list[tuple[int, float]]:
+        parameters = None
+        if allowed is not None:
+            parameters = _faiss().SearchParameters(sel=_selector(allowed))
+        scores, rows = self._exact.search(query[np.newaxis, :], n, params=parameters)
+        found = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+        return [(row, score) for row, score in found if row >= 0]
+
+    def _by_sketch(
+        self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None, depth: int
+    ) -> list[tuple[int, float]]:
+        parameters = None
+        if allowed is not None:
+            parameters = _faiss().RaBitQSearchParameters(sel=_selector(allowed))
+        rotated = self._rotation.apply(query[np.newaxis, :])
+        _, rows = self._sketch.search(rotated, depth, params=parameters)
+        proposed = rows[0][rows[0] >= 0]
+        scores = self.rows(proposed) @ query
+        best = np.argsort(-scores, kind="stable")[:n]
+        return list(zip(proposed[best].tolist(), scores[best].tolist(), strict=True))
+
+    def _prepare(self) -> None:
+        """Make a sketch when it begins to pay, and judge it again whenever the rows doubled."""
+        if len(self) < SKETCH_FROM or len(self) < 2 * self._judged:
+            return
+        if self._sketch is None:
+            faiss = _faiss()
+            self._rotation = self._rotated_by()
+            self._sketch = faiss.IndexRaBitQ(self.dimensions, faiss.METRIC_INNER_PRODUCT)
+            first = self.rows(np.arange(min(BLOCK, len(self)), dtype=np.int64))
+            self._sketch.train(self._rotation.apply(first))
+            for start in range(0, len(self), BLOCK):
+                end = min(start + BLOCK, len(self))
+                self._add_to_sketch(self.rows(np.arange(start, end, dtype=np.int64)))
+        self._judged = len(self)
+        self._depth = next((depth for depth in DEPTHS if self._recall(depth) >= MIN_RECALL), 0)
+
+    def _rotated_by(self) -> Any:
+        rotation = _faiss().RandomRotationMatrix(self.dimensions, self.dimensions)
+        rotation.init(SEED)
+        return rotation
+
+    def _add_to_sketch(self, vectors: NDArray[np.float32]) -> None:
+        self._sketch.add(self._rotation.apply(vectors))
+
+    def _recall(self, depth: int) -> float:
+        """Return which share of the exact nearest rows the sketch finds, for a sample of rows."""
+        sample = np.linspace(0, len(self) - 1, SAMPLE, dtype=np.int64)
+        found = 0
+        for itself, query in zip(sample.tolist(), self.rows(sample), strict=True):
+            n = NEAREST + 1  # its own row is found by any sketch, and counts for none
+            exact = {row for row, _ in self._exactly(query, n, None) if row != itself}
+            found += len(exact & {row for row, _ in self._by_sketch(query, n, None, depth)})
+        return found / (SAMPLE * NEAREST)
+
+
+def _selector(allowed: NDArray[np.bool_]) -> Any:
+    return _faiss().IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Search within this thread: FAISS's own threads spin on and slow whoever comes next."""
+    faiss = _faiss()
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
+def _faiss() -> Any:
+    """Import FAISS when it is first needed; untyped, as its types leave out its own wrappers."""
+    import faiss
+
+    return faiss
