@@ -112,8 +112,8 @@ class Memory:
     ) -> list[Record]:
         """Remember several texts in one transaction: all of them, or none.
 
-        `vectors` (keys x dimensions) spares the embedder: one row for each key of each note, in
-        order, made with the embedder that the memory was opened with.
+        `vectors` (rows x dimensions) spares the embedder: one row for each note's text, or for each
+        of its keys if it has some, in order, made with the embedder the memory was opened with.
 
         Raises:
             InvalidInput: a text cannot be remembered, or the vectors do not fit.

@@ -53,15 +53,15 @@ class EpisodicBank:
     ) -> list[Record]:
         """Store all notes or none, and return their records in the same order.
 
-        `vectors` (keys x dimensions, normalised) are those of all notes' keys, in order; without
-        them they are made for what is not known yet. `trace` goes into the records' history.
+        `vectors` (rows x dimensions, normalised) are those of each note's given keys, or of its
+        whole text, in order; without them they are made for what is not known yet. `trace` goes into the records' history.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
                 than keys; or a note supersedes a record that is not there or was superseded
                 already.
         """
-        drafts = self._shaped(notes, scope)
+        drafts = self._shaped(notes, scope, whole=vectors is not None)
         ids, digests = known_in(self._store, self._store.user(scope.user), drafts)
         new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
         embedder = self._store.meta("embedder")
@@ -78,14 +78,19 @@ class EpisodicBank:
             start += len(draft.keys)
         return insert(self._store, drafts, embedder, trace)
 
-    def _shaped(self, notes: Sequence[Note], scope: Scope) -> list[Draft]:
-        """Shape every note; one that leans on what came before is keyed together with it."""
+    def _shaped(self, notes: Sequence[Note], scope: Scope, *, whole: bool) -> list[Draft]:
+        """Shape every note; one that leans on what came before is keyed together with it.
+
+        With `whole`, a text is its own and only key, as a caller who brings a vector expects.
+        """
         drafts: list[Draft] = []
         previous: Record | Draft | None = None
         for note in notes:
             check(note)
-            keys, context = note.keys or tuple(keys_of(note.text)), tuple[str, ...]()
-            if not note.keys and needs_context(note.text):
+            keys, context = note.keys, tuple[str, ...]()
+            if not keys:
+                keys = (note.text,) if whole else tuple(keys_of(note.text))
+            if not note.keys and not whole and needs_context(note.text):
                 previous = previous or self._last(scope)
                 if previous is not None:
                     keys = tuple(keys_of(f"{previous.keys[0]} {note.text}"))
