@@ -95,6 +95,7 @@ class Encoder:
         self._embeddings = embeddings
         self._read, self._write = read, write
         self._agreed: str | None = None
+        self._dimensions = 0
 
     @property
     def name(self) -> str:
@@ -128,10 +129,10 @@ class Encoder:
         """
         self._check()
         array = np.asarray(vectors, dtype=np.float32)
-        dimensions = json.loads(self._agreed or "{}")["dimensions"]
-        if array.ndim != 2 or array.shape[1] != dimensions or not np.isfinite(array).all():
+        wanted = self._dimensions
+        if array.ndim != 2 or array.shape[1] != wanted or not np.isfinite(array).all():
             raise InvalidInput(
-                f"vectors: expected rows of {dimensions} finite numbers, found {array.shape}"
+                f"vectors: expected rows of {wanted} finite numbers, found {array.shape}"
             )
         return _normalised(array)
 
@@ -146,7 +147,7 @@ class Encoder:
             self._write("embedder", stored)
         else:
             _compare(json.loads(stored), own)
-        self._agreed = stored
+        self._agreed, self._dimensions = stored, own["dimensions"]
 
 
 def _compare(stored: dict[str, Any], own: dict[str, Any]) -> None:

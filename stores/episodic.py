@@ -54,7 +54,8 @@ class EpisodicBank:
         """Store all notes or none, and return their records in the same order.
 
         `vectors` (rows x dimensions, normalised) are those of each note's given keys, or of its
-        whole text, in order; without them they are made for what is not known yet. `trace` goes into the records' history.
+        whole text, in order; without them they are made for what is not known yet. `trace` goes
+        into the records' history.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors

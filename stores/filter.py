@@ -43,9 +43,9 @@ class Filter:
         return self.metadata is not None or self.source is not None
 
     def condition(self) -> tuple[str, list[Any]]:
-        """Return the SQL condition over `records r` and `users u`, and its values."""
+        """Return the SQL condition over `records r`, and its values."""
         fields = {
-            "u.name = ?": self.scope.user,
+            "r.user = (SELECT id FROM users WHERE name = ?)": self.scope.user,
             "r.agent = ?": self.scope.agent,
             "r.session = ?": self.scope.session,
             "r.kind = ?": self.kind,

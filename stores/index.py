@@ -85,9 +85,7 @@ class VectorIndex:
         if not where.needs_sql:
             return None
         condition, values = where.condition()
-        rows = self._store.query(
-            f"SELECT r.seq FROM records r JOIN users u ON u.id = r.user WHERE {condition}", values
-        )
+        rows = self._store.query(f"SELECT r.seq FROM records r WHERE {condition}", values)
         return np.array([row["seq"] for row in rows], dtype=np.int64)
 
     def _partition(self, user: str, dimensions: int, state: State) -> Partition:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from heapq import nsmallest
 
 from memagent.stores.filter import Filter, micros
 from memagent.stores.sqlite import SqliteStore
@@ -42,13 +43,12 @@ class LexicalIndex:
         rows = self._store.query(
             "SELECT keys_fts.rowid AS id, bm25(keys_fts, 1.0, 0.0) AS score FROM keys_fts"
             " JOIN keys k ON k.id = keys_fts.rowid JOIN records r ON r.seq = k.record"
-            " JOIN users u ON u.id = r.user"
             f" WHERE keys_fts MATCH ? AND {condition} ORDER BY keys_fts.rowid DESC LIMIT ?",
             (f"owner:{_quoted(owner)} AND text:({words})", *values, MAX_MATCHES),
         )
-        newest = [row["id"] for row in rows[:n]]
-        best = sorted(rows, key=lambda row: (row["score"], -row["id"]))[:n]
-        return [row["id"] for row in best], newest
+        newest = [key for key, _ in rows[:n]]
+        best = nsmallest(n, ((score, -key) for key, score in rows))
+        return [-key for _, key in best], newest
 
     def mentioning(
         self,
@@ -76,7 +76,6 @@ class LexicalIndex:
         rows = self._store.query(
             "SELECT DISTINCT k.record AS seq FROM keys_fts"
             " JOIN keys k ON k.id = keys_fts.rowid JOIN records r ON r.seq = k.record"
-            " JOIN users u ON u.id = r.user"
             f" WHERE keys_fts MATCH ? AND {condition} ORDER BY keys_fts.rowid DESC LIMIT ?",
             (f"owner:{_quoted(owner)} AND text:({any_of})", *values, *bounds, n),
         )

@@ -136,10 +136,10 @@ def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
         affirmed=None if row["affirmed"] is None else moment_of(row["affirmed"]),
         superseded=bool(row["superseded"]),
         supersedes=row["supersedes"],
-        sources=tuple(json.loads(row["sources"])),
-        context=tuple(json.loads(row["context"])),
+        sources=_texts(row["sources"]),
+        context=_texts(row["context"]),
         evidence=bool(row["evidence"]),
-        metadata=json.loads(row["metadata"]),
+        metadata={} if row["metadata"] == "{}" else json.loads(row["metadata"]),
         recalled=row["recalled"],
         helped=row["helped"],
         hurt=row["hurt"],
@@ -160,6 +160,10 @@ def event_of(row: sqlite3.Row) -> Event:
 def moment_of(micros: int) -> datetime:
     """Return the time that whole microseconds since 1970 stand for, exactly."""
     return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+
+
+def _texts(listed: str) -> tuple[str, ...]:
+    return () if listed == "[]" else tuple(json.loads(listed))
 
 
 def _json(text: str | None) -> str:

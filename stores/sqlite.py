@@ -149,11 +149,7 @@ class SqliteStore:
     def ids(self, where: Filter) -> list[str]:
         """Return the ids of all records that pass, in the order of writing."""
         condition, values = where.condition()
-        rows = self.query(
-            "SELECT r.id FROM records r JOIN users u ON u.id = r.user"
-            f" WHERE {condition} ORDER BY r.seq",
-            values,
-        )
+        rows = self.query(f"SELECT r.id FROM records r WHERE {condition} ORDER BY r.seq", values)
         return [row["id"] for row in rows]
 
     def newest(self, where: Filter, limit: int) -> list[Record]:

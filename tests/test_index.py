@@ -47,7 +47,7 @@ def exact(store: SqliteStore, where: Filter, query: np.ndarray) -> list[tuple[in
     condition, values = where.condition()
     rows = store.query(
         "SELECT k.id, k.vector FROM keys k JOIN records r ON r.seq = k.record"
-        f" JOIN users u ON u.id = r.user WHERE {condition} ORDER BY k.id",
+        f" WHERE {condition} ORDER BY k.id",
         values,
     )
     if not rows:
