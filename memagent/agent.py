@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from memagent import models
@@ -148,7 +147,7 @@ class Agent:
         """Remember the turn: what the user said as evidence if it states, never what we replied."""
         if self.memory is None:
             return answer
-        started, now = time.perf_counter(), datetime.now(UTC)
+        started, now = time.perf_counter(), self.memory.now(scope=scope)
         said = Note(
             text=question,
             valid_from=now,
@@ -163,6 +162,6 @@ class Agent:
             metadata={"author": "agent"},
         )
         notes = [said, replied] if answer.answer else [said]
-        written = self.memory.add_many(notes, scope=scope)
+        written = self.memory.add_many(notes, scope=scope, recalled=answer.memories)
         timings = replace(answer.timings, write=time.perf_counter() - started)
         return replace(answer, timings=timings, written=tuple(one.id for one in written))

@@ -61,6 +61,13 @@ class AsyncMemory:
     verify = _threaded(Memory.verify)
     compact = _threaded(Memory.compact)
     warm = _threaded(Memory.warm)
+    now = _threaded(Memory.now)
+    judge = _threaded(Memory.judge)
+    separate = _threaded(Memory.separate)
+    move_back = _threaded(Memory.move_back)
+    retain = _threaded(Memory.retain)
+    restore = _threaded(Memory.restore)
+    pin = _threaded(Memory.pin)
     stats = _threaded(Memory.stats)
     close = _threaded(Memory.close)
 

@@ -1,13 +1,12 @@
 """Memory: the one public door to what is stored."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike
 
@@ -15,20 +14,19 @@ from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
 from memagent.models import open_embedder
 from memagent.recall import Recaller
-from memagent.stores import health, transfer
 from memagent.stores.episodic import EpisodicBank, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
 from memagent.stores.index import MAX_BYTES
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
-from memagent.stores.reembedding import Reembedded, reembed
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
-from memagent.types import Event, Hits, Kind, Note, Receipt, Recollection, Record, Scope
+from memagent.types import Event, Hits, Kind, Note, Recollection, Record, Scope
+from memagent.upkeep import Upkeep
 
 
-class Memory:
+class Memory(Upkeep):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between
@@ -107,6 +105,7 @@ class Memory:
         *,
         scope: Scope,
         vectors: ArrayLike | None = None,
+        recalled: Sequence[str] = (),
         who: str | None = None,
         why: str | None = None,
     ) -> list[Record]:
@@ -114,6 +113,7 @@ class Memory:
 
         `vectors` (rows x dimensions) spares the embedder: one row for each note's text, or for each
         of its keys if it has some, in order, made with the embedder the memory was opened with.
+        `recalled` are the ids of records that were shown to the model on the way to these texts.
 
         Raises:
             InvalidInput: a text cannot be remembered, or the vectors do not fit.
@@ -121,9 +121,12 @@ class Memory:
         whole = [one if isinstance(one, Note) else Note(text=one) for one in notes]
         if not whole:
             return []
+        used = [record.seq for record in self._store.get(scope.across_sessions(), recalled)]
         given = None if vectors is None else self._encoder.given(vectors)
         trace = Trace(who=who, why=why)
-        return self._bank.write(whole, scope, self._encoder.documents, vectors=given, trace=trace)
+        return self._bank.write(
+            whole, scope, self._encoder.documents, vectors=given, used=used, trace=trace
+        )
 
     def update(
         self,
@@ -195,8 +198,6 @@ class Memory:
         Raises:
             InvalidInput: the query is empty, the filter malformed, or a number out of its range.
         """
-        if vector is None and not (query and query.strip()):
-            raise InvalidInput("the query is empty: nothing to search for")
         seen = Filter(scope=scope, kind=kind, metadata=where, as_of=as_of, since=since, until=until)
         ranking = Ranking(
             k=k,
@@ -206,11 +207,7 @@ class Memory:
             diversity=diversity,
             explain=explain,
         )
-        if vector is not None:
-            meaning = self._encoder.given(np.asarray(vector)[np.newaxis])[0]
-        else:
-            meaning = self._encoder.query(str(query))
-        return self._bank.search(query, meaning, seen, ranking)
+        return self._bank.search(query, self._meaning(query, vector), seen, ranking)
 
     def recall(
         self,
@@ -258,74 +255,6 @@ class Memory:
         versions = self._store.versions(scope, id)
         return tuple(self._store.history([record.seq for record in versions]))
 
-    def forget(
-        self,
-        ids: Sequence[str] = (),
-        *,
-        scope: Scope,
-        source: str | None = None,
-        where: Mapping[str, Any] | None = None,
-        everything: bool = False,
-        dry_run: bool = False,
-    ) -> Receipt:
-        """Erase records, by id, by a source, by a metadata filter, or everything in the scope.
-
-        With a record go its other versions, what was made from it, their keys, vectors, full-text
-        entries and history, and their bytes in the file and its log. `dry_run` only says what would
-        go.
-
-        Raises:
-            InvalidInput: nothing says what to forget, or the filter is malformed.
-        """
-        if not (ids or source or where or everything):
-            raise InvalidInput("say what to forget: ids, a source, a filter, or everything")
-        wanted = list(ids)
-        if source is not None or where is not None or everything:
-            seen = Filter(scope=scope, metadata=where, source=source, everything=True)
-            wanted += self._store.ids(seen)
-        return self._eraser.forget(scope, wanted, dry_run=dry_run)
-
-    def export(self, *, scope: Scope, vectors: bool = False) -> Iterator[str]:
-        """Yield a scope's records as JSON lines, header first; the same content, the same bytes."""
-        return transfer.export(self._store, scope, self._encoder.name, vectors=vectors)
-
-    def import_(self, lines: Iterable[str]) -> int:
-        """Store exported records that are not there yet; return how many were new.
-
-        Raises:
-            InvalidInput: a line is not what `export` writes; the message gives its number.
-        """
-        return transfer.import_lines(
-            self._store, lines, self._encoder.name, self._encoder.documents
-        )
-
-    def reembed(
-        self,
-        *,
-        dry_run: bool = False,
-        progress: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Reembedded:
-        """Move the store to the embedder it was opened with, and tell how alike the two see it.
-
-        Resumable: what a call that was cut off had embedded is kept. Searches through a memory that
-        was opened with the old embedder go on until the new vectors take over, all at once.
-        """
-        return reembed(
-            self._store,
-            self._encoder.fingerprint(),
-            self._encoder.unchecked,
-            dry_run=dry_run,
-            progress=progress,
-        )
-
-    def verify(self) -> tuple[str, ...]:
-        """Return what is wrong with the store, nothing if it is whole."""
-        return tuple(health.problems(self._store))
-
-    def compact(self) -> health.Compacted:
-        """Give free pages back and empty the write-ahead log; return the bytes before and after."""
-        return health.compact(self._store)
-
     def warm(self, *, scope: Scope) -> float:
         """Load the embedder and a user's vectors now rather than at the first search.
 
@@ -334,10 +263,6 @@ class Memory:
         started = time.perf_counter()
         self._bank.search(PROBE, self._encoder.query(PROBE), Filter(scope=scope), Ranking())
         return time.perf_counter() - started
-
-    def stats(self) -> dict[str, int]:
-        """Return how many users, records, superseded ones, keys and events there are in all."""
-        return self._store.counts()
 
     def close(self) -> None:
         """Close the file, leaving snapshots of large indexes beside it."""

@@ -8,7 +8,24 @@ from typing import Any, Literal, overload
 from memagent.errors import InvalidInput
 
 Kind = Literal["episode", "note", "rationale", "lesson", "skill"]
-Action = Literal["add", "affirm", "supersede", "import", "rekey"]
+Action = Literal[
+    "add",
+    "affirm",
+    "supersede",
+    "import",
+    "rekey",
+    "enrich",
+    "move",
+    "move back",
+    "pin",
+    "unpin",
+    "archive",
+    "restore",
+    "helped",
+    "hurt",
+]
+Outcome = Literal["helped", "hurt"]
+Policy = Literal["activation", "fifo", "lru"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +61,9 @@ class Record:
     holds from `valid_from` until `valid_to`; `superseded` says that a newer version names it in its
     `supersedes`.
     `evidence` is False for what asserts nothing: questions, and the agent's own answers.
-    `context` names the records without which the value cannot be understood.
+    `context` names the records without which the value cannot be understood. `recalled` counts how
+    often it was shown to a model, `helped` and `hurt` what came of it. An `archived` record is kept
+    but not searched; a `pinned` one is never archived.
     """
 
     id: str
@@ -66,6 +85,8 @@ class Record:
     recalled: int = 0
     helped: int = 0
     hurt: int = 0
+    pinned: bool = False
+    archived: datetime | None = None
 
     @property
     def moment(self) -> tuple[datetime, int]:

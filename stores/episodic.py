@@ -14,6 +14,7 @@ from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
 from memagent.stores.ranking import Candidate, Ranked, Ranking, ranked
+from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import needs_context
@@ -49,13 +50,14 @@ class EpisodicBank:
         embed: Embed,
         *,
         vectors: NDArray[np.float32] | None = None,
+        used: Sequence[int] = (),
         trace: Trace = NOBODY,
     ) -> list[Record]:
         """Store all notes or none, and return their records in the same order.
 
         `vectors` (rows x dimensions, normalised) are those of each note's given keys, or of its
         whole text, in order; without them they are made for what is not known yet. `trace` goes
-        into the records' history.
+        into the records' history. `used` are the records that were shown on the way to these notes.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
@@ -77,7 +79,11 @@ class EpisodicBank:
             assert vectors is not None
             draft.vectors = vectors[start : start + len(draft.keys)]
             start += len(draft.keys)
-        return insert(self._store, drafts, embedder, trace)
+        with self._store.transaction():
+            records = insert(self._store, drafts, embedder, trace)
+            if used:
+                use(self._store, used, scope.user)
+            return records
 
     def _shaped(self, notes: Sequence[Note], scope: Scope, *, whole: bool) -> list[Draft]:
         """Shape every note; one that leans on what came before is keyed together with it.

@@ -93,6 +93,13 @@ class Eraser:
             for record in doomed:
                 db.execute("DELETE FROM changes WHERE record = ?", (record.seq,))
                 db.execute("DELETE FROM records WHERE seq = ?", (record.seq,))
+            for source in {source for record in doomed for source in record.sources}:
+                db.execute(
+                    "DELETE FROM outcomes WHERE user = ? AND source = ? AND NOT EXISTS (SELECT 1"
+                    " FROM records r, json_each(r.sources) j WHERE r.user = outcomes.user"
+                    " AND r.sources != '[]' AND j.value = outcomes.source)",
+                    (user, source),
+                )
             for record, keys in zip(leaning, fresh, strict=True):
                 db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
                 db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))

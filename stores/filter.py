@@ -15,9 +15,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Filter:
     """A scope, and within it what else must hold; every part is applied inside the search.
 
-    `as_of` asks what held at a time; without it, what was superseded or has run out is left out,
-    unless `everything`. `since` and `until` bound `valid_from`, `until` exclusive. `metadata` is a
-    filter as `stores/metadata.py` describes, `source` one of the record's sources.
+    `as_of` asks what held at a time; without it, what was superseded, was archived or has run out
+    is left out, unless `everything`. `since` and `until` bound `valid_from`, `until` exclusive.
+    `metadata` is a filter as `stores/metadata.py` describes, `source` one of the record's sources.
 
     Raises:
         InvalidInput: the metadata filter is malformed.
@@ -60,7 +60,7 @@ class Filter:
             parts.append("r.valid_from <= ? AND coalesce(r.valid_to > ?, 1)")
             values += [micros(self.as_of)] * 2
         elif not self.everything:
-            parts.append("NOT r.superseded AND coalesce(r.valid_to > ?, 1)")
+            parts.append("NOT r.superseded AND r.archived IS NULL AND coalesce(r.valid_to > ?, 1)")
             values.append(micros(datetime.now(UTC)))
         if self.source is not None:
             parts.append("? IN (SELECT value FROM json_each(r.sources))")

@@ -15,7 +15,7 @@ MAX_BYTES = 1 << 30
 """How much memory partitions may take together unless told otherwise: 1 GiB."""
 BATCH = 20_000
 """How many keys are read from the database at a time."""
-_CHANGING = f"r.valid_from, coalesce(r.valid_to, {FOREVER}), r.superseded"
+_CHANGING = f"r.valid_from, coalesce(r.valid_to, {FOREVER}), r.superseded OR r.archived IS NOT NULL"
 _ROWS = (
     f"SELECT k.id, k.record, {_CHANGING}, r.evidence, r.kind, r.agent, r.session, k.vector"
     " FROM keys k JOIN records r ON r.seq = k.record"

@@ -100,6 +100,24 @@ UPDATE keys SET vector = half(vector);
 INSERT INTO meta VALUES ('id', lower(hex(randomblob(16))));
 DELETE FROM new_vectors;
 DELETE FROM meta WHERE key = 'reembedding';
+ALTER TABLE records ADD COLUMN archived INTEGER;
+ALTER TABLE records ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE uses (
+    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
+    at INTEGER NOT NULL
+);
+CREATE INDEX uses_by_record ON uses(record, at);
+CREATE TABLE outcomes (
+    user INTEGER NOT NULL REFERENCES users(id),
+    source TEXT NOT NULL,
+    helped INTEGER NOT NULL DEFAULT 0,
+    hurt INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (user, source)
+) WITHOUT ROWID;
+CREATE TABLE original_vectors (
+    key INTEGER PRIMARY KEY REFERENCES keys(id) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+);
 """
 """Writing is faster without a trigger a row, and vectors take half the room in half precision."""
 

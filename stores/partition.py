@@ -17,7 +17,8 @@ MISSING, UNKNOWN = -1, -2
 """Numbers of no text at all, and of a text that no key of the partition has."""
 FOREVER = int(np.iinfo(np.int64).max)
 """The `valid_to` of what has no end."""
-CHANGING = ("valid_from", "valid_to", "superseded")
+CHANGING = ("valid_from", "valid_to", "hidden")
+"""What may change of a record; `hidden` is what was superseded or archived."""
 TEXTS = ("kind", "agent", "session")
 COLUMNS = ("key_id", "record", *CHANGING, "evidence", *TEXTS)
 """What a partition holds of each key beside its vector, as int64; texts are numbered."""
@@ -145,7 +146,7 @@ class Partition:
             moment = micros(where.as_of)
             mask &= (self.column("valid_from") <= moment) & (self.column("valid_to") > moment)
         elif not where.everything:
-            mask &= self.column("superseded") == 0
+            mask &= self.column("hidden") == 0
             valid_to = self.column("valid_to")
             until = int(valid_to[valid_to > now].min(initial=FOREVER))
             mask &= valid_to > now

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
 from memagent.stores.filter import micros
+from memagent.stores.outcomes import reliability
 
 CHARS_PER_TOKEN = 4
 """A rule of thumb for English, on the safe side for the usual vocabularies."""
@@ -96,14 +97,14 @@ def tokens_of(chars: int) -> int:
 
 def _weigh(one: Candidate, ranking: Ranking) -> None:
     """Multiply the relevance by reliability and recency; both are one unless told otherwise."""
-    reliability = (one.helped + 2) / (one.helped + one.hurt + 2)
+    trust = reliability(one.helped, one.hurt)
     recency = 1.0
     if ranking.half_life is not None:
         age = max(0, micros(datetime.now(UTC)) - one.moment) / 1e6
         recency = 0.5 + 0.5 ** (1 + age / ranking.half_life.total_seconds())
-    one.score *= reliability * recency
+    one.score *= trust * recency
     if ranking.explain:
-        one.why |= {"reliability": reliability, "recency": recency}
+        one.why |= {"reliability": trust, "recency": recency}
 
 
 def _diverse(known: Sequence[Candidate], ranking: Ranking) -> list[Candidate]:

@@ -94,6 +94,7 @@ def _take_over(store: SqliteStore, fingerprint: str) -> bool:
             return False
         db.execute("UPDATE keys SET vector = (SELECT vector FROM new_vectors WHERE key = keys.id)")
         db.execute("DELETE FROM new_vectors")
+        db.execute("DELETE FROM original_vectors")
         db.execute("DELETE FROM meta WHERE key = 'reembedding'")
         db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (fingerprint,))
         db.execute("UPDATE users SET removals = removals + 1")

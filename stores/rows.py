@@ -143,6 +143,8 @@ def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
         recalled=row["recalled"],
         helped=row["helped"],
         hurt=row["hurt"],
+        pinned=bool(row["pinned"]),
+        archived=None if row["archived"] is None else moment_of(row["archived"]),
     )
 
 

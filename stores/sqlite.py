@@ -22,6 +22,15 @@ CACHE_KIB = 32_000
 _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
 
 
+def _counted(outcome: str) -> str:
+    """Return SQL for how often a record helped or hurt: all of its sources, or itself."""
+    return (
+        f"CASE r.sources WHEN '[]' THEN r.{outcome} ELSE coalesce((SELECT sum(o.{outcome})"
+        " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value),"
+        f" r.{outcome}) END AS {outcome}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What an index compares to know whether it still holds what the database holds of a user."""
@@ -124,8 +133,9 @@ class SqliteStore:
         """Return what ranking wants to know of keys and their records, in no particular order."""
         marks = ",".join("?" * len(keys))
         return self.query(
-            "SELECT k.id, k.record, k.text, k.vector, r.helped, r.hurt, length(r.value) AS chars,"
-            " coalesce(r.affirmed, r.valid_from) AS moment FROM keys k"
+            "SELECT k.id, k.record, k.text, k.vector, length(r.value) AS chars,"
+            " coalesce(r.affirmed, r.valid_from) AS moment,"
+            f" {_counted('helped')}, {_counted('hurt')} FROM keys k"
             f" JOIN records r ON r.seq = k.record WHERE k.id IN ({marks})",
             keys,
         )
@@ -221,8 +231,14 @@ class SqliteStore:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write lock; all that is written in the block is kept, or none of it."""
+        """Hold the write lock; all that is written in the block is kept, or none of it.
+
+        A block within a block is part of the outer one.
+        """
         with self._lock, _translated(self.where):
+            if self._db.in_transaction:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -19,6 +19,7 @@ LAYERS = (
         "reading",
     },
     {"models", "examples", "recall"},
+    {"upkeep"},
     {"memory"},
     {"agent", "aio"},
     {"evals", "chat"},

@@ -1,0 +1,139 @@
+"""Which records to keep at hand when there are too many: the rest is archived, not lost.
+
+What was used often and lately is likely to be used again: the chance falls as a power of the time
+since (Anderson and Schooler, 1991). Activation is ln(sum over the uses of age^-decay), as in ACT-R.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from memagent.errors import InvalidInput
+from memagent.stores.filter import Filter, micros
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import CHUNK, Trace, log, mark_changed, user_id
+from memagent.types import Policy, Record, Scope
+
+MAX_USES = 32
+"""How many uses of a record are remembered one by one; older ones count for little."""
+DECAY = 0.5
+POLICIES: tuple[Policy, ...] = ("activation", "fifo", "lru")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retained:
+    """What a retention did, or with `dry_run` would do: the ids archived, and how many stay."""
+
+    archived: tuple[str, ...]
+    kept: int
+    pinned: int
+    dry_run: bool
+
+
+def retain(
+    store: SqliteStore,
+    scope: Scope,
+    capacity: int,
+    policy: Policy,
+    *,
+    decay: float,
+    dry_run: bool,
+) -> Retained:
+    """Archive the records of a scope that are worth least, until at most `capacity` are at hand.
+
+    Pinned records stay and count. Superseded ones are history already and do not count.
+
+    Raises:
+        InvalidInput: the capacity is negative, the policy unknown, or the decay not positive.
+    """
+    if capacity < 0 or decay <= 0 or policy not in POLICIES:
+        raise InvalidInput(
+            f"retention: expected a capacity of at least 0, a positive decay and a policy among"
+            f" {', '.join(POLICIES)}; found {capacity}, {decay} and {policy!r}"
+        )
+    condition, values = Filter(scope=scope).condition()
+    with store.transaction() as db:
+        rows = store.query(
+            f"SELECT r.seq, r.id, r.created, r.pinned FROM records r WHERE {condition}", values
+        )
+        user, now = user_id(db, scope.user), store.now(scope.user)
+        uses = _uses(store, [row["seq"] for row in rows])
+        held = {row["seq"]: [row["created"], *uses.get(row["seq"], ())] for row in rows}
+        worth = worths(held, micros(now), policy, decay)
+        loose = sorted((row for row in rows if not row["pinned"]), key=lambda r: worth[r["seq"]])
+        out = loose[: max(0, len(rows) - capacity)]
+        for row in [] if dry_run else out:
+            db.execute("UPDATE records SET archived = ? WHERE seq = ?", (micros(now), row["seq"]))
+            mark_changed(db, user, row["seq"])
+            log(db, row["seq"], "archive", Trace(why=f"over a capacity of {capacity} by {policy}"))
+    return Retained(
+        archived=tuple(row["id"] for row in out),
+        kept=len(rows) - len(out),
+        pinned=len(rows) - len(loose),
+        dry_run=dry_run,
+    )
+
+
+def worths(
+    uses: Mapping[int, Sequence[int]], now: int, policy: Policy, decay: float = DECAY
+) -> dict[int, tuple[float, int]]:
+    """Return what each record is worth keeping, the least first when sorted.
+
+    `uses` are the times (microseconds since 1970) at which a record was written and shown, the
+    writing first. FIFO goes by the writing alone, LRU by the last use, activation by all of them.
+    """
+    if policy == "fifo":
+        return {seq: (float(times[0]), seq) for seq, times in uses.items()}
+    if policy == "lru":
+        return {seq: (float(max(times)), seq) for seq, times in uses.items()}
+    return {seq: (activation(times, now, decay), seq) for seq, times in uses.items()}
+
+
+def activation(times: Sequence[int], now: int, decay: float = DECAY) -> float:
+    """Return ln(sum of age^-decay) over the times of use, ages in seconds and at least one."""
+    return math.log(sum(max(1.0, (now - time) / 1e6) ** -decay for time in times))
+
+
+def use(store: SqliteStore, seqs: Sequence[int], user: str) -> None:
+    """Count records as shown now, within a transaction of the caller."""
+    now = micros(store.now(user))
+    with store.transaction() as db:
+        for seq in seqs:
+            db.execute("UPDATE records SET recalled = recalled + 1 WHERE seq = ?", (seq,))
+            db.execute("INSERT INTO uses VALUES (?, ?)", (seq, now))
+            db.execute(
+                "DELETE FROM uses WHERE record = ? AND at < (SELECT at FROM uses WHERE record = ?"
+                " ORDER BY at DESC LIMIT 1 OFFSET ?)",
+                (seq, seq, MAX_USES - 1),
+            )
+
+
+def pin(store: SqliteStore, records: Sequence[Record], *, pinned: bool, trace: Trace) -> int:
+    """Pin records, or let them go; return how many were not so before."""
+    changing = [record for record in records if record.pinned != pinned]
+    with store.transaction() as db:
+        for record in changing:
+            db.execute("UPDATE records SET pinned = ? WHERE seq = ?", (pinned, record.seq))
+            log(db, record.seq, "pin" if pinned else "unpin", trace)
+    return len(changing)
+
+
+def restore(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
+    """Bring archived records back to hand; return how many were archived."""
+    changing = [record for record in records if record.archived is not None]
+    with store.transaction() as db:
+        for record in changing:
+            db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (record.seq,))
+            mark_changed(db, user_id(db, record.scope.user), record.seq)
+            log(db, record.seq, "restore", trace)
+    return len(changing)
+
+
+def _uses(store: SqliteStore, seqs: Sequence[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for start in range(0, len(seqs), CHUNK):
+        some = seqs[start : start + CHUNK]
+        marks = ",".join("?" * len(some))
+        for seq, at in store.query(f"SELECT record, at FROM uses WHERE record IN ({marks})", some):
+            found.setdefault(seq, []).append(at)
+    return found
