@@ -63,6 +63,7 @@ class AsyncMemory:
     warm = _threaded(Memory.warm)
     now = _threaded(Memory.now)
     judge = _threaded(Memory.judge)
+    enrich = _threaded(Memory.enrich)
     separate = _threaded(Memory.separate)
     move_back = _threaded(Memory.move_back)
     retain = _threaded(Memory.retain)

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.embeddings import Embeddings
+from pydantic import BaseModel, ValidationError
 
 from memagent.config import Settings, load_settings
 from memagent.embedding import SentenceEmbedder
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
 CONNECT_SECONDS = 5.0
+M = TypeVar("M", bound=BaseModel)
 
 
 def open_chat(
@@ -108,6 +110,26 @@ def reply(
         pieces = chat.stream(list(messages)) if stream else [chat.invoke(list(messages))]
         for piece in pieces:
             yield str(piece.text), _usage(piece) if piece.usage_metadata else None
+
+
+def structured(
+    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema: type[M]
+) -> M | None:
+    """Ask for a reply of a given shape, decoded by the server's JSON schema where it can.
+
+    None stands for a reply that does not fit, which a small model's may not.
+
+    Raises:
+        ModelUnavailable: the server does not answer, or refuses.
+    """
+    shape = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True}
+    asked = chat.bind(response_format={"type": "json_schema", "json_schema": shape})
+    with _translated():
+        message = asked.invoke(list(messages))
+    try:
+        return schema.model_validate_json(str(message.text))
+    except ValidationError:
+        return None
 
 
 def _folder() -> Path:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.embedding import Encoder
+from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
+from memagent.models import open_chat
 from memagent.stores import health, outcomes, repulsion, retention, transfer
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.erasure import Eraser
@@ -19,6 +21,9 @@ from memagent.stores.retention import DECAY, Retained
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
 from memagent.types import Outcome, Policy, Receipt, Scope
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 
 class Upkeep:
@@ -53,6 +58,25 @@ class Upkeep:
             raise InvalidInput(f"an outcome is 'helped' or 'hurt', not {outcome!r}")
         records = self._store.get(scope, ids)
         return outcomes.judge(self._store, records, outcome, Trace(who=who, why=why))
+
+    def enrich(
+        self,
+        model: "str | BaseChatModel" = "local",
+        *,
+        scope: Scope,
+        limit: int | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> Enriched:
+        """Let a chat model write questions that records answer, and find them by these as well.
+
+        Resumable: what was enriched is not asked about again. `limit` bounds the records of this
+        call, `progress` is told how many are done.
+
+        Raises:
+            ModelUnavailable: the model cannot be reached.
+        """
+        chat = open_chat(model)
+        return enrich(self._store, self._encoder, chat, scope, limit=limit, progress=progress)
 
     def separate(
         self,

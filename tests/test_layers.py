@@ -19,6 +19,7 @@ LAYERS = (
         "reading",
     },
     {"models", "examples", "recall"},
+    {"enrichment"},
     {"upkeep"},
     {"memory"},
     {"agent", "aio"},

@@ -1,0 +1,111 @@
+"""More keys for what is stored already: the questions that a text answers, asked of a model.
+
+Writing never waits for this. It is a job of its own: it can be stopped at any record and goes on
+with those that have not been enriched; the value stays as it is, and the first keys stay too.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from memagent import models
+from memagent.embedding import Encoder
+from memagent.errors import EmbedderMismatch
+from memagent.prompts import questions_for
+from memagent.stores.filter import Filter
+from memagent.stores.rows import packed
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import Trace, add_keys, log, user_id
+from memagent.types import Record, Scope
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+MAX_QUESTIONS = 3
+MAX_CHARS = 200
+PAGE = 100
+
+
+class Questions(BaseModel):
+    """What the model is to answer with, by its server's JSON-schema decoding."""
+
+    questions: list[str] = Field(min_length=1, max_length=MAX_QUESTIONS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Enriched:
+    """What the job did: records that got keys, the keys, and records the model failed on."""
+
+    records: int
+    keys: int
+    failed: int
+
+
+def enrich(
+    store: SqliteStore,
+    encoder: Encoder,
+    chat: "BaseChatModel",
+    scope: Scope,
+    *,
+    limit: int | None,
+    progress: Callable[[int], None],
+) -> Enriched:
+    """Give records question-shaped keys; `progress` is told how many records are done.
+
+    A record on which the model fails is left as it is, and is asked about again by the next call.
+    """
+    records = keys = failed = 0
+    for record in _waiting(store, scope):
+        if limit is not None and records + failed >= limit:
+            break
+        asked = _asked(chat, record)
+        if asked:
+            keys += _add(store, encoder, record, asked)
+            records += 1
+        else:
+            failed += 1
+        progress(records + failed)
+    return Enriched(records=records, keys=keys, failed=failed)
+
+
+def _waiting(store: SqliteStore, scope: Scope) -> Iterator[Record]:
+    """Yield the records of a scope that no call has enriched yet, in the order of writing."""
+    condition, values = Filter(scope=scope, evidence=True).condition()
+    last = 0
+    while rows := store.query(
+        f"SELECT r.seq FROM records r WHERE {condition} AND r.seq > ? AND NOT EXISTS"
+        " (SELECT 1 FROM history h WHERE h.record = r.seq AND h.action = 'enrich')"
+        " ORDER BY r.seq LIMIT ?",
+        (*values, last, PAGE),
+    ):
+        last = rows[-1][0]
+        yield from store.records([row[0] for row in rows])
+
+
+def _asked(chat: "BaseChatModel", record: Record) -> list[str]:
+    """Return the questions that the model says a record answers, none without a usable one."""
+    reply = models.structured(chat, questions_for(record.value), Questions)
+    if reply is None:
+        return []
+    tidy = (" ".join(question.split()) for question in reply.questions)
+    return [
+        question
+        for question in dict.fromkeys(tidy)
+        if question.endswith("?") and len(question) <= MAX_CHARS and question not in record.keys
+    ]
+
+
+def _add(store: SqliteStore, encoder: Encoder, record: Record, questions: list[str]) -> int:
+    embedder = store.meta("embedder")
+    blobs = packed(encoder.documents(questions))
+    with store.transaction() as db:
+        if store.meta("embedder") != embedder:
+            raise EmbedderMismatch("the memory was moved to another embedder just now")
+        if not store.records([record.seq]):  # forgotten while the model thought
+            return 0
+        user = user_id(db, record.scope.user)
+        add_keys(db, user, [(record.seq, question) for question in questions], blobs)
+        log(db, record.seq, "enrich", Trace(why=f"{len(questions)} questions it answers"))
+    return len(questions)
