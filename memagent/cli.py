@@ -11,7 +11,9 @@ from memagent import __version__
 from memagent.cli_eval import eval_app
 from memagent.cli_memory import memory_app
 from memagent.cli_output import Home, Json, Model, Session, User, answer_object, memory_of
+from memagent.cli_search import search_app
 from memagent.cli_store import store_app
+from memagent.cli_upkeep import upkeep_app
 from memagent.config import Settings, load_settings
 from memagent.errors import UserError
 from memagent.types import Scope
@@ -27,6 +29,8 @@ app = typer.Typer(
 )
 model_app = typer.Typer(help="The weights of the embedded model.", no_args_is_help=True)
 app.add_typer(memory_app)
+app.add_typer(search_app)
+app.add_typer(upkeep_app)
 app.add_typer(store_app)
 app.add_typer(model_app, name="model")
 app.add_typer(eval_app, name="eval")

@@ -12,8 +12,9 @@ from memagent.cli_output import (
     Json,
     Session,
     User,
+    Where,
     event_object,
-    hit_object,
+    filter_of,
     opened,
     print_ids,
     receipt_object,
@@ -51,30 +52,13 @@ def add(
         print_ids(_add_all(memory, texts, scope), as_json)
 
 
-@memory_app.command()
-def search(
-    query: str,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 10,
-    home: Home = None,
-    user: User = None,
-    session: Session = None,
-    as_json: Json = False,
-) -> None:
-    """Show the best records for a query, best first."""
-    with opened(home, user, session) as (memory, scope):
-        hits = memory.search(query, scope=scope, k=k)
-    if as_json:
-        print(json.dumps([hit_object(hit) for hit in hits]))
-    for hit in [] if as_json else hits:
-        print(f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}")
-    if not hits:
-        print("nothing found", file=sys.stderr)
-
-
 @memory_app.command(name="list")
 def list_records(
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    everything: Annotated[bool, typer.Option("--all", help="Superseded versions too.")] = False,
+    where: Where = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Superseded versions and archived records too.")
+    ] = False,
     home: Home = None,
     user: User = None,
     session: Session = None,
@@ -82,7 +66,9 @@ def list_records(
 ) -> None:
     """Show what was remembered last, newest first."""
     with opened(home, user, session) as (memory, scope):
-        records = memory.list(scope=scope, limit=limit, everything=everything)
+        records = memory.list(
+            scope=scope, limit=limit, where=filter_of(where), everything=everything
+        )
     if as_json:
         print(json.dumps([record_object(record) for record in records]))
     for record in [] if as_json else records:
@@ -107,28 +93,6 @@ def show(
     for name, value in told.items():
         for one in value if isinstance(value, list) else [value]:
             print(f"{name:>12}  {one}")
-
-
-@memory_app.command()
-def why(
-    question: str,
-    home: Home = None,
-    user: User = None,
-    session: Session = None,
-    as_json: Json = False,
-) -> None:
-    """Show which memories a question would bring up, oldest first, and why."""
-    with opened(home, user, session) as (memory, scope):
-        recollection = memory.recall(question, scope=scope)
-    if as_json:
-        hits = [hit_object(hit) for hit in recollection.hits]
-        print(json.dumps({"looks": recollection.looks, "shown": hits}))
-        return
-    for hit in recollection.hits:
-        parts = ", ".join(f"{name} {value:.2f}" for name, value in hit.why.items())
-        print(f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}  ({parts})")
-    counted = f"{recollection.candidates} candidates, {recollection.below_floor} too far off"
-    print(f"looked for {'; then for '.join(recollection.looks)}: {counted}", file=sys.stderr)
 
 
 @memory_app.command()
@@ -167,6 +131,7 @@ def history(
 def forget(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of records.")] = None,
     source: Annotated[str | None, typer.Option(help="All that came from this source.")] = None,
+    where: Where = None,
     everything: Annotated[bool, typer.Option("--all", help="All there is in the scope.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -180,7 +145,12 @@ def forget(
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
-                ids or (), scope=scope, source=source, everything=everything, dry_run=dry
+                ids or (),
+                scope=scope,
+                source=source,
+                where=filter_of(where),
+                everything=everything,
+                dry_run=dry,
             )
 
         receipt = run(True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memagent.config import Settings, load_settings
+from memagent.errors import InvalidInput
 from memagent.types import Answer, Event, Hit, Receipt, Record, Scope
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ Model = Annotated[
     str | None, typer.Option(help="'local', 'local:<GGUF path>' or a URL.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Where = Annotated[
+    str | None,
+    typer.Option(help='Filter by metadata, as JSON: \'{"page": {"gte": 3}}\'.', show_default=False),
+]
+Because = Annotated[str | None, typer.Option("--why", help="Goes into the history.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
 
 
 def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
@@ -29,6 +36,23 @@ def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
     from memagent.memory import Memory
 
     return stack.enter_context(Memory.open(settings.home, embedder=settings.embedder))
+
+
+def filter_of(where: str | None) -> dict[str, Any] | None:
+    """Return the metadata filter that an option spells as JSON.
+
+    Raises:
+        InvalidInput: it is not a JSON object.
+    """
+    if where is None:
+        return None
+    try:
+        parsed = json.loads(where)
+    except ValueError as error:
+        raise InvalidInput(f"--where is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise InvalidInput(f"--where: expected a JSON object, found {where!r}")
+    return parsed
 
 
 def print_ids(records: list[Record], as_json: bool) -> None:
@@ -53,11 +77,16 @@ def record_object(record: Record) -> dict[str, Any]:
         "valid_from": record.valid_from.isoformat(),
         "valid_to": record.valid_to.isoformat() if record.valid_to else None,
         "superseded": record.superseded,
+        "archived": record.archived.isoformat() if record.archived else None,
+        "pinned": record.pinned,
         "supersedes": record.supersedes,
         "evidence": record.evidence,
         "sources": list(record.sources),
         "context": list(record.context),
         "metadata": dict(record.metadata),
+        "recalled": record.recalled,
+        "helped": record.helped,
+        "hurt": record.hurt,
     }
 
 

@@ -1,13 +1,18 @@
+import io
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_socket
 
-from memagent import Memory, Scope
-from memagent.testing import HashEmbedder
+from memagent import Memory, Scope, cli, models
+from memagent import memory as memory_module
+from memagent.testing import HashEmbedder, ScriptedChat
 
+Outcome = tuple[int, str, str]
+Command = Callable[..., Outcome]
 DATA = os.environ.get("MEMAGENT_DATA")
 
 
@@ -48,3 +53,35 @@ def babi_folder() -> Path:
     if DATA is None:
         pytest.skip("MEMAGENT_DATA is not set")
     return Path(DATA).resolve() / "babi" / "en"
+
+
+class Terminal(io.TextIOWrapper):
+    """Standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def chat() -> ScriptedChat:
+    return ScriptedChat(["In the bathroom.", "Still in the bathroom."])
+
+
+@pytest.fixture
+def memagent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chat: ScriptedChat
+) -> Command:
+    """Run the command line with the shipped fakes; returns exit code, stdout and stderr."""
+    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "chat_of", lambda _: chat)
+
+    def run(*arguments: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["memagent", *arguments])
+        kind = Terminal if terminal else io.TextIOWrapper
+        monkeypatch.setattr(sys, "stdin", kind(io.BytesIO(stdin), encoding="utf-8"))
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return run

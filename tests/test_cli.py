@@ -1,4 +1,3 @@
-import io
 import json
 import sqlite3
 import subprocess
@@ -8,44 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from memagent import cli, cli_memory, models
+from memagent import cli_memory, models
 from memagent import memory as memory_module
 from memagent.testing import HashEmbedder, ScriptedChat
 
-Outcome = tuple[int, str, str]
-Command = Callable[..., Outcome]
-
-
-class Terminal(io.TextIOWrapper):
-    """Standard input at which somebody sits."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture
-def chat() -> ScriptedChat:
-    return ScriptedChat(["In the bathroom.", "Still in the bathroom."])
-
-
-@pytest.fixture
-def memagent(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chat: ScriptedChat
-) -> Command:
-    """Run the command line with the shipped fakes; returns exit code, stdout and stderr."""
-    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "chat_of", lambda _: chat)
-
-    def run(*arguments: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["memagent", *arguments])
-        kind = Terminal if terminal else io.TextIOWrapper
-        monkeypatch.setattr(sys, "stdin", kind(io.BytesIO(stdin), encoding="utf-8"))
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return run
+Command = Callable[..., tuple[int, str, str]]
 
 
 def test_what_is_added_is_searched_listed_and_asked_for(

@@ -25,7 +25,7 @@ LAYERS = (
     {"agent", "aio"},
     {"evals", "chat"},
     {"cli_output"},
-    {"cli_eval", "cli_memory", "cli_store"},
+    {"cli_eval", "cli_memory", "cli_search", "cli_store", "cli_upkeep"},
     {"cli"},
     {"__main__"},
 )
