@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,8 +30,16 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"bench: {message}\n")
 
 
+class Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Names a default where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_one = action.default is not None and action.default is not False
+        return super()._get_help_string(action) if has_one else action.help
+
+
 def parser(description: str) -> argparse.ArgumentParser:
-    made = Parser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    made = Parser(description=description, formatter_class=Defaults)
     add = made.add_argument
     add("--sizes", default="2k,20k", help="records, by commas; SIZE:USERS for another --users")
     add("--users", type=number, default=10, help="users; the r-th has a share of 1/r")
@@ -49,18 +58,20 @@ def parser(description: str) -> argparse.ArgumentParser:
     add("--timeout", type=number, default=1800, help="seconds after which a store is given up")
     add("--vectors", type=Path, help="an .npy file with embeddings to use, rows x dimensions")
     add("--end-to-end", action="store_true", help="also what the real embedder leaves to the store")
-    add("--seed", type=int, default=0, help="of everything random")
+    add("--seed", type=partial(number, least=0), default=0, help="of everything random")
     add("--out", type=Path, default=Path("runs/store"), help="folder for store.json and store.md")
     add("--scratch", type=Path, help="folder for the stores under test; --out if not given")
     return made
 
 
-def number(text: str) -> int:
-    """Read 2000, 2k or 1M; at least one."""
+def number(text: str, least: int = 1) -> int:
+    """Read 2000, 2k or 1M."""
     unit = {"k": 1_000, "M": 1_000_000}.get(text[-1:], 1)
     digits = text if unit == 1 else text[:-1]
-    if not (digits.isascii() and digits.isdigit() and int(digits)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 2000, 2k or 1M")
+    if not (digits.isascii() and digits.isdigit() and int(digits) >= least):
+        raise argparse.ArgumentTypeError(
+            f"a number from {least} up is wanted, such as 2000, 2k or 1M, not {text!r}"
+        )
     return int(digits) * unit
 
 
@@ -69,7 +80,10 @@ def cases(sizes: str, users: int) -> list[Case]:
     found: list[Case] = []
     for one in sizes.split(","):
         size, _, own = one.strip().partition(":")
-        case = (number(size), number(own) if own else users)
+        try:
+            case = (number(size), number(own) if own else users)
+        except argparse.ArgumentTypeError as error:
+            raise WrongUsage(f"--sizes: {error}") from error
         if case[1] > case[0]:
             raise WrongUsage(f"--sizes: {case[0]} records for {case[1]} users are too few")
         if case in found:
@@ -94,7 +108,10 @@ def limits(text: str) -> dict[str, int]:
         name, _, value = one.strip().rpartition("=")
         if name and (name not in NAMES or name in OURS):
             raise WrongUsage(f"--peer-limit: {name!r} is no peer")
-        found[name] = number(value)
+        try:
+            found[name] = number(value)
+        except argparse.ArgumentTypeError as error:
+            raise WrongUsage(f"--peer-limit: {error}") from error
     return {name: found.get(name, found.get("", sys.maxsize)) for name in NAMES if name not in OURS}
 
 

@@ -72,22 +72,22 @@ def draw_growth(found: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     edges = np.geomspace(100, table.size, BINS)
     for name in [one for one in COLOURS if one in table.systems and one != "memagent-hybrid"]:
-        curves = np.array([growth(run, edges) for run in table.of(name)])
-        middle = np.nanmedian(curves, axis=0) if len(curves) else []
-        known = [(x, 1e6 * y) for x, y in zip(edges, middle, strict=True) if np.isfinite(y)]
+        curves = [growth(run, edges) for run in table.of(name)]
+        middle = [report.median(column) for column in zip(*curves, strict=True)]
+        known = [(x, 1e6 * y) for x, y in zip(edges, middle, strict=True) if y is not None]
         line(axes, name, known)
     finish(axes, f"microseconds to add a record, on the way to {table.size:,}")
     legend(figure)
     return figure
 
 
-def growth(run: report.Run, edges: np.ndarray) -> list[float]:
+def growth(run: report.Run, edges: np.ndarray) -> list[float | None]:
     """Return seconds a record for the batches that ended between an edge and the one before."""
     counts, seconds = np.array(run["batches"]).T
     place = np.searchsorted(edges, np.cumsum(counts))
     held = np.bincount(place, weights=counts, minlength=len(edges) + 1)[: len(edges)]
     spent = np.bincount(place, weights=seconds, minlength=len(edges) + 1)[: len(edges)]
-    return [float(s / n) if n else float("nan") for s, n in zip(spent, held, strict=True)]
+    return [float(s / n) if n else None for s, n in zip(spent, held, strict=True)]
 
 
 def line(axes: Axes, name: str, points: list[tuple[float, float]], marker: str = "") -> None:

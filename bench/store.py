@@ -207,7 +207,7 @@ def main() -> int:
             for case in wanted:
                 bench.measure(case, names, given)
         bench.save()
-    except (WrongUsage, argparse.ArgumentTypeError, OSError) as error:
+    except (WrongUsage, OSError) as error:
         reading.error(str(error))
     except WorkerFailed as failure:
         say(f"bench: {failure}")
