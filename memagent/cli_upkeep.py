@@ -74,6 +74,7 @@ def separate(
     query: Annotated[str, typer.Argument(help="What found the wrong record.")],
     wanted: Annotated[str, typer.Option(help="The record it should have found.")],
     found: Annotated[str, typer.Option(help="The record it found.")],
+    steps: Annotated[int, typer.Option(min=1, help="How many small moves at most.")] = 1,
     because: Because = None,
     home: Home = None,
     user: User = None,
@@ -81,12 +82,12 @@ def separate(
     """Move apart the keys of two records that a query takes for one another."""
     with opened(home, user, None) as (memory, scope):
         done = memory.separate(
-            query, wanted=wanted, found=found, scope=scope, who=scope.user, why=because
+            query, wanted=wanted, found=found, scope=scope, steps=steps, who=scope.user, why=because
         )
     print(
         f"wanted {done.wanted_before:.3f} -> {done.wanted_after:.3f},"
         f" found {done.found_before:.3f} -> {done.found_after:.3f}:"
-        f" {'apart' if done.apart else 'still confused, as far as keys may move'}"
+        f" {'apart' if done.apart else 'still confused'}"
     )
 
 

@@ -86,14 +86,16 @@ class Upkeep:
         found: str,
         scope: Scope,
         vector: ArrayLike | None = None,
+        steps: int = 1,
         who: str | None = None,
         why: str | None = None,
     ) -> Separated:
         """Move apart the keys of two records that a query took for one another.
 
         The query (a text, or a `vector` of dimensions) should have found `wanted`, and found
-        `found`. Values stay as they are, a key stays within a cosine of 0.9 of what it was, and
-        `move_back` undoes it.
+        `found`. One step moves them a little, and what is confused again is moved again; more
+        `steps` at once mend this query sooner and others less. Values stay as they are, a key stays
+        within a cosine of 0.9 of what it was, and `move_back` undoes it.
 
         Raises:
             InvalidInput: the two are not two records of this scope, or the query is empty.
@@ -107,6 +109,7 @@ class Upkeep:
             records[wanted],
             records[found],
             Trace(who=who, why=why),
+            steps=steps,
         )
 
     def move_back(self, ids: Sequence[str], *, scope: Scope, why: str | None = None) -> int:

@@ -130,7 +130,7 @@ class EpisodicBank:
         joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
         [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
-        n = max(CANDIDATES, 2 * ranking.k)
+        n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
         weights = self._words.weights(where.scope, query) if query else {}
         dense = [key for key, _ in self._vectors.search(where, vector, n)]
         best, newest = self._words.search(where, weights, n)

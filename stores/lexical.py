@@ -35,8 +35,8 @@ class LexicalIndex:
         self, where: Filter, weights: Mapping[str, float], n: int
     ) -> tuple[list[int], list[int]]:
         """Return two lists of at most `n` key ids: best BM25 first, and newest first."""
-        owner = self._store.owner(where.scope.user)
-        if owner is None or not weights:
+        owner = self._store.owner(where.scope.user) if weights else None
+        if owner is None:
             return [], []
         condition, values = where.condition()
         words = " OR ".join(_quoted(word) for word in self._affordable(weights))

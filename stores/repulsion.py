@@ -17,13 +17,13 @@ from memagent.stores.writing import Trace, log, user_id
 from memagent.types import Record
 
 Vector = NDArray[np.float32]
-RATE = 0.1
-"""How far one step goes towards the query, and away from it."""
+RATE = 0.05
+"""How far one step goes towards the query, and away from it; longer ones mend what was asked and
+spoil what was not (`docs/log.md`)."""
 MARGIN = 0.02
 """By how much the wanted key is to be nearer to the query than the other."""
 MIN_COSINE = 0.9
 """How like its first vector a key stays, however often it is moved."""
-MAX_STEPS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,13 +45,19 @@ class Separated:
 
 
 def separate(
-    store: SqliteStore, query: Vector, wanted: Record, found: Record, trace: Trace
+    store: SqliteStore,
+    query: Vector,
+    wanted: Record,
+    found: Record,
+    trace: Trace,
+    *,
+    steps: int,
 ) -> Separated:
     """Move the best key of the wanted record towards a query that found another, and that away."""
     with store.transaction() as db:
         (near, far) = (_best_key(store, record, query) for record in (wanted, found))
         before = float(query @ near.vector), float(query @ far.vector)
-        after = apart(query, near, far)
+        after = apart(query, near, far, steps)
         for record, key, vector in ((wanted, near, after[0]), (found, far, after[1])):
             db.execute("INSERT OR IGNORE INTO original_vectors VALUES (?, ?)", (key.id, key.blob))
             (blob,) = packed(vector[np.newaxis])
@@ -99,10 +105,10 @@ class Key:
     blob: bytes
 
 
-def apart(query: Vector, near: Key, far: Key) -> tuple[Vector, Vector]:
-    """Return both keys' vectors after as many steps as the margin needs and the bound allows."""
+def apart(query: Vector, near: Key, far: Key, steps: int) -> tuple[Vector, Vector]:
+    """Return both keys' vectors after at most so many steps, within the bound."""
     one, other = near.vector, far.vector
-    for _ in range(MAX_STEPS):
+    for _ in range(steps):
         if float(query @ one) >= float(query @ other) + MARGIN:
             break
         one = _bounded(one + RATE * (query - one), one, near.first)

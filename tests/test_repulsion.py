@@ -38,7 +38,9 @@ def test_a_confusion_is_mended_and_can_be_undone(
 ) -> None:
     before, values = stored(memory), [one.value for one in memory.list(scope=ada)]
     assert best(memory, ada) == "tuesday"
-    done = memory.separate(vector=QUERY, wanted="monday", found="tuesday", scope=ada, why="asked")
+    done = memory.separate(
+        vector=QUERY, wanted="monday", found="tuesday", scope=ada, steps=9, why="asked"
+    )
     assert done.apart
     assert done.wanted_before < done.found_before
     assert best(memory, ada) == "monday"
