@@ -143,6 +143,12 @@ def write(
     (folder / "plan.json").write_text(json.dumps(plan))
 
 
+def vectors(count: int, seed: int = 0) -> Vectors:
+    """Return synthetic vectors of one user (rows x dimensions)."""
+    draw = _mixture(np.random.default_rng(seed), np.array([count]))
+    return draw(np.zeros(count, dtype=np.int64))
+
+
 def needed(size: int, singles: int, queries: int) -> int:
     """Return how many vectors of one's own a corpus takes."""
     return size + singles + queries - queries // 2
