@@ -27,13 +27,25 @@ def _threaded(
     return call
 
 
+def _at_once(
+    method: Callable[Concatenate[Memory, P], R],
+) -> Callable[Concatenate["AsyncMemory", P], R]:
+    """Return a method that hands out what `Memory` does, which has async verbs of its own."""
+
+    def call(self: "AsyncMemory", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return method(self.memory, *args, **kwargs)
+
+    call.__doc__ = method.__doc__
+    return call
+
+
 def _exported(memory: Memory, *, scope: Scope, vectors: bool = False) -> list[str]:
     """Return a scope's records as JSON lines, as `Memory.export` yields them."""
     return list(memory.export(scope=scope, vectors=vectors))
 
 
 class AsyncMemory:
-    """A `Memory` whose verbs are awaited; see there for what each does."""
+    """A `Memory` whose verbs are awaited, but for `as_...`; see there for what each does."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
@@ -53,6 +65,8 @@ class AsyncMemory:
     learn = _threaded(Memory.learn)
     get = _threaded(Memory.get)
     list = _threaded(Memory.list)
+    sessions = _threaded(Memory.sessions)
+    newest = _threaded(Memory.newest)
     history = _threaded(Memory.history)
     forget = _threaded(Memory.forget)
     export = _threaded(_exported)
@@ -69,6 +83,9 @@ class AsyncMemory:
     retain = _threaded(Memory.retain)
     restore = _threaded(Memory.restore)
     pin = _threaded(Memory.pin)
+    as_vectorstore = _at_once(Memory.as_vectorstore)
+    as_retriever = _at_once(Memory.as_retriever)
+    as_chat_history = _at_once(Memory.as_chat_history)
     stats = _threaded(Memory.stats)
     close = _threaded(Memory.close)
 

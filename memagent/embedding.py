@@ -98,6 +98,11 @@ class Encoder:
         self._dimensions = 0
 
     @property
+    def embeddings(self) -> Embeddings:
+        """The embedder itself; what it returns need not have length one."""
+        return self._embeddings
+
+    @property
     def name(self) -> str:
         """What the embedder is called."""
         return str(getattr(self._embeddings, "name", type(self._embeddings).__name__))

@@ -26,8 +26,8 @@ class ConfigError(UserError):
     """A setting is unknown or has a value of the wrong kind."""
 
 
-class InvalidInput(UserError):
-    """The text or the file given cannot be taken."""
+class InvalidInput(UserError, ValueError):
+    """The text or the file given cannot be taken: a ValueError to who does not know memagent."""
 
 
 class StoreError(UserError):

@@ -14,6 +14,7 @@ from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
 from memagent.models import open_embedder
 from memagent.recall import Recaller
+from memagent.stores import sessions, versions
 from memagent.stores.episodic import EpisodicBank, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
@@ -24,9 +25,10 @@ from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
 from memagent.types import Event, Hits, Kind, Note, Recollection, Record, Scope
 from memagent.upkeep import Upkeep
+from memagent.views import Views
 
 
-class Memory(Upkeep):
+class Memory(Upkeep, Views):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between
@@ -250,6 +252,17 @@ class Memory(Upkeep):
         seen = Filter(scope=scope, kind=kind, metadata=where, everything=everything)
         return self._store.newest(seen, limit)
 
+    def sessions(self, *, scope: Scope, start: str = "") -> tuple[str, ...]:
+        """Return the names of a scope's sessions that begin with `start`, in order."""
+        return sessions.sessions(self._store, scope, start)
+
+    def newest(self, ids: Sequence[str], *, scope: Scope) -> dict[str, Record]:
+        """Return the newest version of each record, by the id that was asked for.
+
+        The id may be any version's; unknown ones are left out.
+        """
+        return versions.newest(self._store, scope, ids)
+
     def history(self, id: str, *, scope: Scope) -> tuple[Event, ...]:
         """Return what happened to a record and its other versions, in order."""
         versions = self._store.versions(scope, id)
@@ -263,6 +276,11 @@ class Memory(Upkeep):
         started = time.perf_counter()
         self._bank.search(PROBE, self._encoder.query(PROBE), Filter(scope=scope), Ranking())
         return time.perf_counter() - started
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The embedder that the memory was opened with."""
+        return self._encoder.embeddings
 
     def close(self) -> None:
         """Close the file, leaving snapshots of large indexes beside it."""

@@ -4,22 +4,27 @@
     {"year": {"gte": 2020, "lt": 2024}}           all of these
     {"tag": {"in": ["a", "b"]}, "draft": {"exists": False}}
     {"or": [{"page": 3}, {"not": {"tag": "a"}}]}  and, or, not
+    {("author", "name"): "Ada"}                   a key within an object, by its path
+    {"tags": {"eq": ["a", "b"]}}                  the whole list, in this order
 
 Operators: eq, ne, in, lt, lte, gt, gte, exists. A comparison is true only between values of one
-type: the number 3 is not the text "3", and a missing key is unequal to everything.
+type: the number 3 is not the text "3", and a missing key is unequal to everything. A path, even
+of one key, always means a key: that is how a key called "not" is reached.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memagent.errors import InvalidInput
 
 Compiled = tuple[str, list[Any]]
+Name = str | tuple[str, ...]
 _ORDER = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _OPERATORS = ("eq", "ne", "in", *_ORDER, "exists")
 
 
-def compile_filter(where: Mapping[str, Any], column: str = "r.metadata") -> Compiled:
+def compile_filter(where: Mapping[Any, Any], column: str = "r.metadata") -> Compiled:
     """Return an SQL condition over a JSON column, and its values.
 
     Raises:
@@ -31,7 +36,7 @@ def compile_filter(where: Mapping[str, Any], column: str = "r.metadata") -> Comp
     return _joined(parts, " AND ")
 
 
-def _part(name: str, wanted: Any, column: str) -> Compiled:
+def _part(name: Name, wanted: Any, column: str) -> Compiled:
     if name in ("and", "or"):
         if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
             raise InvalidInput(f"filter: {name!r} expects a non-empty list of filters")
@@ -39,8 +44,8 @@ def _part(name: str, wanted: Any, column: str) -> Compiled:
     if name == "not":
         sql, values = compile_filter(wanted, column)
         return f"NOT {sql}", values
-    if not isinstance(name, str) or not name or '"' in name:
-        raise InvalidInput(f"filter: {name!r} cannot be a metadata key")
+    if isinstance(wanted, list | tuple):
+        raise InvalidInput(f"filter: {name!r}: say 'in' or 'eq' to compare with a list")
     if not isinstance(wanted, Mapping):
         return _comparison(name, "eq", wanted, column)
     if not wanted:
@@ -48,8 +53,8 @@ def _part(name: str, wanted: Any, column: str) -> Compiled:
     return _joined([_comparison(name, op, value, column) for op, value in wanted.items()], " AND ")
 
 
-def _comparison(name: str, operator: str, value: Any, column: str) -> Compiled:
-    path = f'$."{name}"'
+def _comparison(name: Name, operator: str, value: Any, column: str) -> Compiled:
+    path = _path(name)
     if operator == "eq":
         return _equal(path, value, column, name)
     if operator == "ne":
@@ -78,7 +83,19 @@ def _comparison(name: str, operator: str, value: Any, column: str) -> Compiled:
     )
 
 
-def _equal(path: str, value: Any, column: str, name: str) -> Compiled:
+def _path(name: Name) -> str:
+    parts = name if isinstance(name, tuple) else (name,)
+    if not parts or not all(isinstance(one, str) and one and '"' not in one for one in parts):
+        raise InvalidInput(f"filter: {name!r} cannot be a metadata key")
+    return "$" + "".join(f'."{one}"' for one in parts)
+
+
+def _equal(path: str, value: Any, column: str, name: Name) -> Compiled:
+    if isinstance(value, list | tuple):
+        for one in value:
+            _types(one, name)
+        typed = f"coalesce(json_type({column}, ?), '') = 'array'"
+        return f"({typed} AND json_extract({column}, ?) = json(?))", [path, path, json.dumps(value)]
     types = _types(value, name)
     typed = f"coalesce(json_type({column}, ?), '') IN {types}"
     if value is None or isinstance(value, bool):
@@ -86,7 +103,7 @@ def _equal(path: str, value: Any, column: str, name: str) -> Compiled:
     return f"({typed} AND json_extract({column}, ?) = ?)", [path, path, value]
 
 
-def _types(value: Any, name: str) -> str:
+def _types(value: Any, name: Name) -> str:
     """Return the JSON types, as SQL, that a value may be compared with."""
     if value is None:
         return "('null')"

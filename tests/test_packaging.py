@@ -41,3 +41,13 @@ def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
     )
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert outcome.stdout.strip() == "[]", outcome.stderr
+
+
+def test_a_memory_loads_the_views_of_it_only_when_they_are_asked_for() -> None:
+    views = ("memagent.vectorstore", "memagent.retriever", "memagent.chat_history", "langgraph")
+    code = (
+        "import sys, memagent.memory, memagent.aio\n"
+        f"print([name for name in {views!r} if name in sys.modules])"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert outcome.stdout.strip() == "[]", outcome.stderr

@@ -1,0 +1,101 @@
+"""A session of a memory as a langchain-core `BaseChatMessageHistory`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.chat_history import BaseChatMessageHistory
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    message_to_dict,
+    messages_from_dict,
+)
+from langchain_core.utils.uuid import uuid7
+
+from memagent.entries import OWN, Told, put
+from memagent.errors import InvalidInput
+from memagent.memory import Memory
+from memagent.questions import is_question
+from memagent.types import Note, Record, Scope
+
+MESSAGE = f"{OWN}message"
+"""Where a record's metadata hold the rest of the message that its value is the text of."""
+EVERY = 1_000_000_000
+"""More messages than a session has."""
+
+
+class MemagentChatMessageHistory(BaseChatMessageHistory):
+    """The messages of one session, in the order they were added; each is a record of its own.
+
+    Any message of langchain-core comes back as it went in. What it says is remembered like anything
+    else that was told: a search of the user's memory finds it. Only what a human states counts as
+    evidence; questions, replies, instructions and what tools return are not shown to a model as
+    something known. (langchain-core keeps this interface until its 2.0.)
+
+    Raises:
+        InvalidInput: the scope has no session.
+    """
+
+    def __init__(self, memory: Memory, *, scope: Scope) -> None:
+        super().__init__()
+        if scope.session is None:
+            raise InvalidInput("a chat history is of one session: give the scope a session")
+        self.memory = memory
+        self.scope = scope
+
+    @property
+    def messages(self) -> list[BaseMessage]:  # type: ignore[override]
+        """The messages, oldest first."""
+        where = {MESSAGE: {"exists": True}}
+        records = self.memory.list(scope=self.scope, limit=EVERY, where=where)
+        return messages_from_dict([_stored(one) for one in sorted(records, key=self._place)])
+
+    def add_messages(self, messages: Sequence[BaseMessage]) -> None:
+        """Add messages, all or none.
+
+        Raises:
+            InvalidInput: a message cannot be kept as text and JSON.
+        """
+        notes = [_note(message) for message in messages]
+        told = [Told(id=str(uuid7()), note=note, scope=self.scope) for note in notes]
+        put(self.memory, told, within=self.scope)
+
+    def clear(self) -> None:
+        """Erase the messages, as `Memory.forget` does; the session's other records stay."""
+        self.memory.forget(scope=self.scope, where={MESSAGE: {"exists": True}})
+
+    def _place(self, record: Record) -> int:
+        """Return the place of a message, which it keeps when its record is updated."""
+        if record.supersedes is None:
+            return record.seq
+        versions = [event.record for event in self.memory.history(record.id, scope=self.scope)]
+        known = self.memory.get(versions, scope=self.scope)
+        return min((one.seq for one in known), default=record.seq)
+
+
+def _note(message: BaseMessage) -> Note:
+    """Return a message as a note: what it says is the value, the rest goes into the metadata."""
+    stored = message_to_dict(message)
+    if isinstance(message.content, str) and message.content.strip():
+        del stored["data"]["content"]
+    return Note(
+        text=_said(message),
+        evidence=isinstance(message, HumanMessage) and not is_question(_said(message)),
+        metadata={MESSAGE: stored},
+    )
+
+
+def _stored(record: Record) -> dict[str, Any]:
+    stored: dict[str, Any] = record.metadata[MESSAGE]
+    return {**stored, "data": {"content": record.value, **stored["data"]}}
+
+
+def _said(message: BaseMessage) -> str:
+    """Return the text of a message, or of its tool calls, or else what sort it is."""
+    if message.text.strip():
+        return str(message.text)
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    told = [f"{call['name']}({json.dumps(call['args'], default=str)})" for call in calls]
+    return "; ".join(told) or f"({message.type})"

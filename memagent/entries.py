@@ -1,0 +1,134 @@
+"""Records under an id of the caller's: what is told again under it takes the old one's place."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from langchain_core.utils.uuid import uuid7
+
+from memagent.errors import InvalidInput, StoreError
+from memagent.memory import Memory
+from memagent.stores.episodic import check
+from memagent.types import Note, Record, Scope
+
+OWN = "memagent."
+"""What the metadata begin with that the adapters add; a caller's must not."""
+ATTEMPTS = 20
+"""How often a write is planned anew because others wrote the same entries meanwhile."""
+_NAMESPACE = UUID("6d656d61-6765-6e74-8000-000000000000")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """What stands under an id: the record first told, and the newest version of it."""
+
+    first: Record
+    newest: Record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A note, under the id that it has, for one scope."""
+
+    id: str
+    note: Note
+    scope: Scope
+
+
+def entry_id(sort: str, scope: Scope, name: str) -> str:
+    """Return the id of the record first told under a name of the caller's.
+
+    A user's record ids are unique, but a name is the caller's to choose in each agent and session.
+    """
+    return str(uuid5(_NAMESPACE, json.dumps([sort, scope.agent, scope.session, name])))
+
+
+def find(memory: Memory, ids: Iterable[str], scope: Scope) -> dict[str, Entry]:
+    """Return what stands under each id; ids that nothing stands under are left out."""
+    wanted = list(dict.fromkeys(ids))
+    newest = memory.newest(wanted, scope=scope)
+    replaced = [name for name, record in newest.items() if record.id != name]
+    first = newest | {record.id: record for record in memory.get(replaced, scope=scope)}
+    return {name: Entry(first=first[name], newest=newest[name]) for name in newest}
+
+
+def put(memory: Memory, told: Sequence[Told], *, within: Scope) -> None:
+    """Remember each note under its id, in place of what stands there within a scope.
+
+    The new version supersedes the old one, in the old one's scope: what an id held before stays as
+    history until it is forgotten. Unlike `Memory.add`, notes of one text under different ids are
+    records of their own. Of several notes under one id the last counts. What goes into one scope is
+    written whole or not at all.
+
+    Raises:
+        InvalidInput: a note cannot be remembered; nothing is written.
+        StoreError: others kept writing the same entries; write again.
+    """
+    for one in told:
+        check(one.note)
+    waiting = {one.id: one for one in told}
+    for _ in range(ATTEMPTS):
+        held = find(memory, waiting, within)
+        try:
+            waiting = _write(memory, waiting, held, memory.now(scope=within))
+        except InvalidInput:
+            if find(memory, waiting, within) == held:
+                raise
+            # Another writer superseded one of them between the look and the write.
+        if not waiting:
+            return
+    raise StoreError("others keep writing the same entries; write again")
+
+
+def callers(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's metadata without what the adapters added."""
+    return {name: value for name, value in metadata.items() if not name.startswith(OWN)}
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that an adapter could not tell from its own.
+
+    Raises:
+        InvalidInput: a key is not text, or begins with `memagent.`.
+    """
+    for name in metadata:
+        if not isinstance(name, str) or name.startswith(OWN):
+            raise InvalidInput(f"metadata: a key cannot be {name!r}")
+
+
+def _write(
+    memory: Memory, waiting: Mapping[str, Told], held: Mapping[str, Entry], now: datetime
+) -> dict[str, Told]:
+    """Write every note or its new version, and return those that others were quicker with."""
+    plans: dict[Scope, list[tuple[Told, Note]]] = {}
+    for number, one in enumerate(waiting.values()):
+        entry = held.get(one.id)
+        scope = one.scope if entry is None else entry.newest.scope
+        # Notes of one text are told apart by their time, so no two get the same.
+        note = _planned(one, entry, now + number * _MICROSECOND)
+        plans.setdefault(scope, []).append((one, note))
+    late: dict[str, Told] = {}
+    for scope, plan in plans.items():
+        written = memory.add_many([note for _, note in plan], scope=scope)
+        for (one, note), record in zip(plan, written, strict=True):
+            if (record.id, record.value, record.metadata) != (note.id, note.text, note.metadata):
+                late[one.id] = one
+    return late
+
+
+def _planned(one: Told, entry: Entry | None, moment: datetime) -> Note:
+    """Return the note to write: a new record, or the next version of the one that is there."""
+    metadata = json.loads(json.dumps(dict(one.note.metadata)))
+    if entry is None:
+        return replace(one.note, id=one.id, metadata=metadata, valid_from=moment)
+    return replace(
+        one.note,
+        id=str(uuid7()),
+        metadata=metadata,
+        supersedes=entry.newest.id,
+        valid_from=max(moment, entry.newest.valid_from + _MICROSECOND),
+    )

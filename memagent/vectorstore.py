@@ -1,0 +1,244 @@
+"""A scope of a memory as a langchain-core `VectorStore`."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.utils.uuid import uuid7
+from langchain_core.vectorstores import VectorStore
+
+from memagent.entries import OWN, Entry, Told, callers, check_metadata, entry_id, find, put
+from memagent.errors import InvalidInput
+from memagent.memory import Memory
+from memagent.stores.episodic import check, keys_of
+from memagent.types import Note, Record, Scope
+
+DOCUMENT = f"{OWN}document"
+"""Where a record's metadata hold the id that LangChain knows it by."""
+DEFAULT_SCOPE = Scope(user="me")
+"""Whose memory `from_texts` makes where it is not told."""
+
+
+class MemagentVectorStore(VectorStore):
+    """Documents are records; whatever else the scope holds is found as well, under its record's id.
+
+    A search is the memory's own: by meaning and by words, its score in [0, 1], higher is better.
+    `filter` is a metadata filter, and other arguments (`as_of`, `floor` ...) are those that
+    `Memory.search` takes. A document's `source` (what loaders put into its metadata) is a source of
+    the record: `memory.forget(source=...)` erases the file.
+
+    Adding under an id that is there puts a new version in the old one's place, in one transaction:
+    the id stays, a search sees only the new text, and the old one stays as history, because what
+    was told is only ever lost when somebody asks for it. Who wants the old text gone, and not just
+    out of sight, deletes the id first: `delete` is `Memory.forget`, and erases every version.
+    """
+
+    def __init__(self, memory: Memory, *, scope: Scope) -> None:
+        self.memory = memory
+        self.scope = scope
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: list[str],
+        embedding: Embeddings,
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: list[str] | None = None,
+        folder: str | Path | None = None,
+        scope: Scope = DEFAULT_SCOPE,
+        **kwargs: Any,
+    ) -> Self:
+        """Return a vector store over the memory in a folder (None: in RAM only) with texts added.
+
+        Its `memory` is the caller's to close.
+        """
+        made = cls(Memory.open(folder, embedder=embedding), scope=scope)
+        made.add_texts(texts, metadatas, ids=ids)
+        return made
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The memory's embedder."""
+        return self.memory.embeddings
+
+    def add_texts(
+        self,
+        texts: Iterable[str],
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str | None] | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Add documents, all or none, and return their ids.
+
+        A document without an id gets one that follows from its text and metadata, so that adding it
+        again adds nothing.
+
+        Raises:
+            InvalidInput: there are not as many metadata or ids as texts, a text cannot be
+                remembered, or the metadata are not JSON.
+        """
+        whole = list(texts)
+        given = metadatas or [{}] * len(whole)
+        names = list(ids or [None] * len(whole))
+        if not len(whole) == len(given) == len(names):
+            raise InvalidInput(
+                f"there are {len(whole)} texts, {len(given)} metadata and {len(names)} ids"
+            )
+        notes = [_note(text, one) for text, one in zip(whole, given, strict=True)]
+        wanted = [
+            name or entry_id("text", self.scope, json.dumps([note.text, note.metadata]))
+            for name, note in zip(names, notes, strict=True)
+        ]
+        held, named = self._held(wanted), set(names)
+        told: list[Told] = []
+        documents: dict[str, str] = {}
+        for wish, note in dict(zip(wanted, notes, strict=True)).items():
+            entry, documents[wish] = held.get(wish), wish
+            if entry is not None and _same(entry.newest, note):
+                continue
+            if entry is not None and wish not in named:  # what had this text has another by now
+                entry, documents[wish] = None, str(uuid7())
+            own_id = entry.first.id if entry else self._record_id(documents[wish])
+            metadata = {**note.metadata, DOCUMENT: documents[wish]}
+            told.append(Told(id=own_id, note=replace(note, metadata=metadata), scope=self.scope))
+        put(self.memory, told, within=self.scope)
+        return [documents[wish] for wish in wanted]
+
+    def delete(
+        self,
+        ids: list[str] | None = None,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> bool:
+        """Erase documents by id, or by a metadata filter, with all their versions.
+
+        Ids that are not there are passed over. Without either nothing is erased, since that would
+        be everything in the scope: `memory.forget(scope=..., everything=True)` says so.
+
+        Raises:
+            InvalidInput: neither ids nor a filter is given.
+        """
+        if ids is None and filter is None:
+            raise InvalidInput("say what to delete: ids, or a filter")
+        doomed = [entry.first.id for entry in self._held(ids or ()).values()]
+        if doomed:
+            self.memory.forget(doomed, scope=self.scope)
+        if filter is not None:
+            self.memory.forget(scope=self.scope, where=filter)
+        return True
+
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        """Return documents by id, in the order asked for; unknown ones are left out."""
+        held = self._held(ids)
+        return [self._document(held[one].newest) for one in ids if one in held]
+
+    def similarity_search(
+        self, query: str, k: int = 4, filter: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> list[Document]:
+        """Return the `k` best documents for a query, best first."""
+        scored = self.similarity_search_with_score(query, k, filter, **kwargs)
+        return [document for document, _ in scored]
+
+    def similarity_search_with_score(
+        self, query: str, k: int = 4, filter: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> list[tuple[Document, float]]:
+        """Return the `k` best documents for a query, with their scores in [0, 1]."""
+        hits = self.memory.search(query, scope=self.scope, k=k, where=filter, **kwargs)
+        return [(self._document(hit.record), min(hit.score, 1.0)) for hit in hits]
+
+    def similarity_search_by_vector(
+        self,
+        embedding: list[float],
+        k: int = 4,
+        filter: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        """Return the `k` documents nearest to a vector, by cosine alone, best first."""
+        hits = self.memory.search(vector=embedding, scope=self.scope, k=k, where=filter, **kwargs)
+        return [self._document(hit.record) for hit in hits]
+
+    def max_marginal_relevance_search(
+        self,
+        query: str,
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        filter: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        """Return `k` documents chosen from the best to be relevant and unlike each other.
+
+        They are chosen among at least `fetch_k`. `lambda_mult` weighs the two: 1 looks at relevance
+        alone, 0 at difference alone.
+        """
+        hits = self.memory.search(
+            query,
+            scope=self.scope,
+            k=max(k, fetch_k),
+            where=filter,
+            diversity=1 - lambda_mult,
+            **kwargs,
+        )
+        return [self._document(hit.record) for hit in hits[:k]]
+
+    def max_marginal_relevance_search_by_vector(
+        self,
+        embedding: list[float],
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        filter: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        """Return `k` documents near a vector and unlike each other, as the search by query does."""
+        hits = self.memory.search(
+            vector=embedding,
+            scope=self.scope,
+            k=max(k, fetch_k),
+            where=filter,
+            diversity=1 - lambda_mult,
+            **kwargs,
+        )
+        return [self._document(hit.record) for hit in hits[:k]]
+
+    def _select_relevance_score_fn(self) -> Callable[[float], float]:
+        """Return how to read a score: it is a relevance in [0, 1] as it is."""
+        return lambda score: score
+
+    def _held(self, names: Sequence[str]) -> dict[str, Entry]:
+        """Return what stands under each document id: a document, or else a record of that id."""
+        found = find(self.memory, [*map(self._record_id, names), *names], self.scope)
+        held = {name: found.get(self._record_id(name)) or found.get(name) for name in names}
+        return {name: entry for name, entry in held.items() if entry is not None}
+
+    def _record_id(self, name: str) -> str:
+        return entry_id("document", self.scope, name)
+
+    def _document(self, record: Record) -> Document:
+        """Return a record as a document; an id counts in the scope that it was given in."""
+        name = record.metadata.get(DOCUMENT) if record.scope == self.scope else None
+        return Document(
+            id=name or record.id, page_content=record.value, metadata=callers(record.metadata)
+        )
+
+
+def _note(text: str, metadata: Mapping[str, Any]) -> Note:
+    """Return a checked note; its keys are its own, whatever the text before it spoke of."""
+    check_metadata(metadata)
+    source = metadata.get("source")
+    sources = (source,) if isinstance(source, str) and source else ()
+    note = Note(text=text, metadata=metadata, sources=sources)
+    check(note)
+    plain = json.loads(json.dumps(metadata))
+    return replace(note, keys=tuple(keys_of(text)), metadata=plain)
+
+
+def _same(record: Record, note: Note) -> bool:
+    return record.value == note.text and callers(record.metadata) == note.metadata
