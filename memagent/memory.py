@@ -82,12 +82,13 @@ class Memory(Upkeep, Views):
         """Remember one text as it is, and return its record; no language model is asked.
 
         The same id, or the same undated text in the same scope, is the same record: nothing is
-        stored twice, and the record counts as told again now. `keys` are what it is found by (the
+        stored twice, and undated text counts as told again now. `keys` are what it is found by (the
         text itself if none are given); it holds from `valid_from` until `valid_to`. `who` and `why`
         go into its history.
 
         Raises:
-            InvalidInput: the text is empty, binary, or over a million characters.
+            InvalidInput: the text is empty, binary, or over a million characters, or the id is that
+                of a record with another text.
         """
         note = Note(
             text=text,

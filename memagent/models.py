@@ -124,8 +124,14 @@ def structured(
     """
     shape = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True}
     asked = chat.bind(response_format={"type": "json_schema", "json_schema": shape})
-    with _translated():
-        message = asked.invoke(list(messages))
+    try:
+        with _translated():
+            message = asked.invoke(list(messages))
+    except ModelUnavailable as error:
+        openai = sys.modules.get("openai")
+        if openai is not None and isinstance(error.__cause__, openai.LengthFinishReasonError):
+            return None  # it went on until its tokens ran out
+        raise
     try:
         return schema.model_validate_json(str(message.text))
     except ValidationError:

@@ -132,7 +132,7 @@ class EpisodicBank:
         """
         n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
         weights = self._words.weights(where.scope, query) if query else {}
-        dense = [key for key, _ in self._vectors.search(where, vector, n)]
+        dense = [key for key, _ in self._vectors.search(where, vector, n, ranking.k)]
         best, newest = self._words.search(where, weights, n)
         fused = reciprocal_ranks(dense, best, newest)
         rows = self._store.candidates(list(fused))
@@ -142,7 +142,7 @@ class EpisodicBank:
         found: dict[int, Candidate] = {}
         for row, own, cosine in zip(rows, vectors, (vectors @ vector).tolist(), strict=True):
             why = {"cosine": cosine, "fused": fused[row["id"]]}
-            score = max(cosine, 0.0)
+            score = min(max(cosine, 0.0), 1.0)  # half precision may pass one by a little
             if query:
                 why["words"] = coverage(weights, row["text"])
                 score = (score + why["words"]) / 2

@@ -39,8 +39,13 @@ class VectorIndex:
         self._snapshots = Snapshots(store)
         self._lock = threading.Lock()
 
-    def search(self, where: Filter, query: NDArray[np.float32], n: int) -> list[tuple[int, float]]:
-        """Return the `n` best keys as (key id, cosine), best first; the query is normalised."""
+    def search(
+        self, where: Filter, query: NDArray[np.float32], n: int, distinct: int = 1
+    ) -> list[tuple[int, float]]:
+        """Return the `n` best keys as (key id, cosine), best first; the query is normalised.
+
+        More are returned where these belong to fewer than `distinct` records.
+        """
         state = self._store.state(where.scope.user)
         if state is None:
             return []
@@ -50,7 +55,7 @@ class VectorIndex:
             before = partition.bytes
             self._follow(partition, state)
             grown = partition.bytes > before
-            found = partition.search(where, records, query, n)
+            found = partition.search(where, records, query, n, distinct)
         if grown:
             self._make_room(where.scope.user)
         return found

@@ -101,17 +101,26 @@ class Partition:
         self.vectors.restore(arrays)
 
     def search(
-        self, where: Filter, records: NDArray[np.int64] | None, query: NDArray[np.float32], n: int
+        self,
+        where: Filter,
+        records: NDArray[np.int64] | None,
+        query: NDArray[np.float32],
+        n: int,
+        distinct: int,
     ) -> list[tuple[int, float]]:
         """Return the `n` best keys that pass as (key id, cosine), best first.
 
-        `records`, if given, are the only records allowed.
+        More are returned where these belong to fewer than `distinct` records. `records`, if given,
+        are the only records allowed.
         """
         allowed = self.allowed(where, records)
         if not self._size or (allowed is not None and not allowed.any()):
             return []
-        ids = self.column("key_id")
+        ids, owners = self.column("key_id"), self.column("record")
         found = self.vectors.search(query, min(n, self._size), allowed)
+        while len(found) == n < self._size and len({owners[row] for row, _ in found}) < distinct:
+            n *= 4
+            found = self.vectors.search(query, min(n, self._size), allowed)
         return [(int(ids[row]), score) for row, score in found]
 
     def allowed(self, where: Filter, records: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:

@@ -174,13 +174,13 @@ class SqliteStore:
         """Return every version of a record, oldest first, whichever of them the id names."""
         found = self.query(
             """WITH RECURSIVE chain(id) AS (
-                SELECT ? UNION
-                SELECT r.supersedes FROM records r JOIN users u ON u.id = r.user JOIN chain c
-                    ON r.id = c.id WHERE u.name = ? AND r.supersedes IS NOT NULL UNION
-                SELECT r.id FROM records r JOIN users u ON u.id = r.user JOIN chain c
-                    ON r.supersedes = c.id WHERE u.name = ?
+                SELECT ?2 UNION
+                SELECT r.supersedes FROM chain c JOIN records r ON r.user = ?1 AND r.id = c.id
+                    WHERE r.supersedes IS NOT NULL UNION
+                SELECT r.id FROM chain c JOIN records r
+                    ON r.user = ?1 AND r.supersedes IS NOT NULL AND r.supersedes = c.id
             ) SELECT id FROM chain""",
-            (record_id, scope.user, scope.user),
+            (self.user(scope.user), record_id),
         )
         return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
 

@@ -43,7 +43,8 @@ def insert(
 
     Raises:
         EmbedderMismatch: the store has moved to another embedder since.
-        InvalidInput: a draft supersedes what is not there, or is superseded already.
+        InvalidInput: a draft supersedes what is not there, or is superseded already; or its id is
+            that of a record with another text.
     """
     with store.transaction() as db:
         if embedder is not None and embedder != store.meta("embedder"):
@@ -79,6 +80,7 @@ class _Batch:
         seq = last_id(self._db, "records")
         new: dict[int, Draft] = {}
         affirmed: list[int] = []
+        repeated: list[Draft] = []
         for draft in run:
             found = ids.get(draft.id) or digests.get(draft.digest)
             if found is None:
@@ -87,11 +89,26 @@ class _Batch:
                 digests[draft.digest] = found = seq
                 if draft.note.id is not None:
                     ids[draft.id] = seq
+            elif draft.id in ids:
+                repeated.append(draft)
             elif draft.affirms:
                 affirmed.append(found)
             self.seqs.append(found)
         self._insert(new)
+        self._refuse_other_texts(repeated)
         self._affirm(affirmed)
+
+    def _refuse_other_texts(self, drafts: Sequence[Draft]) -> None:
+        """Refuse an id that is taken by another text: keeping either would lose the other."""
+        for draft in drafts:
+            (held,) = self._store.query(
+                "SELECT value FROM records WHERE user = ? AND id = ?", (self._user, draft.id)
+            )
+            if held["value"] != draft.note.text:
+                raise InvalidInput(
+                    f"record {draft.id!r} is there already and says something else: update it, or"
+                    " leave the id out"
+                )
 
     def _insert(self, new: dict[int, Draft]) -> None:
         keyed: list[tuple[int, str]] = []

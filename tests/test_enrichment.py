@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from openai import LengthFinishReasonError
+from openai.types.chat import ChatCompletion
 
 from memagent import Memory, Scope
 from memagent.errors import ModelUnavailable
@@ -88,3 +90,16 @@ def test_a_server_that_is_not_there_is_one_clear_error(ada: Scope) -> None:
         pytest.raises(ModelUnavailable, match="no weights"),
     ):
         memory.enrich("local:/nowhere.gguf", scope=ada)
+
+
+def test_a_model_that_does_not_come_to_an_end_has_failed_on_that_record(
+    memory: Memory, ada: Scope
+) -> None:
+    def endless(_: object) -> str:
+        completion = ChatCompletion(
+            id="1", choices=[], created=0, model="m", object="chat.completion"
+        )
+        raise LengthFinishReasonError(completion=completion)
+
+    memory.add("tea", scope=ada)
+    assert memory.enrich(ScriptedChat(endless), scope=ada).failed == 1

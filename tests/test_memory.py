@@ -57,14 +57,6 @@ def test_the_same_undated_text_is_the_same_record_told_again(memory: Memory, ada
     assert hit.record.value == "I live in Lisbon."
 
 
-def test_the_same_id_is_the_same_record_and_its_first_text_stays(
-    memory: Memory, ada: Scope
-) -> None:
-    memory.add("first", scope=ada, id="x")
-    assert memory.add("second", scope=ada, id="x").value == "first"
-    assert memory.add("third", scope=Scope(user="bob"), id="x").value == "third"
-
-
 def test_the_same_text_at_two_times_is_two_facts(memory: Memory, ada: Scope) -> None:
     for day in (0, 1, 1):
         memory.add("It rained.", scope=ada, valid_from=NOON + timedelta(days=day))
@@ -199,3 +191,32 @@ def test_notes_keep_their_order_in_a_batch(memory: Memory, ada: Scope) -> None:
     records = memory.add_many(["one", Note(text="two"), "three"], scope=ada)
     assert values(records) == ["one", "two", "three"]
     assert values(memory.list(scope=ada)) == ["three", "two", "one"]
+
+
+def test_an_id_that_is_taken_by_another_text_is_refused(memory: Memory, ada: Scope) -> None:
+    memory.add("tea", id="drink", scope=ada)
+    assert memory.add("tea", id="drink", scope=ada).value == "tea"
+    with pytest.raises(InvalidInput, match="'drink' is there already and says something else"):
+        memory.add("coffee", id="drink", scope=ada)
+    with pytest.raises(InvalidInput, match="'food' is there already"):
+        memory.add_many([Note(id="food", text="bread"), Note(id="food", text="cheese")], scope=ada)
+    assert memory.add("coffee", id="drink", scope=Scope(user="bob")).value == "coffee"
+    assert [record.value for record in memory.list(scope=ada)] == ["tea"]
+
+
+def test_records_with_many_keys_do_not_crowd_others_out(memory: Memory, ada: Scope) -> None:
+    for n in range(6):
+        keys = tuple(f"cat {n} {place}" for place in range(50))
+        memory.add(f"record {n}", keys=keys, scope=ada)
+    hits = memory.search(scope=ada, vector=memory._encoder.query("cat 3"), k=5)
+    assert len({hit.record.id for hit in hits}) == 5
+
+
+def test_many_versions_are_followed_both_ways(memory: Memory, ada: Scope) -> None:
+    first = memory.add("version 0", scope=ada)
+    newest = first
+    for n in range(1, 30):
+        newest = memory.update(newest.id, f"version {n}", scope=ada)
+    for one in (first, newest):
+        events = memory.history(one.id, scope=ada)
+        assert [event.action for event in events].count("add") == 30
