@@ -35,7 +35,11 @@ def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
     """Open the memory that the settings name, for as long as the stack."""
     from memagent.memory import Memory
 
-    return stack.enter_context(Memory.open(settings.home, embedder=settings.embedder))
+    return stack.enter_context(
+        Memory.open(
+            settings.home, embedder=settings.embedder, index_bytes=settings.index_mb * 1024 * 1024
+        )
+    )
 
 
 def filter_of(where: str | None) -> dict[str, Any] | None:

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """A sentence-transformers name or folder."""
     recall_k: int = Field(default=5, ge=1, le=100)
     """At most how many memories are shown to the model."""
+    index_mb: int = Field(default=1024, ge=1)
+    """How much RAM, in MiB, the vectors of all users may take."""
     max_tokens: int = Field(default=256, ge=1)
     """At most how many tokens the model answers with."""
     timeout: float = Field(default=120.0, gt=0)
