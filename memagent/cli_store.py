@@ -1,6 +1,7 @@
 """The commands over a whole store: move it, count it, check it."""
 
 import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 
 from memagent.cli_output import Home, Json, Session, User, memory_of, opened
 from memagent.config import load_settings
-from memagent.reading import records_of, write_lines
+from memagent.reading import lines_of, write_lines
 
 store_app = typer.Typer()
 
@@ -34,13 +35,28 @@ def export(
 
 @store_app.command(name="import")
 def import_records(
-    file: Annotated[Path, typer.Argument(help="What `memagent export` wrote.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="What was exported; from stdin if left out.")
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="Who exported it: memagent, mem0, langgraph, or auto.")
+    ] = "auto",
+    user: Annotated[
+        str | None, typer.Option(help="Whose memory it becomes, instead of whom it names.")
+    ] = None,
     home: Home = None,
 ) -> None:
-    """Take over exported records that are not there yet."""
+    """Take over what memagent, mem0 or LangGraph exported, as far as it is not there yet."""
+    from memagent.stores.importing import FORMATS
+
+    if format not in FORMATS:
+        raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}", param_hint="--format")
+    if file is None and sys.stdin.isatty():
+        raise typer.BadParameter("give a file, or lines on stdin")
     settings = load_settings(home=home)
     with ExitStack() as stack:
-        print(f"{memory_of(settings, stack).import_(records_of(file))} new records")
+        memory = memory_of(settings, stack)
+        print(f"{memory.import_(lines_of(file), format=format, user=user)} new records")
 
 
 @store_app.command()

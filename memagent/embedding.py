@@ -118,12 +118,12 @@ class Encoder:
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return texts x dimensions, each row of length one."""
-        self._check()
+        self.check()
         return self.unchecked(texts)
 
     def query(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a question, of length one."""
-        self._check()
+        self.check()
         return np.asarray(_normalised([self._embeddings.embed_query(text)])[0])
 
     def given(self, vectors: ArrayLike) -> NDArray[np.float32]:
@@ -132,7 +132,7 @@ class Encoder:
         Raises:
             InvalidInput: they are not rows of finite numbers, of as many dimensions as the store's.
         """
-        self._check()
+        self.check()
         array = np.asarray(vectors, dtype=np.float32)
         wanted = self._dimensions
         if array.ndim != 2 or array.shape[1] != wanted or not np.isfinite(array).all():
@@ -141,11 +141,15 @@ class Encoder:
             )
         return _normalised(array)
 
-    def _check(self) -> None:
-        """Compare with the store, again whenever the store's fingerprint has changed."""
+    def agrees(self, vector: ArrayLike, text: str = PROBE) -> bool:
+        """Tell whether a vector of a text, the probe's if none is given, is this embedder's."""
+        return _alike(self.unchecked([text])[0], np.asarray(vector, dtype=np.float32))
+
+    def check(self) -> str:
+        """Compare with the store, again whenever its fingerprint has changed, and return that."""
         stored = self._read("embedder")
         if stored is not None and stored == self._agreed:
-            return
+            return stored
         own = self.fingerprint()
         if stored is None:
             stored = json.dumps(own)
@@ -153,16 +157,22 @@ class Encoder:
         else:
             _compare(json.loads(stored), own)
         self._agreed, self._dimensions = stored, own["dimensions"]
+        return stored
 
 
 def _compare(stored: dict[str, Any], own: dict[str, Any]) -> None:
     before, now = (np.array(one["probe"], dtype=np.float32) for one in (stored, own))
-    if len(before) != len(now) or float(before @ now) < MIN_PROBE_COSINE:
+    if not _alike(before, now):
         raise EmbedderMismatch(
             f"this memory was written with the embedder {stored['name']!r}"
             f" ({stored['dimensions']} dimensions) and cannot be read with {own['name']!r}"
             f" ({own['dimensions']} dimensions): set the embedder back, or run `memagent reembed`"
         )
+
+
+def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+    """Tell whether two vectors of one text, each of length one, are of one embedder."""
+    return before.shape == now.shape and float(before @ now) >= MIN_PROBE_COSINE
 
 
 def _normalised(vectors: ArrayLike) -> NDArray[np.float32]:

@@ -14,6 +14,21 @@ def records_of(file: Path | None) -> list[str]:
     Raises:
         InvalidInput: it cannot be read, is not UTF-8 text, or holds no record.
     """
+    return [line.strip() for line in _text_of(file).splitlines() if line.strip()]
+
+
+def lines_of(file: Path | None) -> list[str]:
+    """Return all lines of a file, or of standard input when it is None, as JSON needs them.
+
+    Only a line feed ends a line: JSON texts may hold the other characters that end one elsewhere.
+
+    Raises:
+        InvalidInput: it cannot be read, is not UTF-8 text, or is blank.
+    """
+    return _text_of(file).split("\n")
+
+
+def _text_of(file: Path | None) -> str:
     where = "standard input" if file is None else str(file)
     try:
         raw = sys.stdin.buffer.read() if file is None else file.read_bytes()
@@ -27,10 +42,9 @@ def records_of(file: Path | None) -> list[str]:
         raise InvalidInput(f"{where} is not UTF-8 text (byte {error.start})") from error
     if "\0" in text:
         raise InvalidInput(f"{where} holds binary data (a NUL byte)")
-    records = [line.strip() for line in text.splitlines() if line.strip()]
-    if not records:
+    if not text.strip():
         raise InvalidInput(f"{where} is empty: nothing to remember")
-    return records
+    return text
 
 
 def write_lines(file: Path, lines: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from memagent.embedding import Encoder
 from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat
-from memagent.stores import health, outcomes, repulsion, retention, transfer
+from memagent.stores import health, importing, outcomes, repulsion, retention, transfer
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
@@ -176,15 +176,20 @@ class Upkeep:
         """Yield a scope's records as JSON lines, header first; the same content, the same bytes."""
         return transfer.export(self._store, scope, self._encoder.name, vectors=vectors)
 
-    def import_(self, lines: Iterable[str]) -> int:
-        """Store exported records that are not there yet; return how many were new.
+    def import_(
+        self, lines: Iterable[str], *, format: importing.Format = "auto", user: str | None = None
+    ) -> int:
+        """Store records that are not there yet, by id; return how many were new.
+
+        `lines` are what `export` writes, or what mem0 or LangGraph hand out as JSON or JSON lines;
+        `format` is "memagent", "mem0", "langgraph", or "auto", which tells by the first line.
+        `user` is whose memory they become; if None, whom the lines name (of a LangGraph item, the
+        first part of its namespace).
 
         Raises:
-            InvalidInput: a line is not what `export` writes; the message gives its number.
+            InvalidInput: a line or an item is not what was expected; the message gives its number.
         """
-        return transfer.import_lines(
-            self._store, lines, self._encoder.name, self._encoder.documents
-        )
+        return importing.import_lines(self._store, lines, self._encoder, format=format, user=user)
 
     def reembed(
         self,

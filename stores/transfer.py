@@ -1,29 +1,29 @@
-"""Out of a store and into another, as JSON lines that are the same for the same content.
+"""Out of a store, as JSON lines that are the same for the same content.
 
 The first line is a header; each other line is one record with its keys and its history:
 
     {"memagent": 1, "embedder": "all-MiniLM-L6-v2", "vectors": false}
     {"id": "...", "user": "ada", "value": "Mary moved.", "keys": [{"text": "Mary moved."}], ...}
+
+With vectors, the header also holds the `probe` of the embedder's fingerprint, rounded. The way back
+in is `stores/importing.py`.
 """
 
 import base64
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from memagent.errors import InvalidInput
+from memagent.errors import EmbedderMismatch
 from memagent.stores.filter import Filter
-from memagent.stores.rows import DIGEST_BYTES, packed
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import add_keys, user_id
 from memagent.types import Scope
 
 FORMAT = 1
 BATCH = 200
+PROBE_DECIMALS = 3
+"""Fine enough to tell embedders apart, coarse enough to be the same on most machines."""
 COLUMNS = (
     "id",
     "agent",
@@ -40,17 +40,28 @@ COLUMNS = (
     "recalled",
     "helped",
     "hurt",
+    "pinned",
+    "archived",
 )
 """Columns of `records` that are exported as they are; times are microseconds since 1970."""
 LISTS = ("sources", "context", "metadata")
 """Columns that hold JSON."""
 
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-
 
 def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) -> Iterator[str]:
-    """Yield the lines of a scope's records, in the order they were written."""
-    yield _line({"memagent": FORMAT, "embedder": embedder, "vectors": vectors})
+    """Yield the lines of a scope's records, in the order they were written.
+
+    `embedder` is the name in the header of a store that holds nothing yet.
+
+    Raises:
+        EmbedderMismatch: the store is moved to another embedder while its vectors are read.
+    """
+    fingerprint = store.meta("embedder")
+    known: dict[str, Any] = json.loads(fingerprint) if fingerprint else {"name": embedder}
+    header = {"memagent": FORMAT, "embedder": known["name"], "vectors": vectors}
+    if vectors and fingerprint:
+        header["probe"] = [round(x, PROBE_DECIMALS) + 0.0 for x in known["probe"]]
+    yield _line(header)
     condition, values = Filter(scope=scope, everything=True).condition()
     last = 0
     while rows := store.query(
@@ -58,28 +69,13 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
         f" WHERE {condition} AND r.seq > ? ORDER BY r.seq LIMIT ?",
         (*values, last, BATCH),
     ):
-        for row in rows:
-            yield _line(_exported(store, row, vectors))
+        lines = [_line(_exported(store, row, vectors)) for row in rows]
+        if vectors and store.meta("embedder") != fingerprint:
+            raise EmbedderMismatch(
+                "the memory was moved to another embedder just now: export it again"
+            )
+        yield from lines
         last = rows[-1]["seq"]
-
-
-def import_lines(store: SqliteStore, lines: Iterable[str], embedder: str, embed: Embed) -> int:
-    """Store exported records that are not there yet, in batches; return how many were new.
-
-    Vectors are taken over if the same embedder made them, and made anew otherwise.
-
-    Raises:
-        InvalidInput: a line is not what `export` writes; the message gives its number.
-    """
-    numbered = enumerate(lines, start=1)
-    same = _header(next(numbered, (1, "")), embedder)
-    new, batch = 0, list[dict[str, Any]]()
-    for number, line in numbered:
-        batch.append(_parsed(number, line))
-        if len(batch) == BATCH:
-            new += _import_batch(store, batch, embed, take_vectors=same)
-            batch = []
-    return new + (_import_batch(store, batch, embed, take_vectors=same) if batch else 0)
 
 
 def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, Any]:
@@ -100,68 +96,6 @@ def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, 
             "history": [dict(event) for event in events],
         }
     )
-
-
-def _header(first: tuple[int, str], embedder: str) -> bool:
-    """Check the header, and tell whether its vectors may be taken over."""
-    header = _json(*first)
-    if header.get("memagent") != FORMAT:
-        raise InvalidInput(f"line 1: expected the header of a memagent export, format {FORMAT}")
-    return bool(header.get("vectors")) and header.get("embedder") == embedder
-
-
-def _parsed(number: int, line: str) -> dict[str, Any]:
-    record = _json(number, line)
-    expected = {"user", "digest", "keys", "history", *COLUMNS, *LISTS}
-    missing = sorted(expected - record.keys())
-    if missing:
-        raise InvalidInput(f"line {number}: expected a record, but it has no {missing[0]!r}")
-    if not record["keys"] or not isinstance(record["value"], str):
-        raise InvalidInput(f"line {number}: expected a text value and at least one key")
-    return record
-
-
-def _json(number: int, line: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise InvalidInput(f"line {number}: expected a JSON object, found {line[:40]!r}")
-    return value
-
-
-def _import_batch(
-    store: SqliteStore, batch: Sequence[dict[str, Any]], embed: Embed, *, take_vectors: bool
-) -> int:
-    if take_vectors:
-        blobs = iter([base64.b64decode(key["vector"]) for one in batch for key in one["keys"]])
-    else:
-        blobs = iter(packed(embed([key["text"] for one in batch for key in one["keys"]])))
-    new = 0
-    with store.transaction() as db:
-        for one in batch:
-            own = [next(blobs) for _ in one["keys"]]
-            user = user_id(db, one["user"])
-            row = (
-                {"user": user, "digest": bytes.fromhex(one["digest"])[:DIGEST_BYTES]}
-                | {name: one[name] for name in COLUMNS}
-                | {name: json.dumps(one[name]) for name in LISTS}
-            )
-            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-            done = db.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", row)
-            if not done.rowcount:
-                continue
-            new += 1
-            seq = done.lastrowid
-            assert seq is not None
-            add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], own)
-            db.executemany(
-                "INSERT INTO history(record, at, action, who, why)"
-                f" VALUES ({seq}, :at, :action, :who, :why)",
-                one["history"],
-            )
-    return new
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -98,6 +98,7 @@ def test_what_somebody_can_mend_is_one_line_and_nothing_is_half_written(
         ["ask"],
         ["add", "text", "--file", "file"],
         ["search", "x", "-k", "0"],
+        ["import", "file", "--format", "zep"],
         ["eval", "run", "babi", "--tasks", "21"],
         ["eval", "run", "babi", "--arms", "all"],
         ["eval", "run", "babi", "--split", "dev"],
@@ -233,6 +234,30 @@ def test_an_export_is_imported_into_another_home(
     assert memagent("export", "--vectors", *other)[1] == lines
     assert memagent("import", str(tmp_path / "none"))[0] == 1
     assert memagent("export", "--file", "/nowhere/x")[0] == 1
+
+
+def test_a_mem0_result_and_langgraph_items_are_imported(memagent: Command, tmp_path: Path) -> None:
+    (tmp_path / "mem0.json").write_text(
+        '{"results": [\n{"id": "m1", "memory": "tea is hot", "user_id": "ada"}]}'
+    )
+    item = '{"namespace": ["memories"], "key": "k", "value": {"text": "tea"}}'
+    assert memagent("import", str(tmp_path / "mem0.json"))[1] == "1 new records\n"
+    assert "m1  tea is hot" in memagent("list", "--user", "ada")[1]
+    arguments = ["import", "--format", "langgraph", "--user", "ada"]
+    assert memagent(*arguments, stdin=item.encode())[1] == "1 new records\n"
+    assert "memories/k  tea\n" in memagent("list", "--user", "ada")[1]
+    code, _, err = memagent("import", "--format", "mem0", stdin=item.encode())
+    assert (code, err.startswith("memagent: line 1: 'id': expected a text in a mem0")) == (1, True)
+
+
+def test_only_a_line_feed_ends_a_line_of_an_export(memagent: Command, tmp_path: Path) -> None:
+    text = "one\u2028two\x85three"
+    memagent("import", stdin=json.dumps({"id": "m", "memory": text, "user_id": "me"}).encode())
+    lines = memagent("export")[1]
+    assert text in lines
+    other = ["--home", str(tmp_path / "other")]
+    assert memagent("import", *other, stdin=f"{lines}\n".encode())[1] == "1 new records\n"
+    assert memagent("export", *other)[1] == lines
 
 
 def test_the_store_is_counted_checked_and_compacted(memagent: Command, tea: str) -> None:

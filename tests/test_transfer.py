@@ -1,11 +1,29 @@
+import base64
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from memagent import Memory, Scope
-from memagent.errors import InvalidInput
+from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.testing import HashEmbedder
+
+
+class Renamed(HashEmbedder):
+    """The hashing embedder under another name; with `turned`, other vectors too."""
+
+    def __init__(self, name: str, *, turned: bool) -> None:
+        super().__init__()
+        self.name, self.turned, self.texts = name, turned, list[str]()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.texts += texts
+        return super().embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        vector = super().embed_query(text)
+        return vector[::-1] if self.turned else vector
 
 
 def fill(memory: Memory, ada: Scope) -> None:
@@ -41,6 +59,178 @@ def test_another_embedder_makes_the_vectors_anew(tmp_path: Path, ada: Scope) -> 
     with Memory.open(tmp_path / "b", embedder=HashEmbedder(32)) as other:
         assert other.import_(lines) == 3
         assert other.search("hot drink", scope=ada)[0].record.id == "mine"
+
+
+def exported(ada: Scope) -> list[str]:
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        fill(memory, ada)
+        return list(memory.export(scope=ada, vectors=True))
+
+
+def without_probe(lines: list[str]) -> list[str]:
+    """Return an export as it was before the header had a probe."""
+    header = json.loads(lines[0])
+    del header["probe"]
+    return [json.dumps(header), *lines[1:]]
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["with a probe", "an old header"])
+@pytest.mark.parametrize("turned", [False, True], ids=["the same space", "another space"])
+def test_vectors_are_taken_over_by_what_the_embedder_makes_not_by_its_name(
+    ada: Scope, old: bool, turned: bool
+) -> None:
+    lines = without_probe(exported(ada)) if old else exported(ada)
+    embedder = Renamed("hash-64", turned=turned)
+    with Memory.open(None, embedder=embedder) as other:
+        assert other.import_(lines) == 3
+        assert ("drink" in embedder.texts) == turned
+        vectors = [json.loads(line)["keys"][0]["vector"] for line in lines[1:]]
+        again = list(other.export(scope=ada, vectors=True))[1:]
+        assert ([json.loads(line)["keys"][0]["vector"] for line in again] == vectors) != turned
+        assert other.search("drink hot", scope=ada)[0].record.id == "mine"
+
+
+def test_vectors_of_an_export_in_full_precision_are_taken_over_too(ada: Scope) -> None:
+    lines = exported(ada)
+    full = without_probe(lines)
+    for n, line in enumerate(lines[1:], start=1):
+        record = json.loads(line)
+        for key in record["keys"]:
+            half = np.frombuffer(base64.b64decode(key["vector"]), dtype="<f2")
+            key["vector"] = base64.b64encode(half.astype("<f4").tobytes()).decode()
+        full[n] = json.dumps(record)
+    embedder = Renamed("hash-64", turned=False)
+    with Memory.open(None, embedder=embedder) as other:
+        assert other.import_(full) == 3
+        assert list(other.export(scope=ada, vectors=True)) == lines
+    assert "drink" not in embedder.texts
+
+
+def test_another_name_is_no_other_embedder_but_without_a_probe_nothing_else_tells(
+    ada: Scope,
+) -> None:
+    for lines, anew in ((exported(ada), False), (without_probe(exported(ada)), True)):
+        embedder = Renamed("a path of its own", turned=False)
+        with Memory.open(None, embedder=embedder) as other:
+            other.import_(lines)
+            assert ("drink" in embedder.texts) == anew
+
+
+def test_an_import_of_vectors_leaves_the_store_with_its_embedder_s_fingerprint(
+    tmp_path: Path, ada: Scope
+) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        memory.import_(exported(ada))
+    with (
+        Memory.open(tmp_path, embedder=HashEmbedder(32)) as memory,
+        pytest.raises(EmbedderMismatch, match="hash-64"),
+    ):
+        memory.search("tea", scope=ada)
+
+
+def test_the_header_is_the_store_s_own_and_the_same_every_time(tmp_path: Path, ada: Scope) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        fill(memory, ada)
+        first = next(memory.export(scope=ada, vectors=True))
+        plain = next(memory.export(scope=ada))
+    with Memory.open(tmp_path, embedder=Renamed("another", turned=False)) as memory:
+        assert next(memory.export(scope=ada, vectors=True)) == first
+        assert next(memory.export(scope=ada)) == plain
+    assert plain == '{"embedder": "hash-64", "memagent": 1, "vectors": false}'
+    assert len(json.loads(first)["probe"]) == 64
+
+
+def test_an_import_that_a_move_to_another_embedder_overtakes_is_refused(
+    tmp_path: Path, ada: Scope
+) -> None:
+    class Overtaken(HashEmbedder):
+        """An embedder during whose work another process moves the store."""
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            if "drink" in texts:
+                with Memory.open(tmp_path, embedder=HashEmbedder(32)) as mover:
+                    mover.reembed()
+            return super().embed_documents(texts)
+
+    lines = exported(ada)
+    lines[0] = '{"memagent": 1, "embedder": "another", "vectors": false}'
+    with Memory.open(tmp_path, embedder=Overtaken()) as memory:
+        memory.add("here before", scope=ada)
+        with pytest.raises(EmbedderMismatch, match="moved to another embedder just now"):
+            memory.import_(lines)
+        assert memory.stats()["records"] == 1
+
+
+def test_an_export_of_vectors_that_a_move_overtakes_stops(tmp_path: Path, ada: Scope) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        fill(memory, ada)
+        lines = memory.export(scope=ada, vectors=True)
+        next(lines)
+        with Memory.open(tmp_path, embedder=HashEmbedder(32)) as mover:
+            mover.reembed()
+        with pytest.raises(EmbedderMismatch, match="export it again"):
+            next(lines)
+
+
+NOT_NUMBERS = base64.b64encode(np.full(64, np.nan, dtype="<f2").tobytes()).decode()
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "complaint"),
+    [
+        ("digest", "xyz", "its digest, keys or history is malformed"),
+        ("keys", [], "its digest, keys or history is malformed"),
+        ("keys", [{"text": 3}], "its digest, keys or history is malformed"),
+        ("history", [{"at": 3}], "its digest, keys or history is malformed"),
+        ("value", "\ud800", "its digest, keys or history is malformed"),
+        ("value", 7, "its value is malformed"),
+        ("user", "", "scope: user must be a non-empty text"),
+        ("session", 3, "scope: session must be a non-empty text"),
+        ("created", "May", "its created is malformed"),
+        ("valid_to", "May", "its valid_to is malformed"),
+        ("keys", [{"text": "x"}], "a key has no vector, or a malformed one"),
+        ("keys", [{"text": "x", "vector": "%"}], "a key has no vector, or a malformed one"),
+        ("keys", [{"text": "x", "vector": "AACAPw=="}], "expected vectors of 64 finite numbers"),
+        ("keys", [{"text": "x", "vector": NOT_NUMBERS}], "expected vectors of 64 finite numbers"),
+    ],
+)
+def test_a_record_whose_parts_are_not_what_the_store_needs_is_named_by_its_line(
+    memory: Memory, ada: Scope, part: str, value: object, complaint: str
+) -> None:
+    lines = exported(ada)
+    lines[2] = json.dumps(json.loads(lines[2]) | {part: value})
+    with pytest.raises(InvalidInput, match=f"line 3: .*{complaint}"):
+        memory.import_(lines)
+    assert memory.stats()["records"] == 0
+
+
+def test_a_user_without_a_name_is_refused(memory: Memory, ada: Scope) -> None:
+    with pytest.raises(InvalidInput, match="user must be a non-empty text"):
+        memory.import_(exported(ada), user=" ")
+
+
+def test_a_header_whose_probe_is_no_vector_is_refused(memory: Memory) -> None:
+    with pytest.raises(InvalidInput, match="line 1: expected the header's probe"):
+        memory.import_(['{"memagent": 1, "vectors": true, "probe": "x"}'])
+
+
+def test_what_is_pinned_or_archived_stays_so_and_an_old_export_knows_neither(
+    memory: Memory, ada: Scope
+) -> None:
+    fill(memory, ada)
+    memory.pin(["mine"], scope=ada)
+    assert memory.retain(1, scope=ada).archived
+    lines = list(memory.export(scope=ada))
+    old = [json.loads(line) for line in lines]
+    for line in old:
+        line.pop("pinned", None)
+        line.pop("archived", None)
+    for told, kept in ((lines, 1), (list(map(json.dumps, old)), 2)):
+        with Memory.open(None, embedder=HashEmbedder()) as other:
+            assert other.import_(told) == 3
+            assert len(other.search("live drink", scope=ada)) == kept
+            assert (list(other.export(scope=ada)) == lines) == (told is lines)
+            assert [one.pinned for one in other.get(["mine"], scope=ada)] == [told is lines]
 
 
 def test_an_export_holds_the_scope_and_nothing_else(memory: Memory, ada: Scope) -> None:

@@ -1,0 +1,266 @@
+"""Into a store: records that memagent or another memory layer exported."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain, islice
+from types import NoneType
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from memagent.errors import EmbedderMismatch, InvalidInput
+from memagent.stores import foreign
+from memagent.stores.filter import micros
+from memagent.stores.rows import DIGEST_BYTES, packed
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.transfer import BATCH, COLUMNS, FORMAT, LISTS
+from memagent.stores.writing import add_keys, user_id
+from memagent.types import Record, Scope
+
+Format = Literal["auto", "memagent", "mem0", "langgraph"]
+FORMATS: tuple[Format, ...] = ("auto", "memagent", "mem0", "langgraph")
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "user": str,
+    "id": str,
+    "value": str,
+    "kind": str,
+    "created": int,
+    "valid_from": int,
+    "valid_to": (int, NoneType),
+    "affirmed": (int, NoneType),
+    "archived": (int, NoneType),
+    "keys": list,
+    "history": list,
+}
+"""What the parts of an exported record must be, as far as the store relies on it."""
+ADDED = {"pinned": 0, "archived": None}
+"""What exports did not have from the beginning, and what it is in those that have it not."""
+
+
+class Encodes(Protocol):
+    """What an import needs of an embedder."""
+
+    @property
+    def name(self) -> str:
+        """What the embedder is called."""
+
+    def check(self) -> str:
+        """Compare it with the store, and return the store's fingerprint."""
+
+    def agrees(self, vector: ArrayLike, text: str = ...) -> bool:
+        """Tell whether a vector of a text, the probe's if none is given, is this embedder's."""
+
+    def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return texts x dimensions."""
+
+
+def import_lines(
+    store: SqliteStore,
+    lines: Iterable[str],
+    encoder: Encodes,
+    *,
+    format: Format = "auto",
+    user: str | None = None,
+) -> int:
+    """Store records that are not there yet, in batches; return how many were new.
+
+    `format` says who wrote the lines: `memagent export`, mem0 or LangGraph (`stores/foreign.py`);
+    `auto` tells by the first. `user` is whose memory they become, instead of whom they name.
+    Vectors are taken over if this embedder makes the same of the header's probe, and made anew
+    otherwise.
+
+    Raises:
+        InvalidInput: a line or an item is not what was expected; the message gives its number.
+        EmbedderMismatch: the store has moved to another embedder meanwhile.
+    """
+    if format not in FORMATS:
+        raise InvalidInput(f"format {format!r}: expected one of {', '.join(FORMATS)}")
+    if user is not None:
+        Scope(user=user)
+    numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
+    first = next(numbered, (1, ""))
+    header: dict[str, Any] = {}
+    arriving: Iterator[dict[str, Any]]
+    if format == "memagent" or (format == "auto" and _is_header(first[1])):
+        header = _header(*first)
+        arriving = (_parsed(number, line, user) for number, line in numbered)
+    else:
+        origin = None if format == "auto" else format
+        arriving = _foreign(chain([first], numbered), origin, user)
+    new = 0
+    while batch := list(islice(arriving, BATCH)):
+        new += _import_batch(store, batch, encoder, header)
+    return new
+
+
+def _is_header(line: str) -> bool:
+    header = foreign.parsed(line)
+    return isinstance(header, dict) and "memagent" in header
+
+
+def _header(number: int, line: str) -> dict[str, Any]:
+    header = _json(number, line)
+    if header.get("memagent") != FORMAT:
+        raise InvalidInput(
+            f"line {number}: expected the header of a memagent export, format {FORMAT}"
+        )
+    probe = header.get("probe", [])
+    if not isinstance(probe, list) or not all(isinstance(x, int | float) for x in probe):
+        raise InvalidInput(f"line {number}: expected the header's probe to be a list of numbers")
+    return header
+
+
+def _parsed(number: int, line: str, user: str | None) -> dict[str, Any]:
+    record = ADDED | _json(number, line)
+    missing = sorted({"digest", *_TYPES, *COLUMNS, *LISTS} - record.keys())
+    if missing:
+        raise InvalidInput(f"line {number}: expected a record, but it has no {missing[0]!r}")
+    wrong = [name for name, kind in _TYPES.items() if not isinstance(record[name], kind)]
+    if not wrong and not _whole(record):
+        wrong = ["digest, keys or history"]
+    if wrong:
+        raise InvalidInput(f"line {number}: expected a record, but its {wrong[0]} is malformed")
+    try:
+        scope = Scope(user=user or record["user"], agent=record["agent"], session=record["session"])
+    except InvalidInput as error:
+        raise InvalidInput(f"line {number}: {error}") from None
+    return record | {"user": scope.user, "line": number}
+
+
+def _whole(record: dict[str, Any]) -> bool:
+    """Tell whether a record has a digest, a key, and events with all their parts, in whole text."""
+    try:
+        bytes.fromhex(record["digest"])
+        texts = [key["text"] for key in record["keys"]]
+        events = [{"at", "action", "who", "why"} <= event.keys() for event in record["history"]]
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return False
+    texts_only = bool(texts) and all(isinstance(text, str) for text in texts)
+    return texts_only and all(events) and foreign.encodable(record)
+
+
+def _foreign(
+    numbered: foreign.Numbered, origin: foreign.Origin | None, user: str | None
+) -> Iterator[dict[str, Any]]:
+    """Yield what another memory layer exported, as `export` would have written it."""
+    now = datetime.now(UTC)
+    for record, digest in foreign.records(numbered, origin, user, now):
+        event = {
+            "at": micros(now),
+            "action": "import",
+            "who": None,
+            "why": f"from {record.sources[0]}",
+        }
+        yield (
+            {"user": record.scope.user, "digest": digest.hex()}
+            | {name: _column(record, name) for name in (*COLUMNS, *LISTS)}
+            | {"keys": [{"text": key} for key in record.keys], "history": [event]}
+        )
+
+
+def _column(record: Record, name: str) -> Any:
+    value = getattr(record.scope if name in ("agent", "session") else record, name)
+    return micros(value) if isinstance(value, datetime) else value
+
+
+def _json(number: int, line: str) -> dict[str, Any]:
+    value = foreign.parsed(line)
+    if not isinstance(value, dict):
+        raise InvalidInput(f"line {number}: expected a JSON object, found {line[:40]!r}")
+    return value
+
+
+def _import_batch(
+    store: SqliteStore,
+    batch: Sequence[dict[str, Any]],
+    encoder: Encodes,
+    header: dict[str, Any],
+) -> int:
+    fingerprint = encoder.check()
+    batch = [one for one in batch if not _known(store, one)]
+    if not batch:
+        return 0
+    blobs = iter(_vectors(batch, encoder, header, json.loads(fingerprint)["dimensions"]))
+    new = 0
+    with store.transaction() as db:
+        if store.meta("embedder") != fingerprint:
+            raise EmbedderMismatch(
+                "the memory was moved to another embedder just now; nothing of the last"
+                f" {len(batch)} records was written"
+            )
+        for one in batch:
+            own = [next(blobs) for _ in one["keys"]]
+            user = user_id(db, one["user"])
+            row = (
+                {"user": user, "digest": _digest(one)}
+                | {name: one[name] for name in COLUMNS}
+                | {name: json.dumps(one[name]) for name in LISTS}
+            )
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            done = db.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", row)
+            if not done.rowcount:
+                continue
+            new += 1
+            seq = done.lastrowid
+            assert seq is not None
+            add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], own)
+            db.executemany(
+                "INSERT INTO history(record, at, action, who, why)"
+                f" VALUES ({seq}, :at, :action, :who, :why)",
+                one["history"],
+            )
+    return new
+
+
+def _digest(record: dict[str, Any]) -> bytes:
+    return bytes.fromhex(record["digest"])[:DIGEST_BYTES]
+
+
+def _known(store: SqliteStore, record: dict[str, Any]) -> bool:
+    return bool(
+        store.query(
+            "SELECT 1 FROM records WHERE user = ? AND (id = ? OR digest = ?)",
+            (store.user(record["user"]), record["id"], _digest(record)),
+        )
+    )
+
+
+def _vectors(
+    batch: Sequence[dict[str, Any]], encoder: Encodes, header: dict[str, Any], dimensions: int
+) -> Sequence[bytes]:
+    """Return a packed vector for each key of a batch: its own if this embedder made them.
+
+    A header without a probe is an old one: there the batch's first key is what is compared.
+    """
+    texts = [key["text"] for one in batch for key in one["keys"]]
+    if not header.get("vectors"):
+        return packed(encoder.documents(texts))
+    own = [(one, _vector(one, key, dimensions)) for one in batch for key in one["keys"]]
+    if "probe" in header:
+        same = encoder.agrees(header["probe"])
+    else:
+        first, named = own[0][1], header.get("embedder") == encoder.name
+        same = named and first is not None and encoder.agrees(first, texts[0])
+    if not same:
+        return packed(encoder.documents(texts))
+    wrong = [one["line"] for one, vector in own if vector is None or not np.isfinite(vector).all()]
+    if wrong:
+        raise InvalidInput(f"line {wrong[0]}: expected vectors of {dimensions} finite numbers")
+    return packed(np.array([vector for _, vector in own]))
+
+
+def _vector(
+    record: dict[str, Any], key: dict[str, Any], dimensions: int
+) -> NDArray[np.float32] | None:
+    """Return a key's vector, None if it has other dimensions; old exports are in full precision."""
+    try:
+        raw = base64.b64decode(key["vector"], validate=True)
+    except (TypeError, ValueError, LookupError):
+        raise InvalidInput(
+            f"line {record['line']}: a key has no vector, or a malformed one"
+        ) from None
+    precision = {2 * dimensions: "<f2", 4 * dimensions: "<f4"}.get(len(raw))
+    return None if precision is None else np.frombuffer(raw, dtype=precision).astype(np.float32)
