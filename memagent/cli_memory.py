@@ -15,6 +15,7 @@ from memagent.cli_output import (
     Where,
     event_object,
     filter_of,
+    findings_object,
     opened,
     print_ids,
     receipt_object,
@@ -26,6 +27,7 @@ from memagent.types import Receipt, Record, Scope
 
 if TYPE_CHECKING:
     from memagent.memory import Memory
+    from memagent.probes import Findings
 
 BATCH = 500
 """Records that `add` writes in one transaction; more are shown with a progress bar."""
@@ -135,13 +137,23 @@ def forget(
     everything: Annotated[bool, typer.Option("--all", help="All there is in the scope.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Then look whether anything still knows it.")
+    ] = False,
     home: Home = None,
     user: User = None,
     session: Session = None,
     as_json: Json = False,
 ) -> None:
-    """Erase records with all that holds their words; at a terminal it asks first."""
+    """Erase records with all that holds their words; at a terminal it asks first.
+
+    With --probe the exit code is 1 if anything still knows them.
+    """
+    if probe and dry_run:
+        raise typer.BadParameter("nothing is erased with --dry-run", param_hint="--probe")
+    findings = None
     with opened(home, user, session) as (memory, scope):
+        from memagent import probes
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
@@ -157,15 +169,30 @@ def forget(
         if not dry_run:
             if receipt.records and sys.stdin.isatty() and not yes:
                 typer.confirm(f"erase {receipt.records} records?", abort=True, err=True)
+            what = probes.target(memory, receipt.asked, scope=scope) if probe else None
             receipt = run(False)
+            findings = probes.check_forgotten(memory, what) if what else None
     if as_json:
-        print(json.dumps(receipt_object(receipt)))
-        return
+        probed = {"probed": findings_object(findings)} if findings else {}
+        print(json.dumps(receipt_object(receipt) | probed))
+    else:
+        _print_receipt(receipt, findings)
+    if findings and findings.known:
+        raise typer.Exit(1)
+
+
+def _print_receipt(receipt: Receipt, findings: "Findings | None") -> None:
     would = "would erase" if receipt.dry_run else "erased"
     print(
         f"{would} {receipt.records} records ({len(receipt.derived)} derived), {receipt.keys} keys,"
         f" {receipt.history} events; {receipt.rekeyed} records keyed anew"
     )
+    for one in findings.probes if findings else ():
+        print(f"{one.kind:>10}  {one.after} of {one.asked} know it, {one.before} did before")
+        for told in one.found:
+            print(f"{'':>10}  {told}")
+    for id in findings.lost if findings else ():
+        print(f"      lost  record {id}, a neighbour, is not found by its own text any more")
 
 
 def _one(memory: "Memory", id: str, scope: Scope) -> Record:

@@ -15,6 +15,7 @@ from memagent.types import Answer, Event, Hit, Receipt, Record, Scope
 
 if TYPE_CHECKING:
     from memagent.memory import Memory
+    from memagent.probes import Findings
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the memory.", show_default=False)]
 User = Annotated[str | None, typer.Option(help="Whose memory.", show_default=False)]
@@ -130,6 +131,11 @@ def event_object(event: Event) -> dict[str, Any]:
 def receipt_object(receipt: Receipt) -> dict[str, Any]:
     """Return a receipt as JSON holds it."""
     return asdict(receipt)
+
+
+def findings_object(findings: "Findings") -> dict[str, Any]:
+    """Return what the deletion probes found as JSON holds it."""
+    return asdict(findings) | {"known": findings.known}
 
 
 @contextmanager

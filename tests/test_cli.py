@@ -99,6 +99,7 @@ def test_what_somebody_can_mend_is_one_line_and_nothing_is_half_written(
         ["add", "text", "--file", "file"],
         ["search", "x", "-k", "0"],
         ["import", "file", "--format", "zep"],
+        ["forget", "x", "--probe", "--dry-run"],
         ["eval", "run", "babi", "--tasks", "21"],
         ["eval", "run", "babi", "--arms", "all"],
         ["eval", "run", "babi", "--split", "dev"],
@@ -213,6 +214,25 @@ def test_forgetting_says_first_and_then_does(memagent: Command, tea: str) -> Non
     assert memagent("list")[1] == ""
     assert "erased 0 records" in memagent("forget", "--all")[1]
     assert memagent("forget")[0] == 1
+
+
+def test_forgetting_with_probes_says_who_still_knows_it(memagent: Command, tea: str) -> None:
+    other = memagent("add", "they say that tea is hot")[1].strip()
+    code, out, _ = memagent("forget", tea, "--probe")
+    assert (code, out.split("\n")[0][:16]) == (1, "erased 1 records")
+    assert "    direct  2 of 3 know it, 3 did before\n" in out
+    assert f"            record {other} says the same\n" in out
+    code, out, _ = memagent("forget", other, "--probe", "--json")
+    probed = json.loads(out)["probed"]
+    assert (code, probed["known"], probed["lost"]) == (0, False, [])
+    assert [one["kind"] for one in probed["probes"] if one["before"] and not one["after"]] == [
+        "direct",
+        "paraphrase",
+        "cue",
+        "vector",
+        "bytes",
+    ]
+    assert memagent("forget", "unknown", "--probe")[0] == 0
 
 
 def test_forgetting_at_a_terminal_asks_and_no_erases_nothing(memagent: Command, tea: str) -> None:

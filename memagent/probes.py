@@ -1,0 +1,295 @@
+"""Deletion probes: is what was forgotten still known?
+
+A thing is forgotten when no kind of question brings it up any more. That a single kind is not
+enough is what Lynch et al. 2024 ("Eight Methods to Evaluate Robust Unlearning in LLMs") found for
+models; the kinds here are our own, for a store. Take a `target` first, and ask when it is done:
+
+    what = probes.target(memory, [record.id], scope=scope)
+    memory.forget([record.id], scope=scope)
+    assert not probes.check_forgotten(memory, what).known
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from memagent.memory import Memory
+from memagent.rewording import quotes, rewordings
+from memagent.stores import remains
+from memagent.stores.episodic import keys_of
+from memagent.stores.filter import Filter
+from memagent.stores.rows import packed, unpacked
+from memagent.stores.words import content_words
+from memagent.types import Record, Scope
+
+ProbeKind = Literal["direct", "paraphrase", "cue", "vector", "bytes"]
+Answers = list[frozenset[str]]
+"""One set a question: what still knows the thing, or nothing."""
+T = TypeVar("T")
+
+PIECES = 50
+"""Of more texts, ids or vectors, so many are probed, spread over all."""
+CUES = 200
+"""At most so many words are tried as cues."""
+HITS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """How one kind of question fared: `before` and `after` count those that brought it up."""
+
+    kind: ProbeKind
+    asked: int
+    before: int
+    after: int
+    found: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What the probes found after something was forgotten.
+
+    `lost` are the ids of its neighbours that their own text brought up before and does not now.
+    """
+
+    probes: tuple[Probe, ...]
+    lost: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether any question still brings up what was forgotten."""
+        return any(probe.after for probe in self.probes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A text to ask for, and when it held, if a record told it."""
+
+    text: str
+    moment: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What is to be forgotten, as the probes look for it; it holds the texts, so do not keep it.
+
+    `scope` is the whole user's, `ids` all that `forget` takes along, `vectors` those of the keys as
+    the store has them, `more` their other texts (metadata, sources, reasons), `neighbours` the
+    records nearest to them as (id, text), and `before` how many questions of each kind brought it
+    up.
+    """
+
+    scope: Scope
+    ids: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+    vectors: tuple[bytes, ...]
+    more: tuple[str, ...] = ()
+    neighbours: tuple[tuple[str, str], ...] = ()
+    paraphrases: tuple[str, ...] = ()
+    before: tuple[tuple[ProbeKind, int], ...] = ()
+
+
+def target(
+    memory: Memory,
+    ids: Sequence[str] = (),
+    *,
+    scope: Scope,
+    texts: Sequence[str] = (),
+    paraphrases: Sequence[str] = (),
+) -> Target:
+    """Take what the probes need of records, or texts, before (or after) they are forgotten.
+
+    A text stands for the records that say just this, and for itself if there are none (any more).
+    `paraphrases` are other ways of asking for it; simple ones are made of the texts anyway.
+    """
+    whole = Scope(user=scope.user)
+    hits = [(hit, text) for text in texts for hit in memory.search(text, scope=scope, k=HITS)]
+    asked = [*ids, *(hit.record.id for hit, text in hits if hit.record.value == text)]
+    receipt = memory.forget(asked, scope=scope, dry_run=True) if asked else None
+    doomed = memory.get([*receipt.asked, *receipt.derived], scope=whole) if receipt else []
+    gone = tuple(record.id for record in doomed)
+    pieces = [
+        *(Piece(text=key, moment=one.valid_from) for one in doomed for key in keys_of(one.value)),
+        *(Piece(text=key) for text in texts for key in keys_of(text)),
+    ]
+    taken = Target(
+        scope=whole,
+        ids=gone,
+        pieces=tuple(_spread(pieces)),
+        vectors=tuple(_spread(_Inside(memory).vectors(whole, gone, pieces))),
+        more=tuple(_spread([text for one in doomed for text in _more(memory, one)])),
+        paraphrases=tuple(paraphrases),
+    )
+    near = {
+        hit.record.id: hit.record.keys[0]
+        for vector in taken.vectors
+        for hit in memory.search(vector=unpacked([vector])[0], scope=whole, k=HITS)
+        if _reason(taken, hit.record) is None
+    }
+    taken = replace(taken, neighbours=tuple(_spread(list(near.items()))))
+    taken = replace(taken, neighbours=tuple(_reached(memory, taken)))
+    found = _ask(memory, taken)
+    return replace(taken, before=tuple((kind, _count(found[kind])) for kind in found))
+
+
+def check_forgotten(memory: Memory, what: Target) -> Findings:
+    """Ask for what was forgotten in every way, and tell what still knows it.
+
+    *direct* asks by id, by the text itself, and as the agent recalls; *paraphrase* by other
+    wordings; *cue* by each of its words and by the texts of its neighbours; *vector* with the old
+    vectors, in searches, among all that are stored, and in the index in RAM; *bytes* looks into the
+    files beside the database for its text, words, ids and vectors (a store in RAM has no files).
+    Searches ask about now and about the time at which it held. A record still knows it if it was to
+    be forgotten, or says the same; a stored vector or a byte string does if no living text explains
+    it.
+
+    Raises:
+        StoreError: a file beside the database cannot be read.
+    """
+    before = dict(what.before)
+    reached = _reached(memory, what)
+    return Findings(
+        probes=tuple(
+            Probe(
+                kind=kind,
+                asked=len(answers),
+                before=before.get(kind, 0),
+                after=_count(answers),
+                found=tuple(sorted(frozenset[str]().union(*answers))),
+            )
+            for kind, answers in _ask(memory, what).items()
+        ),
+        lost=tuple(id for id, text in what.neighbours if (id, text) not in reached),
+    )
+
+
+def _ask(memory: Memory, what: Target) -> dict[ProbeKind, Answers]:
+    inside = _Inside(memory)
+    moments = list(dict.fromkeys(piece.moment for piece in what.pieces))
+    reworded = [(text, one.moment) for one in what.pieces for text in rewordings(one.text)]
+    given = [(text, moment) for text in what.paraphrases for moment in moments]
+    cues = [(word, one.moment) for one in what.pieces for word in content_words(one.text)]
+    cues = _spread(cues, CUES) + [(text, None) for _, text in what.neighbours]
+    vectors = [(vector, moment) for vector in what.vectors for moment in moments]
+    return {
+        "direct": _direct(memory, what),
+        "paraphrase": [_searched(memory, what, *one) for one in (*reworded, *given)],
+        "cue": [_searched(memory, what, *one) for one in cues],
+        "vector": [
+            *(_searched(memory, what, *one) for one in _spread(vectors)),
+            *inside.stored(what),
+            *inside.indexed(what),
+        ],
+        "bytes": inside.bytes(what),
+    }
+
+
+def _direct(memory: Memory, what: Target) -> Answers:
+    answers: Answers = []
+    for id in _spread(what.ids):
+        there = memory.get([id], scope=what.scope) or memory.history(id, scope=what.scope)
+        answers.append(frozenset({_there(id)} if there else ()))
+    for piece in what.pieces:
+        answers.append(_searched(memory, what, piece.text, piece.moment))
+        recalled = memory.recall(piece.text, scope=what.scope, k=HITS)
+        answers.append(_knowing(what, [hit.record for hit in recalled.hits]))
+    return answers
+
+
+def _searched(
+    memory: Memory, what: Target, query: str | bytes, moment: datetime | None
+) -> frozenset[str]:
+    """Search by a text or a stored vector, now and as of a moment, and tell what knows it."""
+    text = query if isinstance(query, str) else None
+    vector = unpacked([query])[0] if isinstance(query, bytes) else None
+    found: list[Record] = []
+    for as_of in dict.fromkeys((None, moment)):
+        hits = memory.search(text, vector=vector, scope=what.scope, k=HITS, as_of=as_of)
+        found += [hit.record for hit in hits]
+    return _knowing(what, found)
+
+
+def _knowing(what: Target, records: Iterable[Record]) -> frozenset[str]:
+    reasons = (_reason(what, record) for record in records)
+    return frozenset(reason for reason in reasons if reason is not None)
+
+
+def _reason(what: Target, record: Record) -> str | None:
+    """Return why a record still knows what is forgotten, None if it does not."""
+    if record.id in what.ids:
+        return _there(record.id)
+    held = (record.value, *(key for key in record.keys if key != record.value))
+    if any(quotes(text, piece.text) for piece in what.pieces for text in held):
+        return f"record {record.id} says the same"
+    return None
+
+
+def _there(id: str) -> str:
+    return f"record {id} is still there"
+
+
+def _reached(memory: Memory, what: Target) -> list[tuple[str, str]]:
+    """Return the neighbours that a search for their own text brings up."""
+    return [
+        (id, text)
+        for id, text in what.neighbours
+        if id in {hit.record.id for hit in memory.search(text, scope=what.scope, k=HITS)}
+    ]
+
+
+def _more(memory: Memory, record: Record) -> list[str]:
+    """Return a record's other texts, as the database holds them: metadata, sources, reasons."""
+    held = [text for text in record.metadata.values() if isinstance(text, str)]
+    reasons = [one.why for one in memory.history(record.id, scope=record.scope) if one.why]
+    return [json.dumps(text)[1:-1] for text in (*held, *record.sources)] + reasons
+
+
+def _count(answers: Answers) -> int:
+    return sum(bool(answer) for answer in answers)
+
+
+def _spread(values: Sequence[T], most: int = PIECES) -> list[T]:
+    """Return at most so many of some values, each once, spread over all of them."""
+    once = list(dict.fromkeys(values))
+    step = max(len(once) / most, 1)
+    return [once[int(n * step)] for n in range(min(len(once), most))]
+
+
+class _Inside:
+    """What the probes look at behind the public door, all in one place."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._store = memory._store
+        self._embed = memory._encoder.documents
+        self._index = memory._bank._vectors
+
+    def vectors(self, scope: Scope, ids: Sequence[str], pieces: Sequence[Piece]) -> list[bytes]:
+        """Return the vectors of the keys that will go, or those that the texts would have."""
+        held = remains.vectors_of(self._store, scope.user, ids)
+        texts = [piece.text for piece in pieces]
+        return held or (packed(self._embed(texts)) if texts else [])
+
+    def stored(self, what: Target) -> Answers:
+        """Tell which stored vectors are as good as the old ones, with no text to explain it."""
+        store, vectors = self._store, what.vectors
+        return remains.vectors_left(store, what.scope.user, what.ids, vectors, self._embed)
+
+    def indexed(self, what: Target) -> Answers:
+        """Tell which keys near the old vectors the index in RAM has and the database has not."""
+        seen = Filter(scope=what.scope, everything=True)
+        answers: Answers = []
+        for vector in what.vectors:
+            near = self._index.search(seen, unpacked([vector])[0], HITS)
+            left = remains.ghosts(self._store, [key for key, _ in near])
+            answers.append(frozenset(f"the index in RAM holds key {key}" for key in left))
+        return answers
+
+    def bytes(self, what: Target) -> Answers:
+        """Tell which files hold bytes of what was forgotten."""
+        if self._store.where == ":memory:":
+            return []
+        texts = [piece.text for piece in what.pieces]
+        wanted = remains.needles(texts, _spread(what.ids), what.vectors, what.more)
+        return remains.bytes_left(self._store, what.scope.user, what.ids, wanted)

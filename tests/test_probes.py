@@ -1,0 +1,360 @@
+"""Every kind of probe is shown a forget that is broken in its own way, and has to notice."""
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memagent import Memory, Receipt, Record, Scope, probes
+from memagent.errors import StoreError
+from memagent.stores import remains
+from memagent.stores.erasure import Eraser
+from memagent.stores.migrations import STEPS
+from memagent.stores.rows import packed
+from memagent.stores.sqlite import SqliteStore
+from memagent.testing import HashEmbedder
+
+SECRET = "The vault opens with xylophone seventeen."
+SCHEMA = sorted(set(re.findall(r"[a-z]{3,}", "".join(STEPS).lower())))
+WORDS = (
+    "garden kitchen umbrella yesterday version optimize rationale supersede format sqlite".split()
+)
+"""Words of everyday, and such that the database file holds by itself."""
+
+
+@pytest.fixture
+def secret(disk: Memory, ada: Scope) -> Record:
+    """A secret among forty harmless records, a neighbour, and somebody else's."""
+    disk.add_many([f"harmless note number {n}" for n in range(40)], scope=ada)
+    disk.add("The vault is in the cellar.", scope=ada)
+    disk.add("xylophone lessons", scope=Scope(user="bob"))
+    return disk.add(SECRET, scope=ada, metadata={"heard": "over dinner"}, why="asked for it")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Memory]:
+    """A memory in a folder, with the hashing embedder."""
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as opened:
+        yield opened
+
+
+def known(findings: probes.Findings) -> set[str]:
+    return {probe.kind for probe in findings.probes if probe.after}
+
+
+def forgotten(memory: Memory, record: Record, ada: Scope, **more: list[str]) -> probes.Findings:
+    """Take the target, forget, and ask."""
+    what = probes.target(memory, [record.id], scope=ada, **more)
+    memory.forget([record.id], scope=ada)
+    return probes.check_forgotten(memory, what)
+
+
+def test_every_probe_knows_a_record_before_it_is_forgotten_and_none_after(
+    disk: Memory, secret: Record, ada: Scope
+) -> None:
+    findings = forgotten(disk, secret, ada, paraphrases=["how is the safe opened"])
+    assert all(probe.before for probe in findings.probes)
+    assert {probe.kind for probe in findings.probes} == {*probes.ProbeKind.__args__}
+    assert (findings.known, findings.lost) == (False, ())
+    assert [one.found for one in findings.probes] == [()] * 5
+
+
+def test_every_probe_knows_a_record_that_is_still_there(
+    disk: Memory, secret: Record, ada: Scope
+) -> None:
+    findings = probes.check_forgotten(disk, probes.target(disk, [secret.id], scope=ada))
+    assert known(findings) == {"direct", "paraphrase", "cue", "vector", "bytes"}
+    assert all(probe.after == probe.before for probe in findings.probes)
+    assert f"record {secret.id} is still there" in findings.probes[0].found
+    (key,) = disk._store.query("SELECT id FROM keys WHERE record = ?", (secret.seq,))
+    assert f"key {key['id']} holds its vector" in findings.probes[3].found
+
+
+def test_a_forget_that_does_nothing_is_noticed_by_every_probe(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipt = disk.forget([secret.id], scope=ada, dry_run=True)
+    monkeypatch.setattr(Eraser, "_erase", lambda *_: None)
+    findings = forgotten(disk, secret, ada)
+    assert known(findings) == {"direct", "paraphrase", "cue", "vector", "bytes"}
+    assert receipt.records == 1
+
+
+def broken(
+    monkeypatch: pytest.MonkeyPatch, after: Callable[[Memory], object], memory: Memory
+) -> None:
+    """Let something happen after each real erasure."""
+    whole = Eraser.forget
+
+    def forget(self: Eraser, *args: object, dry_run: bool) -> Receipt:
+        receipt = whole(self, *args, dry_run=dry_run)  # type: ignore[arg-type]
+        if not dry_run:
+            after(memory)
+        return receipt
+
+    monkeypatch.setattr(Eraser, "forget", forget)
+
+
+def test_direct_notices_a_row_that_no_search_finds(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erase(self: Eraser, *_: object) -> None:
+        with disk._store.transaction() as db:
+            db.execute("DELETE FROM keys WHERE record = ?", (secret.seq,))
+            db.execute("UPDATE users SET removals = removals + 1")
+            db.execute("UPDATE records SET value = 'gone' WHERE id = ?", (secret.id,))
+
+    monkeypatch.setattr(Eraser, "_erase", erase)
+    what = probes.target(disk, [secret.id], scope=ada)
+    disk.forget([secret.id], scope=ada)
+    direct = probes.check_forgotten(disk, what).probes[0]
+    assert (direct.after, direct.found) == (1, (f"record {secret.id} is still there",))
+
+
+def test_paraphrase_notices_a_copy_that_only_other_words_find(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(memory: Memory) -> None:
+        memory.add(f"Somebody said: {SECRET}", scope=ada, keys=["melody of the safe"])
+        memory.add_many([f"The vault opens with key {n}." for n in range(20)], scope=ada)
+
+    broken(monkeypatch, copy, disk)
+    plain = probes.target(disk, [secret.id], scope=ada)
+    findings = forgotten(disk, secret, ada, paraphrases=["melody of the safe"])
+    assert known(findings) == {"paraphrase"}
+    assert known(probes.check_forgotten(disk, plain)) == set()
+
+
+def test_cue_notices_a_copy_that_only_a_neighbour_leads_to(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = "The vault is in the cellar."
+    broken(monkeypatch, lambda memory: memory.add(SECRET, scope=ada, keys=["cellar"]), disk)
+    assert near in {text for _, text in probes.target(disk, [secret.id], scope=ada).neighbours}
+    disk.add_many([f"The vault opens with key {n}." for n in range(20)], scope=ada)
+    assert known(forgotten(disk, secret, ada)) == {"cue"}
+
+
+def test_cue_notices_a_copy_that_only_one_of_its_words_leads_to(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, lambda memory: memory.add(SECRET, scope=ada, keys=["xylophone"]), disk)
+    disk.add_many([f"The vault opens with seventeen {n}." for n in range(20)], scope=ada)
+    assert known(forgotten(disk, secret, ada)) == {"cue"}
+
+
+def test_vector_notices_an_old_vector_under_another_key(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = packed(np.array([HashEmbedder().embed_query(SECRET)]))
+
+    def leave(memory: Memory) -> None:
+        with memory._store.transaction() as db:
+            db.execute("UPDATE keys SET vector = ? WHERE id = 1", (old,))
+
+    broken(monkeypatch, leave, disk)
+    findings = forgotten(disk, secret, ada)
+    assert known(findings) == {"vector"}
+    assert findings.probes[3].found == ("key 1 holds its vector",)
+
+
+def test_a_key_that_was_moved_away_from_another_is_no_trace_and_its_first_vector_is_one(
+    disk: Memory, secret: Record, ada: Scope
+) -> None:
+    other = disk.add("xylophone seventeen with opens vault The", scope=ada)
+    disk.separate("vault vault", wanted=other.id, found=secret.id, scope=ada)
+    what = probes.target(disk, [secret.id], scope=ada)
+    assert packed(np.array([HashEmbedder().embed_query(SECRET)]))[0] in what.vectors
+    assert len(what.vectors) == 2
+    disk.forget([secret.id], scope=ada)
+    assert not probes.check_forgotten(disk, what).known
+    with disk._store.transaction() as db:
+        db.execute("UPDATE keys SET text = 'another' WHERE record = ?", (other.seq,))
+    (vector,) = [one for one in probes.check_forgotten(disk, what).probes if one.after]
+    assert (vector.kind, len(vector.found)) == ("vector", 1)
+
+
+def test_bytes_notices_a_snapshot_of_the_index_that_was_left(
+    disk: Memory, secret: Record, ada: Scope, tmp_path: Path
+) -> None:
+    what = probes.target(disk, [secret.id], scope=ada)
+    disk.forget([secret.id], scope=ada)
+    (tmp_path / "index").mkdir(exist_ok=True)
+    (tmp_path / "index" / "u1.snapshot").write_bytes(b"\0" * 64 + what.vectors[0])
+    (found,) = [one for one in probes.check_forgotten(disk, what).probes if one.after]
+    assert found.found == ("u1.snapshot holds bytes of its vector",)
+
+
+def test_files_that_cannot_be_searched_are_an_error(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise OSError("no entry")
+
+    monkeypatch.setattr(remains, "scan", unreadable)
+    with pytest.raises(StoreError, match="cannot be searched: no entry"):
+        probes.target(disk, [secret.id], scope=ada)
+
+
+def test_vector_notices_what_only_the_index_in_ram_still_has(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.search("vault", scope=ada)
+    state = disk._store.state("ada")
+    monkeypatch.setattr(SqliteStore, "state", lambda *_: state)
+    findings = forgotten(disk, secret, ada)
+    assert known(findings) == {"vector"}
+    assert findings.probes[3].found[0].startswith("the index in RAM holds key")
+
+
+def test_a_vector_that_another_living_text_explains_is_no_trace(
+    disk: Memory, secret: Record, ada: Scope
+) -> None:
+    disk.add("seventeen xylophone WITH opens vault the", scope=ada)
+    disk.add(SECRET, scope=Scope(user="bob"))
+    assert not forgotten(disk, secret, ada).known
+
+
+def test_bytes_notices_a_log_that_was_not_emptied(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteStore, "checkpoint", lambda _: False)
+    findings = forgotten(disk, secret, ada)
+    assert known(findings) == {"bytes"}
+    assert findings.probes[4].found == tuple(
+        f"memory.db-wal holds bytes of its {part}" for part in ("id", "text", "vector", "word")
+    )
+
+
+def test_bytes_notices_words_that_the_full_text_index_keeps(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erase(self: Eraser, *_: object) -> None:
+        with disk._store.transaction() as db:
+            db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
+            db.execute("UPDATE users SET removals = removals + 1")
+        disk._store.checkpoint()
+
+    monkeypatch.setattr(Eraser, "_erase", erase)
+    findings = forgotten(disk, secret, ada)
+    assert known(findings) == {"bytes"}
+    assert findings.probes[4].found == ("memory.db holds bytes of its word",)
+
+
+@pytest.mark.parametrize("held", [SECRET, SECRET[10:], "asked for it", "over dinner"])
+def test_bytes_notices_a_file_that_was_left_beside_the_database(
+    disk: Memory, secret: Record, ada: Scope, tmp_path: Path, held: str
+) -> None:
+    (tmp_path / "snapshot.idx").write_bytes(b"\0" * 100 + held.encode() + b"\0")
+    findings = forgotten(disk, secret, ada)
+    assert known(findings) == {"bytes"}
+    assert findings.probes[4].found[0].startswith("snapshot.idx holds bytes of its")
+
+
+def test_another_record_that_says_the_same_is_told(
+    disk: Memory, secret: Record, ada: Scope
+) -> None:
+    other = disk.add(f"I heard that the vault: {SECRET.lower()}", scope=ada)
+    findings = forgotten(disk, secret, ada)
+    assert findings.probes[0].found == (f"record {other.id} says the same",)
+
+
+def test_an_old_version_that_was_left_is_found_by_its_time(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.update(secret.id, "The vault opens with a key.", scope=ada)
+    monkeypatch.setattr(Eraser, "_erase", lambda *_: None)
+    what = probes.target(disk, [secret.id], scope=ada)
+    only_old = [piece for piece in what.pieces if piece.text == SECRET]
+    assert len(what.pieces) == 2
+    found = probes._searched(disk, what, only_old[0].text, only_old[0].moment)
+    assert f"record {secret.id} is still there" in found
+
+
+def test_a_record_that_was_keyed_together_with_it_is_watched_too(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaning = disk.add("She wrote it down.", scope=ada)
+    (joint,) = packed(np.array([HashEmbedder().embed_query(leaning.keys[0])]))
+    what = probes.target(disk, [secret.id], scope=ada)
+    assert joint in what.vectors
+    assert not forgotten(disk, secret, ada).known
+    (key,) = disk._store.query("SELECT id FROM keys WHERE record = ?", (leaning.seq,))
+    with disk._store.transaction() as db:
+        db.execute("UPDATE keys SET vector = ? WHERE id = ?", (joint, key["id"]))
+    findings = probes.check_forgotten(disk, what)
+    assert findings.probes[3].found == (f"key {key['id']} holds its vector",)
+
+
+def test_a_key_that_still_quotes_it_is_told(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaning = disk.add("She wrote it down.", scope=ada)
+    monkeypatch.setattr(Eraser, "_leaning", lambda *_: [])
+    findings = forgotten(disk, secret, ada)
+    assert findings.probes[0].found == (f"record {leaning.id} says the same",)
+
+
+def test_a_neighbour_that_went_too_is_named(
+    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = probes.target(disk, [secret.id], scope=ada)
+    lost, text = what.neighbours[0]
+    broken(monkeypatch, lambda memory: memory._bank and drop(memory, lost), disk)
+    disk.forget([secret.id], scope=ada)
+    findings = probes.check_forgotten(disk, what)
+    assert (findings.known, findings.lost) == (False, (lost,)), text
+
+
+def drop(memory: Memory, id: str) -> None:
+    with memory._store.transaction() as db:
+        db.execute("DELETE FROM records WHERE id = ?", (id,))
+        db.execute("UPDATE users SET removals = removals + 1")
+
+
+def test_texts_can_be_asked_for_that_no_record_holds_any_more(
+    disk: Memory, secret: Record, ada: Scope
+) -> None:
+    disk.forget([secret.id], scope=ada)
+    findings = probes.check_forgotten(disk, probes.target(disk, scope=ada, texts=[SECRET]))
+    assert not findings.known
+    assert all(probe.asked for probe in findings.probes)
+    again = disk.add(SECRET, scope=ada)
+    what = probes.target(disk, scope=ada, texts=[SECRET])
+    assert what.ids[0] == again.id
+    assert known(probes.check_forgotten(disk, what)) >= {"direct", "paraphrase", "cue", "vector"}
+
+
+def test_a_store_in_ram_has_no_files_to_look_into(memory: Memory, ada: Scope) -> None:
+    findings = forgotten(memory, memory.add(SECRET, scope=ada), ada)
+    assert [(one.kind, one.asked) for one in findings.probes if not one.asked] == [("bytes", 0)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_that_others_use_too_raise_no_alarm(tmp_path: Path, ada: Scope, seed: int) -> None:
+    rng = random.Random(seed)
+    texts = [" ".join(rng.choices(WORDS + SCHEMA, k=rng.randint(1, 12))) for _ in range(80)]
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        records = memory.add_many(texts, scope=ada)
+        for record in records[::10]:
+            assert not forgotten(memory, record, ada).known, record.value
+        assert memory.verify() == ()
+
+
+def test_words_that_the_file_holds_by_itself_raise_no_alarm(disk: Memory, ada: Scope) -> None:
+    old = disk.add("The door is red.", scope=ada, kind="rationale")
+    new = disk.update(old.id, "The door is blue.", scope=ada)
+    disk.separate("red", wanted=old.id, found=new.id, scope=ada)
+    disk.move_back([old.id, new.id], scope=ada)
+    assert not forgotten(disk, disk.add("move back", scope=ada), ada).known
+    assert not forgotten(disk, disk.add(" ".join([*WORDS, *SCHEMA]), scope=ada), ada).known
+    assert not forgotten(disk, disk.add("SQLite format 3", scope=ada), ada).known
+
+
+def test_of_many_texts_some_are_asked_for(memory: Memory, ada: Scope) -> None:
+    memory.add_many([f"note {n}" for n in range(200)], scope=ada)
+    ids = [one.id for one in memory.list(scope=ada, limit=200)]
+    assert len(probes.target(memory, ids, scope=ada).pieces) == probes.PIECES
