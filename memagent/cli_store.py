@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,7 @@ def import_records(
 def reembed(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
     home: Home = None,
+    as_json: Json = False,
 ) -> None:
     """Move the store to the embedder that the settings name; goes on where it was cut off."""
     from rich.console import Console
@@ -77,9 +79,19 @@ def reembed(
             dry_run=dry_run,
             progress=lambda done, total: bar.update(job, completed=done, total=total),
         )
+    if as_json:
+        print(json.dumps(asdict(done)))
+        return
     would = "would embed" if dry_run else "embedded"
-    alike = "" if done.compatibility is None else f"; {done.compatibility:.0%} of neighbours alike"
-    print(f"{would} {done.keys - done.already} of {done.keys} keys{alike}")
+    print(f"{would} {done.keys - done.already} of {done.keys} keys")
+    if (alike := done.compatibility) is not None:
+        fits = "can" if alike.ac else "cannot"
+        costs = f"AC {alike.ac}, BC {alike.bc:+.2f}"
+        costs += "" if alike.fc is None else f", FC {alike.fc:+.2f}"
+        print(
+            f"the new embedder {fits} read the old vectors ({costs}); {alike.neighbours:.0%} of"
+            f" neighbours alike ({alike.probes} keys compared)"
+        )
 
 
 @store_app.command()

@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores import snapshot
-from memagent.stores.rows import packed, unpacked
+from memagent.stores.compatibility import Compatibility, compatibility
+from memagent.stores.rows import packed
 from memagent.stores.sqlite import SqliteStore
 
 BATCH = 256
-PROBES = 200
-"""How many keys, spread over the store, the compatibility is measured on."""
-NEIGHBOURS = 10
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -28,13 +26,13 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 class Reembedded:
     """What a re-embedding did, or with `dry_run` would do.
 
-    `compatibility` is how much of each probe's nearest neighbours among the probes is the same with
-    both embedders, in [0, 1]; None for a store with fewer than two keys.
+    `compatibility` compares the two embedders (`stores/compatibility.py`); None for a store with
+    fewer than two keys.
     """
 
     keys: int
     already: int
-    compatibility: float | None
+    compatibility: Compatibility | None
     dry_run: bool
 
 
@@ -55,7 +53,7 @@ def reembed(
     fresh = store.meta("reembedding") != pending
     already = 0 if fresh else _collected(store)
     outcome = Reembedded(
-        keys=total, already=already, compatibility=_compatibility(store, embed), dry_run=dry_run
+        keys=total, already=already, compatibility=compatibility(store, embed), dry_run=dry_run
     )
     if dry_run:
         return outcome
@@ -104,22 +102,3 @@ def _take_over(store: SqliteStore, fingerprint: str) -> bool:
 
 def _collected(store: SqliteStore) -> int:
     return int(store.query("SELECT count(*) AS n FROM new_vectors")[0]["n"])
-
-
-def _compatibility(store: SqliteStore, embed: Embed) -> float | None:
-    rows = store.query(
-        "SELECT text, vector FROM keys ORDER BY (id * 2654435761) % 4294967296 LIMIT ?", (PROBES,)
-    )
-    if len(rows) < 2:
-        return None
-    old = unpacked([row["vector"] for row in rows])
-    new = unpacked(packed(embed([row["text"] for row in rows])))
-    k = min(NEIGHBOURS, len(rows) - 1)
-    pairs = zip(_neighbours(old, k), _neighbours(new, k), strict=True)
-    return float(np.mean([len(set(a) & set(b)) / k for a, b in pairs]))
-
-
-def _neighbours(vectors: NDArray[np.float32], k: int) -> list[list[int]]:
-    products = vectors @ vectors.T
-    np.fill_diagonal(products, -np.inf)
-    return [list(map(int, row)) for row in np.argsort(-products, axis=1, kind="stable")[:, :k]]

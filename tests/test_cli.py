@@ -216,6 +216,28 @@ def test_forgetting_says_first_and_then_does(memagent: Command, tea: str) -> Non
     assert memagent("forget")[0] == 1
 
 
+def test_a_move_to_another_embedder_tells_what_it_would_do_first(
+    memagent: Command, tea: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memagent("add", "coffee is cold")
+    fits = "the new embedder can read the old vectors (AC 1, BC +0.00, FC +0.00); 100% of"
+    assert memagent("reembed", "--dry-run")[1] == (
+        f"would embed 2 of 2 keys\n{fits} neighbours alike (2 keys compared)\n"
+    )
+    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder(32))
+    told = json.loads(memagent("reembed", "--dry-run", "--json")[1])
+    assert told["compatibility"] | {"neighbours": None} == {
+        "probes": 2,
+        "neighbours": None,
+        "ac": 0,
+        "bc": -1.0,
+        "fc": -1.0,
+    }
+    assert (told["keys"], told["dry_run"]) == (2, True)
+    assert "the new embedder cannot read the old vectors" in memagent("reembed")[1]
+    assert tea in memagent("search", "hot tea")[1]
+
+
 def test_forgetting_with_probes_says_who_still_knows_it(memagent: Command, tea: str) -> None:
     other = memagent("add", "they say that tea is hot")[1].strip()
     code, out, _ = memagent("forget", tea, "--probe")

@@ -50,12 +50,15 @@ def test_a_dry_run_tells_the_cost_and_the_likeness_and_changes_nothing(
     folder: Path, ada: Scope
 ) -> None:
     with Memory.open(folder, embedder=OLD) as memory:
-        assert memory.reembed(dry_run=True).compatibility == 1.0
+        same = memory.reembed(dry_run=True).compatibility
+        assert same is not None
+        assert (same.neighbours, same.ac, same.bc, same.fc) == (1.0, 1, 0.0, 0.0)
     with Memory.open(folder, embedder=NEW) as memory:
         told = memory.reembed(dry_run=True)
         assert (told.keys, told.already, told.dry_run) == (30, 0, True)
         assert told.compatibility is not None
-        assert 0.0 < told.compatibility < 1.0
+        assert 0.0 < told.compatibility.neighbours < 1.0
+        assert (told.compatibility.ac, told.compatibility.bc) == (0, -1.0)
     with Memory.open(folder, embedder=OLD) as memory:
         assert len(memory.search("note", scope=ada)) == 10
 
