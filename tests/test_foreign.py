@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from langgraph.store.memory import InMemoryStore
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
@@ -120,6 +121,21 @@ def test_langgraph_items_keep_namespace_key_and_the_rest_of_their_value(
     assert record.affirmed == datetime(2026, 1, 3, 3, 4, 5, 542120, UTC)
     assert record.sources == ("langgraph",)
     assert memory.import_([json.dumps({"items": [ITEM]})]) == 0
+
+
+def test_what_langgraph_itself_hands_out_is_read(memory: Memory, ada: Scope) -> None:
+    store = InMemoryStore()
+    store.put(("ada", "facts"), "k1", {"text": "Likes tea.", "page": 3})
+    store.put(("ada", "facts"), "k1", {"text": "Likes green tea.", "page": 3})
+    store.put(("ada",), "k/2", {"kind": "Memory", "content": {"content": "Lives in Porto."}})
+    items = store.search((), limit=10)
+    assert memory.import_([json.dumps(item.dict()) for item in items]) == 2
+    for item in items:
+        name = "/".join([*item.namespace, item.key.replace("/", "%2F")])
+        (record,) = memory.get([name], scope=ada)
+        assert record.created == item.created_at
+        assert record.moment[0] == item.updated_at
+        assert record.value in ("Likes green tea.", "Lives in Porto.")
 
 
 def test_the_same_key_in_two_namespaces_is_two_records(memory: Memory, ada: Scope) -> None:
