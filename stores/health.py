@@ -1,43 +1,50 @@
 """Is the store whole, and how to make it small again."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from memagent.errors import StoreError
+import numpy as np
+
+from memagent.errors import StoreError, UserError
+from memagent.stores.rows import closed_digest, digest_of, record_of
 from memagent.stores.sqlite import SqliteStore
+from memagent.types import Record
+
+BATCH = 500
+"""Rows held in memory at once."""
+MAX_DEVIATION = 1e-3
+"""How far from one a vector's length may be; float32 rounding stays below a thousandth of this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compacted:
-    """Bytes of the database file and its log before and after."""
+    """Bytes of the database file and its log before and after.
+
+    `log_emptied` is False while another process still reads an older state: the log keeps its
+    pages, and the file its old size, until a `compact` after that.
+    """
 
     before: int
     after: int
+    log_emptied: bool = True
 
 
 def problems(store: SqliteStore) -> list[str]:
     """Return what is wrong with a store, nothing if it is whole.
 
-    Looks at SQLite's own structure, at references between tables, at the full-text index, and at
-    every record's keys and vectors.
+    Looks at SQLite's own structure, the schema, references between tables, the full-text index,
+    every record against its digest, and every vector. What cannot be read is told, not raised.
     """
-    found = [f"SQLite: {row[0]}" for row in store.query("PRAGMA integrity_check") if row[0] != "ok"]
-    found += [
-        f"table {row[0]}: dangling row {row[1]}" for row in store.query("PRAGMA foreign_key_check")
-    ]
-    found += [
-        f"record {row['id']} has no key"
-        for row in store.query("SELECT id FROM records WHERE seq NOT IN (SELECT record FROM keys)")
-    ]
-    sizes = store.query("SELECT length(vector) AS size, count(*) AS n FROM keys GROUP BY size")
-    if len(sizes) > 1:
-        told = ", ".join(f"{row['n']} of {row['size'] // 4} dimensions" for row in sizes)
-        found.append(f"vectors of several sizes: {told}")
-    try:
-        with store.transaction() as db:
-            db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
-    except StoreError as error:
-        found.append(f"full-text index: {error}")
+    found = []
+    for check in (_structure, _schema, _references, _records, _vectors, _full_text):
+        try:
+            for problem in check(store):
+                found.append(problem)
+        except StoreError as error:
+            found.append(str(error))
     return found
 
 
@@ -47,8 +54,109 @@ def compact(store: SqliteStore) -> Compacted:
     with store.transaction() as db:
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
     store.query("VACUUM")
-    store.checkpoint()
-    return Compacted(before=before, after=_size(store))
+    emptied = store.checkpoint()
+    return Compacted(before=before, after=_size(store), log_emptied=emptied)
+
+
+def _structure(store: SqliteStore) -> Iterator[str]:
+    for (told,) in store.query("PRAGMA integrity_check"):
+        if told != "ok":
+            yield f"SQLite: {told}"
+
+
+def _schema(store: SqliteStore) -> Iterator[str]:
+    """Compare with the schema of a new store: SQLite takes any text there that it can parse."""
+    with closing(SqliteStore(None)) as fresh:
+        wanted = _definitions(fresh)
+    there = _definitions(store)
+    for name, definition in wanted.items():
+        if there.get(name) != definition:
+            yield f"schema: {name!r} is not what this version makes"
+
+
+def _definitions(store: SqliteStore) -> dict[str, str]:
+    """Return our tables, indexes and triggers; FTS5's own tables differ between its versions."""
+    rows = store.query("SELECT name, sql FROM sqlite_master WHERE name NOT GLOB 'keys_fts_*'")
+    return {str(row["name"]): str(row["sql"]) for row in rows}
+
+
+def _references(store: SqliteStore) -> Iterator[str]:
+    for row in store.query("PRAGMA foreign_key_check"):
+        yield f"table {row[0]}: dangling row {row[1]}"
+    for row in store.query("SELECT id FROM records WHERE seq NOT IN (SELECT record FROM keys)"):
+        yield f"record {row['id']} has no key"
+
+
+def _records(store: SqliteStore) -> Iterator[str]:
+    """Compare each record with the digest that was taken of it when it was written."""
+    for row in _rows(
+        store,
+        "SELECT r.*, r.seq AS place, u.name AS user_name FROM records r"
+        " LEFT JOIN users u ON u.id = r.user WHERE r.seq > ? ORDER BY r.seq LIMIT ?",
+    ):
+        try:
+            whole = _is_as_written(record_of(row), row["digest"])
+        except (IndexError, OverflowError, TypeError, UserError, ValueError):
+            whole = False
+        if not whole:
+            yield f"record {row['id']!r} is not what was written"
+
+
+def _is_as_written(record: Record, digest: bytes) -> bool:
+    """Tell whether the digest is the record's; whether its time was given is not stored."""
+    for dated in (False, True):
+        own = digest_of(record, dated=dated)
+        if digest == (closed_digest(own, record.id) if record.superseded else own):
+            return dated or record.valid_from == record.created
+    return False
+
+
+def _vectors(store: SqliteStore) -> Iterator[str]:
+    sizes = store.query("SELECT length(vector) AS size, count(*) AS n FROM keys GROUP BY size")
+    if len(sizes) > 1:
+        told = ", ".join(f"{row['n']} of {row['size'] // 4} dimensions" for row in sizes)
+        yield f"vectors of several sizes: {told}"
+    for table, key, made_by in (("keys", "id", "embedder"), ("new_vectors", "key", "reembedding")):
+        for row in _rows(
+            store,
+            f"SELECT {key} AS place, vector, (SELECT json_extract(value, '$.dimensions') FROM meta"
+            f" WHERE key = '{made_by}') AS size FROM {table} WHERE place > ? ORDER BY place LIMIT ?",
+        ):
+            wrong = _wrong_vector(row["vector"], row["size"])
+            if wrong:
+                yield f"the vector of key {row['place']} in {table} {wrong}"
+
+
+def _wrong_vector(raw: object, dimensions: object) -> str | None:
+    if not isinstance(raw, bytes) or len(raw) % 4 or len(raw) // 4 != dimensions:
+        return f"does not have the {dimensions} dimensions of the store's embedder"
+    length = float(np.linalg.norm(np.frombuffer(raw, dtype=np.float32).astype(np.float64)))
+    if not abs(length - 1) <= MAX_DEVIATION:  # so written that a length of NaN is wrong too
+        return f"has the length {length:.3g}, not 1"
+    return None
+
+
+def _full_text(store: SqliteStore) -> Iterator[str]:
+    try:
+        with store.transaction() as db:
+            db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
+    except StoreError as error:
+        yield f"full-text index: {error}"
+
+
+def _rows(store: SqliteStore, sql: str) -> Iterator[sqlite3.Row]:
+    """Yield the rows of a query over (place, limit) in batches, in the order of `place`.
+
+    Raises:
+        StoreError: the rows cannot be read, or are out of order, which only damage does.
+    """
+    last = 0
+    while rows := store.query(sql, (last, BATCH)):
+        for row in rows:
+            if row["place"] <= last:
+                raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
+            last = row["place"]
+            yield row
 
 
 def _size(store: SqliteStore) -> int:

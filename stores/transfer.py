@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.errors import InvalidInput
+from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.stores.filter import Filter
-from memagent.stores.rows import DIGEST_BYTES, packed
+from memagent.stores.rows import DIGEST_BYTES, packed, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import add_keys, user_id
 from memagent.types import Scope
@@ -44,6 +44,8 @@ COLUMNS = (
 """Columns of `records` that are exported as they are; times are microseconds since 1970."""
 LISTS = ("sources", "context", "metadata")
 """Columns that hold JSON."""
+SAME = 0.99
+"""The cosine from which a vector counts as what the embedder makes of its text."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -70,6 +72,7 @@ def import_lines(store: SqliteStore, lines: Iterable[str], embedder: str, embed:
 
     Raises:
         InvalidInput: a line is not what `export` writes; the message gives its number.
+        EmbedderMismatch: the store holds vectors of another embedder.
     """
     numbered = enumerate(lines, start=1)
     same = _header(next(numbered, (1, "")), embedder)
@@ -134,12 +137,14 @@ def _json(number: int, line: str) -> dict[str, Any]:
 def _import_batch(
     store: SqliteStore, batch: Sequence[dict[str, Any]], embed: Embed, *, take_vectors: bool
 ) -> int:
-    if take_vectors:
-        blobs = iter([base64.b64decode(key["vector"]) for one in batch for key in one["keys"]])
-    else:
-        blobs = iter(packed(embed([key["text"] for one in batch for key in one["keys"]])))
+    embedder = store.meta("embedder")
+    blobs = iter(_vectors([key for one in batch for key in one["keys"]], embed, take_vectors))
     new = 0
     with store.transaction() as db:
+        if embedder is not None and embedder != store.meta("embedder"):
+            raise EmbedderMismatch(
+                "the memory was moved to another embedder just now; nothing was written"
+            )
         for one in batch:
             own = [next(blobs) for _ in one["keys"]]
             user = user_id(db, one["user"])
@@ -162,6 +167,30 @@ def _import_batch(
                 one["history"],
             )
     return new
+
+
+def _vectors(keys: Sequence[dict[str, Any]], embed: Embed, take: bool) -> list[bytes]:
+    """Return a packed vector a key: the exported ones if the first is what `embed` makes, else new.
+
+    The first is made in any case, as `embed` is what compares the embedder with the store.
+    """
+    if take:
+        first = packed(embed([keys[0]["text"]]))
+        given = [_vector(key, len(first[0])) for key in keys]
+        own, exported = unpacked([*first, given[0]])
+        if float(own @ exported) >= SAME:
+            return given
+    return packed(embed([key["text"] for key in keys]))
+
+
+def _vector(key: dict[str, Any], size: int) -> bytes:
+    try:
+        raw = base64.b64decode(key["vector"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raw = b""
+    if len(raw) != size:
+        raise InvalidInput(f"the key {key['text'][:40]!r} has no vector of {size} bytes")
+    return raw
 
 
 def _line(value: dict[str, Any]) -> str:
