@@ -119,8 +119,9 @@ def _vectors(store: SqliteStore) -> Iterator[str]:
     for table, key, made_by in (("keys", "id", "embedder"), ("new_vectors", "key", "reembedding")):
         for row in _rows(
             store,
-            f"SELECT {key} AS place, vector, (SELECT json_extract(value, '$.dimensions') FROM meta"
-            f" WHERE key = '{made_by}') AS size FROM {table} WHERE place > ? ORDER BY place LIMIT ?",
+            f"SELECT {key} AS place, vector, (SELECT json_extract(value, '$.dimensions')"
+            f" FROM meta WHERE key = '{made_by}') AS size FROM {table}"
+            " WHERE place > ? ORDER BY place LIMIT ?",
         ):
             wrong = _wrong_vector(row["vector"], row["size"])
             if wrong:
