@@ -51,15 +51,33 @@ def digest_of(note: Note, scope: Scope) -> bytes:
     A note whose time the caller gave is another fact at another time. What is hashed is the JSON of
     [agent, session, kind, evidence, text, time], spelt out here because it is made for every note.
     """
-    since = "null" if note.valid_from is None else str(micros(note.valid_from))
-    evidence = "true" if note.evidence else "false"
-    parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
-    return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()[:DIGEST_BYTES]
+    return _hash_of(note, scope)[:DIGEST_BYTES]
 
 
 def closed_digest(digest: bytes, record_id: str) -> bytes:
     """Return the hash of a superseded record, whose text told again is a new fact."""
     return hashlib.sha256(digest + record_id.encode()).digest()[:DIGEST_BYTES]
+
+
+def digests_of(record: Record) -> list[bytes]:
+    """Return what a stored record's digest may be: whether its time was given is not stored.
+
+    Records that were superseded under schema 3 were closed with the whole hash.
+    """
+    wholes = [
+        _hash_of(
+            Note(
+                text=record.value, kind=record.kind, evidence=record.evidence, valid_from=valid_from
+            ),
+            record.scope,
+        )
+        for valid_from in ((None,) if record.valid_from == record.created else ())
+        + (record.valid_from,)
+    ]
+    opened = [whole[:DIGEST_BYTES] for whole in wholes]
+    if not record.superseded:
+        return opened
+    return [closed_digest(digest, record.id) for digest in (*opened, *wholes)]
 
 
 def packed(vectors: NDArray[np.float32]) -> list[bytes]:
@@ -166,6 +184,13 @@ def moment_of(micros: int) -> datetime:
 
 def _texts(listed: str) -> tuple[str, ...]:
     return () if listed == "[]" else tuple(json.loads(listed))
+
+
+def _hash_of(note: Note, scope: Scope) -> bytes:
+    since = "null" if note.valid_from is None else str(micros(note.valid_from))
+    evidence = "true" if note.evidence else "false"
+    parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
+    return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()
 
 
 def _json(text: str | None) -> str:
