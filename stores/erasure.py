@@ -14,6 +14,7 @@ from memagent.types import Receipt, Record, Scope
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 KeysOf = Callable[[str], list[str]]
+REKEYED = Trace(why="what it leaned on was forgotten")
 
 
 class Eraser:
@@ -88,7 +89,7 @@ class Eraser:
         texts = [text for keys in fresh for text in keys]
         blobs = iter(packed(self._embed(texts)) if texts else ())
         with self._store.transaction() as db:
-            user = user_id(db, scope.user)
+            user, now = user_id(db, scope.user), self._store.now(scope.user)
             snapshot.drop(self._store, f"u{user}")
             for record in doomed:
                 db.execute("DELETE FROM changes WHERE record = ?", (record.seq,))
@@ -105,7 +106,7 @@ class Eraser:
                 db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))
                 keyed = [(record.seq, key) for key in keys]
                 add_keys(db, user, keyed, [next(blobs) for _ in keys])
-                log(db, record.seq, "rekey", Trace(why="what it leaned on was forgotten"))
+                log(db, record.seq, "rekey", REKEYED, now)
             db.execute("UPDATE users SET removals = removals + 1 WHERE name = ?", (scope.user,))
             # FTS5 marks deleted words and keeps them until its segments are merged.
             db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
