@@ -148,10 +148,10 @@ class Encoder:
             return
         own = self.fingerprint()
         if stored is None:
-            stored = json.dumps(own)
-            self._write("embedder", stored)
-        else:
-            _compare(json.loads(stored), own)
+            self._write("embedder", json.dumps(own))
+            # Another process may have been first.
+            stored = self._read("embedder") or json.dumps(own)
+        _compare(json.loads(stored), own)
         self._agreed, self._dimensions = stored, own["dimensions"]
 
 

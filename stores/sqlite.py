@@ -79,9 +79,9 @@ class SqliteStore:
         return str(rows[0]["value"]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Write a setting of the store itself."""
+        """Write a setting of the store itself, unless it has one."""
         with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
 
     def user(self, name: str) -> int | None:
         """Return a user's number, or None for a user never seen."""
