@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from memagent.errors import StoreError, UserError
-from memagent.stores.rows import digests_of, packed, record_of, unpacked
+from memagent.errors import StoreError
+from memagent.stores.rows import is_as_written, packed, unpacked
 from memagent.stores.sqlite import SqliteStore
 
 BATCH = 500
@@ -100,11 +100,7 @@ def _records(store: SqliteStore) -> Iterator[str]:
         "SELECT r.*, r.seq AS place, r.id AS name, u.name AS user_name FROM records r"
         " LEFT JOIN users u ON u.id = r.user WHERE r.seq > ? ORDER BY r.seq LIMIT ?",
     ):
-        try:
-            whole = row["digest"] in digests_of(record_of(row))
-        except (IndexError, OverflowError, TypeError, UserError, ValueError):
-            whole = False
-        if not whole:
+        if not is_as_written(row):
             yield f"record {row['name']!r} is not what was written"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.errors import InvalidInput
 from memagent.stores.filter import micros
 from memagent.types import Event, Note, Record, Scope
 
@@ -21,6 +22,7 @@ INSERTED = (
     " supersedes, sources, context, metadata"
 )
 """The columns of a new row of `records`, as `row_of` orders their values."""
+FLAGS = ("evidence", "superseded")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -57,27 +59,6 @@ def digest_of(note: Note, scope: Scope) -> bytes:
 def closed_digest(digest: bytes, record_id: str) -> bytes:
     """Return the hash of a superseded record, whose text told again is a new fact."""
     return hashlib.sha256(digest + record_id.encode()).digest()[:DIGEST_BYTES]
-
-
-def digests_of(record: Record) -> list[bytes]:
-    """Return what a stored record's digest may be: whether its time was given is not stored.
-
-    Records that were superseded under schema 3 were closed with the whole hash.
-    """
-    wholes = [
-        _hash_of(
-            Note(
-                text=record.value, kind=record.kind, evidence=record.evidence, valid_from=valid_from
-            ),
-            record.scope,
-        )
-        for valid_from in ((None,) if record.valid_from == record.created else ())
-        + (record.valid_from,)
-    ]
-    opened = [whole[:DIGEST_BYTES] for whole in wholes]
-    if not record.superseded:
-        return opened
-    return [closed_digest(digest, record.id) for digest in (*opened, *wholes)]
 
 
 def packed(vectors: NDArray[np.float32]) -> list[bytes]:
@@ -166,6 +147,15 @@ def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
     )
 
 
+def is_as_written(row: sqlite3.Row) -> bool:
+    """Tell whether a row of `records`, with its `user_name`, is what its digest was taken of."""
+    try:
+        flags = {type(row[name]) is int and row[name] in (0, 1) for name in FLAGS}
+        return flags == {True} and row["digest"] in _digests_of(record_of(row))
+    except (IndexError, InvalidInput, OverflowError, TypeError, ValueError):
+        return False
+
+
 def event_of(row: sqlite3.Row) -> Event:
     """Return the event that a row of `history`, with its record's `record_id`, holds."""
     return Event(
@@ -191,6 +181,27 @@ def _hash_of(note: Note, scope: Scope) -> bytes:
     evidence = "true" if note.evidence else "false"
     parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
     return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()
+
+
+def _digests_of(record: Record) -> list[bytes]:
+    """Return what a stored record's digest may be: whether its time was given is not stored.
+
+    Records that were superseded under schema 3 were closed with the whole hash.
+    """
+    wholes = [
+        _hash_of(
+            Note(
+                text=record.value, kind=record.kind, evidence=record.evidence, valid_from=valid_from
+            ),
+            record.scope,
+        )
+        for valid_from in ((None,) if record.valid_from == record.created else ())
+        + (record.valid_from,)
+    ]
+    opened = [whole[:DIGEST_BYTES] for whole in wholes]
+    if not record.superseded:
+        return opened
+    return [closed_digest(digest, record.id) for digest in (*opened, *wholes)]
 
 
 def _json(text: str | None) -> str:

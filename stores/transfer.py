@@ -10,14 +10,15 @@ import base64
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.errors import EmbedderMismatch, InvalidInput
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 from memagent.stores.filter import Filter
-from memagent.stores.rows import DIGEST_BYTES, packed, unpacked
+from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import add_keys, user_id
 from memagent.types import Scope
@@ -47,7 +48,20 @@ LISTS = ("sources", "context", "metadata")
 SAME = 0.99
 """The cosine from which a vector counts as what the embedder makes of its text."""
 
+NOT_OURS = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What reading a line raises that holds values of other kinds than an export's."""
+
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+Numbered = tuple[int, dict[str, Any]]
 
 
 def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) -> Iterator[str]:
@@ -61,28 +75,28 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
         (*values, last, BATCH),
     ):
         for row in rows:
+            if row["seq"] <= last:
+                raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
+            last = row["seq"]
             yield _line(_exported(store, row, vectors))
-        last = rows[-1]["seq"]
 
 
 def import_lines(store: SqliteStore, lines: Iterable[str], embedder: str, embed: Embed) -> int:
     """Store exported records that are not there yet, in batches; return how many were new.
 
-    Vectors are taken over if the same embedder made them, and made anew otherwise.
+    Vectors are taken over if the same embedder made them, and made anew otherwise. A record whose
+    content the store holds under another id goes by that id in what names it.
 
     Raises:
         InvalidInput: a line is not what `export` writes; the message gives its number.
         EmbedderMismatch: the store holds vectors of another embedder.
     """
     numbered = enumerate(lines, start=1)
-    same = _header(next(numbered, (1, "")), embedder)
-    new, batch = 0, list[dict[str, Any]]()
-    for number, line in numbered:
-        batch.append(_parsed(number, line))
-        if len(batch) == BATCH:
-            new += _import_batch(store, batch, embed, take_vectors=same)
-            batch = []
-    return new + (_import_batch(store, batch, embed, take_vectors=same) if batch else 0)
+    take = _header(next(numbered, (1, "")), embedder)
+    new, known = 0, dict[tuple[str, str], str]()
+    while batch := [(number, _parsed(number, line)) for number, line in islice(numbered, BATCH)]:
+        new += _import_batch(store, batch, embed, known, take_vectors=take)
+    return new
 
 
 def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, Any]:
@@ -119,8 +133,11 @@ def _parsed(number: int, line: str) -> dict[str, Any]:
     missing = sorted(expected - record.keys())
     if missing:
         raise InvalidInput(f"line {number}: expected a record, but it has no {missing[0]!r}")
-    if not record["keys"] or not isinstance(record["value"], str):
+    keys = record["keys"]
+    if not isinstance(keys, list) or not keys or not isinstance(record["value"], str):
         raise InvalidInput(f"line {number}: expected a text value and at least one key")
+    if not all(isinstance(key, dict) and isinstance(key.get("text"), str) for key in keys):
+        raise InvalidInput(f"line {number}: expected a text in every key")
     return record
 
 
@@ -135,61 +152,97 @@ def _json(number: int, line: str) -> dict[str, Any]:
 
 
 def _import_batch(
-    store: SqliteStore, batch: Sequence[dict[str, Any]], embed: Embed, *, take_vectors: bool
+    store: SqliteStore,
+    batch: Sequence[Numbered],
+    embed: Embed,
+    known: dict[tuple[str, str], str],
+    *,
+    take_vectors: bool,
 ) -> int:
     embedder = store.meta("embedder")
-    blobs = iter(_vectors([key for one in batch for key in one["keys"]], embed, take_vectors))
+    keys = [(number, key) for number, one in batch for key in one["keys"]]
+    blobs = iter(_vectors(keys, embed, take_vectors))
     new = 0
     with store.transaction() as db:
         if embedder is not None and embedder != store.meta("embedder"):
             raise EmbedderMismatch(
                 "the memory was moved to another embedder just now; nothing was written"
             )
-        for one in batch:
+        for number, one in batch:
             own = [next(blobs) for _ in one["keys"]]
-            user = user_id(db, one["user"])
-            row = (
-                {"user": user, "digest": bytes.fromhex(one["digest"])[:DIGEST_BYTES]}
-                | {name: one[name] for name in COLUMNS}
-                | {name: json.dumps(one[name]) for name in LISTS}
-            )
-            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-            done = db.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", row)
-            if not done.rowcount:
-                continue
-            new += 1
-            seq = done.lastrowid
-            assert seq is not None
-            add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], own)
-            db.executemany(
-                "INSERT INTO history(record, at, action, who, why)"
-                f" VALUES ({seq}, :at, :action, :who, :why)",
-                one["history"],
-            )
+            try:
+                new += _import_one(db, one, own, known)
+            except NOT_OURS as error:
+                raise InvalidInput(f"line {number}: not what was exported ({error})") from error
     return new
 
 
-def _vectors(keys: Sequence[dict[str, Any]], embed: Embed, take: bool) -> list[bytes]:
+def _import_one(
+    db: sqlite3.Connection,
+    one: dict[str, Any],
+    blobs: Sequence[bytes],
+    known: dict[tuple[str, str], str],
+) -> bool:
+    """Store a record unless its id or its content is there already; tell whether it was new."""
+    name, user = one["user"], user_id(db, one["user"])
+    digest = bytes.fromhex(one["digest"])[:DIGEST_BYTES]
+    lists = {column: one[column] for column in LISTS}
+    for column in ("sources", "context"):
+        lists[column] = [known.get((name, other), other) for other in one[column]]
+    row = (
+        {"user": user, "digest": digest}
+        | {column: one[column] for column in COLUMNS}
+        | {column: json.dumps(value) for column, value in lists.items()}
+    )
+    names, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
+    done = db.execute(f"INSERT INTO records ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", row)
+    if not done.rowcount:
+        (there,) = db.execute(
+            "SELECT id FROM records WHERE user = ? AND (id = ? OR digest = ?) ORDER BY id != ?",
+            (user, one["id"], digest, one["id"]),
+        ).fetchone()
+        known[name, one["id"]] = there
+        return False
+    seq = done.lastrowid
+    assert seq is not None
+    (stored,) = db.execute(
+        "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
+        " WHERE r.seq = ?",
+        (seq,),
+    )
+    if not is_as_written(stored):
+        raise ValueError("its digest is another record's")
+    add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], blobs)
+    db.executemany(
+        "INSERT INTO history(record, at, action, who, why)"
+        f" VALUES ({seq}, :at, :action, :who, :why)",
+        one["history"],
+    )
+    return True
+
+
+def _vectors(keys: Sequence[Numbered], embed: Embed, take: bool) -> list[bytes]:
     """Return a packed vector a key: the exported ones if the first is what `embed` makes, else new.
 
     The first is made in any case, as `embed` is what compares the embedder with the store.
     """
+    texts = [key["text"] for _, key in keys]
     if take:
-        first = packed(embed([keys[0]["text"]]))
-        given = [_vector(key, len(first[0])) for key in keys]
+        first = packed(embed(texts[:1]))
+        given = [_vector(number, key, len(first[0])) for number, key in keys]
         own, exported = unpacked([*first, given[0]])
         if float(own @ exported) >= SAME:
             return given
-    return packed(embed([key["text"] for key in keys]))
+    return packed(embed(texts))
 
 
-def _vector(key: dict[str, Any], size: int) -> bytes:
+def _vector(number: int, key: dict[str, Any], size: int) -> bytes:
     try:
         raw = base64.b64decode(key["vector"], validate=True)
     except (KeyError, TypeError, ValueError):
         raw = b""
     if len(raw) != size:
-        raise InvalidInput(f"the key {key['text'][:40]!r} has no vector of {size} bytes")
+        raise InvalidInput(f"line {number}: expected a vector of {size} bytes in every key")
     return raw
 
 
