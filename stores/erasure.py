@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores import snapshot
-from memagent.stores.rows import packed
+from memagent.stores.rows import packed, reading
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import CHUNK, Trace, add_keys, log, user_id
 from memagent.types import Receipt, Record, Scope
@@ -92,9 +92,10 @@ class Eraser:
             " AND (supersedes IS NOT NULL OR sources != '[]' OR context != '[]')",
             (self._store.user(user),),
         ):
-            context[row["id"]] = set(json.loads(row["context"]))
-            for source in json.loads(row["sources"]):
-                with_it.setdefault(source, []).append(row["id"])
+            with reading("a record"):
+                context[row["id"]] = set(json.loads(row["context"]))
+                for source in json.loads(row["sources"]):
+                    with_it.setdefault(source, []).append(row["id"])
             if row["supersedes"] is not None:
                 with_it.setdefault(row["supersedes"], []).append(row["id"])
                 with_it.setdefault(row["id"], []).append(row["supersedes"])

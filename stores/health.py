@@ -105,7 +105,9 @@ def _records(store: SqliteStore) -> Iterator[str]:
 
 
 def _vectors(store: SqliteStore) -> Iterator[str]:
-    sizes = store.query("SELECT length(vector) AS size, count(*) AS n FROM keys GROUP BY size")
+    sizes = store.query(
+        "SELECT coalesce(length(vector), 0) AS size, count(*) AS n FROM keys GROUP BY size"
+    )
     if len(sizes) > 1:
         told = ", ".join(f"{row['n']} of {row['size'] // CELL} dimensions" for row in sizes)
         yield f"vectors of several sizes: {told}"

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, StoreError
 from memagent.stores.filter import micros
 from memagent.types import Event, Note, Record, Scope
 
@@ -23,6 +24,17 @@ INSERTED = (
 )
 """The columns of a new row of `records`, as `row_of` orders their values."""
 FLAGS = ("evidence", "superseded")
+DAMAGE = (
+    AttributeError,
+    IndexError,
+    InvalidInput,
+    KeyError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What reading values raises that no store has written."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,7 +85,9 @@ def packed(vectors: NDArray[np.float32]) -> list[bytes]:
 
 def unpacked(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     """Return stored vectors as an array of rows x dimensions."""
-    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
+    with reading("a vector"):
+        whole = np.frombuffer(b"".join(blobs), dtype="<f2")
+        return whole.reshape(len(blobs), -1).astype(np.float32)
 
 
 def row_of(draft: Draft, seq: int, user: int, now: datetime) -> tuple[Any, ...]:
@@ -120,6 +134,19 @@ def new_record(draft: Draft, seq: int, now: datetime) -> Record:
     )
 
 
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read values that a store holds, or say that they are not what any store writes.
+
+    Raises:
+        StoreError: they are damaged.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        raise StoreError(f"{what} is damaged: `memagent verify` tells more") from error
+
+
 def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
     """Return the record that a row of `records`, with its `user_name`, holds."""
     return Record(
@@ -152,7 +179,7 @@ def is_as_written(row: sqlite3.Row) -> bool:
     try:
         flags = {type(row[name]) is int and row[name] in (0, 1) for name in FLAGS}
         return flags == {True} and row["digest"] in _digests_of(record_of(row))
-    except (IndexError, InvalidInput, OverflowError, TypeError, ValueError):
+    except DAMAGE:
         return False
 
 

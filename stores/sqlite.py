@@ -12,7 +12,7 @@ from typing import Any
 from memagent.errors import StoreError
 from memagent.stores.filter import Filter, micros
 from memagent.stores.migrations import identify, migrate
-from memagent.stores.rows import event_of, moment_of, record_of
+from memagent.stores.rows import event_of, moment_of, reading, record_of
 from memagent.types import Event, Record, Scope
 
 FILE_NAME = "memory.db"
@@ -198,7 +198,8 @@ class SqliteStore:
             f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
             (*seqs, *seqs),
         )
-        return [event_of(row) for row in rows]
+        with reading("the history of a record"):
+            return [event_of(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Return how many users, records, superseded records, keys and events the store holds."""
@@ -256,7 +257,8 @@ class SqliteStore:
             [row["seq"] for row in rows],
         ):
             keys.setdefault(row["record"], []).append(row["text"])
-        return [record_of(row, keys.get(row["seq"], ())) for row in rows]
+        with reading("a record"):
+            return [record_of(row, keys.get(row["seq"], ())) for row in rows]
 
 
 @contextmanager
@@ -270,4 +272,4 @@ def _translated(where: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
-    return str(error)
+    return " ".join(str(error).split())

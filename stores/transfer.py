@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 from memagent.stores.filter import Filter
-from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed, unpacked
+from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed, reading, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import add_keys, user_id
 from memagent.types import Scope
@@ -78,7 +78,9 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
             if row["seq"] <= last:
                 raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
             last = row["seq"]
-            yield _line(_exported(store, row, vectors))
+            with reading("a record"):
+                line = _line(_exported(store, row, vectors))
+            yield line
 
 
 def import_lines(store: SqliteStore, lines: Iterable[str], embedder: str, embed: Embed) -> int:
