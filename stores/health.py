@@ -16,6 +16,8 @@ BATCH = 500
 """Rows held in memory at once."""
 MAX_DEVIATION = 1e-3
 """How far from one a vector's length may be: half precision moves it by less than 0.0005."""
+NUMBERED = {"users": "id", "records": "seq", "keys": "id", "history": "id", "changes": "seq"}
+"""The tables whose rows are numbered, and never twice with the same number."""
 CELL = len(packed(np.zeros((1, 1), dtype=np.float32))[0])
 """Bytes of one dimension of a stored vector."""
 
@@ -36,11 +38,20 @@ class Compacted:
 def problems(store: SqliteStore) -> list[str]:
     """Return what is wrong with a store, nothing if it is whole.
 
-    Looks at SQLite's own structure, the schema, references between tables, the full-text index,
-    every record against its digest, and every vector. What cannot be read is told, not raised.
+    Looks at SQLite's own structure, the schema, references between tables, the numbering of rows,
+    every record against its digest, every vector, and the full-text index. What cannot be read is
+    told, not raised.
     """
     found = []
-    for check in (_structure, _schema, _references, _records, _vectors, _full_text):
+    for check in (
+        _structure,
+        _schema,
+        _references,
+        _numbering,
+        _records,
+        _vectors,
+        _full_text,
+    ):
         try:
             for problem in check(store):
                 found.append(problem)
@@ -91,6 +102,16 @@ def _references(store: SqliteStore) -> Iterator[str]:
         " AND NOT EXISTS (SELECT 1 FROM records o WHERE o.user = r.user AND o.id = c.value)"
     ):
         yield f"record {row['id']} is keyed together with a record that is not there"
+
+
+def _numbering(store: SqliteStore) -> Iterator[str]:
+    """Compare the highest number each table gave with the highest it holds."""
+    for table, column in NUMBERED.items():
+        for row in store.query(
+            f"SELECT held FROM (SELECT max({column}) AS held FROM {table}) WHERE held >"
+            f" coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0)"
+        ):
+            yield f"table {table}: row {row['held']} has a number that will be given again"
 
 
 def _records(store: SqliteStore) -> Iterator[str]:

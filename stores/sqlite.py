@@ -19,6 +19,10 @@ FILE_NAME = "memory.db"
 LOG_PAGES = 8_000
 """How long the write-ahead log grows (32 MB) before it is moved into the database."""
 CACHE_KIB = 32_000
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the latter when a message of its own quotes damaged text."""
+SMALLEST = 512
+"""Bytes of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
 _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
 
 
@@ -54,6 +58,7 @@ class SqliteStore:
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
+                _refuse_cut(folder / FILE_NAME)
             self._db = sqlite3.connect(
                 self.where, timeout=30, isolation_level=None, check_same_thread=False
             )
@@ -65,7 +70,7 @@ class SqliteStore:
             self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(self._db, self.where)
-        except (sqlite3.Error, OSError) as error:
+        except (*FAILURES, OSError) as error:
             raise StoreError(f"cannot open a memory in {self.where}: {_reason(error)}") from error
 
     def close(self) -> None:
@@ -130,11 +135,15 @@ class SqliteStore:
         return moment_of(rows[0][0] + 1)
 
     def candidates(self, keys: Sequence[int]) -> list[sqlite3.Row]:
-        """Return what ranking wants to know of keys and their records, in no particular order."""
+        """Return what ranking wants to know of keys and their records, in no particular order.
+
+        The casts keep what damage has put in a column's place from being compared with the rest.
+        """
         marks = ",".join("?" * len(keys))
         return self.query(
-            "SELECT k.id, k.record, k.text, k.vector, length(r.value) AS chars,"
-            " coalesce(r.affirmed, r.valid_from) AS moment,"
+            "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT) AS text, k.vector,"
+            " coalesce(length(r.value), 0) AS chars,"
+            " CAST(coalesce(r.affirmed, r.valid_from, 0) AS INTEGER) AS moment,"
             f" {_counted('helped')}, {_counted('hurt')} FROM keys k"
             f" JOIN records r ON r.seq = k.record WHERE k.id IN ({marks})",
             keys,
@@ -265,8 +274,13 @@ class SqliteStore:
 def _translated(where: str) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise StoreError(f"the memory in {where} cannot be used: {_reason(error)}") from error
+
+
+def _refuse_cut(file: Path) -> None:
+    if file.exists() and 0 < file.stat().st_size < SMALLEST:
+        raise StoreError(f"{file} is not a database, or was cut short")
 
 
 def _reason(error: Exception) -> str:

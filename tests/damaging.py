@@ -87,8 +87,8 @@ def _written(memory: Memory) -> None:
     memory.compact()
 
 
-def judge(folder: Path, truth: Facts) -> str:
-    """Return what came of opening, reading, checking and writing a damaged store.
+def judge(folder: Path, truth: Facts, *, write: bool = True) -> str:
+    """Return what came of opening, reading, checking and maybe writing a damaged store.
 
     "refused" or "noticed" by `verify`, or "harmless". An error other than ours, a call that hangs,
     and a wrong answer that `verify` does not notice, fail.
@@ -117,7 +117,8 @@ def judge(folder: Path, truth: Facts) -> str:
                     complaints.append(str(error))
             problems = memory.verify()
             try:
-                _written(memory)
+                if write:
+                    _written(memory)
             except (StoreError, InvalidInput) as error:
                 complaints.append(str(error))
     except (StoreError, InvalidInput) as error:

@@ -13,7 +13,7 @@ from damaging import EMBEDDER, Facts, everything, facts, fill, judge, replaced
 
 from memagent import Memory
 
-ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "60"))
+ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "25"))
 PAGE = 4096
 Store = tuple[bytes, Facts]
 
@@ -31,8 +31,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def judged(tmp_path: Path, store: Store, damaged: Iterable[bytes]) -> Counter[str]:
     told = Counter(
-        judge(replaced(tmp_path / "damaged", {"memory.db": content}), store[1])
-        for content in damaged
+        judge(replaced(tmp_path / "damaged", {"memory.db": content}), store[1], write=not n % 3)
+        for n, content in enumerate(damaged)
     )
     print(f"{told.total()} times: {dict(told)}")
     return told
@@ -51,7 +51,7 @@ def test_the_judge_finds_a_wrong_value(tmp_path: Path, store: Store) -> None:
 
 def test_a_file_that_was_cut(tmp_path: Path, store: Store) -> None:
     whole, rng = store[0], random.Random(1)
-    sizes = {512, PAGE - 1, len(whole) - 1, len(whole) - PAGE}
+    sizes = {1, 99, 100, 511, 512, PAGE - 1, len(whole) - 1, len(whole) - PAGE}
     sizes |= set(range(PAGE, len(whole), PAGE * 7))
     sizes |= {rng.randrange(len(whole)) for _ in range(ROUNDS // 4)}
     told = judged(tmp_path, store, (whole[:size] for size in sorted(sizes)))
@@ -145,6 +145,9 @@ def test_rows_that_were_lost_or_swapped(tmp_path: Path, store: Store) -> None:
         "UPDATE meta SET value = '{' WHERE key = 'embedder'",
         "UPDATE meta SET value = '{}' WHERE key = 'embedder'",
         "UPDATE meta SET value = '[]' WHERE key = 'embedder'",
+        "UPDATE keys SET text = x'00' WHERE id = 3",
+        "UPDATE records SET affirmed = 'text'",
+        "UPDATE records SET helped = 'text', hurt = x'00'",
         "UPDATE history SET at = 9223372036854775807",
     ):
         folder = replaced(tmp_path / "damaged", {"memory.db": store[0]})
