@@ -154,3 +154,19 @@ def test_rows_that_were_lost_or_swapped(tmp_path: Path, store: Store) -> None:
         with closing(sqlite3.connect(folder / "memory.db", isolation_level=None)) as db:
             db.execute(sql)
         assert judge(folder, store[1]) in ("noticed", "refused"), sql
+
+
+def test_a_schema_that_says_something_else_is_noticed(tmp_path: Path, store: Store) -> None:
+    """What SQLite would go by without a word: other indexes, triggers, columns and defaults."""
+    for here, there in (
+        ("remove_diacritics 2", "remove_diacritics 0"),
+        ("AFTER DELETE ON keys", "AFTER UPDATE ON keys"),
+        ("UNIQUE (user, digest)", "UNIQUE (user, seq)   "),
+        ("recalled INTEGER", "reca11ed INTEGER"),
+        ("DEFAULT '[]'", "DEFAULT '{}'"),
+    ):
+        damaged = store[0].replace(here.encode(), there.encode())
+        assert len(damaged) == len(store[0])
+        assert damaged != store[0]
+        folder = replaced(tmp_path / "damaged", {"memory.db": damaged})
+        assert judge(folder, store[1]) in ("noticed", "refused"), there

@@ -54,7 +54,10 @@ def held_after(folder: Path, files: Files) -> int | str:
             memory.add("told afterwards", scope=ADA)
     except (StoreError, InvalidInput):
         return "refused"
-    return "noticed" if problems else STATES.index(found)
+    if problems:
+        return "noticed"
+    assert found in STATES, f"{len(found)} records are told that were never there together"
+    return STATES.index(found)
 
 
 STATES: list[Facts] = []
