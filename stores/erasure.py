@@ -125,11 +125,13 @@ class Eraser:
         return {one: [(text, next(blobs)) for text in keys] for one, keys in fresh.items()}
 
     def _erase(self, db: sqlite3.Connection, name: str, plan: _Plan, keyed: Keyed) -> None:
-        user, now = user_id(db, name), self._store.now(name)
+        user = user_id(db, name)
         snapshot.drop(self._store, f"u{user}")
-        for record in plan.doomed:
-            db.execute("DELETE FROM changes WHERE record = ?", (record.seq,))
-            db.execute("DELETE FROM records WHERE seq = ?", (record.seq,))
+        doomed = json.dumps([record.seq for record in plan.doomed])
+        for table, column in (("changes", "record"), ("records", "seq")):
+            db.execute(
+                f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (doomed,)
+            )
         for source in {source for record in plan.doomed for source in record.sources}:
             db.execute(
                 "DELETE FROM outcomes WHERE user = ? AND source = ? AND NOT EXISTS (SELECT 1"
@@ -142,7 +144,7 @@ class Eraser:
             db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))
             texts = [(record.seq, text) for text, _ in keyed[record.id]]
             add_keys(db, user, texts, [blob for _, blob in keyed[record.id]])
-            log(db, record.seq, "rekey", REKEYED, now)
+            log(db, record.seq, "rekey", REKEYED)
         db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
         # FTS5 marks deleted words and keeps them until its segments are merged.
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -159,13 +159,13 @@ class _Batch:
         told = self._trace.who is not None or self._trace.why is not None
         for seq, draft in new.items():
             if told or draft.note.supersedes is not None:
-                log(self._db, seq, "add", self._trace, self._now)
+                log(self._db, seq, "add", self._trace)
 
     def _affirm(self, seqs: Sequence[int]) -> None:
         for seq in seqs:
             now = micros(self._now)
             self._db.execute("UPDATE records SET affirmed = ? WHERE seq = ?", (now, seq))
-            log(self._db, seq, "affirm", self._trace, self._now)
+            log(self._db, seq, "affirm", self._trace)
             self.fresh.pop(seq, None)
 
     def _close(self, draft: Draft) -> None:
@@ -189,7 +189,7 @@ class _Batch:
             (closed_digest(old["digest"], old["id"]), since, since, old["seq"]),
         )
         mark_changed(self._db, self._user, old["seq"])
-        log(self._db, old["seq"], "supersede", self._trace, self._now)
+        log(self._db, old["seq"], "supersede", self._trace)
 
 
 def known_in(
@@ -232,11 +232,12 @@ def mark_changed(db: sqlite3.Connection, user: int, seq: int) -> None:
     db.execute("INSERT INTO changes(owner, record) VALUES (?, ?)", (f"u{user}", seq))
 
 
-def log(db: sqlite3.Connection, seq: int, action: Action, trace: Trace, now: datetime) -> None:
-    """Write one event of a record's history."""
+def log(db: sqlite3.Connection, seq: int, action: Action, trace: Trace) -> None:
+    """Write one event of a record's history, never before what happened to it already."""
     db.execute(
-        "INSERT INTO history(record, at, action, who, why) VALUES (?, ?, ?, ?, ?)",
-        (seq, micros(now), action, trace.who, trace.why),
+        "INSERT INTO history(record, at, action, who, why) SELECT seq, max(?, created, coalesce("
+        "(SELECT max(at) FROM history WHERE record = seq), 0)), ?, ?, ? FROM records WHERE seq = ?",
+        (micros(datetime.now(UTC)), action, trace.who, trace.why, seq),
     )
 
 
