@@ -29,9 +29,9 @@ _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id 
 def _counted(outcome: str) -> str:
     """Return SQL for how often a record helped or hurt: all of its sources, or itself."""
     return (
-        f"CASE r.sources WHEN '[]' THEN r.{outcome} ELSE coalesce((SELECT sum(o.{outcome})"
+        f"CAST(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE coalesce((SELECT sum(o.{outcome})"
         " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value),"
-        f" r.{outcome}) END AS {outcome}"
+        f" r.{outcome}, 0) END AS INTEGER) AS {outcome}"
     )
 
 
@@ -234,9 +234,12 @@ class SqliteStore:
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the database and empty it; tell whether it could be.
 
-        It cannot while another process is still reading an older state.
+        It cannot while another process is still reading an older state, or when the disk is full.
         """
-        (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        except StoreError:
+            return False
         return not row[0]
 
     @contextmanager

@@ -16,7 +16,7 @@ from memagent.errors import StoreError
 from memagent.testing import HashEmbedder
 
 HERE = Path(__file__).parent
-ROOM = 1 << 20
+DISK = 4 << 20
 SETUP = """
 import json, resource, signal, sys
 from damaging import ADA, EMBEDDER, everything
@@ -68,6 +68,14 @@ if memory is not None:
             call("reembed", other.reembed)
             told["moved"] = "reembed" not in told["errors"]
 print(json.dumps(told))
+"""
+FORGET = """
+with Memory.open(sys.argv[1], embedder=EMBEDDER) as memory:
+    limit(int(sys.argv[2]))
+    memory.add_many([f"note {part} " + "x" * 1000 for part in range(30)], scope=ADA)
+    record = memory.add("to be forgotten", scope=ADA)
+    receipt = memory.forget([record.id], scope=ADA)
+    print(receipt.records, receipt.log_emptied)
 """
 COMMAND = """
 limit(int(sys.argv.pop(1)))
@@ -125,6 +133,21 @@ def test_a_file_that_may_not_grow(tmp_path: Path, room: int) -> None:
     print(f"{room:,} bytes of room: {len(told['added']) - 1} added; {told['errors']}")
     assert "disk" in told["errors"]["add"]
     check(tmp_path / "m", before, told)
+
+
+def test_what_was_forgotten_is_told_though_the_log_cannot_be_emptied(tmp_path: Path) -> None:
+    """The transaction fits into the log; the database may not grow by what was added before."""
+    with Memory.open(tmp_path / "m", embedder=EMBEDDER) as memory:
+        memory.add_many([f"note {n} " + "x" * 2000 for n in range(500)], scope=ADA)
+    size = (tmp_path / "m" / "memory.db").stat().st_size
+    ended = run(FORGET, str(tmp_path / "m"), str(size))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "1 False\n"
+    with Memory.open(tmp_path / "m", embedder=EMBEDDER) as memory:
+        assert "to be forgotten" not in [record.value for record in everything(memory)]
+        assert memory.compact().log_emptied
+        assert memory.verify() == ()
+    assert b"to be forgotten" not in (tmp_path / "m" / "memory.db").read_bytes()
 
 
 @pytest.mark.parametrize("size", [0, 1_000, 40_000])
@@ -198,11 +221,11 @@ def test_a_database_that_may_take_no_more_pages(
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
+    """A disk of four megabytes."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(place)],
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(place)],
         capture_output=True,
         text=True,
         check=False,
