@@ -101,6 +101,7 @@ def ways(raw: bytes) -> Iterator[bytes]:
         at, size = rng.randrange(len(raw)), rng.choice([1, 64, 4096])
         yield raw[:at] + bytes(len(raw[at : at + size])) + raw[at + size :]
         yield raw[:at] + bytes([raw[at] ^ (1 << rng.randrange(8))]) + raw[at + 1 :]
+        yield raw[:at] + bytes(byte ^ 1 for byte in raw[at : at + 800]) + raw[at + 800 :]
     for at in range(0, min(len(raw), 600), 600 // ROUNDS):  # its beginning says what it is of
         yield raw[:at] + bytes([raw[at] ^ (1 << rng.randrange(8))]) + raw[at + 1 :]
 
