@@ -121,6 +121,9 @@ def compact(home: Home = None) -> None:
     with ExitStack() as stack:
         sizes = memory_of(settings, stack).compact()
     print(f"{sizes.before:,} bytes before, {sizes.after:,} after")
+    if not sizes.log_emptied:
+        told = "another process is still reading: the log keeps its pages until the next compact"
+        print(told, file=sys.stderr)
 
 
 @store_app.command()

@@ -12,7 +12,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
-from memagent.errors import EmbedderMismatch, InvalidInput, WeightsMissing
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError, WeightsMissing
 
 PROBE = "The quick brown fox jumps over the lazy dog."
 MIN_PROBE_COSINE = 0.99
@@ -152,20 +152,25 @@ class Encoder:
             return stored
         own = self.fingerprint()
         if stored is None:
-            stored = json.dumps(own)
-            self._write("embedder", stored)
-        else:
-            _compare(json.loads(stored), own)
+            self._write("embedder", json.dumps(own))
+            # Another process may have been first.
+            stored = self._read("embedder") or json.dumps(own)
+        _compare(stored, own)
         self._agreed, self._dimensions = stored, own["dimensions"]
         return stored
 
 
-def _compare(stored: dict[str, Any], own: dict[str, Any]) -> None:
-    before, now = (np.array(one["probe"], dtype=np.float32) for one in (stored, own))
+def _compare(fingerprint: str, own: dict[str, Any]) -> None:
+    try:
+        stored = json.loads(fingerprint)
+        name, dimensions = stored["name"], stored["dimensions"]
+        before, now = (np.array(one["probe"], dtype=np.float32) for one in (stored, own))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError("the store's word for its embedder is damaged: restore a copy") from error
     if not _alike(before, now):
         raise EmbedderMismatch(
-            f"this memory was written with the embedder {stored['name']!r}"
-            f" ({stored['dimensions']} dimensions) and cannot be read with {own['name']!r}"
+            f"this memory was written with the embedder {name!r}"
+            f" ({dimensions} dimensions) and cannot be read with {own['name']!r}"
             f" ({own['dimensions']} dimensions): set the embedder back, or run `memagent reembed`"
         )
 

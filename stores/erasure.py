@@ -1,19 +1,33 @@
 """Forgetting: what goes with a record, and how to leave none of its bytes behind."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores import snapshot
-from memagent.stores.rows import packed
+from memagent.stores.rows import packed, reading
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace, add_keys, log, user_id
+from memagent.stores.writing import CHUNK, Trace, add_keys, log, user_id
 from memagent.types import Receipt, Record, Scope
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 KeysOf = Callable[[str], list[str]]
+Keyed = Mapping[str, list[tuple[str, bytes]]]
+"""The keys of records, by their ids, with packed vectors."""
+REKEYED = Trace(why="what it leaned on was forgotten")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Plan:
+    """What is asked for, all that goes with it, and what stays but was keyed with some of that."""
+
+    asked: Sequence[Record]
+    doomed: Sequence[Record]
+    leaning: Sequence[Record]
 
 
 class Eraser:
@@ -29,83 +43,108 @@ class Eraser:
         self._keys_of = keys_of
 
     def forget(self, scope: Scope, ids: Sequence[str], *, dry_run: bool) -> Receipt:
-        """Erase this scope's records by id, and say what went; unknown ids are passed over."""
-        asked = self._store.get(scope, ids)
-        doomed = self._closure(scope, asked)
-        leaning = self._leaning(scope, doomed)
-        named = {record.id for record in asked}
-        receipt = Receipt(
-            asked=tuple(record.id for record in asked),
-            derived=tuple(record.id for record in doomed if record.id not in named),
-            records=len(doomed),
-            keys=sum(len(record.keys) for record in doomed),
-            history=len(self._store.history([record.seq for record in doomed])),
-            rekeyed=len(leaning),
-            dry_run=dry_run,
-        )
-        if dry_run or not doomed:
-            return receipt
-        self._erase(scope, doomed, leaning)
-        return replace(receipt, log_emptied=self._store.checkpoint())
+        """Erase this scope's records by id, and say what went; unknown ids are passed over.
 
-    def _closure(self, scope: Scope, records: Sequence[Record]) -> list[Record]:
-        """Return the records with their versions and what was made from them, each once."""
+        What goes is decided in the transaction that erases it, so that nothing another process
+        makes of the records meanwhile is left. New keys are made outside of it, and if they are
+        then not the ones needed, once more.
+        """
+        if dry_run:
+            return replace(self._receipt(self._plan(scope, ids)), dry_run=True)
+        keyed: Keyed = {}
+        made_by = self._store.meta("embedder")
+        while True:
+            with self._store.transaction() as db:
+                plan = self._plan(scope, ids)
+                ready = made_by == self._store.meta("embedder")
+                if ready and all(record.id in keyed for record in plan.leaning):
+                    receipt = self._receipt(plan)
+                    if plan.doomed:
+                        self._erase(db, scope.user, plan, keyed)
+                    break
+            made_by = self._store.meta("embedder")
+            keyed = self._keyed(plan.leaning)
+        return replace(receipt, log_emptied=self._store.checkpoint()) if plan.doomed else receipt
+
+    def _plan(self, scope: Scope, ids: Sequence[str]) -> _Plan:
         whole = Scope(user=scope.user)
-        found: dict[str, Record] = {}
-        queue = list(records)
+        asked = self._get(scope, ids)
+        going = {record.id for record in asked}
+        queue = list(going)
+        with_it, context = self._links(scope.user)
         while queue:
-            record = queue.pop()
-            if record.id in found:
-                continue
-            found[record.id] = record
-            queue += self._store.versions(whole, record.id)
-            queue += self._naming(whole, "sources", record.id)
-        return sorted(found.values(), key=lambda record: record.seq)
-
-    def _leaning(self, scope: Scope, doomed: Sequence[Record]) -> list[Record]:
-        """Return the records that stay but are keyed together with one that goes."""
-        whole = Scope(user=scope.user)
-        going = {record.id for record in doomed}
-        found = {
-            record.id: record
-            for one in doomed
-            for record in self._naming(whole, "context", one.id)
-            if record.id not in going
-        }
-        return list(found.values())
-
-    def _naming(self, scope: Scope, column: str, record_id: str) -> list[Record]:
-        """Return the user's records that hold an id in a JSON list column."""
-        rows = self._store.query(
-            f"SELECT r.id FROM records r JOIN users u ON u.id = r.user, json_each(r.{column}) j"
-            f" WHERE u.name = ? AND r.{column} != '[]' AND j.value = ?",
-            (scope.user, record_id),
+            found = set(with_it.get(queue.pop(), ())) - going
+            going |= found
+            queue += found
+        leaning = [one for one, names in context.items() if one not in going and names & going]
+        return _Plan(
+            asked=asked,
+            doomed=sorted(self._get(whole, list(going)), key=lambda record: record.seq),
+            leaning=self._get(whole, leaning),
         )
-        return self._store.get(scope, [row["id"] for row in rows])
 
-    def _erase(self, scope: Scope, doomed: Sequence[Record], leaning: Sequence[Record]) -> None:
-        fresh = [self._keys_of(record.value) for record in leaning]
-        texts = [text for keys in fresh for text in keys]
+    def _links(self, user: str) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
+        """Return by a record's id what goes with it, and what it is keyed together with."""
+        with_it: dict[str, list[str]] = {}
+        context: dict[str, set[str]] = {}
+        for row in self._store.query(
+            "SELECT id, supersedes, sources, context FROM records WHERE user = ?"
+            " AND (supersedes IS NOT NULL OR sources != '[]' OR context != '[]')",
+            (self._store.user(user),),
+        ):
+            with reading("a record"):
+                context[row["id"]] = set(json.loads(row["context"]))
+                for source in json.loads(row["sources"]):
+                    with_it.setdefault(source, []).append(row["id"])
+            if row["supersedes"] is not None:
+                with_it.setdefault(row["supersedes"], []).append(row["id"])
+                with_it.setdefault(row["id"], []).append(row["supersedes"])
+        return with_it, context
+
+    def _get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
+        starts = range(0, len(ids), CHUNK)
+        return [one for at in starts for one in self._store.get(scope, ids[at : at + CHUNK])]
+
+    def _receipt(self, plan: _Plan) -> Receipt:
+        named = {record.id for record in plan.asked}
+        seqs = [record.seq for record in plan.doomed]
+        starts = range(0, len(seqs), CHUNK)
+        return Receipt(
+            asked=tuple(record.id for record in plan.asked),
+            derived=tuple(record.id for record in plan.doomed if record.id not in named),
+            records=len(plan.doomed),
+            keys=sum(len(record.keys) for record in plan.doomed),
+            history=sum(len(self._store.history(seqs[at : at + CHUNK])) for at in starts),
+            rekeyed=len(plan.leaning),
+        )
+
+    def _keyed(self, records: Sequence[Record]) -> Keyed:
+        fresh = {record.id: self._keys_of(record.value) for record in records}
+        texts = [text for keys in fresh.values() for text in keys]
         blobs = iter(packed(self._embed(texts)) if texts else ())
-        with self._store.transaction() as db:
-            user = user_id(db, scope.user)
-            snapshot.drop(self._store, f"u{user}")
-            for record in doomed:
-                db.execute("DELETE FROM changes WHERE record = ?", (record.seq,))
-                db.execute("DELETE FROM records WHERE seq = ?", (record.seq,))
-            for source in {source for record in doomed for source in record.sources}:
-                db.execute(
-                    "DELETE FROM outcomes WHERE user = ? AND source = ? AND NOT EXISTS (SELECT 1"
-                    " FROM records r, json_each(r.sources) j WHERE r.user = outcomes.user"
-                    " AND r.sources != '[]' AND j.value = outcomes.source)",
-                    (user, source),
-                )
-            for record, keys in zip(leaning, fresh, strict=True):
-                db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
-                db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))
-                keyed = [(record.seq, key) for key in keys]
-                add_keys(db, user, keyed, [next(blobs) for _ in keys])
-                log(db, record.seq, "rekey", Trace(why="what it leaned on was forgotten"))
-            db.execute("UPDATE users SET removals = removals + 1 WHERE name = ?", (scope.user,))
-            # FTS5 marks deleted words and keeps them until its segments are merged.
-            db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
+        return {one: [(text, next(blobs)) for text in keys] for one, keys in fresh.items()}
+
+    def _erase(self, db: sqlite3.Connection, name: str, plan: _Plan, keyed: Keyed) -> None:
+        user = user_id(db, name)
+        snapshot.drop(self._store, f"u{user}")
+        doomed = json.dumps([record.seq for record in plan.doomed])
+        for table, column in (("changes", "record"), ("records", "seq")):
+            db.execute(
+                f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (doomed,)
+            )
+        for source in {source for record in plan.doomed for source in record.sources}:
+            db.execute(
+                "DELETE FROM outcomes WHERE user = ? AND source = ? AND NOT EXISTS (SELECT 1"
+                " FROM records r, json_each(r.sources) j WHERE r.user = outcomes.user"
+                " AND r.sources != '[]' AND j.value = outcomes.source)",
+                (user, source),
+            )
+        for record in plan.leaning:
+            db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
+            db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))
+            texts = [(record.seq, text) for text, _ in keyed[record.id]]
+            add_keys(db, user, texts, [blob for _, blob in keyed[record.id]])
+            log(db, record.seq, "rekey", REKEYED)
+        db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
+        # FTS5 marks deleted words and keeps them until its segments are merged.
+        db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")

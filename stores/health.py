@@ -1,43 +1,62 @@
 """Is the store whole, and how to make it small again."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from memagent.errors import StoreError
+from memagent.stores.rows import is_as_written, packed, unpacked
 from memagent.stores.sqlite import SqliteStore
+
+BATCH = 500
+"""Rows held in memory at once."""
+MAX_DEVIATION = 1e-3
+"""How far from one a vector's length may be: half precision moves it by less than 0.0005."""
+NUMBERED = {"users": "id", "records": "seq", "keys": "id", "history": "id", "changes": "seq"}
+"""The tables whose rows are numbered, and never twice with the same number."""
+CELL = len(packed(np.zeros((1, 1), dtype=np.float32))[0])
+"""Bytes of one dimension of a stored vector."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compacted:
-    """Bytes of the database file and its log before and after."""
+    """Bytes of the database file and its log before and after.
+
+    `log_emptied` is False while another process still reads an older state: the log keeps its
+    pages, and the file its old size, until a `compact` after that.
+    """
 
     before: int
     after: int
+    log_emptied: bool = True
 
 
 def problems(store: SqliteStore) -> list[str]:
     """Return what is wrong with a store, nothing if it is whole.
 
-    Looks at SQLite's own structure, at references between tables, at the full-text index, and at
-    every record's keys and vectors.
+    Looks at SQLite's own structure, the schema, references between tables, the numbering of rows,
+    every record against its digest, every vector, and the full-text index. What cannot be read is
+    told, not raised.
     """
-    found = [f"SQLite: {row[0]}" for row in store.query("PRAGMA integrity_check") if row[0] != "ok"]
-    found += [
-        f"table {row[0]}: dangling row {row[1]}" for row in store.query("PRAGMA foreign_key_check")
-    ]
-    found += [
-        f"record {row['id']} has no key"
-        for row in store.query("SELECT id FROM records WHERE seq NOT IN (SELECT record FROM keys)")
-    ]
-    sizes = store.query("SELECT length(vector) AS size, count(*) AS n FROM keys GROUP BY size")
-    if len(sizes) > 1:
-        told = ", ".join(f"{row['n']} of {row['size'] // 4} dimensions" for row in sizes)
-        found.append(f"vectors of several sizes: {told}")
-    try:
-        with store.transaction() as db:
-            db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
-    except StoreError as error:
-        found.append(f"full-text index: {error}")
+    found = []
+    for check in (
+        _structure,
+        _schema,
+        _references,
+        _numbering,
+        _records,
+        _vectors,
+        _full_text,
+    ):
+        try:
+            for problem in check(store):
+                found.append(problem)
+        except StoreError as error:
+            found.append(str(error))
     return found
 
 
@@ -47,8 +66,118 @@ def compact(store: SqliteStore) -> Compacted:
     with store.transaction() as db:
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
     store.query("VACUUM")
-    store.checkpoint()
-    return Compacted(before=before, after=_size(store))
+    emptied = store.checkpoint()
+    return Compacted(before=before, after=_size(store), log_emptied=emptied)
+
+
+def _structure(store: SqliteStore) -> Iterator[str]:
+    for (told,) in store.query("PRAGMA integrity_check"):
+        if told != "ok":
+            yield f"SQLite: {told}"
+
+
+def _schema(store: SqliteStore) -> Iterator[str]:
+    """Compare with the schema of a new store: SQLite takes any text there that it can parse."""
+    with closing(SqliteStore(None)) as fresh:
+        wanted = _definitions(fresh)
+    there = _definitions(store)
+    for name, definition in wanted.items():
+        if there.get(name) != definition:
+            yield f"schema: {name!r} is not what this version makes"
+
+
+def _definitions(store: SqliteStore) -> dict[str, str]:
+    """Return our tables, indexes and triggers; FTS5's own tables differ between its versions."""
+    rows = store.query("SELECT name, sql FROM sqlite_master WHERE name NOT GLOB 'keys_fts_*'")
+    return {str(row["name"]): str(row["sql"]) for row in rows}
+
+
+def _references(store: SqliteStore) -> Iterator[str]:
+    for row in store.query("PRAGMA foreign_key_check"):
+        yield f"table {row[0]}: dangling row {row[1]}"
+    for row in store.query("SELECT id FROM records WHERE seq NOT IN (SELECT record FROM keys)"):
+        yield f"record {row['id']} has no key"
+    for row in store.query(
+        "SELECT DISTINCT r.id FROM records r, json_each(r.context) c WHERE r.context != '[]'"
+        " AND NOT EXISTS (SELECT 1 FROM records o WHERE o.user = r.user AND o.id = c.value)"
+    ):
+        yield f"record {row['id']} is keyed together with a record that is not there"
+
+
+def _numbering(store: SqliteStore) -> Iterator[str]:
+    """Compare the highest number each table gave with the highest it holds."""
+    for table, column in NUMBERED.items():
+        for row in store.query(
+            f"SELECT held FROM (SELECT max({column}) AS held FROM {table}) WHERE held >"
+            f" coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0)"
+        ):
+            yield f"table {table}: row {row['held']} has a number that will be given again"
+
+
+def _records(store: SqliteStore) -> Iterator[str]:
+    """Compare each record with the digest that was taken of it when it was written."""
+    for row in _rows(
+        store,
+        "SELECT r.*, r.seq AS place, r.id AS name, u.name AS user_name FROM records r"
+        " LEFT JOIN users u ON u.id = r.user WHERE r.seq > ? ORDER BY r.seq LIMIT ?",
+    ):
+        if not is_as_written(row):
+            yield f"record {row['name']!r} is not what was written"
+
+
+def _vectors(store: SqliteStore) -> Iterator[str]:
+    sizes = store.query(
+        "SELECT coalesce(length(vector), 0) AS size, count(*) AS n FROM keys GROUP BY size"
+    )
+    if len(sizes) > 1:
+        told = ", ".join(f"{row['n']} of {row['size'] // CELL} dimensions" for row in sizes)
+        yield f"vectors of several sizes: {told}"
+    for table, key, made_by in (("keys", "id", "embedder"), ("new_vectors", "key", "reembedding")):
+        for row in _rows(
+            store,
+            f"SELECT {key} AS place, vector, (SELECT json_extract(value, '$.dimensions')"
+            f" FROM meta WHERE key = '{made_by}') AS dimensions FROM {table}"
+            f" WHERE {key} > ? ORDER BY {key} LIMIT ?",
+        ):
+            if row["dimensions"] is None:
+                yield f"{table}: the store does not say which embedder made the vectors"
+                break
+            wrong = _wrong_vector(row["vector"], row["dimensions"])
+            if wrong:
+                yield f"{table}: the vector of key {row['place']} {wrong}"
+
+
+def _wrong_vector(raw: object, dimensions: object) -> str | None:
+    if not isinstance(raw, bytes) or len(raw) / CELL != dimensions:
+        return f"does not have the {dimensions} dimensions of the store's embedder"
+    with np.errstate(invalid="ignore"):
+        length = float(np.linalg.norm(unpacked([raw])))
+    if not abs(length - 1) <= MAX_DEVIATION:  # so written that a length of NaN is wrong too
+        return f"has the length {length:.3g}, not 1"
+    return None
+
+
+def _full_text(store: SqliteStore) -> Iterator[str]:
+    try:
+        with store.transaction() as db:
+            db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
+    except StoreError as error:
+        yield f"full-text index: {error}"
+
+
+def _rows(store: SqliteStore, sql: str) -> Iterator[sqlite3.Row]:
+    """Yield the rows of a query over (place, limit) in batches, in the order of `place`.
+
+    Raises:
+        StoreError: the rows cannot be read, or are out of order, which only damage does.
+    """
+    last = 0
+    while rows := store.query(sql, (last, BATCH)):
+        for row in rows:
+            if row["place"] <= last:
+                raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
+            last = row["place"]
+            yield row
 
 
 def _size(store: SqliteStore) -> int:

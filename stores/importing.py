@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.stores import foreign
 from memagent.stores.filter import micros
-from memagent.stores.rows import DIGEST_BYTES, packed
+from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.transfer import BATCH, COLUMNS, FORMAT, LISTS
 from memagent.stores.writing import add_keys, user_id
@@ -38,6 +39,20 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 """What the parts of an exported record must be, as far as the store relies on it."""
 ADDED = {"pinned": 0, "archived": None}
 """What exports did not have from the beginning, and what it is in those that have it not."""
+
+NOT_OURS = (
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What storing a record raises that holds values of other kinds than an export's."""
+Aliases = dict[tuple[str, str], str]
+"""The ids that a store has for records that came, by user, under other ids."""
 
 
 class Encodes(Protocol):
@@ -70,7 +85,8 @@ def import_lines(
     `format` says who wrote the lines: `memagent export`, mem0 or LangGraph (`stores/foreign.py`);
     `auto` tells by the first. `user` is whose memory they become, instead of whom they name.
     Vectors are taken over if this embedder makes the same of the header's probe, and made anew
-    otherwise.
+    otherwise. A record whose content the store holds under another id goes by that id in what
+    names it.
 
     Raises:
         InvalidInput: a line or an item is not what was expected; the message gives its number.
@@ -90,9 +106,9 @@ def import_lines(
     else:
         origin = None if format == "auto" else format
         arriving = _foreign(chain([first], numbered), origin, user)
-    new = 0
+    new, aliases = 0, Aliases()
     while batch := list(islice(arriving, BATCH)):
-        new += _import_batch(store, batch, encoder, header)
+        new += _import_batch(store, batch, encoder, header, aliases)
     return new
 
 
@@ -178,9 +194,10 @@ def _import_batch(
     batch: Sequence[dict[str, Any]],
     encoder: Encodes,
     header: dict[str, Any],
+    aliases: Aliases,
 ) -> int:
     fingerprint = encoder.check()
-    batch = [one for one in batch if not _known(store, one)]
+    batch = [one for one in batch if not _known(store, one, aliases)]
     if not batch:
         return 0
     blobs = iter(_vectors(batch, encoder, header, json.loads(fingerprint)["dimensions"]))
@@ -193,39 +210,62 @@ def _import_batch(
             )
         for one in batch:
             own = [next(blobs) for _ in one["keys"]]
-            user = user_id(db, one["user"])
-            row = (
-                {"user": user, "digest": _digest(one)}
-                | {name: one[name] for name in COLUMNS}
-                | {name: json.dumps(one[name]) for name in LISTS}
-            )
-            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-            done = db.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", row)
-            if not done.rowcount:
+            if _known(store, one, aliases):
                 continue
+            try:
+                _import_one(db, one, own, aliases)
+            except NOT_OURS as error:
+                raise InvalidInput(
+                    f"line {one.get('line', '?')}: not what was exported ({error})"
+                ) from error
             new += 1
-            seq = done.lastrowid
-            assert seq is not None
-            add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], own)
-            db.executemany(
-                "INSERT INTO history(record, at, action, who, why)"
-                f" VALUES ({seq}, :at, :action, :who, :why)",
-                one["history"],
-            )
     return new
+
+
+def _import_one(
+    db: sqlite3.Connection, one: dict[str, Any], blobs: Sequence[bytes], aliases: Aliases
+) -> None:
+    """Store a record; what it names goes by the ids that the store has for it."""
+    user = user_id(db, one["user"])
+    lists = {column: one[column] for column in LISTS}
+    for column in ("sources", "context"):
+        lists[column] = [aliases.get((one["user"], other), other) for other in one[column]]
+    row = (
+        {"user": user, "digest": _digest(one)}
+        | {column: one[column] for column in COLUMNS}
+        | {column: json.dumps(value) for column, value in lists.items()}
+    )
+    names, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
+    seq = db.execute(f"INSERT INTO records ({names}) VALUES ({marks})", row).lastrowid
+    assert seq is not None
+    (stored,) = db.execute(
+        "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
+        " WHERE r.seq = ?",
+        (seq,),
+    )
+    if not is_as_written(stored):
+        raise ValueError("its digest is another record's")
+    add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], blobs)
+    db.executemany(
+        "INSERT INTO history(record, at, action, who, why)"
+        f" VALUES ({seq}, :at, :action, :who, :why)",
+        one["history"],
+    )
 
 
 def _digest(record: dict[str, Any]) -> bytes:
     return bytes.fromhex(record["digest"])[:DIGEST_BYTES]
 
 
-def _known(store: SqliteStore, record: dict[str, Any]) -> bool:
-    return bool(
-        store.query(
-            "SELECT 1 FROM records WHERE user = ? AND (id = ? OR digest = ?)",
-            (store.user(record["user"]), record["id"], _digest(record)),
-        )
+def _known(store: SqliteStore, record: dict[str, Any], aliases: Aliases) -> bool:
+    """Tell whether a record's id or its content is there already, and note the id it has there."""
+    rows = store.query(
+        "SELECT id FROM records WHERE user = ? AND (id = ? OR digest = ?) ORDER BY id != ?",
+        (store.user(record["user"]), record["id"], _digest(record), record["id"]),
     )
+    if rows:
+        aliases[record["user"], record["id"]] = rows[0]["id"]
+    return bool(rows)
 
 
 def _vectors(

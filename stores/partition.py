@@ -40,7 +40,7 @@ class Partition:
         self._table: NDArray[np.int64] = np.empty((len(COLUMNS), 0), dtype=np.int64)
         self._size = 0
         self._numbers: dict[str, int] = {}
-        self._masks: dict[Filter, tuple[NDArray[np.bool_] | None, int]] = {}
+        self._masks: dict[Filter, tuple[NDArray[np.bool_] | None, int, int]] = {}
         self.saved = 0
 
     def __len__(self) -> int:
@@ -127,12 +127,12 @@ class Partition:
         """Return one flag a key for what the filter lets through; None if that is everything."""
         now = micros(datetime.now(UTC))
         key = replace(where, metadata=None, source=None)
-        mask, until = self._masks.get(key, (None, -1))
-        if now >= until:
+        mask, since, until = self._masks.get(key, (None, 0, -1))
+        if not since <= now < until:  # it runs out, or the clock was set back
             mask, until = self._flags(where, now)
             if len(self._masks) >= MAX_MASKS:
                 self._masks.clear()
-            self._masks[key] = mask, until
+            self._masks[key] = mask, now, until
         if records is None:
             return mask
         among = np.isin(self.column("record"), records)

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.errors import InvalidInput, StoreError
 from memagent.stores.filter import micros
 from memagent.types import Event, Note, Record, Scope
 
@@ -21,6 +23,18 @@ INSERTED = (
     " supersedes, sources, context, metadata"
 )
 """The columns of a new row of `records`, as `row_of` orders their values."""
+FLAGS = ("evidence", "superseded")
+DAMAGE = (
+    AttributeError,
+    IndexError,
+    InvalidInput,
+    KeyError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What reading values raises that no store has written."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -51,10 +65,7 @@ def digest_of(note: Note, scope: Scope) -> bytes:
     A note whose time the caller gave is another fact at another time. What is hashed is the JSON of
     [agent, session, kind, evidence, text, time], spelt out here because it is made for every note.
     """
-    since = "null" if note.valid_from is None else str(micros(note.valid_from))
-    evidence = "true" if note.evidence else "false"
-    parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
-    return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()[:DIGEST_BYTES]
+    return _hash_of(note, scope)[:DIGEST_BYTES]
 
 
 def closed_digest(digest: bytes, record_id: str) -> bytes:
@@ -74,7 +85,9 @@ def packed(vectors: NDArray[np.float32]) -> list[bytes]:
 
 def unpacked(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     """Return stored vectors as an array of rows x dimensions."""
-    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
+    with reading("a vector"):
+        whole = np.frombuffer(b"".join(blobs), dtype="<f2")
+        return whole.reshape(len(blobs), -1).astype(np.float32)
 
 
 def row_of(draft: Draft, seq: int, user: int, now: datetime) -> tuple[Any, ...]:
@@ -121,6 +134,19 @@ def new_record(draft: Draft, seq: int, now: datetime) -> Record:
     )
 
 
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Read values that a store holds, or say that they are not what any store writes.
+
+    Raises:
+        StoreError: they are damaged.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        raise StoreError(f"{what} is damaged: `memagent verify` tells more") from error
+
+
 def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
     """Return the record that a row of `records`, with its `user_name`, holds."""
     return Record(
@@ -148,6 +174,15 @@ def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
     )
 
 
+def is_as_written(row: sqlite3.Row) -> bool:
+    """Tell whether a row of `records`, with its `user_name`, is what its digest was taken of."""
+    try:
+        flags = {type(row[name]) is int and row[name] in (0, 1) for name in FLAGS}
+        return flags == {True} and row["digest"] in _digests_of(record_of(row))
+    except DAMAGE:
+        return False
+
+
 def event_of(row: sqlite3.Row) -> Event:
     """Return the event that a row of `history`, with its record's `record_id`, holds."""
     return Event(
@@ -166,6 +201,34 @@ def moment_of(micros: int) -> datetime:
 
 def _texts(listed: str) -> tuple[str, ...]:
     return () if listed == "[]" else tuple(json.loads(listed))
+
+
+def _hash_of(note: Note, scope: Scope) -> bytes:
+    since = "null" if note.valid_from is None else str(micros(note.valid_from))
+    evidence = "true" if note.evidence else "false"
+    parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
+    return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()
+
+
+def _digests_of(record: Record) -> list[bytes]:
+    """Return what a stored record's digest may be: whether its time was given is not stored.
+
+    Records that were superseded under schema 3 were closed with the whole hash.
+    """
+    wholes = [
+        _hash_of(
+            Note(
+                text=record.value, kind=record.kind, evidence=record.evidence, valid_from=valid_from
+            ),
+            record.scope,
+        )
+        for valid_from in ((None,) if record.valid_from == record.created else ())
+        + (record.valid_from,)
+    ]
+    opened = [whole[:DIGEST_BYTES] for whole in wholes]
+    if not record.superseded:
+        return opened
+    return [closed_digest(digest, record.id) for digest in (*opened, *wholes)]
 
 
 def _json(text: str | None) -> str:

@@ -12,12 +12,15 @@ generation, a single changed byte) makes it as if it were not there.
 import hashlib
 import json
 import os
+import secrets
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from memagent.errors import StoreError
 from memagent.stores.partition import Partition
 from memagent.stores.rows import packed
 from memagent.stores.sqlite import SqliteStore, State
@@ -32,13 +35,18 @@ SAMPLE = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stamp:
-    """What a snapshot is of: the store, the user's token, and the state it was taken in."""
+    """What a snapshot is of: the store, the user's token, and the state it was taken in.
+
+    `mark` is drawn for each file and written into the store with it: a store that was put back from
+    a copy may reach the same numbers by other ways.
+    """
 
     store: str
     owner: str
     removals: int
     change: int
     key: int
+    mark: str
     format: int = FORMAT
 
 
@@ -68,7 +76,7 @@ class Snapshots:
                 start += array.nbytes
             partition = Partition(dimensions, stamp.removals, stamp.change)
             partition.restore(arrays, header["texts"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError):
             return None
         return partition if self._fits(partition, stamp, state) else None
 
@@ -84,17 +92,21 @@ class Snapshots:
             removals=partition.removals,
             change=partition.change,
             key=partition.last_key,
+            mark=secrets.token_hex(8),
         )
         try:
             _write(beside, stamp, partition)
-            with self._store.transaction():  # nothing is forgotten between the look and the move
+            with self._store.transaction() as db:  # nothing is forgotten before the move
                 current = self._store.removals(owner) == partition.removals
                 if current:
+                    marked = (_marked(owner), stamp.mark)
+                    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", marked)
                     beside.replace(path)
-        except OSError:  # a full disk costs a cache, not an answer
+        except (OSError, StoreError):  # a full disk costs a cache, not an answer
             current = False
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
         if current:
             partition.saved = len(partition)
         return current
@@ -108,6 +120,7 @@ class Snapshots:
         if (
             stamp.store != self._store.meta("id")
             or (stamp.format, stamp.owner) != (FORMAT, state.owner)
+            or stamp.mark != self._store.meta(_marked(state.owner))
             or stamp.removals != state.removals
             or stamp.change > state.change
             or stamp.key > state.key
@@ -127,12 +140,23 @@ class Snapshots:
         return [tuple(row) for row in rows] == list(zip(keys, records, blobs, strict=True))
 
 
+def _marked(owner: str) -> str:
+    return f"snapshot {owner}"
+
+
 def drop(store: SqliteStore, owner: str | None = None) -> None:
-    """Remove a user's snapshot, finished or not, or everybody's; called within a transaction."""
+    """Remove a user's snapshot, finished or not, or everybody's; called within a transaction.
+
+    Raises:
+        StoreError: one cannot be removed, and would keep what is to be forgotten.
+    """
     folder = store.index_folder
     if folder is not None:
         for path in folder.glob(f"{owner or '*'}.*"):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"{path} cannot be removed: {error.strerror}") from error
 
 
 def _write(path: Path, stamp: Stamp, partition: Partition) -> None:

@@ -12,22 +12,26 @@ from typing import Any
 from memagent.errors import StoreError
 from memagent.stores.filter import Filter, micros
 from memagent.stores.migrations import identify, migrate
-from memagent.stores.rows import event_of, moment_of, record_of
+from memagent.stores.rows import event_of, moment_of, reading, record_of
 from memagent.types import Event, Record, Scope
 
 FILE_NAME = "memory.db"
 LOG_PAGES = 8_000
 """How long the write-ahead log grows (32 MB) before it is moved into the database."""
 CACHE_KIB = 32_000
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the latter when a message of its own quotes damaged text."""
+SMALLEST = 512
+"""Bytes of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
 _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
 
 
 def _counted(outcome: str) -> str:
     """Return SQL for how often a record helped or hurt: all of its sources, or itself."""
     return (
-        f"CASE r.sources WHEN '[]' THEN r.{outcome} ELSE coalesce((SELECT sum(o.{outcome})"
+        f"CAST(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE coalesce((SELECT sum(o.{outcome})"
         " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value),"
-        f" r.{outcome}) END AS {outcome}"
+        f" r.{outcome}, 0) END AS INTEGER) AS {outcome}"
     )
 
 
@@ -54,6 +58,7 @@ class SqliteStore:
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
+                _refuse_cut(folder / FILE_NAME)
             self._db = sqlite3.connect(
                 self.where, timeout=30, isolation_level=None, check_same_thread=False
             )
@@ -65,7 +70,7 @@ class SqliteStore:
             self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(self._db, self.where)
-        except (sqlite3.Error, OSError) as error:
+        except (*FAILURES, OSError) as error:
             raise StoreError(f"cannot open a memory in {self.where}: {_reason(error)}") from error
 
     def close(self) -> None:
@@ -79,9 +84,9 @@ class SqliteStore:
         return str(rows[0]["value"]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Write a setting of the store itself."""
+        """Write a setting of the store itself, unless it has one."""
         with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
 
     def user(self, name: str) -> int | None:
         """Return a user's number, or None for a user never seen."""
@@ -130,11 +135,15 @@ class SqliteStore:
         return moment_of(rows[0][0] + 1)
 
     def candidates(self, keys: Sequence[int]) -> list[sqlite3.Row]:
-        """Return what ranking wants to know of keys and their records, in no particular order."""
+        """Return what ranking wants to know of keys and their records, in no particular order.
+
+        The casts keep what damage has put in a column's place from being compared with the rest.
+        """
         marks = ",".join("?" * len(keys))
         return self.query(
-            "SELECT k.id, k.record, k.text, k.vector, length(r.value) AS chars,"
-            " coalesce(r.affirmed, r.valid_from) AS moment,"
+            "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT) AS text, k.vector,"
+            " coalesce(length(r.value), 0) AS chars,"
+            " CAST(coalesce(r.affirmed, r.valid_from, 0) AS INTEGER) AS moment,"
             f" {_counted('helped')}, {_counted('hurt')} FROM keys k"
             f" JOIN records r ON r.seq = k.record WHERE k.id IN ({marks})",
             keys,
@@ -198,7 +207,8 @@ class SqliteStore:
             f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
             (*seqs, *seqs),
         )
-        return [event_of(row) for row in rows]
+        with reading("the history of a record"):
+            return [event_of(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Return how many users, records, superseded records, keys and events the store holds."""
@@ -224,9 +234,12 @@ class SqliteStore:
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the database and empty it; tell whether it could be.
 
-        It cannot while another process is still reading an older state.
+        It cannot while another process is still reading an older state, or when the disk is full.
         """
-        (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        except StoreError:
+            return False
         return not row[0]
 
     @contextmanager
@@ -256,18 +269,24 @@ class SqliteStore:
             [row["seq"] for row in rows],
         ):
             keys.setdefault(row["record"], []).append(row["text"])
-        return [record_of(row, keys.get(row["seq"], ())) for row in rows]
+        with reading("a record"):
+            return [record_of(row, keys.get(row["seq"], ())) for row in rows]
 
 
 @contextmanager
 def _translated(where: str) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise StoreError(f"the memory in {where} cannot be used: {_reason(error)}") from error
+
+
+def _refuse_cut(file: Path) -> None:
+    if file.exists() and 0 < file.stat().st_size < SMALLEST:
+        raise StoreError(f"{file} is not a database, or was cut short")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
-    return str(error)
+    return " ".join(str(error).split())

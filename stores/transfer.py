@@ -15,8 +15,9 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from memagent.errors import EmbedderMismatch
+from memagent.errors import EmbedderMismatch, StoreError
 from memagent.stores.filter import Filter
+from memagent.stores.rows import reading
 from memagent.stores.sqlite import SqliteStore
 from memagent.types import Scope
 
@@ -69,7 +70,10 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
         f" WHERE {condition} AND r.seq > ? ORDER BY r.seq LIMIT ?",
         (*values, last, BATCH),
     ):
-        lines = [_line(_exported(store, row, vectors)) for row in rows]
+        if [row["seq"] for row in rows] != sorted({row["seq"] for row in rows}):
+            raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
+        with reading("a record"):
+            lines = [_line(_exported(store, row, vectors)) for row in rows]
         if vectors and store.meta("embedder") != fingerprint:
             raise EmbedderMismatch(
                 "the memory was moved to another embedder just now: export it again"

@@ -71,6 +71,7 @@ class _Batch:
         self._user = user_id(db, user)
         self._trace = trace
         self._now = store.now(user)
+        self._placed: dict[str, int] = {}
         self.seqs: list[int] = []
         self.fresh: dict[int, Record] = {}
 
@@ -93,7 +94,9 @@ class _Batch:
                 repeated.append(draft)
             elif draft.affirms:
                 affirmed.append(found)
+            self._placed[draft.id] = found
             self.seqs.append(found)
+        self._lean(new)
         self._insert(new)
         self._refuse_other_texts(repeated)
         self._affirm(affirmed)
@@ -109,6 +112,30 @@ class _Batch:
                     f"record {draft.id!r} is there already and says something else: update it, or"
                     " leave the id out"
                 )
+
+    def _lean(self, new: dict[int, Draft]) -> None:
+        """Let what is keyed together with other records name them by the ids these are stored by.
+
+        Raises:
+            StoreError: one of them was forgotten since the keys were made.
+        """
+        leaning = [draft for draft in new.values() if draft.context]
+        named = {one for draft in leaning for one in draft.context}
+        ids = {one: one for one, _ in _held(self._store, self._user, "id", list(named))}
+        for one in named & self._placed.keys():
+            ids[one] = self._id_of(self._placed[one], new)
+        for draft in leaning:
+            if not ids.keys() >= set(draft.context):
+                raise StoreError(
+                    "a record that the text leans on was forgotten just now; nothing was written"
+                )
+            draft.context = tuple(ids[one] for one in draft.context)
+
+    def _id_of(self, seq: int, new: dict[int, Draft]) -> str:
+        if seq in new:
+            return new[seq].id
+        (found,) = self._db.execute("SELECT id FROM records WHERE seq = ?", (seq,)).fetchone()
+        return str(found)
 
     def _insert(self, new: dict[int, Draft]) -> None:
         keyed: list[tuple[int, str]] = []
@@ -206,10 +233,11 @@ def mark_changed(db: sqlite3.Connection, user: int, seq: int) -> None:
 
 
 def log(db: sqlite3.Connection, seq: int, action: Action, trace: Trace) -> None:
-    """Write one event of a record's history."""
+    """Write one event of a record's history, never before what happened to it already."""
     db.execute(
-        "INSERT INTO history(record, at, action, who, why) VALUES (?, ?, ?, ?, ?)",
-        (seq, micros(datetime.now(UTC)), action, trace.who, trace.why),
+        "INSERT INTO history(record, at, action, who, why) SELECT seq, max(?, created, coalesce("
+        "(SELECT max(at) FROM history WHERE record = seq), 0)), ?, ?, ? FROM records WHERE seq = ?",
+        (micros(datetime.now(UTC)), action, trace.who, trace.why, seq),
     )
 
 

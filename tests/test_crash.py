@@ -1,50 +1,71 @@
-"""`kill -9` at random instants: nothing acknowledged is lost, nothing forgotten comes back."""
+"""`kill -9` at random instants: nothing acknowledged is lost, nothing forgotten comes back.
 
+The store is moved to and fro between two embedders meanwhile: at any instant it is of one of them,
+whole.
+"""
+
+import base64
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from memagent import Memory, Scope
+from memagent.errors import EmbedderMismatch
 from memagent.testing import HashEmbedder
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "25"))
+SIZES = (16, 24)
 WORKER = """
 import itertools, random, sys
 from memagent import Memory, Scope
+from memagent.stores import reembedding
 from memagent.testing import HashEmbedder
 
-rng, scope = random.Random(int(sys.argv[2])), Scope(user="ada")
-memory = Memory.open(sys.argv[1], embedder=HashEmbedder(16))
+folder, seed, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+rng, scope = random.Random(seed), Scope(user="ada")
+reembedding.BATCH = 8
+memory = Memory.open(folder, embedder=HashEmbedder(size))
 held = [record.id for record in memory.list(scope=scope, limit=10**6)]
 
 def acknowledge(*words):
-    sys.stdout.write(" ".join(words) + "\\n")
+    sys.stdout.write(" ".join(map(str, words)) + "\\n")
     sys.stdout.flush()
 
 acknowledge("ready")
 for number in itertools.count():
     choice = rng.random()
-    if choice < 0.5 or len(held) < 3:
-        many = [f"note {sys.argv[2]} {number} {part}" for part in range(rng.randint(1, 5))]
+    if choice < 0.45 or len(held) < 3:
+        many = [f"note {seed} {number} {part}" for part in range(rng.randint(1, 5))]
         added = [record.id for record in memory.add_many(many, scope=scope)]
         held += added
         acknowledge("add", *added)
-    elif choice < 0.75:
+    elif choice < 0.65:
         old = held.pop(rng.randrange(len(held)))
-        new = memory.update(old, f"new {sys.argv[2]} {number}", scope=scope).id
+        new = memory.update(old, f"new {seed} {number}", scope=scope).id
         held.append(new)
         acknowledge("update", old, new)
-    elif choice < 0.95:
+    elif choice < 0.85:
         gone = held.pop(rng.randrange(len(held)))
         acknowledge("forgetting", gone)
         receipt = memory.forget([gone], scope=scope)
         acknowledge("forget", *receipt.asked, *receipt.derived)
-    else:
+    elif choice < 0.9:
         memory.compact()
         acknowledge("compact")
+    else:
+        memory.close()
+        size = 40 - size
+        memory = Memory.open(folder, embedder=HashEmbedder(size))
+        acknowledge("reembedding", size)
+        memory.reembed()
+        acknowledge("reembed", size)
 """
 
 
@@ -52,36 +73,71 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scop
     rng = random.Random(11)
     living: set[str] = set()
     forgotten: set[str] = set()
-    operations = 0
+    told: Counter[str] = Counter()
+    size = SIZES[0]
     for number in range(ROUNDS):
-        acknowledged = _killed_after(rng.uniform(0.0, 0.25), tmp_path / "m", number)
-        operations += len(acknowledged)
+        acknowledged = _killed_after(rng.uniform(0.0, 0.25), tmp_path / "m", number, size)
+        told.update(action for action, *_ in acknowledged)
         unsure: set[str] = set()
+        moving = False
         for action, *ids in acknowledged:
             unsure = set(ids) if action == "forgetting" else set()
+            moving = action == "reembedding"
             if action in ("add", "update"):
                 living |= set(ids)
             elif action == "forget":
                 living -= set(ids)
                 forgotten |= set(ids)
-        with Memory.open(tmp_path / "m", embedder=HashEmbedder(16)) as memory:
+            elif action == "reembed":
+                size = int(ids[0])
+        found, before = _size_of(tmp_path / "m", ada), size
+        assert found == size or moving, f"the store is of {found} dimensions, not of {size}"
+        told["cut off while moving"] += moving
+        size = found
+        with Memory.open(tmp_path / "m", embedder=HashEmbedder(size)) as memory:
             assert memory.verify() == ()
-            found = {one.id for one in memory.list(scope=ada, limit=10**6, everything=True)}
-            if unsure - found:  # the last call was cut short after its commit
-                gone = living - found
-                assert unsure <= gone
-                living -= gone
-                forgotten |= gone
-            assert living - found == set()
-            assert forgotten & found == set()
-            living |= found
-    print(f"{ROUNDS} kills, {operations} operations acknowledged, {len(living)} records held")
-    assert operations > ROUNDS
+            _check_vectors(memory, ada, size)
+            held = {one.id for one in memory.list(scope=ada, limit=10**6, everything=True)}
+        if unsure - held:  # the last call was cut short after its commit
+            gone = living - held
+            assert unsure <= gone
+            living -= gone
+            forgotten |= gone
+        assert living - held == set()
+        assert forgotten & held == set()
+        living |= held
+        told["moved by a call cut short"] += size != before
+    print(f"{ROUNDS} kills, acknowledged: {dict(told)}; {len(living)} records held")
+    assert told.total() > ROUNDS
+    assert told["reembed"] > 0
 
 
-def _killed_after(seconds: float, folder: Path, number: int) -> list[list[str]]:
+def _size_of(folder: Path, scope: Scope) -> int:
+    """Return of which embedder a store is; it must be of one, and refuse the other."""
+    taken = []
+    for size in SIZES:
+        with Memory.open(folder, embedder=HashEmbedder(size)) as memory:
+            try:
+                memory.search("note", scope=scope)
+            except EmbedderMismatch:
+                continue
+            taken.append(size)
+    (size,) = taken
+    return size
+
+
+def _check_vectors(memory: Memory, scope: Scope, size: int) -> None:
+    """Compare every vector with what the embedder makes of its text."""
+    for line in list(memory.export(scope=scope, vectors=True))[1:]:
+        for key in json.loads(line)["keys"]:
+            raw = np.frombuffer(base64.b64decode(key["vector"]), dtype="<f2")
+            assert len(raw) == size
+            assert np.allclose(raw, HashEmbedder(size).embed_query(key["text"]), atol=1e-3)
+
+
+def _killed_after(seconds: float, folder: Path, number: int, size: int) -> list[list[str]]:
     """Run the worker, kill it `seconds` after it is ready, and return what it acknowledged."""
-    command = [sys.executable, "-P", "-c", WORKER, str(folder), str(number)]
+    command = [sys.executable, "-P", "-c", WORKER, str(folder), str(number), str(size)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"

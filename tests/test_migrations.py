@@ -1,6 +1,8 @@
+import hashlib
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from memagent import Memory, Scope
@@ -25,10 +27,16 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     for step in STEPS[:version]:
         old.executescript(step)
     old.executescript(ROWS)
-    vector = bytes(HashEmbedder().dimensions * 4)
+    vector = np.array(HashEmbedder().embed_query("tea"), dtype="<f4").tobytes()
     old.execute(
         "INSERT INTO keys(record, owner, text, vector) VALUES (1, 'u1', 'tea', ?)", [vector]
     )
+    content = '[null, null, "episode", true, "tea is hot", null]'
+    old.execute("UPDATE records SET digest = ?", [hashlib.sha256(content.encode()).digest()])
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        memory.warm(scope=ada)
+        old.execute("INSERT INTO meta VALUES ('embedder', ?)", [memory._store.meta("embedder")])
+    old.commit()
     old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:

@@ -261,3 +261,46 @@ def test_a_line_that_is_no_record_is_named_and_nothing_of_its_batch_is_kept(
         with pytest.raises(InvalidInput, match="line 1: expected a JSON object"):
             other.import_([])
         assert other.stats()["records"] == 0
+
+
+def test_vectors_are_taken_over_only_by_a_store_of_the_embedder_that_made_them(
+    tmp_path: Path, ada: Scope
+) -> None:
+    class Namesake(HashEmbedder):
+        """Another embedder under the same name."""
+
+        def _direction(self, word: str) -> object:
+            return super()._direction(f"{word}!")
+
+    with Memory.open(tmp_path / "a", embedder=HashEmbedder(64)) as memory:
+        fill(memory, ada)
+        lines = list(memory.export(scope=ada, vectors=True))
+    with Memory.open(tmp_path / "b", embedder=HashEmbedder(64)) as other:
+        assert other.import_(lines) == 3
+    with (
+        Memory.open(tmp_path / "b", embedder=HashEmbedder(32)) as other,
+        pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-64'"),
+    ):
+        other.search("tea", scope=ada)
+    with Memory.open(tmp_path / "c", embedder=HashEmbedder(32)) as other:
+        other.add("first", scope=ada)
+    with (
+        Memory.open(tmp_path / "c", embedder=HashEmbedder(64)) as other,
+        pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-32'"),
+    ):
+        other.import_(lines)
+    with Memory.open(tmp_path / "d", embedder=Namesake(64)) as other:
+        assert other.import_(lines) == 3
+        assert other.search("hot drink", scope=ada, k=1)[0].why["cosine"] > 0.6
+
+
+@pytest.mark.parametrize("vector", [None, "", "AAAA", "no base64", 7])
+def test_a_vector_that_is_none_is_refused(memory: Memory, ada: Scope, vector: object) -> None:
+    fill(memory, ada)
+    header, *records = memory.export(scope=ada, vectors=True)
+    broken = json.loads(records[-1])
+    broken["keys"][0]["vector"] = vector
+    with Memory.open(None, embedder=HashEmbedder()) as other:
+        with pytest.raises(InvalidInput, match="line 4: (expected vectors of 64 finite numbers|a key has no vector)"):
+            other.import_([header, *records[:-1], json.dumps(broken)])
+        assert other.stats()["records"] == 0

@@ -1,0 +1,172 @@
+"""A damaged database: the truth, or an error of ours, or a finding of `verify`; never a lie."""
+
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from damaging import EMBEDDER, Facts, everything, facts, fill, judge, replaced
+
+from memagent import Memory
+
+ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "25"))
+PAGE = 4096
+Store = tuple[bytes, Facts]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The bytes of a database that was closed, and what it holds."""
+    folder = tmp_path_factory.mktemp("whole")
+    with Memory.open(folder, embedder=EMBEDDER) as memory:
+        fill(memory)
+        truth = facts(everything(memory))
+        assert memory.verify() == ()
+    return (folder / "memory.db").read_bytes(), truth
+
+
+def judged(tmp_path: Path, store: Store, damaged: Iterable[bytes]) -> Counter[str]:
+    told = Counter(
+        judge(replaced(tmp_path / "damaged", {"memory.db": content}), store[1], write=not n % 3)
+        for n, content in enumerate(damaged)
+    )
+    print(f"{told.total()} times: {dict(told)}")
+    return told
+
+
+def test_the_judge_finds_nothing_in_a_whole_store(tmp_path: Path, store: Store) -> None:
+    assert judged(tmp_path, store, [store[0]]) == {"harmless": 1}
+
+
+def test_the_judge_finds_a_wrong_value(tmp_path: Path, store: Store) -> None:
+    """A lie that `verify` cannot know of: the truth is changed instead of the store."""
+    lied = {one: (*fact[:-1], not fact[-1]) for one, fact in store[1].items()}
+    with pytest.raises(AssertionError, match="is told as"):
+        judged(tmp_path, (store[0], lied), [store[0]])
+
+
+def test_a_file_that_was_cut(tmp_path: Path, store: Store) -> None:
+    whole, rng = store[0], random.Random(1)
+    sizes = {1, 99, 100, 511, 512, PAGE - 1, len(whole) - 1, len(whole) - PAGE}
+    sizes |= set(range(PAGE, len(whole), PAGE * 7))
+    sizes |= {rng.randrange(len(whole)) for _ in range(ROUNDS // 4)}
+    told = judged(tmp_path, store, (whole[:size] for size in sorted(sizes)))
+    assert told["harmless"] == 0
+
+
+def test_pages_of_zeros(tmp_path: Path, store: Store) -> None:
+    whole = store[0]
+    rng = random.Random(2)
+    pages = range(0, len(whole), PAGE)
+    chosen = pages if len(pages) <= ROUNDS else [0, *rng.sample(pages, ROUNDS)]
+    zeroed = (whole[:at] + bytes(PAGE) + whole[at + PAGE :] for at in chosen)
+    told = judged(tmp_path, store, zeroed)
+    assert told["noticed"] + told["refused"] > told["harmless"]
+
+
+def test_small_blocks_of_zeros_and_of_noise(tmp_path: Path, store: Store) -> None:
+    whole, rng = store[0], random.Random(3)
+
+    def damaged() -> Iterable[bytes]:
+        for number in range(ROUNDS):
+            at, size = rng.randrange(len(whole)), rng.choice([1, 4, 64, 512])
+            noise = bytes(size) if number % 2 else rng.randbytes(size)
+            yield (whole[:at] + noise + whole[at + size :])[: len(whole)]
+
+    judged(tmp_path, store, damaged())
+
+
+def flipped(whole: bytes, at: int, bit: int) -> bytes:
+    return whole[:at] + bytes([whole[at] ^ (1 << bit)]) + whole[at + 1 :]
+
+
+def test_a_flipped_bit_in_the_header(tmp_path: Path, store: Store) -> None:
+    rng = random.Random(4)
+    places = range(100) if ROUNDS >= 100 else sorted(rng.sample(range(100), ROUNDS))
+    judged(tmp_path, store, (flipped(store[0], at, rng.randrange(8)) for at in places))
+
+
+def test_a_flipped_bit_in_the_schema(tmp_path: Path, store: Store) -> None:
+    """The pages that hold the text of the tables, indexes and triggers."""
+    rng = random.Random(5)
+    texts = [at for at in range(len(store[0])) if store[0].startswith(b"CREATE ", at)]
+    places = [rng.choice(texts) + rng.randrange(400) for _ in range(ROUNDS)]
+    judged(tmp_path, store, (flipped(store[0], at, rng.randrange(8)) for at in places))
+
+
+def test_a_flipped_bit_anywhere(tmp_path: Path, store: Store) -> None:
+    whole, rng = store[0], random.Random(6)
+    places = [rng.randrange(len(whole)) for _ in range(3 * ROUNDS)]
+    judged(tmp_path, store, (flipped(whole, at, rng.randrange(8)) for at in places))
+
+
+def test_a_flipped_bit_in_a_page_of_the_tree(tmp_path: Path, store: Store) -> None:
+    """The first bytes of a page: its kind, its number of cells, and where they are."""
+    whole, rng = store[0], random.Random(7)
+    pages = range(PAGE, len(whole), PAGE)
+    places = [rng.choice(pages) + rng.randrange(24) for _ in range(ROUNDS)]
+    told = judged(tmp_path, store, (flipped(whole, at, rng.randrange(8)) for at in places))
+    assert told["noticed"] + told["refused"] > 0
+
+
+def test_rows_that_were_lost_or_swapped(tmp_path: Path, store: Store) -> None:
+    """What no bit says: rows gone from one table alone, or values exchanged between two rows."""
+    for sql in (
+        "DELETE FROM records WHERE seq = 3",
+        "DELETE FROM keys WHERE record = 3",
+        "DELETE FROM users WHERE name = 'bob'",
+        "DELETE FROM keys_fts_data WHERE id > 10",
+        "DELETE FROM keys_fts_docsize",
+        "DELETE FROM sqlite_sequence",
+        "UPDATE sqlite_sequence SET seq = 2",
+        "UPDATE records SET value = (SELECT value FROM records WHERE seq = 2) WHERE seq = 3",
+        "UPDATE records SET superseded = 0",
+        "UPDATE records SET superseded = 1 WHERE seq = 3",
+        "UPDATE records SET session = 's1' WHERE seq = 3",
+        "UPDATE records SET evidence = 3 WHERE seq = 3",
+        "UPDATE records SET metadata = '{' WHERE seq = 3",
+        "UPDATE records SET sources = '7' WHERE seq = 3",
+        "UPDATE records SET created = 1e300 WHERE seq = 3",
+        "UPDATE records SET created = 9223372036854775807 WHERE seq = 3",
+        "UPDATE records SET value = x'ff' WHERE seq = 3",
+        "UPDATE records SET value = CAST(x'ff' AS TEXT) WHERE seq = 3",
+        "UPDATE records SET user = 99 WHERE seq = 3",
+        "UPDATE keys SET vector = x'' WHERE id = 3",
+        "UPDATE keys SET vector = x'000102' WHERE id = 3",
+        "UPDATE keys SET vector = zeroblob(length(vector)) WHERE id = 3",
+        "UPDATE keys SET vector = zeroblob(2 * length(vector)) WHERE id = 3",
+        "UPDATE keys SET vector = 'text' WHERE id = 3",
+        "UPDATE keys SET owner = 'u2' WHERE id = 3",
+        "UPDATE keys SET text = 'nothing of the sort' WHERE id = 3",
+        "UPDATE meta SET value = '{' WHERE key = 'embedder'",
+        "UPDATE meta SET value = '{}' WHERE key = 'embedder'",
+        "UPDATE meta SET value = '[]' WHERE key = 'embedder'",
+        "UPDATE keys SET text = x'00' WHERE id = 3",
+        "UPDATE records SET affirmed = 'text'",
+        "UPDATE records SET helped = 'text', hurt = x'00'",
+        "UPDATE history SET at = 9223372036854775807",
+    ):
+        folder = replaced(tmp_path / "damaged", {"memory.db": store[0]})
+        with closing(sqlite3.connect(folder / "memory.db", isolation_level=None)) as db:
+            db.execute(sql)
+        assert judge(folder, store[1]) in ("noticed", "refused"), sql
+
+
+def test_a_schema_that_says_something_else_is_noticed(tmp_path: Path, store: Store) -> None:
+    """What SQLite would go by without a word: other indexes, triggers, columns and defaults."""
+    for here, there in (
+        ("remove_diacritics 2", "remove_diacritics 0"),
+        ("AFTER DELETE ON keys", "AFTER UPDATE ON keys"),
+        ("UNIQUE (user, digest)", "UNIQUE (user, seq)   "),
+        ("recalled INTEGER", "reca11ed INTEGER"),
+        ("DEFAULT '[]'", "DEFAULT '{}'"),
+    ):
+        damaged = store[0].replace(here.encode(), there.encode())
+        assert len(damaged) == len(store[0])
+        assert damaged != store[0]
+        folder = replaced(tmp_path / "damaged", {"memory.db": damaged})
+        assert judge(folder, store[1]) in ("noticed", "refused"), there
