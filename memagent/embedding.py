@@ -4,7 +4,8 @@ import json
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ class Encoder:
                 f"vectors: expected rows of {wanted} finite numbers, found {array.shape}"
             )
         return _normalised(array)
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Refuse what was read in the block if the store moved to another embedder meanwhile.
+
+        Raises:
+            EmbedderMismatch: it did.
+        """
+        before = self.check()
+        try:
+            yield
+        except Exception:
+            if self._read("embedder") != before:
+                self.check()
+            raise
+        if self._read("embedder") != before:
+            self.check()
 
     def agrees(self, vector: ArrayLike, text: str = PROBE) -> bool:
         """Tell whether a vector of a text, the probe's if none is given, is this embedder's."""

@@ -210,7 +210,8 @@ class Memory(Upkeep, Views):
             diversity=diversity,
             explain=explain,
         )
-        return self._bank.search(query, self._meaning(query, vector), seen, ranking)
+        with self._encoder.steady():
+            return self._bank.search(query, self._meaning(query, vector), seen, ranking)
 
     def recall(
         self,
@@ -228,7 +229,8 @@ class Memory(Upkeep, Views):
         `as_of` asks what was known to hold at a time, and `where` filters metadata as in `search`.
         """
         seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
-        return self._recaller.recall(question, seen, k, lessons or scope)
+        with self._encoder.steady():
+            return self._recaller.recall(question, seen, k, lessons or scope)
 
     def learn(
         self, question: str, answer: str, *, scope: Scope, lessons: Scope | None = None

@@ -93,6 +93,7 @@ _V4 = """
 DROP TRIGGER keys_after_insert;
 DROP INDEX records_by_session;
 CREATE INDEX records_by_user ON records(user, seq);
+CREATE INDEX records_by_affirmation ON records(user, affirmed) WHERE affirmed IS NOT NULL;
 CREATE INDEX records_by_session ON records(user, session, seq) WHERE session IS NOT NULL;
 DELETE FROM history WHERE action = 'add' AND who IS NULL AND why IS NULL;
 UPDATE records SET digest = substr(digest, 1, 16);

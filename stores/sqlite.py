@@ -120,19 +120,20 @@ class SqliteStore:
         return State(*rows[0]) if rows else None
 
     def now(self, user: str) -> datetime:
-        """Return the time to write down: the clock's, but never before the user's newest record.
+        """Return the time to write down: the clock's, but after what was last written or affirmed.
 
         A clock that was set back must not make what is told now look older than what was told
         before.
         """
-        rows = self.query(
-            "SELECT created FROM records WHERE user = ? ORDER BY seq DESC LIMIT 1",
+        ((last,),) = self.query(
+            "SELECT max(coalesce((SELECT created FROM records WHERE user = ?1 ORDER BY seq DESC"
+            " LIMIT 1), 0), coalesce((SELECT max(affirmed) FROM records WHERE user = ?1"
+            " AND affirmed IS NOT NULL), 0))",
             (self.user(user),),
         )
         now = datetime.now(UTC)
-        if not rows or micros(now) > rows[0][0]:
-            return now
-        return moment_of(rows[0][0] + 1)
+        with reading("a record's time"):
+            return now if micros(now) > last else moment_of(last + 1)
 
     def candidates(self, keys: Sequence[int]) -> list[sqlite3.Row]:
         """Return what ranking wants to know of keys and their records, in no particular order.

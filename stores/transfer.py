@@ -58,10 +58,11 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
         EmbedderMismatch: the store is moved to another embedder while its vectors are read.
     """
     fingerprint = store.meta("embedder")
-    known: dict[str, Any] = json.loads(fingerprint) if fingerprint else {"name": embedder}
-    header = {"memagent": FORMAT, "embedder": known["name"], "vectors": vectors}
-    if vectors and fingerprint:
-        header["probe"] = [round(x, PROBE_DECIMALS) + 0.0 for x in known["probe"]]
+    with reading("the embedder's fingerprint"):
+        known: dict[str, Any] = json.loads(fingerprint) if fingerprint else {"name": embedder}
+        header = {"memagent": FORMAT, "embedder": known["name"], "vectors": vectors}
+        if vectors and fingerprint:
+            header["probe"] = [round(x, PROBE_DECIMALS) + 0.0 for x in known["probe"]]
     yield _line(header)
     condition, values = Filter(scope=scope, everything=True).condition()
     last = 0

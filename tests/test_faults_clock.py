@@ -102,9 +102,6 @@ def test_the_last_told_is_recalled_as_the_newest(
     assert shown(memory, "Where is Mary?", ada) == ["Mary moved to the garden."]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SqliteStore.now looks at `created` alone, not at what was affirmed"
-)
 @jumps
 def test_what_was_affirmed_before_the_clock_was_set_back_is_older(
     memory: Memory, ada: Scope, clock: Clock, back: timedelta

@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -293,7 +294,8 @@ def test_a_key_that_still_quotes_it_is_told(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leaning = disk.add("She wrote it down.", scope=ada)
-    monkeypatch.setattr(Eraser, "_leaning", lambda *_: [])
+    plan = Eraser._plan
+    monkeypatch.setattr(Eraser, "_plan", lambda *of: replace(plan(*of), leaning=[]))
     findings = forgotten(disk, secret, ada)
     assert findings.probes[0].found == (f"record {leaning.id} says the same",)
 
