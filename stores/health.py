@@ -18,6 +18,12 @@ MAX_DEVIATION = 1e-3
 """How far from one a vector's length may be: half precision moves it by less than 0.0005."""
 NUMBERED = {"users": "id", "records": "seq", "keys": "id", "history": "id", "changes": "seq"}
 """The tables whose rows are numbered, and never twice with the same number."""
+VECTORS = (
+    ("keys", "id", "embedder"),
+    ("original_vectors", "key", "embedder"),
+    ("new_vectors", "key", "reembedding"),
+)
+"""Tables of vectors, their keys, and where the store says by which embedder they were made."""
 CELL = len(packed(np.zeros((1, 1), dtype=np.float32))[0])
 """Bytes of one dimension of a stored vector."""
 
@@ -132,7 +138,7 @@ def _vectors(store: SqliteStore) -> Iterator[str]:
     if len(sizes) > 1:
         told = ", ".join(f"{row['n']} of {row['size'] // CELL} dimensions" for row in sizes)
         yield f"vectors of several sizes: {told}"
-    for table, key, made_by in (("keys", "id", "embedder"), ("new_vectors", "key", "reembedding")):
+    for table, key, made_by in VECTORS:
         for row in _rows(
             store,
             f"SELECT {key} AS place, vector, (SELECT json_extract(value, '$.dimensions')"

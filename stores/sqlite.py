@@ -18,6 +18,8 @@ from memagent.types import Event, Record, Scope
 FILE_NAME = "memory.db"
 LOG_PAGES = 8_000
 """How long the write-ahead log grows (32 MB) before it is moved into the database."""
+LOG_WAIT = 1_000
+"""How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
 CACHE_KIB = 32_000
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the latter when a message of its own quotes damaged text."""
@@ -237,10 +239,15 @@ class SqliteStore:
 
         It cannot while another process is still reading an older state, or when the disk is full.
         """
-        try:
-            (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
-        except StoreError:
-            return False
+        with self._lock:
+            ((patience,),) = self.query("PRAGMA busy_timeout")
+            self.query(f"PRAGMA busy_timeout = {min(LOG_WAIT, patience)}")
+            try:
+                (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+            except StoreError:
+                return False
+            finally:
+                self.query(f"PRAGMA busy_timeout = {patience}")
         return not row[0]
 
     @contextmanager

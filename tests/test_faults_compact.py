@@ -13,6 +13,7 @@ import pytest
 
 from memagent import Memory, Scope, cli
 from memagent import memory as memory_module
+from memagent.stores import sqlite as sqlite_module
 from memagent.testing import HashEmbedder
 
 ROUNDS = int(os.environ.get("COMPACT_ROUNDS", "10"))
@@ -105,6 +106,26 @@ def test_the_command_says_so_too(
     with pytest.raises(SystemExit):
         cli.main()
     assert capsys.readouterr().err == ""
+
+
+def test_emptying_the_log_waits_for_readers_only_shortly(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can write while it waits; a write itself waits as long as before."""
+    monkeypatch.setattr(sqlite_module, "LOG_WAIT", 5)
+    with Memory.open(folder, embedder=EMBEDDER) as memory, reading(folder):
+        store, waits = memory._store, list[int]()
+        patience = store.query("PRAGMA busy_timeout")[0][0]
+
+        def told(statement: str) -> None:
+            if statement.startswith("PRAGMA busy_timeout ="):
+                waits.append(int(statement.rpartition(" ")[2]))
+
+        store._db.set_trace_callback(told)
+        assert not memory.forget([memory.list(scope=BOB)[0].id], scope=BOB).log_emptied
+        store._db.set_trace_callback(None)
+        assert waits == [5, patience]
+        assert patience >= 10_000
 
 
 def test_a_process_that_searches_meanwhile_always_finds_the_truth(folder: Path) -> None:

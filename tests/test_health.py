@@ -1,6 +1,10 @@
+import hashlib
 from pathlib import Path
 
+import pytest
+
 from memagent import Memory, Scope
+from memagent.stores import health
 from memagent.testing import HashEmbedder
 
 
@@ -36,3 +40,34 @@ def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: S
         assert sizes.after < sizes.before / 2
         assert memory.search("kept", scope=ada)[0].record.value == "kept"
         assert memory.verify() == ()
+
+
+def test_a_record_that_was_superseded_under_an_older_schema_is_as_it_was_written(
+    memory: Memory, ada: Scope
+) -> None:
+    old = memory.add("I live in Porto.", scope=ada)
+    memory.update(old.id, "I live in Lisbon.", scope=ada)
+    content = '[null, null, "episode", true, "I live in Porto.", null]'
+    whole = hashlib.sha256(content.encode()).digest()
+    with memory._store.transaction() as db:
+        closed = hashlib.sha256(whole + old.id.encode()).digest()[:16]
+        db.execute("UPDATE records SET digest = ? WHERE seq = ?", (closed, old.seq))
+    assert memory.verify() == ()
+    with memory._store.transaction() as db:
+        db.execute("UPDATE records SET value = 'I live in Faro.' WHERE seq = ?", (old.seq,))
+    assert memory.verify() == (f"record {old.id!r} is not what was written",)
+
+
+def test_a_store_is_checked_in_batches(
+    memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "BATCH", 3)
+    records = memory.add_many([f"note {n}" for n in range(10)], scope=ada)
+    assert memory.verify() == ()
+    with memory._store.transaction() as db:
+        db.execute("UPDATE records SET value = 'x' WHERE seq IN (1, 6, 10)")
+        db.execute("UPDATE keys SET vector = zeroblob(length(vector)) WHERE id = 8")
+    assert memory.verify() == (
+        *(f"record {records[n].id!r} is not what was written" for n in (0, 5, 9)),
+        "keys: the vector of key 8 has the length 0, not 1",
+    )
