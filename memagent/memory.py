@@ -15,7 +15,7 @@ from memagent.errors import InvalidInput
 from memagent.models import open_embedder
 from memagent.recall import Recaller
 from memagent.stores import sessions, versions
-from memagent.stores.episodic import EpisodicBank, keys_of
+from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
 from memagent.stores.index import MAX_BYTES
@@ -124,11 +124,15 @@ class Memory(Upkeep, Views):
         whole = [one if isinstance(one, Note) else Note(text=one) for one in notes]
         if not whole:
             return []
-        used = [record.seq for record in self._store.get(scope.across_sessions(), recalled)]
-        given = None if vectors is None else self._encoder.given(vectors)
+        shown = self._store.get(scope.across_sessions(), recalled) if recalled else ()
+        used = [record.seq for record in shown]
+        given = None
+        if vectors is not None:
+            made_for = self._encoder.check()
+            given = Given(self._encoder.given(vectors), made_for)
         trace = Trace(who=who, why=why)
         return self._bank.write(
-            whole, scope, self._encoder.documents, vectors=given, used=used, trace=trace
+            whole, scope, self._encoder.documents, given=given, used=used, trace=trace
         )
 
     def update(

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,14 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Vectors that a caller made (rows x dimensions, normalised), and the embedder they fit."""
+
+    vectors: NDArray[np.float32]
+    embedder: str
+
+
 class EpisodicBank:
     """Writes notes as records with keys, and finds them again by meaning and by words."""
 
@@ -49,41 +58,40 @@ class EpisodicBank:
         scope: Scope,
         embed: Embed,
         *,
-        vectors: NDArray[np.float32] | None = None,
+        given: Given | None = None,
         used: Sequence[int] = (),
         trace: Trace = NOBODY,
     ) -> list[Record]:
         """Store all notes or none, and return their records in the same order.
 
-        `vectors` (rows x dimensions, normalised) are those of each note's given keys, or of its
-        whole text, in order; without them they are made for what is not known yet. `trace` goes
-        into the records' history. `used` are the records that were shown on the way to these notes.
+        `given` are the vectors of each note's given keys, or of its whole text, in order; without
+        them they are made for what is not known yet. `trace` goes into the records' history. `used`
+        are the records that were shown on the way to these notes.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
                 than keys; or a note supersedes a record that is not there or was superseded
                 already.
         """
-        drafts = self._shaped(notes, scope, whole=vectors is not None)
-        ids, digests = known_in(self._store, self._store.user(scope.user), drafts)
-        new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
-        embedder = self._store.meta("embedder")
-        if vectors is None:
-            vectors = embed([key for draft in new for key in draft.keys]) if new else None
-        elif (wanted := sum(len(draft.keys) for draft in drafts)) != len(vectors):
-            raise InvalidInput(f"there are {len(vectors)} vectors for {wanted} keys")
+        drafts = self._shaped(notes, scope, whole=given is not None)
+        if given is None:
+            embedder: str | None = self._store.meta("embedder")
+            self._embed(drafts, scope, embed)
         else:
-            new = drafts
-        start = 0
-        for draft in new:
-            assert vectors is not None
-            draft.vectors = vectors[start : start + len(draft.keys)]
-            start += len(draft.keys)
+            embedder = given.embedder
+            _deal(drafts, given.vectors)
         with self._store.transaction():
             records = insert(self._store, drafts, embedder, trace)
             if used:
                 use(self._store, used, scope.user)
             return records
+
+    def _embed(self, drafts: Sequence[Draft], scope: Scope, embed: Embed) -> None:
+        """Make the vectors of what is not known yet."""
+        ids, digests = known_in(self._store, self._store.user(scope.user), drafts)
+        new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
+        if new:
+            _deal(new, embed([key for draft in new for key in draft.keys]))
 
     def _shaped(self, notes: Sequence[Note], scope: Scope, *, whole: bool) -> list[Draft]:
         """Shape every note; one that leans on what came before is keyed together with it.
@@ -199,6 +207,16 @@ class EpisodicBank:
         """Return the newest records that hold any of the words, newest first, within the bounds."""
         seqs = self._words.mentioning(where, words, CANDIDATES, before=before, after=after)
         return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
+
+
+def _deal(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> None:
+    wanted = sum(len(draft.keys) for draft in drafts)
+    if wanted != len(vectors):
+        raise InvalidInput(f"there are {len(vectors)} vectors for {wanted} keys")
+    start = 0
+    for draft in drafts:
+        draft.vectors = vectors[start : start + len(draft.keys)]
+        start += len(draft.keys)
 
 
 def check(note: Note) -> None:

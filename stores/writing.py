@@ -54,8 +54,8 @@ def insert(
         batch = _Batch(store, db, drafts[0].scope.user, trace)
         for run in _runs(drafts):
             batch.write(run)
-        read = store.records([seq for seq in batch.seqs if seq not in batch.fresh])
-        known = {record.seq: record for record in read}
+        old = [seq for seq in batch.seqs if seq not in batch.fresh]
+        known = {record.seq: record for record in store.records(old)} if old else {}
         return [batch.fresh.get(seq) or known[seq] for seq in batch.seqs]
 
 
