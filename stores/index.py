@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from memagent.stores.filter import Filter
 from memagent.stores.partition import FOREVER, Partition
+from memagent.stores.rows import reading
 from memagent.stores.snapshot import Snapshots
 from memagent.stores.sqlite import SqliteStore, State
 
@@ -113,15 +114,16 @@ class VectorIndex:
             )
             if not rows:
                 break
-            partition.append(rows)
+            with reading("a key"):
+                partition.append(rows)
         if state.change > partition.change:
-            partition.refresh(
-                self._store.query(
-                    f"SELECT DISTINCT r.seq, {_CHANGING} FROM changes c JOIN records r"
-                    " ON r.seq = c.record WHERE c.owner = ? AND c.seq > ?",
-                    (state.owner, partition.change),
-                )
+            rows = self._store.query(
+                f"SELECT DISTINCT r.seq, {_CHANGING} FROM changes c JOIN records r"
+                " ON r.seq = c.record WHERE c.owner = ? AND c.seq > ?",
+                (state.owner, partition.change),
             )
+            with reading("a record"):
+                partition.refresh(rows)
             partition.change = state.change
 
     def _make_room(self, user: str) -> None:

@@ -66,7 +66,11 @@ class Partition:
         return self._table[COLUMNS.index(name), : self._size]
 
     def append(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Add keys, given as COLUMNS and the packed vector, by rising key id."""
+        """Add keys, given as COLUMNS and the packed vector, by rising key id.
+
+        Raises:
+            ValueError: a vector does not have the dimensions of those held.
+        """
         while self._size + len(rows) > self._table.shape[1]:
             room = np.empty((len(COLUMNS), max(64, self._table.shape[1])), dtype=np.int64)
             self._table = np.concatenate([self._table, room], axis=1)
@@ -75,9 +79,14 @@ class Partition:
             cells = map(self._number, values) if name in TEXTS else values
             place = slice(self._size, self._size + len(rows))
             self._table[number, place] = np.fromiter(cells, dtype=np.int64, count=len(rows))
-        self.vectors.add(unpacked(vectors))
+        self._add(unpacked(vectors))
         self._size += len(rows)
         self._masks.clear()
+
+    def _add(self, vectors: NDArray[np.float32]) -> None:
+        if vectors.shape[1] != self.vectors.dimensions:
+            raise ValueError(f"vectors of {vectors.shape[1]} dimensions")
+        self.vectors.add(vectors)
 
     def refresh(self, rows: Sequence[Sequence[int]]) -> None:
         """Take over what changed of records held, given as (record, *CHANGING)."""

@@ -290,7 +290,7 @@ def _translated(where: str) -> Iterator[None]:
 
 
 def _refuse_cut(file: Path) -> None:
-    if file.exists() and 0 < file.stat().st_size < SMALLEST:
+    if file.is_file() and 0 < file.stat().st_size < SMALLEST:
         raise StoreError(f"{file} is not a database, or was cut short")
 
 
