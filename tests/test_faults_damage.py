@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from memagent import Memory
 
 ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "25"))
 PAGE = 4096
+INDEXED = {"id", "user", "digest", "session", "supersedes", "owner", "record", "name", "key"}
 Store = tuple[bytes, Facts]
 
 
@@ -170,3 +172,41 @@ def test_a_schema_that_says_something_else_is_noticed(tmp_path: Path, store: Sto
         assert damaged != store[0]
         folder = replaced(tmp_path / "damaged", {"memory.db": damaged})
         assert judge(folder, store[1]) in ("noticed", "refused"), there
+
+
+def test_a_value_of_another_kind_in_any_column(tmp_path: Path, store: Store) -> None:
+    """What damage makes of the byte that says of which kind a value is.
+
+    Not in a column with an index, which would be changed along; the disk leaves it to disagree.
+    """
+    told: Counter[str] = Counter()
+    with Memory.open(None, embedder=EMBEDDER) as memory:
+        columns = {
+            table: [row["name"] for row in memory._store.query(f"PRAGMA table_info({table})")]
+            for table in ("records", "keys", "users", "history", "changes", "meta")
+        }
+    for table in columns:
+        for column in set(columns[table]) - INDEXED:
+            for value in ("NULL", "x'ff'", "'text'", "-1"):
+                told[_put(tmp_path, store, table, f"{column} = {value}")] += 1
+    print(f"{told.total()} times: {dict(told)}")
+    assert told["noticed"] + told["refused"] > told["harmless"]
+
+
+def _put(tmp_path: Path, store: Store, table: str, value: str) -> str:
+    """Judge a store with one value replaced, which the schema forbade when it was written."""
+    loose = re.sub(rb"(?<! IS) NOT NULL", b"         ", store[0])
+    place = "key = 'embedder'" if table == "meta" else "rowid = 2"
+    folder = replaced(tmp_path / "damaged", {"memory.db": loose})
+    with closing(sqlite3.connect(folder / "memory.db", isolation_level=None)) as db:
+        try:
+            db.execute(f"UPDATE {table} SET {value} WHERE {place}")
+        except sqlite3.Error:
+            return "not possible"
+    raw = bytearray((folder / "memory.db").read_bytes())
+    for at in range(0, len(loose), PAGE):
+        strict = store[0][at : at + PAGE]
+        if strict != loose[at : at + PAGE]:  # a page of the schema
+            raw[at : at + PAGE] = strict
+    (folder / "memory.db").write_bytes(raw)
+    return judge(folder, store[1], write=False)
