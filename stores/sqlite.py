@@ -21,6 +21,8 @@ LOG_PAGES = 8_000
 LOG_WAIT = 1_000
 """How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
 CACHE_KIB = 32_000
+MAX_RESULTS = 1_000
+"""How many small results are kept until something changes."""
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the latter when a message of its own quotes damaged text."""
 SMALLEST = 512
@@ -57,6 +59,8 @@ class SqliteStore:
     def __init__(self, folder: Path | None) -> None:
         self.where = ":memory:" if folder is None else str(folder / FILE_NAME)
         self._lock = threading.RLock()
+        self._state = (0, 0)
+        self._results: dict[tuple[str, tuple[str, ...]], list[sqlite3.Row]] = {}
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +86,7 @@ class SqliteStore:
 
     def meta(self, key: str) -> str | None:
         """Return a setting of the store itself, or None."""
-        rows = self.query("SELECT value FROM meta WHERE key = ?", (key,))
+        rows = self._again("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0]["value"]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
@@ -92,7 +96,7 @@ class SqliteStore:
 
     def user(self, name: str) -> int | None:
         """Return a user's number, or None for a user never seen."""
-        rows = self.query("SELECT id FROM users WHERE name = ?", (name,))
+        rows = self._again("SELECT id FROM users WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
     def owner(self, user: str) -> str | None:
@@ -112,7 +116,7 @@ class SqliteStore:
 
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
-        rows = self.query(
+        rows = self._again(
             "SELECT 'u' || id, removals,"
             " (SELECT coalesce(max(seq), 0) FROM changes WHERE owner = 'u' || users.id),"
             " (SELECT coalesce(max(id), 0) FROM keys WHERE owner = 'u' || users.id)"
@@ -233,6 +237,18 @@ class SqliteStore:
         """
         with self._lock, _translated(self.where):
             return self._db.execute(sql, values).fetchall()
+
+    def _again(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
+        """Run a reading statement, unless it was run since anything last changed, by whomever."""
+        with self._lock, _translated(self.where):
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            state = (version, self._db.total_changes)
+            if state != self._state or len(self._results) >= MAX_RESULTS:
+                self._state = state
+                self._results.clear()
+            if (sql, values) not in self._results:
+                self._results[sql, values] = self._db.execute(sql, values).fetchall()
+            return self._results[sql, values]
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the database and empty it; tell whether it could be.
