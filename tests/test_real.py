@@ -76,6 +76,20 @@ def test_the_embedded_model_answers_from_memory_whole_and_in_pieces(
     assert [usage.prompt_tokens > 0 for _, usage in pieces if usage] == [True]
 
 
+def test_the_embedded_model_writes_questions_in_the_shape_asked_for(
+    embedder: object, ada: Scope
+) -> None:
+    texts = ["Mary moved to the bathroom.", "The shop opens at nine.", "John has a red bicycle."]
+    with Memory.open(None, embedder=embedder) as memory:
+        memory.add_many(texts, scope=ada)
+        done = memory.enrich("local", scope=ada)
+        assert done.records + done.failed == 3
+        assert done.records > 0
+        for record in memory.list(scope=ada):
+            assert record.keys[0] == record.value
+            assert all(key.endswith("?") for key in record.keys[1:])
+
+
 def test_the_embedded_server_answers_nobody_else() -> None:
     import httpx
 
