@@ -13,7 +13,7 @@ from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
-from memagent.stores.lexical import LexicalIndex, coverage
+from memagent.stores.lexical import LexicalIndex, Terms, coverage
 from memagent.stores.ranking import Candidate, Ranked, Ranking, ranked
 from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
@@ -29,6 +29,8 @@ CONTEXT_DEPTH = 3
 """How many records back a chain of pronouns is followed."""
 CANDIDATES = 32
 """How many keys each of the three rankings puts forward at least."""
+
+NO_TERMS = Terms(None, {})
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
@@ -139,9 +141,10 @@ class EpisodicBank:
         [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
         n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
-        weights = self._words.weights(where.scope, query) if query else {}
+        terms = self._words.terms(where.scope, query) if query else NO_TERMS
+        weights = terms.weights
         dense = [key for key, _ in self._vectors.search(where, vector, n, ranking.k)]
-        best, newest = self._words.search(where, weights, n)
+        best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
         rows = self._store.candidates(list(fused))
         if not rows:

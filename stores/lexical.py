@@ -2,69 +2,98 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from heapq import nsmallest
+from dataclasses import dataclass
+from itertools import islice
 
 from memagent.stores.filter import Filter, micros
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import content_words, stem
+from memagent.stores.words import content_words, stem, words
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000
-"""BM25 is worked out for at most this many matches, the newest, so that its cost has a bound."""
+"""A word's newest matches, at most so many, are looked at, so that its cost has a bound."""
+K1, B = 1.2, 0.75
+"""The usual constants of BM25."""
+CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A query's content words, with the keys of one user that hold each, newest first."""
+
+    owner: str | None
+    postings: Mapping[str, Sequence[int]]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The words' inverse document frequency in this user's memory alone.
+
+        A word that it has never seen weighs the most: not finding it is telling.
+        """
+        if self.owner is None:
+            return dict.fromkeys(self.postings, 1.0)
+        return {
+            word: math.log(1 + (MAX_MATCHES + 0.5) / (len(keys) + 0.5))
+            for word, keys in self.postings.items()
+        }
 
 
 class LexicalIndex:
-    """BM25 candidates, and how much of a query a text covers."""
+    """BM25 candidates, and how much of a query a text covers.
+
+    FTS5's own `bm25` counts every word over all users' keys, at every search: a quiet user would
+    wait for the busy ones, and be ranked by what they wrote. So it is worked out here, from one
+    user's matches.
+    """
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    def weights(self, scope: Scope, query: str) -> dict[str, float]:
-        """Return the query's content words with their inverse document frequency.
-
-        A word that this user's memory has never seen weighs the most: not finding it is telling.
-        """
+    def terms(self, scope: Scope, query: str) -> Terms:
+        """Look a query's content words up in a user's keys."""
         owner = self._store.owner(scope.user)
-        words = content_words(query)
-        if owner is None:
-            return dict.fromkeys(words, 1.0)
-        seen = {word: self._frequency(owner, word) for word in words}
-        return {word: math.log(1 + (MAX_MATCHES + 0.5) / (n + 0.5)) for word, n in seen.items()}
+        found = {
+            word: () if owner is None else self._matches(owner, word)
+            for word in content_words(query)
+        }
+        return Terms(owner, found)
 
-    def search(
-        self, where: Filter, weights: Mapping[str, float], n: int
-    ) -> tuple[list[int], list[int]]:
-        """Return two lists of at most `n` key ids: best BM25 first, and newest first."""
-        owner = self._store.owner(where.scope.user) if weights else None
-        if owner is None:
-            return [], []
-        condition, values = where.condition()
-        words = " OR ".join(_quoted(word) for word in self._affordable(weights))
-        rows = self._store.query(
-            "SELECT keys_fts.rowid AS id, bm25(keys_fts, 1.0, 0.0) AS score FROM keys_fts"
-            " JOIN keys k ON k.id = keys_fts.rowid JOIN records r ON r.seq = k.record"
-            f" WHERE keys_fts MATCH ? AND {condition} ORDER BY keys_fts.rowid DESC LIMIT ?",
-            (f"owner:{_quoted(owner)} AND text:({words})", *values, MAX_MATCHES),
-        )
-        newest = [key for key, _ in rows[:n]]
-        best = nsmallest(n, ((score, -key) for key, score in rows))
-        return [-key for _, key in best], newest
+    def search(self, where: Filter, terms: Terms, n: int) -> tuple[list[int], list[int]]:
+        """Return two lists of at most `n` key ids: best BM25 first, and newest first.
+
+        Words that are found in too many keys are left out where there are rarer ones.
+        """
+        weights = terms.weights
+        rare = [word for word, keys in terms.postings.items() if 0 < len(keys) < MAX_MATCHES]
+        if not rare:
+            common = max(terms.postings, key=lambda word: len(terms.postings[word]), default=None)
+            newest = self._newest(where, terms.owner, common, n)
+            return newest, newest
+        scores: dict[int, float] = {}
+        for word in rare:
+            for key in terms.postings[word]:
+                scores[key] = scores.get(key, 0.0) + weights[word]
+        likely = sorted(scores, key=lambda key: (-scores[key], -key))
+        best = self._passing(where, likely, 2 * n)
+        ranks = _bm25({word: weights[word] for word in rare}, best)
+        newest = list(self._passing(where, sorted(scores, reverse=True), n))
+        return sorted(best, key=lambda key: (-ranks[key], -key))[:n], newest
 
     def mentioning(
         self,
         where: Filter,
-        words: Sequence[str],
+        names: Sequence[str],
         n: int,
         *,
         before: Record | None = None,
         after: Record | None = None,
     ) -> list[int]:
-        """Return at most `n` records (by `seq`) that hold any of the words, last written first.
+        """Return at most `n` records (by `seq`) that hold any of the names, last written first.
 
         `before` and `after` bound the time that the records speak of.
         """
         owner = self._store.owner(where.scope.user)
-        if owner is None or not words:
+        if owner is None or not names:
             return []
         condition, values = where.condition()
         bounds: list[int] = []
@@ -72,7 +101,7 @@ class LexicalIndex:
             if bound is not None:
                 condition += f" AND (COALESCE(r.affirmed, r.valid_from), r.seq) {sign} (?, ?)"
                 bounds += [micros(bound.moment[0]), bound.seq]
-        any_of = " OR ".join(_quoted(word) for word in words)
+        any_of = " OR ".join(_quoted(word) for word in names)
         rows = self._store.query(
             "SELECT DISTINCT k.record AS seq FROM keys_fts"
             " JOIN keys k ON k.id = keys_fts.rowid JOIN records r ON r.seq = k.record"
@@ -81,20 +110,59 @@ class LexicalIndex:
         )
         return [row["seq"] for row in rows]
 
-    def _affordable(self, weights: Mapping[str, float]) -> Sequence[str]:
-        """Return the rarest words whose matches together stay within the bound; at least one."""
-        rarest = sorted(weights, key=lambda word: -weights[word])
-        common = math.log(1 + (MAX_MATCHES + 0.5) / (MAX_MATCHES + 0.5))
-        chosen = [word for word in rarest if weights[word] > common]
-        return chosen or rarest[:1]
-
-    def _frequency(self, owner: str, word: str) -> int:
-        """Count this user's keys that hold a word, up to the bound."""
+    def _matches(self, owner: str, word: str) -> list[int]:
+        """Return the newest of a user's keys that hold a word, at most MAX_MATCHES."""
         rows = self._store.query(
-            "SELECT count(*) AS n FROM (SELECT 1 FROM keys_fts WHERE keys_fts MATCH ? LIMIT ?)",
+            "SELECT rowid FROM keys_fts WHERE keys_fts MATCH ? ORDER BY rowid DESC LIMIT ?",
             (f"owner:{_quoted(owner)} AND text:{_quoted(word)}", MAX_MATCHES),
         )
-        return int(rows[0]["n"])
+        return [row[0] for row in rows]
+
+    def _passing(self, where: Filter, keys: Sequence[int], n: int) -> dict[int, str]:
+        """Return the first `n` keys that the filter lets through, in their order, with texts."""
+        condition, values = where.condition()
+        passed: dict[int, str] = {}
+        for start in range(0, len(keys), CHUNK):
+            some = keys[start : start + CHUNK]
+            marks = ",".join("?" * len(some))
+            texts = dict(
+                self._store.query(
+                    # CROSS keeps SQLite from going through all of the user's records first.
+                    "SELECT k.id, k.text FROM keys k CROSS JOIN records r ON r.seq = k.record"
+                    f" WHERE k.id IN ({marks}) AND {condition}",
+                    (*some, *values),
+                )
+            )
+            passed |= {key: texts[key] for key in some if key in texts}
+            if len(passed) >= n:
+                break
+        return dict(islice(passed.items(), n))
+
+    def _newest(self, where: Filter, owner: str | None, word: str | None, n: int) -> list[int]:
+        """Return the newest keys that hold a word and that the filter lets through."""
+        if owner is None or word is None:
+            return []
+        condition, values = where.condition()
+        rows = self._store.query(
+            "SELECT k.id FROM keys_fts JOIN keys k ON k.id = keys_fts.rowid"
+            f" JOIN records r ON r.seq = k.record WHERE keys_fts MATCH ? AND {condition}"
+            " ORDER BY keys_fts.rowid DESC LIMIT ?",
+            (f"owner:{_quoted(owner)} AND text:{_quoted(word)}", *values, n),
+        )
+        return [row[0] for row in rows]
+
+
+def _bm25(weights: Mapping[str, float], texts: Mapping[int, str]) -> dict[int, float]:
+    """Return each text's BM25 (Robertson and Zaragoza, 2009); lengths are compared among these."""
+    stems = {key: [stem(word.lower()) for word in words(text)] for key, text in texts.items()}
+    mean = sum(map(len, stems.values())) / len(stems) if stems else 1.0
+    by_stem = {stem(word): weight for word, weight in weights.items()}
+    ranks = {}
+    for key, held in stems.items():
+        damping = K1 * (1 - B + B * len(held) / mean)
+        counts = ((weight, held.count(word)) for word, weight in by_stem.items())
+        ranks[key] = sum(weight * n * (K1 + 1) / (n + damping) for weight, n in counts)
+    return ranks
 
 
 def coverage(weights: Mapping[str, float], text: str) -> float:
