@@ -201,4 +201,4 @@ def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
 def _normalised(vectors: ArrayLike) -> NDArray[np.float32]:
     array = np.asarray(vectors, dtype=np.float32)
     lengths = np.sqrt(np.einsum("ij,ij->i", array, array))[:, None]
-    return array / np.where(lengths == 0, np.float32(1), lengths)
+    return np.asarray(array / np.where(lengths == 0, 1, lengths), dtype=np.float32)

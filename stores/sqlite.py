@@ -33,9 +33,9 @@ _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id 
 def _counted(outcome: str) -> str:
     """Return SQL for how often a record helped or hurt: all of its sources, or itself."""
     return (
-        f"CAST(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE coalesce((SELECT sum(o.{outcome})"
-        " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value),"
-        f" r.{outcome}, 0) END AS INTEGER) AS {outcome}"
+        f"CAST(coalesce(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE (SELECT sum(o.{outcome})"
+        " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value)"
+        f" END, r.{outcome}, 0) AS INTEGER) AS {outcome}"
     )
 
 

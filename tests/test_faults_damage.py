@@ -16,6 +16,7 @@ from memagent import Memory
 
 ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "25"))
 PAGE = 4096
+"""What is damaged at a time: a page, or a part of one where a store's pages are larger."""
 INDEXED = {"id", "user", "digest", "session", "supersedes", "owner", "record", "name", "key"}
 Store = tuple[bytes, Facts]
 

@@ -19,8 +19,8 @@ from memagent import Memory
 from memagent.errors import InvalidInput, StoreError
 
 ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "25"))
-HEADER, FRAME = 32, 24 + 4096
-"""Bytes of the header of a write-ahead log, and of one page in it with its own header."""
+HEADER = 32
+"""Bytes of the header of a write-ahead log."""
 NOBODY = 65534
 Files = dict[str, bytes]
 
@@ -39,8 +39,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Files, list[Facts
             memory.update(added.id, f"news {number} in the log", scope=ADA)
             states.append(facts(everything(memory)))
         files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    assert len(files["memory.db-wal"]) > 10 * FRAME
+    assert len(files["memory.db-wal"]) > 10 * frame(files["memory.db-wal"])
     return files, states
+
+
+def frame(log: bytes) -> int:
+    """Return the bytes of one page in a write-ahead log, with its own header."""
+    return 24 + int.from_bytes(log[8:12])
 
 
 def held_after(folder: Path, files: Files) -> int | str:
@@ -90,8 +95,8 @@ def test_the_log_of_another_store_makes_no_mixture(tmp_path: Path, files: Files)
         memory.add_many([f"of another store {n}" for n in range(50)], scope=ADA)
         STATES.append(facts(everything(memory)))
         log = (tmp_path / "other" / "memory.db-wal").read_bytes()
-    for frames in range(len(log) // FRAME + 1):
-        part = log[: HEADER + frames * FRAME]
+    for frames in range(len(log) // frame(log) + 1):
+        part = log[: HEADER + frames * frame(log)]
         held = held_after(tmp_path / "x", files | {"memory.db-wal": part})
         assert held in ("refused", "noticed", 0, len(STATES) - 1, len(STATES) - 2)
 
