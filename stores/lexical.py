@@ -125,14 +125,13 @@ class LexicalIndex:
         for start in range(0, len(keys), CHUNK):
             some = keys[start : start + CHUNK]
             marks = ",".join("?" * len(some))
-            texts = dict(
-                self._store.query(
-                    # CROSS keeps SQLite from going through all of the user's records first.
-                    "SELECT k.id, k.text FROM keys k CROSS JOIN records r ON r.seq = k.record"
-                    f" WHERE k.id IN ({marks}) AND {condition}",
-                    (*some, *values),
-                )
+            rows = self._store.query(
+                # CROSS keeps SQLite from going through all of the user's records first.
+                "SELECT k.id, k.text FROM keys k CROSS JOIN records r ON r.seq = k.record"
+                f" WHERE k.id IN ({marks}) AND {condition}",
+                (*some, *values),
             )
+            texts = {int(row[0]): str(row[1]) for row in rows}
             passed |= {key: texts[key] for key in some if key in texts}
             if len(passed) >= n:
                 break
