@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from memagent.types import Event, Record, Scope
 FILE_NAME = "memory.db"
 LOG_PAGES = 8_000
 """How long the write-ahead log grows (32 MB) before it is moved into the database."""
+PATIENCE = 30
+"""How many seconds another process's writing is waited for."""
 LOG_WAIT = 1_000
 """How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
 CACHE_KIB = 32_000
@@ -66,11 +69,12 @@ class SqliteStore:
                 folder.mkdir(parents=True, exist_ok=True)
                 _refuse_cut(folder / FILE_NAME)
             self._db = sqlite3.connect(
-                self.where, timeout=30, isolation_level=None, check_same_thread=False
+                self.where, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             self._db.row_factory = sqlite3.Row
             identify(self._db, self.where)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            _log_ahead(self._db)
+            for pragma in ("synchronous = FULL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
@@ -303,6 +307,19 @@ def _translated(where: str) -> Iterator[None]:
         yield
     except FAILURES as error:
         raise StoreError(f"the memory in {where} cannot be used: {_reason(error)}") from error
+
+
+def _log_ahead(db: sqlite3.Connection) -> None:
+    """Write through a log; SQLite itself does not wait for another process that is at this too."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _refuse_cut(file: Path) -> None:

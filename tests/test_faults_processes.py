@@ -25,6 +25,10 @@ from memagent.testing import HashEmbedder
 folder, number, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 rng = random.Random(number)
 own, shared = Scope(user=f"own{number}"), Scope(user=f"shared{number % 2}")
+print("ready", flush=True)
+sys.stdin.readline()
+for number_of_store in range(10):  # stores that are made by all at once
+    Memory.open(f"{folder}/new{number_of_store}", embedder=HashEmbedder(16)).close()
 memory = Memory.open(folder, embedder=HashEmbedder(16))
 held, gone, words = {own: {}, shared: {}}, set(), iter(range(10**9))
 
@@ -61,8 +65,6 @@ def find(scope, record):
     assert record.id in [hit.record.id for hit in hits], f"{record.value!r} is not found"
     assert record.context or hits[0].record == record, f"{record.value!r} is not found first"
 
-print("ready", flush=True)
-sys.stdin.readline()
 for step in range(steps):
     scope, choice = rng.choice([own, shared]), rng.random()
     if choice < 0.4 or len(held[scope]) < 4:
