@@ -4,6 +4,8 @@ The other process is a second memory on the same folder, which an embedder lets 
 moment: embedders are asked between the two halves, outside of any transaction.
 """
 
+import functools
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,3 +174,32 @@ def test_of_two_embedders_on_a_new_store_the_second_is_refused(tmp_path: Path) -
             memory.add("told by the second", scope=ADA)
         assert embedder.let_in == 1
         assert memory.verify() == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "refusals", "opens"),
+    [(sqlite3.SQLITE_BUSY, 3, True), (sqlite3.SQLITE_FULL, 1, False)],
+    ids=["another process is at it", "the disk is full"],
+)
+def test_a_store_that_another_process_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, refusals: int, opens: bool
+) -> None:
+    """SQLite refuses to switch to its log at once, whatever patience it was told to have."""
+    refused: list[str] = []
+
+    class Refusing(sqlite3.Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+            if sql == "PRAGMA journal_mode = WAL" and len(refused) < refusals:
+                refused.append(sql)
+                error = sqlite3.OperationalError("refused")
+                error.sqlite_errorcode = code
+                raise error
+            return super().execute(sql, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Refusing))
+    if opens:
+        Memory.open(tmp_path, embedder=OTHER).close()
+    else:
+        with pytest.raises(StoreError, match="refused"):
+            Memory.open(tmp_path, embedder=OTHER)
+    assert len(refused) == refusals
