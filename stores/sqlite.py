@@ -287,6 +287,7 @@ class SqliteStore:
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                self._results.clear()  # what was read of the writes that are undone
                 raise
 
     def _with_keys(self, rows: Sequence[sqlite3.Row]) -> list[Record]:

@@ -220,3 +220,11 @@ def test_many_versions_are_followed_both_ways(memory: Memory, ada: Scope) -> Non
     for one in (first, newest):
         events = memory.history(one.id, scope=ada)
         assert [event.action for event in events].count("add") == 30
+
+
+def test_what_a_refused_write_had_looked_up_is_not_remembered(memory: Memory) -> None:
+    nobody = Scope(user="nobody")
+    with pytest.raises(InvalidInput, match="there is no record 'gone' to supersede"):
+        memory.add_many([Note(text="tea", supersedes="gone")], scope=nobody)
+    assert memory._store.user("nobody") is None
+    assert memory._store.state("nobody") is None
