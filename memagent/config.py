@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     user: str = "me"
     """Whose memory the command line reads and writes."""
     model: str = "local"
-    """The chat model: "local", "local:<GGUF path>" or an OpenAI-style server's URL."""
+    """The chat model: "local", "local:<GGUF path>", a server's URL, or "vllm:<model>"."""
     model_name: str | None = None
     """Which model of the server at the URL; its first if not set."""
     api_key: SecretStr | None = None
@@ -45,7 +45,13 @@ class Settings(BaseSettings):
     max_tokens: int = Field(default=256, ge=1)
     """At most how many tokens the model answers with."""
     timeout: float = Field(default=120.0, gt=0)
-    """Seconds that one call of the model may take."""
+    """Seconds that the model's server may be silent."""
+    connect_timeout: float = Field(default=5.0, gt=0)
+    """Seconds within which the model's server has to be reached."""
+    retries: int = Field(default=4, ge=0, le=100)
+    """How often a request is sent again that was lost, or refused for now."""
+    in_flight: int = Field(default=1024, ge=1)
+    """At most how many requests the model's server gets at once."""
     data: Path | None = None
     """The folder that holds evaluation data (`babi/en` and so on)."""
 
