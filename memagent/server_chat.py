@@ -217,7 +217,7 @@ class _LoopClient(openai.DefaultAsyncHttpxClient):
         """Send by the running loop's own client."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            hooks = {"request": [_asending], "response": [_aanswering]}
+            hooks: dict[str, Any] = {"request": [_asending], "response": [_aanswering]}
             self._clients[loop] = openai.DefaultAsyncHttpxClient(event_hooks=hooks)
         return await self._clients[loop].send(*args, **kwargs)
 

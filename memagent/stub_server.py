@@ -53,7 +53,7 @@ class StubServer:
         api_key: str | None = None,
     ) -> None:
         self.script = script
-        self.models = tuple(models)
+        self.models: Sequence[str] = tuple(models)
         self.context = context
         self.api_key = api_key
         self.requests: list[Asked] = []
