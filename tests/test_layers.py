@@ -22,7 +22,7 @@ LAYERS = (
         "serving",
         "room",
     },
-    {"server_chat", "replies"},
+    {"server_chat", "replies", "tool_probe"},
     {"models", "examples", "recall", "rewording", "tool_calling"},
     {"enrichment"},
     {"upkeep", "views"},
