@@ -4,6 +4,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,41 @@ def load_settings(**arguments: Any) -> Settings:
         if first["type"] == "extra_forbidden":
             raise ConfigError(_unknown(name, Settings.model_fields)) from error
         raise ConfigError(f"setting {name!r}: {first['msg'].lower()}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """One setting: its value as JSON holds it (a key is masked), and where it comes from.
+
+    `source` is "argument", the name of a variable, the path of the file, or "default".
+    """
+
+    name: str
+    value: str | int | float | None
+    source: str
+
+
+def explained(**arguments: Any) -> list[Explained]:
+    """Return every setting with its source; an argument that is None counts as not given.
+
+    Raises:
+        ConfigError: as `load_settings`.
+    """
+    settings = load_settings(**arguments)
+    variables = {variable.upper(): variable for variable in os.environ}
+    path = config_file()
+    held = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    told = []
+    for name, value in settings.model_dump(mode="json").items():
+        variable = variables.get(f"{PREFIX}{name}".upper())
+        if arguments.get(name) is not None:
+            source = "argument"
+        elif variable is not None:
+            source = variable
+        else:
+            source = str(path) if name in held else "default"
+        told.append(Explained(name=name, value=value, source=source))
+    return told
 
 
 def _check_environment() -> None:

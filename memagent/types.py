@@ -283,3 +283,16 @@ class Answer:
     def memories(self) -> Sequence[str]:
         """Ids of the memories that were shown to the model, oldest first."""
         return [hit.record.id for hit in self.recollection.hits]
+
+    @property
+    def left_out(self) -> str:
+        """What found no room in the model's context, in words; empty if all did."""
+        parts = [
+            f"{count} {noun}"
+            for count, noun in (
+                (self.recollection.left_out, "memories"),
+                (self.turns_left_out, "past turns"),
+            )
+            if count
+        ]
+        return f"left out {' and '.join(parts)}: the model's context is too small" if parts else ""
