@@ -22,7 +22,7 @@ LAYERS = (
         "serving",
         "room",
     },
-    {"server_chat", "replies", "tool_probe"},
+    {"server_chat", "replies", "tool_probe", "pulling"},
     {"models", "examples", "recall", "rewording", "tool_calling"},
     {"enrichment"},
     {"upkeep", "views"},
@@ -32,7 +32,7 @@ LAYERS = (
     {"agent", "aio", "probes"},
     {"evals", "chat"},
     {"cli_output"},
-    {"cli_eval", "cli_memory", "cli_search", "cli_store", "cli_upkeep"},
+    {"cli_config", "cli_eval", "cli_memory", "cli_model", "cli_search", "cli_store", "cli_upkeep"},
     {"cli"},
     {"__main__"},
 )
