@@ -1,6 +1,5 @@
 """Chat models and embedders, by name or URL, as langchain-core objects."""
 
-import atexit
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,9 +123,8 @@ def _folder() -> Path:
 
 
 def _vllm(model: str, api_key: str | None) -> tuple[str, str]:
-    """Return the URL and the name under which vLLM serves a model; what is started ends with us."""
+    """Return the URL and the name under which vLLM serves a model; what it starts ends with us."""
     served = import_module("memagent.serving").connect_or_start(model, api_key=api_key)
-    atexit.register(served.stop)
     return served.url.rstrip("/"), served.name
 
 

@@ -1,6 +1,7 @@
 """The chat model behind an OpenAI-style server: bounded, retried, timed, with our errors."""
 
 import asyncio
+import atexit
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
@@ -192,7 +193,10 @@ async def _aanswering(response: object) -> None:
 @cache
 def http_client() -> Any:
     """Return the HTTP client that all chat models of this process share."""
-    return openai.DefaultHttpxClient(event_hooks={"request": [_sending], "response": [_answering]})
+    hooks: dict[str, Any] = {"request": [_sending], "response": [_answering]}
+    client = openai.DefaultHttpxClient(event_hooks=hooks)
+    atexit.register(client.close)
+    return client
 
 
 @cache

@@ -1,17 +1,28 @@
 """The real parts: MiniLM, FAISS, SQLite, llama.cpp with SmolLM2."""
 
+import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel, Field
 
 from memagent import Agent, Memory, Scope, open_chat, open_embedder
-from memagent.errors import EmbedderMismatch, InvalidInput, ModelUnavailable, WeightsMissing
+from memagent.errors import (
+    ContextTooLong,
+    EmbedderMismatch,
+    StructuredOutputError,
+    WeightsMissing,
+)
 from memagent.evals import babi, report
 from memagent.evals.arms import ARMS
 from memagent.evals.runner import Plan, Run
 from memagent.prompts import render
-from memagent.replies import reply
+from memagent.replies import reply, structured
 from memagent.testing import HashEmbedder
+from memagent.tool_calling import Action, Text, act
+from memagent.tools.memory import memory_tools
 
 pytestmark = pytest.mark.real
 
@@ -94,15 +105,77 @@ def test_the_embedded_server_answers_nobody_else() -> None:
     assert httpx.post(f"{url}/chat/completions", json=body).status_code == 401
 
 
-@pytest.mark.parametrize("spec", ["remote", "ftp://x"])
-def test_a_spec_that_is_no_model_is_refused(spec: str) -> None:
-    with pytest.raises(InvalidInput, match="expected 'local'"):
-        open_chat(spec)
+class Bird(BaseModel):
+    name: str = Field(max_length=20)
+    colour: Literal["red", "blue"]
+    legs: int = Field(ge=0, le=9)
 
 
-def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="no weights at"):
-        open_chat(f"local:{tmp_path / 'none.gguf'}")
+def test_the_embedded_model_answers_in_the_shape_asked_for() -> None:
+    chat = open_chat("local")
+    for asked in ("Describe a robin.", "Tell me a joke.", "Reply with the word no."):
+        said = structured(chat, [HumanMessage(f"{asked} Reply as JSON.")], Bird)
+        assert (said.colour in ("red", "blue"), 0 <= said.legs <= 9) == (True, True)
+    with pytest.raises(StructuredOutputError) as caught:
+        structured(open_chat("local", max_tokens=3), [HumanMessage("Describe a robin.")], Bird)
+    assert caught.value.reason == "truncated"
+
+
+def test_the_embedded_model_takes_steps_that_can_be_read(tmp_path: Path, ada: Scope) -> None:
+    chat = open_chat("local")
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        tools = memory_tools(memory, ada)
+        for asked in ("Search for Mary.", "Hello.", "Remember that tea is hot."):
+            step = act(chat, [HumanMessage(asked)], tools)
+            assert isinstance(step, Action | Text), step
+    assert (tmp_path / "home" / "tool-calling.json").read_text().count("embedded") == 1
+
+
+def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left_out(
+    ada: Scope,
+) -> None:
+    chat = open_chat("local", max_tokens=5)
+    with pytest.raises(ContextTooLong, match="exceeds the available context size"):
+        list(reply(chat, [HumanMessage("word " * 5000)]))
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        texts = ["Mary bird word.", f"Mary bird {'word ' * 5000}"]
+        kept, _ = memory.add_many(texts, scope=ada)
+        answer = Agent(memory=memory, model=chat).ask("Mary bird word?", scope=ada, remember=False)
+        assert answer.recollection.left_out == 1
+        assert answer.memories == [kept.id]
+
+
+def test_the_second_turn_of_a_conversation_comes_from_the_prefix_cache(ada: Scope) -> None:
+    agent = Agent(memory=None, model=open_chat("local", max_tokens=5))
+    agent.instructions = "You are a careful guide to birds. " * 10
+    first = agent.ask("What is a robin?", scope=ada)
+    second = agent.ask("And a wren?", scope=ada, turns=[("What is a robin?", first.answer)])
+    assert second.usage.hit_rate > 0.7
+    assert second.usage.cached_tokens < second.usage.prompt_tokens
+
+
+def test_closing_a_stream_frees_the_embedded_server() -> None:
+    """Answers of thousands of tokens are left at their first word, and no slot goes on."""
+    chat = open_chat("local", max_tokens=4000)
+    for _ in range(2):
+        pieces = reply(chat, [HumanMessage("Count from one to a thousand.")], stream=True)
+        next(pieces)
+        assert busy(chat) == 1
+        pieces.close()
+        until = time.monotonic() + 10  # far less than thousands of tokens take
+        while busy(chat) and time.monotonic() < until:
+            pass
+        assert busy(chat) == 0
+
+
+def busy(chat: object) -> int:
+    """Return how many answers the embedded server is working on."""
+    import httpx
+
+    url = str(chat.openai_api_base).removesuffix("/v1")
+    headers = {"Authorization": f"Bearer {chat.openai_api_key.get_secret_value()}"}
+    slots = httpx.get(f"{url}/slots", headers=headers).json()
+    return sum(one["is_processing"] for one in slots)
 
 
 def test_the_evaluation_end_to_end_with_a_floor(
