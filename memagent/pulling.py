@@ -54,13 +54,14 @@ def from_hub(weights: Weights, arriving: Path) -> None:
     """
     endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
     _reach(endpoint)
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub import get_token, hf_hub_url
 
+    token = get_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     inside = arriving if weights.single else arriving / weights.inside
     for name in weights.files:
         url = hf_hub_url(weights.repo, name, revision=weights.revision, endpoint=endpoint)
-        fetch(url, inside / name, build_hf_headers())
+        fetch(url, inside / name, headers)
 
 
 def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
