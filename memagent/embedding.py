@@ -130,10 +130,11 @@ class Encoder:
     def given(self, vectors: ArrayLike) -> NDArray[np.float32]:
         """Return vectors that a caller made, as rows of length one.
 
+        What they are made for must have been checked just before.
+
         Raises:
             InvalidInput: they are not rows of finite numbers, of as many dimensions as the store's.
         """
-        self.check()
         array = np.asarray(vectors, dtype=np.float32)
         wanted = self._dimensions
         if array.ndim != 2 or array.shape[1] != wanted or not np.isfinite(array).all():

@@ -103,6 +103,7 @@ class Upkeep:
         records = {record.id: record for record in self._store.get(scope, [wanted, found])}
         if len(records) != 2:
             raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
+        self._encoder.check()
         return repulsion.separate(
             self._store,
             self._meaning(query, vector),

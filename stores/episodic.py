@@ -14,7 +14,7 @@ from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
 from memagent.stores.lexical import LexicalIndex, Terms, coverage
-from memagent.stores.ranking import Candidate, Ranked, Ranking, ranked
+from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
@@ -140,59 +140,62 @@ class EpisodicBank:
         joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
         [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
+        candidates = self._candidates(query, vector, where, ranking)
+        found = ranked(candidates, ranking, self._store.told)
+        return Hits(
+            hits=tuple(
+                Hit(record=one.record, key=one.key, score=one.score, why=one.why)
+                for one in found.chosen
+            ),
+            candidates=len(candidates),
+            below_floor=found.below_floor,
+            over_budget=found.over_budget,
+        )
+
+    def _candidates(
+        self, query: str | None, vector: NDArray[np.float32], where: Filter, ranking: Ranking
+    ) -> list[Candidate]:
+        """Return the records that the rankings put forward, each by its most relevant key."""
         n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
         terms = self._words.terms(where.scope, query) if query else NO_TERMS
-        weights = terms.weights
-        dense = [key for key, _ in self._vectors.search(where, vector, n, ranking.k)]
+        near = self._vectors.search(where, vector, n, ranking.k)
+        dense = [key for key, _, _ in near]
         best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
-        rows = self._store.candidates(list(fused))
-        if not rows:
-            return Hits()
-        vectors = unpacked([row["vector"] for row in rows])
+        cosines = {} if ranking.diversity else {key: cosine for key, _, cosine in near}
+        records = {key: record for key, record, _ in near}
+        texts: dict[int, str] = {}
+        if query:
+            rows = self._store.key_texts(list(fused))
+            records = {key: record for key, record, _ in rows}
+            texts = {key: text for key, _, text in rows}
+        vectors: dict[int, NDArray[np.float32]] = {}
+        if unread := [key for key in records if key not in cosines]:
+            held = self._store.key_vectors(unread)
+            vectors = dict(zip(held, unpacked(list(held.values())), strict=True))
+            cosines |= {key: float(own @ vector) for key, own in vectors.items()}
+        weights = terms.weights
         found: dict[int, Candidate] = {}
-        for row, own, cosine in zip(rows, vectors, (vectors @ vector).tolist(), strict=True):
-            why = {"cosine": cosine, "fused": fused[row["id"]]}
-            score = min(max(cosine, 0.0), 1.0)  # half precision may pass one by a little
+        for key, joined in fused.items():
+            if key not in records or key not in cosines:  # forgotten just now
+                continue
+            record, cosine = records[key], cosines[key]
+            why = {"cosine": cosine, "fused": joined}
+            relevance = min(max(cosine, 0.0), 1.0)  # half precision may pass one by a little
             if query:
-                why["words"] = coverage(weights, row["text"])
-                score = (score + why["words"]) / 2
-            if row["record"] in found and found[row["record"]].score >= score:
+                why["words"] = coverage(weights, texts[key])
+                relevance = (relevance + why["words"]) / 2
+            if record in found and found[record].relevance >= relevance:
                 continue
             if ranking.explain:
                 ranks = {"dense_rank": dense, "bm25_rank": best, "newest_rank": newest}
                 why |= {
-                    name: float(keys.index(row["id"]) + 1)
-                    for name, keys in ranks.items()
-                    if row["id"] in keys
+                    name: float(keys.index(key) + 1) for name, keys in ranks.items() if key in keys
                 }
-            found[row["record"]] = Candidate(
-                record=row["record"],
-                key=row["text"],
-                vector=own,
-                moment=row["moment"],
-                helped=row["helped"],
-                hurt=row["hurt"],
-                chars=row["chars"],
-                score=score,
-                why=why,
+            found[record] = Candidate(
+                record=record, key=key, relevance=relevance, why=why, vector=vectors.get(key)
             )
-        chosen = ranked(list(found.values()), ranking)
-        return self._hits(chosen, len(found))
-
-    def _hits(self, ranked: Ranked, candidates: int) -> Hits:
-        records = self._store.records([one.record for one in ranked.chosen])
-        held = {record.seq: record for record in records}  # less what was forgotten just now
-        return Hits(
-            hits=tuple(
-                Hit(record=held[one.record], key=one.key, score=one.score, why=one.why)
-                for one in ranked.chosen
-                if one.record in held
-            ),
-            candidates=candidates,
-            below_floor=ranked.below_floor,
-            over_budget=ranked.over_budget,
-        )
+        return list(found.values())
 
     def close(self) -> None:
         """Leave behind what makes the next opening faster."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.filter import Filter
-from memagent.stores.partition import FOREVER, Partition
+from memagent.stores.partition import FOREVER, Near, Partition
 from memagent.stores.rows import reading
 from memagent.stores.snapshot import Snapshots
 from memagent.stores.sqlite import SqliteStore, State
@@ -42,8 +42,8 @@ class VectorIndex:
 
     def search(
         self, where: Filter, query: NDArray[np.float32], n: int, distinct: int = 1
-    ) -> list[tuple[int, float]]:
-        """Return the `n` best keys as (key id, cosine), best first; the query is normalised.
+    ) -> list[Near]:
+        """Return the `n` best keys, best first; the query is normalised.
 
         More are returned where these belong to fewer than `distinct` records.
         """

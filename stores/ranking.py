@@ -1,15 +1,20 @@
 """From candidates to hits: one score each, a floor, diversity, and a budget of tokens."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
-from memagent.stores.filter import micros
 from memagent.stores.outcomes import reliability
+from memagent.stores.reader import Told
+from memagent.stores.rows import reading
+from memagent.types import Record
+
+Tell = Callable[[Sequence[int]], Mapping[int, Told]]
+"""Sequence numbers in, and what the store tells of those records."""
 
 CHARS_PER_TOKEN = 4
 """A rule of thumb for English, on the safe side for the usual vocabularies."""
@@ -34,6 +39,11 @@ class Ranking:
     diversity: float = 0.0
     explain: bool = False
 
+    @property
+    def needs_all(self) -> bool:
+        """Whether every candidate has to be read, however many score better."""
+        return bool(self.floor or self.diversity or self.tokens is not None)
+
     def __post_init__(self) -> None:
         if self.k < 1:
             raise InvalidInput(f"k must be at least 1, not {self.k}")
@@ -48,44 +58,59 @@ class Ranking:
 
 @dataclass(kw_only=True, slots=True)
 class Candidate:
-    """A record that may become a hit, by its best key.
+    """A record that may become a hit, by its best key, and its relevance.
 
-    `moment` is when it was last known to hold, in microseconds since 1970; `chars` the length of
-    its value; `why` the parts of its score.
+    `record` and `key` are numbers, `why` the parts of the relevance; `vector` is the key's, and
+    only there when diversity is asked for.
     """
 
     record: int
+    key: int
+    relevance: float
+    why: dict[str, float]
+    vector: NDArray[np.float32] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Weighed:
+    """A candidate that was read; `key` is the text that matched."""
+
+    record: Record
     key: str
-    vector: NDArray[np.float32]
-    moment: int
-    helped: int
-    hurt: int
-    chars: int
     score: float
-    why: dict[str, float] = field(default_factory=dict)
+    why: dict[str, float]
+    vector: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranked:
     """What was chosen, best first, and how many were left out for each reason."""
 
-    chosen: Sequence[Candidate]
+    chosen: Sequence[Weighed]
     below_floor: int
     over_budget: int
 
 
-def ranked(candidates: Sequence[Candidate], ranking: Ranking) -> Ranked:
-    """Choose from the candidates; of equal scores the newer comes first."""
-    for one in candidates:
-        _weigh(one, ranking)
-    known = [one for one in candidates if one.score >= ranking.floor]
-    known.sort(key=lambda one: (one.score, one.moment, one.record), reverse=True)
+def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Ranked:
+    """Choose from the candidates; of equal scores the newer comes first.
+
+    A score is never above the relevance. So what is no more relevant than `k` others score need not
+    be read, unless it is counted.
+    """
+    likely = sorted(candidates, key=lambda one: one.relevance, reverse=True)
+    first = len(likely) if ranking.needs_all else ranking.k
+    weighed = _weighed(likely[:first], ranking, tell)
+    rest = likely[first:]
+    if rest and (len(weighed) < ranking.k or weighed[-1].score <= rest[0].relevance):
+        weighed = _ordered([*weighed, *_weighed(rest, ranking, tell)])
+    known = [one for one in weighed if one.score >= ranking.floor]
+    below = len(weighed) - len(known)
     if ranking.diversity:
         known = _diverse(known, ranking)
     fitting = known if ranking.tokens is None else _within(known, ranking.tokens)
     return Ranked(
         chosen=fitting[: ranking.k],
-        below_floor=len(candidates) - sum(one.score >= ranking.floor for one in candidates),
+        below_floor=below,
         over_budget=len(known) - len(fitting),
     )
 
@@ -95,19 +120,43 @@ def tokens_of(chars: int) -> int:
     return max(1, -(-chars // CHARS_PER_TOKEN))
 
 
-def _weigh(one: Candidate, ranking: Ranking) -> None:
-    """Multiply the relevance by reliability and recency; both are one unless told otherwise."""
-    trust = reliability(one.helped, one.hurt)
+def _weighed(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> list[Weighed]:
+    """Read candidates and score them, best first; what was forgotten just now is left out."""
+    told = tell([one.record for one in candidates])
+    weighed = []
+    with reading("a record"):
+        for one in candidates:
+            held = told.get(one.record)
+            if held is not None and one.key in held.keys:
+                weighed.append(
+                    Weighed(
+                        record=held.record,
+                        key=held.keys[one.key],
+                        score=one.relevance * _weight(held, ranking, one.why),
+                        why=one.why,
+                        vector=one.vector,
+                    )
+                )
+        return _ordered(weighed)
+
+
+def _ordered(weighed: list[Weighed]) -> list[Weighed]:
+    return sorted(weighed, key=lambda one: (one.score, one.record.moment), reverse=True)
+
+
+def _weight(told: Told, ranking: Ranking, why: dict[str, float]) -> float:
+    """Return reliability times recency, neither above one; both are one unless told otherwise."""
+    trust = reliability(told.helped, told.hurt)
     recency = 1.0
     if ranking.half_life is not None:
-        age = max(0, micros(datetime.now(UTC)) - one.moment) / 1e6
-        recency = 0.5 + 0.5 ** (1 + age / ranking.half_life.total_seconds())
-    one.score *= trust * recency
+        age = max(timedelta(0), datetime.now(UTC) - told.record.moment[0])
+        recency = 0.5 + 0.5 ** (1 + age / ranking.half_life)
     if ranking.explain:
-        one.why |= {"reliability": trust, "recency": recency}
+        why |= {"reliability": trust, "recency": recency}
+    return trust * recency
 
 
-def _diverse(known: Sequence[Candidate], ranking: Ranking) -> list[Candidate]:
+def _diverse(known: Sequence[Weighed], ranking: Ranking) -> list[Weighed]:
     """Order by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998, section 2).
 
     The next is the one of largest (1 - diversity) x score - diversity x (its largest cosine to one
@@ -118,7 +167,7 @@ def _diverse(known: Sequence[Candidate], ranking: Ranking) -> list[Candidate]:
     vectors = np.array([one.vector for one in known])
     scores = np.array([one.score for one in known])
     likeness = np.zeros(len(known))
-    left, order = np.ones(len(known), dtype=bool), list[Candidate]()
+    left, order = np.ones(len(known), dtype=bool), list[Weighed]()
     while len(order) < min(len(known), ranking.k if ranking.tokens is None else len(known)):
         marginal = (1 - ranking.diversity) * scores - ranking.diversity * likeness
         best = int(np.argmax(np.where(left, marginal, -np.inf)))
@@ -130,11 +179,11 @@ def _diverse(known: Sequence[Candidate], ranking: Ranking) -> list[Candidate]:
     return order
 
 
-def _within(known: Sequence[Candidate], tokens: int) -> list[Candidate]:
+def _within(known: Sequence[Weighed], tokens: int) -> list[Weighed]:
     """Return, in order, the candidates that fit into what the better ones leave of the budget."""
     fitting = []
     for one in known:
-        if (cost := tokens_of(one.chars)) <= tokens:
+        if (cost := tokens_of(len(one.record.value))) <= tokens:
             fitting.append(one)
             tokens -= cost
     return fitting
