@@ -143,14 +143,23 @@ class Encoder:
             )
         return _normalised(array)
 
+    def given_one(self, vector: ArrayLike) -> NDArray[np.float32]:
+        """Return one vector that a caller made, of length one; otherwise as `given`."""
+        array = np.asarray(vector, dtype=np.float32)
+        if array.shape == (self._dimensions,):
+            length = float(array @ array) ** 0.5
+            if 0 < length < np.inf:
+                return array / np.float32(length)
+        return np.asarray(self.given(array[np.newaxis])[0])
+
     @contextmanager
     def steady(self) -> Iterator[None]:
-        """Refuse what was read in the block if the store moved to another embedder meanwhile.
+        """Refuse what was read in the block if the store has moved to another embedder by then.
 
         Raises:
-            EmbedderMismatch: it did.
+            EmbedderMismatch: it has.
         """
-        before = self.check()
+        before = self._agreed or self.check()
         try:
             yield
         except Exception:

@@ -225,7 +225,7 @@ class Upkeep:
 
     def _meaning(self, query: str | None, vector: ArrayLike | None) -> NDArray[np.float32]:
         if vector is not None:
-            return np.asarray(self._encoder.given(np.asarray(vector)[np.newaxis])[0])
+            return self._encoder.given_one(vector)
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self._encoder.query(query)

@@ -11,16 +11,17 @@ from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter
-from memagent.stores.fusion import reciprocal_ranks
+from memagent.stores.fusion import RRF_K, reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
-from memagent.stores.lexical import LexicalIndex, Terms, coverage
+from memagent.stores.lexical import LexicalIndex, coverage
+from memagent.stores.partition import Near
 from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import needs_context
 from memagent.stores.writing import NOBODY, Trace, insert, known_in
-from memagent.types import Hit, Hits, Note, Record, Scope
+from memagent.types import Hits, Note, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000
 MAX_KEY_WORDS = 120
@@ -29,8 +30,6 @@ CONTEXT_DEPTH = 3
 """How many records back a chain of pronouns is followed."""
 CANDIDATES = 32
 """How many keys each of the three rankings puts forward at least."""
-
-NO_TERMS = Terms(None, {})
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
@@ -140,50 +139,42 @@ class EpisodicBank:
         joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
         [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
-        candidates = self._candidates(query, vector, where, ranking)
-        found = ranked(candidates, ranking, self._store.told)
-        return Hits(
-            hits=tuple(
-                Hit(record=one.record, key=one.key, score=one.score, why=one.why)
-                for one in found.chosen
-            ),
-            candidates=len(candidates),
-            below_floor=found.below_floor,
-            over_budget=found.over_budget,
-        )
-
-    def _candidates(
-        self, query: str | None, vector: NDArray[np.float32], where: Filter, ranking: Ranking
-    ) -> list[Candidate]:
-        """Return the records that the rankings put forward, each by its most relevant key."""
         n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
-        terms = self._words.terms(where.scope, query) if query else NO_TERMS
         near = self._vectors.search(where, vector, n, ranking.k)
+        if query or ranking.diversity:
+            candidates = self._joined(query or "", vector, where, ranking, near, n)
+        else:
+            candidates = _nearest(near, ranking)
+        return ranked(candidates, ranking, self._store.told)
+
+    def _joined(
+        self,
+        query: str,
+        vector: NDArray[np.float32],
+        where: Filter,
+        ranking: Ranking,
+        near: Sequence[Near],
+        n: int,
+    ) -> list[Candidate]:
+        """Return the records that three rankings put forward, each by its most relevant key."""
+        terms = self._words.terms(where.scope, query)
         dense = [key for key, _, _ in near]
         best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
+        rows = self._store.key_texts(list(fused))
         cosines = {} if ranking.diversity else {key: cosine for key, _, cosine in near}
-        records = {key: record for key, record, _ in near}
-        texts: dict[int, str] = {}
-        if query:
-            rows = self._store.key_texts(list(fused))
-            records = {key: record for key, record, _ in rows}
-            texts = {key: text for key, _, text in rows}
-        vectors: dict[int, NDArray[np.float32]] = {}
-        if unread := [key for key in records if key not in cosines]:
-            held = self._store.key_vectors(unread)
-            vectors = dict(zip(held, unpacked(list(held.values())), strict=True))
-            cosines |= {key: float(own @ vector) for key, own in vectors.items()}
+        held = self._store.key_vectors([key for key, _, _ in rows if key not in cosines])
+        vectors = dict(zip(held, unpacked(list(held.values())), strict=True)) if held else {}
+        cosines |= {key: float(own @ vector) for key, own in vectors.items()}
         weights = terms.weights
         found: dict[int, Candidate] = {}
-        for key, joined in fused.items():
-            if key not in records or key not in cosines:  # forgotten just now
+        for key, record, text in rows:
+            if key not in cosines:  # forgotten just now
                 continue
-            record, cosine = records[key], cosines[key]
-            why = {"cosine": cosine, "fused": joined}
-            relevance = min(max(cosine, 0.0), 1.0)  # half precision may pass one by a little
+            why = {"cosine": cosines[key], "fused": fused[key]}
+            relevance = _clipped(cosines[key])
             if query:
-                why["words"] = coverage(weights, texts[key])
+                why["words"] = coverage(weights, text)
                 relevance = (relevance + why["words"]) / 2
             if record in found and found[record].relevance >= relevance:
                 continue
@@ -192,9 +183,7 @@ class EpisodicBank:
                 why |= {
                     name: float(keys.index(key) + 1) for name, keys in ranks.items() if key in keys
                 }
-            found[record] = Candidate(
-                record=record, key=key, relevance=relevance, why=why, vector=vectors.get(key)
-            )
+            found[record] = Candidate(record, key, relevance, why, vectors.get(key))
         return list(found.values())
 
     def close(self) -> None:
@@ -213,6 +202,23 @@ class EpisodicBank:
         """Return the newest records that hold any of the words, newest first, within the bounds."""
         seqs = self._words.mentioning(where, words, CANDIDATES, before=before, after=after)
         return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
+
+
+def _nearest(near: Sequence[Near], ranking: Ranking) -> list[Candidate]:
+    """Return the records that one ranking puts forward, each by its nearest key."""
+    found: dict[int, Candidate] = {}
+    for rank, (key, record, cosine) in enumerate(near, start=1):
+        if record not in found:
+            why = {"cosine": cosine, "fused": 1 / (RRF_K + rank)}
+            if ranking.explain:
+                why["dense_rank"] = float(rank)
+            found[record] = Candidate(record, key, _clipped(cosine), why)
+    return list(found.values())
+
+
+def _clipped(cosine: float) -> float:
+    """Return a cosine as relevance; half precision may pass one by a little."""
+    return min(max(cosine, 0.0), 1.0)
 
 
 def _deal(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> None:

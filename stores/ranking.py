@@ -11,7 +11,7 @@ from memagent.errors import InvalidInput
 from memagent.stores.outcomes import reliability
 from memagent.stores.reader import Told
 from memagent.stores.rows import reading
-from memagent.types import Record
+from memagent.types import Hit, Hits
 
 Tell = Callable[[Sequence[int]], Mapping[int, Told]]
 """Sequence numbers in, and what the store tells of those records."""
@@ -56,12 +56,12 @@ class Ranking:
                 raise InvalidInput(f"{name} must be from 0 to 1, not {getattr(self, name)}")
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A record that may become a hit, by its best key, and its relevance.
 
     `record` and `key` are numbers, `why` the parts of the relevance; `vector` is the key's, and
-    only there when diversity is asked for.
+    only wanted for diversity.
     """
 
     record: int
@@ -71,27 +71,7 @@ class Candidate:
     vector: NDArray[np.float32] | None = None
 
 
-@dataclass(kw_only=True, slots=True)
-class Weighed:
-    """A candidate that was read; `key` is the text that matched."""
-
-    record: Record
-    key: str
-    score: float
-    why: dict[str, float]
-    vector: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranked:
-    """What was chosen, best first, and how many were left out for each reason."""
-
-    chosen: Sequence[Weighed]
-    below_floor: int
-    over_budget: int
-
-
-def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Ranked:
+def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Hits:
     """Choose from the candidates; of equal scores the newer comes first.
 
     A score is never above the relevance. So what is no more relevant than `k` others score need not
@@ -99,17 +79,18 @@ def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Ran
     """
     likely = sorted(candidates, key=lambda one: one.relevance, reverse=True)
     first = len(likely) if ranking.needs_all else ranking.k
-    weighed = _weighed(likely[:first], ranking, tell)
+    read = _read(likely[:first], ranking, tell)
     rest = likely[first:]
-    if rest and (len(weighed) < ranking.k or weighed[-1].score <= rest[0].relevance):
-        weighed = _ordered([*weighed, *_weighed(rest, ranking, tell)])
-    known = [one for one in weighed if one.score >= ranking.floor]
-    below = len(weighed) - len(known)
+    if rest and (len(read) < ranking.k or read[-1].score <= rest[0].relevance):
+        read = _ordered(read + _read(rest, ranking, tell))
+    known = [hit for hit in read if hit.score >= ranking.floor]
+    below = len(read) - len(known)
     if ranking.diversity:
-        known = _diverse(known, ranking)
+        known = _diverse(known, candidates, ranking)
     fitting = known if ranking.tokens is None else _within(known, ranking.tokens)
-    return Ranked(
-        chosen=fitting[: ranking.k],
+    return Hits(
+        hits=tuple(fitting[: ranking.k]),
+        candidates=len(candidates),
         below_floor=below,
         over_budget=len(known) - len(fitting),
     )
@@ -120,28 +101,23 @@ def tokens_of(chars: int) -> int:
     return max(1, -(-chars // CHARS_PER_TOKEN))
 
 
-def _weighed(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> list[Weighed]:
+def _read(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> list[Hit]:
     """Read candidates and score them, best first; what was forgotten just now is left out."""
     told = tell([one.record for one in candidates])
-    weighed = []
+    hits = []
     with reading("a record"):
         for one in candidates:
             held = told.get(one.record)
             if held is not None and one.key in held.keys:
-                weighed.append(
-                    Weighed(
-                        record=held.record,
-                        key=held.keys[one.key],
-                        score=one.relevance * _weight(held, ranking, one.why),
-                        why=one.why,
-                        vector=one.vector,
-                    )
+                score = one.relevance * _weight(held, ranking, one.why)
+                hits.append(
+                    Hit(record=held.record, score=score, key=held.keys[one.key], why=one.why)
                 )
-        return _ordered(weighed)
+        return _ordered(hits)
 
 
-def _ordered(weighed: list[Weighed]) -> list[Weighed]:
-    return sorted(weighed, key=lambda one: (one.score, one.record.moment), reverse=True)
+def _ordered(hits: list[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (hit.score, hit.record.moment), reverse=True)
 
 
 def _weight(told: Told, ranking: Ranking, why: dict[str, float]) -> float:
@@ -156,7 +132,7 @@ def _weight(told: Told, ranking: Ranking, why: dict[str, float]) -> float:
     return trust * recency
 
 
-def _diverse(known: Sequence[Weighed], ranking: Ranking) -> list[Weighed]:
+def _diverse(known: Sequence[Hit], candidates: Sequence[Candidate], ranking: Ranking) -> list[Hit]:
     """Order by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998, section 2).
 
     The next is the one of largest (1 - diversity) x score - diversity x (its largest cosine to one
@@ -164,26 +140,28 @@ def _diverse(known: Sequence[Weighed], ranking: Ranking) -> list[Weighed]:
     """
     if not known:
         return []
-    vectors = np.array([one.vector for one in known])
-    scores = np.array([one.score for one in known])
+    by_record = {one.record: one for one in candidates}
+    found_as = [by_record[hit.record.seq] for hit in known]
+    vectors = np.array([one.vector for one in found_as])
+    scores = np.array([hit.score for hit in known])
     likeness = np.zeros(len(known))
-    left, order = np.ones(len(known), dtype=bool), list[Weighed]()
+    left, order = np.ones(len(known), dtype=bool), list[Hit]()
     while len(order) < min(len(known), ranking.k if ranking.tokens is None else len(known)):
         marginal = (1 - ranking.diversity) * scores - ranking.diversity * likeness
         best = int(np.argmax(np.where(left, marginal, -np.inf)))
         if ranking.explain:
-            known[best].why["likeness"] = float(likeness[best])
+            found_as[best].why["likeness"] = float(likeness[best])
         order.append(known[best])
         left[best] = False
         likeness = np.maximum(likeness, vectors @ vectors[best])
     return order
 
 
-def _within(known: Sequence[Weighed], tokens: int) -> list[Weighed]:
-    """Return, in order, the candidates that fit into what the better ones leave of the budget."""
+def _within(known: Sequence[Hit], tokens: int) -> list[Hit]:
+    """Return, in order, the hits that fit into what the better ones leave of the budget."""
     fitting = []
-    for one in known:
-        if (cost := tokens_of(len(one.record.value))) <= tokens:
-            fitting.append(one)
+    for hit in known:
+        if (cost := tokens_of(len(hit.record.value))) <= tokens:
+            fitting.append(hit)
             tokens -= cost
     return fitting

@@ -2,9 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from memagent.stores.filter import Filter
 from memagent.stores.rows import READ, reading, record_of
@@ -30,11 +28,12 @@ def _counted(outcome: str) -> str:
 
 
 _TOLD = f"{_KEYED}, {_counted('helped')}, {_counted('hurt')}{_FROM}"
+_RECORDS = f"{_KEYED}, NULL, NULL{_FROM}"
+_ORDER = " ORDER BY r.seq, k.id"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A record with the texts of its keys by their ids, and how often its sources helped or hurt."""
+class Told(NamedTuple):
+    """A record, the texts of its keys by their ids, and how often its sources helped or hurt."""
 
     record: Record
     keys: Mapping[int, str]
@@ -58,11 +57,8 @@ class Reader:
 
     def told(self, seqs: Sequence[int]) -> dict[int, Told]:
         """Return records, and what ranking wants to know of them, by sequence number."""
-        rows = self.query(f"{_TOLD}r.seq IN ({_marks(seqs)})", seqs)
-        return {
-            record.seq: Told(record, keys, first[HELPED], first[HURT])
-            for record, keys, first in _grouped(rows)
-        }
+        rows = self.query(f"{_TOLD}r.seq IN ({_marks(seqs)}){_ORDER}", seqs)
+        return {one.record.seq: one for one in _grouped(rows)}
 
     def key_texts(self, keys: Sequence[int]) -> list[sqlite3.Row]:
         """Return (id, record, text) of keys, in no particular order."""
@@ -80,7 +76,7 @@ class Reader:
     def records(self, seqs: Sequence[int]) -> list[Record]:
         """Return records by sequence number, in the order asked for; unknown ones are left out."""
         wanted = list(set(seqs))
-        rows = self.query(f"{_KEYED}{_FROM}r.seq IN ({_marks(wanted)})", wanted)
+        rows = self.query(f"{_RECORDS}r.seq IN ({_marks(wanted)}){_ORDER}", wanted)
         by_seq = {record.seq: record for record in _records(rows)}
         return [by_seq[seq] for seq in seqs if seq in by_seq]
 
@@ -88,7 +84,7 @@ class Reader:
         """Return this scope's records by id, in the order asked for; unknown ones are left out."""
         condition, values = Filter(scope=scope, everything=True).condition()
         rows = self.query(
-            f"{_KEYED}{_FROM}{condition} AND r.id IN ({_marks(ids)})", (*values, *ids)
+            f"{_RECORDS}{condition} AND r.id IN ({_marks(ids)}){_ORDER}", (*values, *ids)
         )
         by_id = {record.id: record for record in _records(rows)}
         return [by_id[one] for one in ids if one in by_id]
@@ -97,8 +93,8 @@ class Reader:
         """Return the records written last, newest first."""
         condition, values = where.condition()
         rows = self.query(
-            f"{_KEYED}{_FROM}r.seq IN (SELECT r.seq FROM records r WHERE {condition}"
-            " ORDER BY r.seq DESC LIMIT ?)",
+            f"{_RECORDS}r.seq IN (SELECT r.seq FROM records r WHERE {condition}"
+            f" ORDER BY r.seq DESC LIMIT ?){_ORDER}",
             (*values, limit),
         )
         return _records(rows)[::-1]
@@ -119,22 +115,20 @@ class Reader:
 
 
 def _records(rows: Sequence[sqlite3.Row]) -> list[Record]:
-    return [record for record, _, _ in _grouped(rows)]
+    return [one.record for one in _grouped(rows)]
 
 
-def _grouped(rows: Sequence[sqlite3.Row]) -> list[tuple[Record, dict[int, str], sqlite3.Row]]:
-    """Return each record by its number, with its keys in their order, and its first row."""
-    keys: dict[int, dict[int, str]] = {}
-    first: dict[int, sqlite3.Row] = {}
-    for row in sorted(rows, key=itemgetter(SEQ, KEY)):  # a record without keys has one row
-        seq = row[SEQ]
-        if seq not in first:
-            first[seq], keys[seq] = row, {}
-        if row[KEY] is not None:
-            keys[seq][row[KEY]] = row[TEXT]
+def _grouped(rows: Sequence[sqlite3.Row]) -> list[Told]:
+    """Return each record once, with its keys in their order."""
+    found: dict[int, tuple[sqlite3.Row, dict[int, str]]] = {}
+    for row in rows:
+        _, keys = found.setdefault(row[SEQ], (row, {}))
+        if row[KEY] is not None:  # a record without keys has one row
+            keys[row[KEY]] = row[TEXT]
     with reading("a record"):
         return [
-            (record_of(row[:KEY], keys[seq].values()), keys[seq], row) for seq, row in first.items()
+            Told(record_of(row[:KEY], keys.values()), keys, row[HELPED], row[HURT])
+            for row, keys in found.values()
         ]
 
 

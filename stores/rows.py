@@ -159,6 +159,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
     number, name, kind, value, user, agent, session, created, valid_from, *others = values
     valid_to, affirmed, superseded, supersedes, sources, context, evidence, *others = others
     metadata, recalled, helped, hurt, pinned, archived = others
+    made = moment_of(created)
     return Record(
         id=name,
         seq=number,
@@ -166,8 +167,8 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
         value=value,
         keys=tuple(keys),
         scope=Scope(user=user, agent=agent, session=session),
-        created=moment_of(created),
-        valid_from=moment_of(valid_from),
+        created=made,
+        valid_from=made if valid_from == created else moment_of(valid_from),
         valid_to=None if valid_to is None else moment_of(valid_to),
         affirmed=None if affirmed is None else moment_of(affirmed),
         superseded=bool(superseded),

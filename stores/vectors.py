@@ -67,6 +67,9 @@ class Vectors:
         self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
     ) -> list[tuple[int, float]]:
         """Return the `n` best rows as (row, inner product), best first, among those allowed."""
+        if len(self) < SKETCH_FROM:
+            with _one_thread():
+                return self._exactly(query, n, allowed)
         among = len(self) if allowed is None else int(np.count_nonzero(allowed))
         with _one_thread():
             self._prepare()
