@@ -139,40 +139,32 @@ class EpisodicBank:
         joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
         [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
-        n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
-        near = self._vectors.search(where, vector, n, ranking.k)
         if query or ranking.diversity:
-            candidates = self._joined(query or "", vector, where, ranking, near, n)
+            candidates = self._joined(query or "", vector, where, ranking)
         else:
+            near = self._vectors.search(where, vector, 2 * ranking.k, ranking.k)
             candidates = _nearest(near, ranking)
         return ranked(candidates, ranking, self._store.told)
 
     def _joined(
-        self,
-        query: str,
-        vector: NDArray[np.float32],
-        where: Filter,
-        ranking: Ranking,
-        near: Sequence[Near],
-        n: int,
+        self, query: str, vector: NDArray[np.float32], where: Filter, ranking: Ranking
     ) -> list[Candidate]:
         """Return the records that three rankings put forward, each by its most relevant key."""
+        n = max(CANDIDATES, 2 * ranking.k)
         terms = self._words.terms(where.scope, query)
-        dense = [key for key, _, _ in near]
+        dense = [key for key, _, _ in self._vectors.search(where, vector, n, ranking.k)]
         best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
-        rows = self._store.key_texts(list(fused))
-        cosines = {} if ranking.diversity else {key: cosine for key, _, cosine in near}
-        held = self._store.key_vectors([key for key, _, _ in rows if key not in cosines])
-        vectors = dict(zip(held, unpacked(list(held.values())), strict=True)) if held else {}
-        cosines |= {key: float(own @ vector) for key, own in vectors.items()}
-        weights = terms.weights
+        rows = self._store.keys(list(fused))
+        if not rows:
+            return []
+        vectors, weights = unpacked([row[3] for row in rows]), terms.weights
         found: dict[int, Candidate] = {}
-        for key, record, text in rows:
-            if key not in cosines:  # forgotten just now
-                continue
-            why = {"cosine": cosines[key], "fused": fused[key]}
-            relevance = _clipped(cosines[key])
+        for (key, record, text, _), own, cosine in zip(
+            rows, vectors, (vectors @ vector).tolist(), strict=True
+        ):
+            why = {"cosine": cosine, "fused": fused[key]}
+            relevance = _clipped(cosine)
             if query:
                 why["words"] = coverage(weights, text)
                 relevance = (relevance + why["words"]) / 2
@@ -183,7 +175,7 @@ class EpisodicBank:
                 why |= {
                     name: float(keys.index(key) + 1) for name, keys in ranks.items() if key in keys
                 }
-            found[record] = Candidate(record, key, relevance, why, vectors.get(key))
+            found[record] = Candidate(record, key, relevance, why, own)
         return list(found.values())
 
     def close(self) -> None:

@@ -77,14 +77,16 @@ def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Hit
     A score is never above the relevance. So what is no more relevant than `k` others score need not
     be read, unless it is counted.
     """
-    likely = sorted(candidates, key=lambda one: one.relevance, reverse=True)
+    now = datetime.now(UTC)
+    likely = [one for one in candidates if one.relevance >= ranking.floor]
+    likely.sort(key=lambda one: one.relevance, reverse=True)
     first = len(likely) if ranking.needs_all else ranking.k
-    read = _read(likely[:first], ranking, tell)
+    read = _read(likely[:first], ranking, tell, now)
     rest = likely[first:]
     if rest and (len(read) < ranking.k or read[-1].score <= rest[0].relevance):
-        read = _ordered(read + _read(rest, ranking, tell))
+        read = _ordered(read + _read(rest, ranking, tell, now))
     known = [hit for hit in read if hit.score >= ranking.floor]
-    below = len(read) - len(known)
+    below = len(candidates) - len(likely) + len(read) - len(known)
     if ranking.diversity:
         known = _diverse(known, candidates, ranking)
     fitting = known if ranking.tokens is None else _within(known, ranking.tokens)
@@ -101,31 +103,30 @@ def tokens_of(chars: int) -> int:
     return max(1, -(-chars // CHARS_PER_TOKEN))
 
 
-def _read(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> list[Hit]:
+def _read(
+    candidates: Sequence[Candidate], ranking: Ranking, tell: Tell, now: datetime
+) -> list[Hit]:
     """Read candidates and score them, best first; what was forgotten just now is left out."""
     told = tell([one.record for one in candidates])
     hits = []
-    with reading("a record"):
-        for one in candidates:
-            held = told.get(one.record)
-            if held is not None and one.key in held.keys:
-                score = one.relevance * _weight(held, ranking, one.why)
-                hits.append(
-                    Hit(record=held.record, score=score, key=held.keys[one.key], why=one.why)
-                )
-        return _ordered(hits)
+    for one in candidates:
+        held = told.get(one.record)
+        if held is not None and one.key in held.keys:
+            score = one.relevance * _weight(held, ranking, now, one.why)
+            hits.append(Hit(record=held.record, score=score, key=held.keys[one.key], why=one.why))
+    return _ordered(hits)
 
 
 def _ordered(hits: list[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: (hit.score, hit.record.moment), reverse=True)
 
 
-def _weight(told: Told, ranking: Ranking, why: dict[str, float]) -> float:
+def _weight(told: Told, ranking: Ranking, now: datetime, why: dict[str, float]) -> float:
     """Return reliability times recency, neither above one; both are one unless told otherwise."""
     trust = reliability(told.helped, told.hurt)
     recency = 1.0
     if ranking.half_life is not None:
-        age = max(timedelta(0), datetime.now(UTC) - told.record.moment[0])
+        age = max(timedelta(0), now - told.record.moment[0])
         recency = 0.5 + 0.5 ** (1 + age / ranking.half_life)
     if ranking.explain:
         why |= {"reliability": trust, "recency": recency}
@@ -160,8 +161,9 @@ def _diverse(known: Sequence[Hit], candidates: Sequence[Candidate], ranking: Ran
 def _within(known: Sequence[Hit], tokens: int) -> list[Hit]:
     """Return, in order, the hits that fit into what the better ones leave of the budget."""
     fitting = []
-    for hit in known:
-        if (cost := tokens_of(len(hit.record.value))) <= tokens:
-            fitting.append(hit)
-            tokens -= cost
+    with reading("a record"):
+        for hit in known:
+            if (cost := tokens_of(len(hit.record.value))) <= tokens:
+                fitting.append(hit)
+                tokens -= cost
     return fitting

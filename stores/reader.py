@@ -60,18 +60,13 @@ class Reader:
         rows = self.query(f"{_TOLD}r.seq IN ({_marks(seqs)}){_ORDER}", seqs)
         return {one.record.seq: one for one in _grouped(rows)}
 
-    def key_texts(self, keys: Sequence[int]) -> list[sqlite3.Row]:
-        """Return (id, record, text) of keys, in no particular order."""
+    def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
+        """Return (id, record, text, vector) of keys, in no particular order."""
         return self.query(
-            "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT) FROM keys k"
-            f" WHERE k.id IN ({_marks(keys)})",
-            keys,
+            "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT), k.vector FROM keys k"
+            f" WHERE k.id IN ({_marks(ids)})",
+            ids,
         )
-
-    def key_vectors(self, keys: Sequence[int]) -> dict[int, bytes]:
-        """Return the stored vectors of keys by their ids."""
-        rows = self.query(f"SELECT id, vector FROM keys WHERE id IN ({_marks(keys)})", keys)
-        return {row[0]: row[1] for row in rows}
 
     def records(self, seqs: Sequence[int]) -> list[Record]:
         """Return records by sequence number, in the order asked for; unknown ones are left out."""
@@ -119,16 +114,19 @@ def _records(rows: Sequence[sqlite3.Row]) -> list[Record]:
 
 
 def _grouped(rows: Sequence[sqlite3.Row]) -> list[Told]:
-    """Return each record once, with its keys in their order."""
-    found: dict[int, tuple[sqlite3.Row, dict[int, str]]] = {}
+    """Return each record once, with its keys; its rows follow one another in the keys' order."""
+    found: list[tuple[sqlite3.Row, dict[int, str]]] = []
+    last, keys = None, dict[int, str]()
     for row in rows:
-        _, keys = found.setdefault(row[SEQ], (row, {}))
+        if row[SEQ] != last:
+            last, keys = row[SEQ], {}
+            found.append((row, keys))
         if row[KEY] is not None:  # a record without keys has one row
             keys[row[KEY]] = row[TEXT]
     with reading("a record"):
         return [
             Told(record_of(row[:KEY], keys.values()), keys, row[HELPED], row[HURT])
-            for row, keys in found.values()
+            for row, keys in found
         ]
 
 

@@ -156,9 +156,11 @@ def reading(what: str) -> Iterator[None]:
 
 def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
     """Return the record that the values of READ, in their order, are of."""
-    number, name, kind, value, user, agent, session, created, valid_from, *others = values
-    valid_to, affirmed, superseded, supersedes, sources, context, evidence, *others = others
-    metadata, recalled, helped, hurt, pinned, archived = others
+    (
+        number, name, kind, value, user, agent, session, created, valid_from,
+        valid_to, affirmed, superseded, supersedes, sources, context, evidence,
+        metadata, recalled, helped, hurt, pinned, archived,
+    ) = values  # fmt: skip
     made = moment_of(created)
     return Record(
         id=name,
