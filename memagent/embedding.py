@@ -147,7 +147,7 @@ class Encoder:
         """Return one vector that a caller made, of length one; otherwise as `given`."""
         array = np.asarray(vector, dtype=np.float32)
         if array.shape == (self._dimensions,):
-            length = float(array @ array) ** 0.5
+            length = float(np.einsum("i,i->", array, array)) ** 0.5
             if 0 < length < np.inf:
                 return array / np.float32(length)
         return np.asarray(self.given(array[np.newaxis])[0])
