@@ -199,14 +199,18 @@ class EpisodicBank:
 
 
 def _nearest(near: Sequence[Near], ranking: Ranking) -> list[Candidate]:
-    """Return the records that one ranking puts forward, each by its nearest key."""
+    """Return the records that one ranking puts forward, each by its nearest key.
+
+    Of equally near keys of a record, the one that was written first counts.
+    """
     found: dict[int, Candidate] = {}
     for rank, (key, record, cosine) in enumerate(near, start=1):
-        if record not in found:
+        relevance, held = _clipped(cosine), found.get(record)
+        if held is None or (relevance == held.relevance and key < held.key):
             why = {"cosine": cosine, "fused": 1 / (RRF_K + rank)}
             if ranking.explain:
                 why["dense_rank"] = float(rank)
-            found[record] = Candidate(record, key, _clipped(cosine), why)
+            found[record] = Candidate(record, key, relevance, why)
     return list(found.values())
 
 
