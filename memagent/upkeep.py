@@ -103,6 +103,7 @@ class Upkeep:
         records = {record.id: record for record in self._store.get(scope, [wanted, found])}
         if len(records) != 2:
             raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
+        self._encoder.check()
         return repulsion.separate(
             self._store,
             self._meaning(query, vector),
@@ -224,7 +225,7 @@ class Upkeep:
 
     def _meaning(self, query: str | None, vector: ArrayLike | None) -> NDArray[np.float32]:
         if vector is not None:
-            return np.asarray(self._encoder.given(np.asarray(vector)[np.newaxis])[0])
+            return self._encoder.given_one(vector)
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self._encoder.query(query)
