@@ -129,9 +129,10 @@ class Agent:
                             yield Said(text)
                 break
             except ContextTooLong:
-                if pieces:
+                less = room.narrower()
+                if less is None or pieces:
                     raise
-                room = room.narrower()
+                room = less
         answer = _answer("".join(pieces).strip(), room, call, len(turns))
         yield Answered(self._write(question, answer, scope) if remember else answer)
 

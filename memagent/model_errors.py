@@ -10,8 +10,8 @@ from typing import Any
 from memagent.errors import ContextTooLong, MemagentError, ModelUnavailable, StructuredOutputError
 
 TOO_LONG = re.compile(
-    r"context[_ ]length|context[_ ]size|context window|maximum model length|prompt is too long"
-    r"|input tokens exceed",
+    r"context[_ ]length|context[_ ]size|context window|maximum model length|max_model_len"
+    r"|prompt is too long|input tokens exceed",
     re.IGNORECASE,
 )
 """How servers say that a prompt does not fit: vLLM, llama.cpp, and the hosted ones."""

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from memagent.errors import ContextTooLong
 from memagent.types import Recollection
 
 
@@ -13,13 +12,11 @@ class Room:
     recollection: Recollection
     turns: tuple[tuple[str, str], ...] = ()
 
-    def narrower(self) -> "Room":
+    def narrower(self) -> "Room | None":
         """Return less: the better half of the memories, or, without any, the later of the turns.
 
-        The order of the memories in time is kept, and `left_out` counts those that went.
-
-        Raises:
-            ContextTooLong: there is nothing left to leave out.
+        The order of the memories in time is kept, and `left_out` counts those that went. None says
+        that nothing is left to leave out.
         """
         hits = self.recollection.hits
         if hits:
@@ -29,4 +26,4 @@ class Room:
             return replace(self, recollection=replace(self.recollection, hits=kept, left_out=out))
         if self.turns:
             return replace(self, turns=self.turns[(len(self.turns) + 1) // 2 :])
-        raise ContextTooLong("the question does not fit into the model's context, not even alone")
+        return None
