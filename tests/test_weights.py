@@ -35,7 +35,7 @@ def test_what_was_pulled_is_found_listed_and_removed(tmp_path: Path) -> None:
     assert weights.find(weights.SMOLLM2, tmp_path) == path
     assert weights.held(tmp_path) == [
         weights.Held(name="SmolLM2-135M-Instruct", path=path, bytes=7),
-        weights.Held(name="mine", path=tmp_path / "mine", bytes=7),
+        weights.Held(name="mine", path=tmp_path / "mine" / path.name, bytes=7),
     ]
     assert weights.remove("SmolLM2-135M-Instruct", tmp_path).bytes == 7
     assert [one.name for one in weights.held(tmp_path)] == ["mine"]
