@@ -1,55 +1,43 @@
-"""The agent: recall, ask, answer, write."""
+"""The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
+import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
-from memagent import models, replies
-from memagent.errors import ContextTooLong, InvalidInput
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from memagent import models, replies, tool_calling
+from memagent.errors import ContextTooLong, InvalidInput, ModelUnavailable
 from memagent.memory import Memory
-from memagent.prompts import ASSISTANT, render
+from memagent.prompts import ASSISTANT
 from memagent.questions import is_question
-from memagent.room import Room
-from memagent.types import Answer, Call, Example, Note, Recollection, Scope, Timings
+from memagent.steps import Answered, Said, Step, Wrote
+from memagent.tools.observation import Observation
+from memagent.tools.running import TIMEOUT, arun_tool, run_tool
+from memagent.turn import Ask, Look, Need, Plan, Use, Write, turn
+from memagent.types import Answer, Call, Example, Note, Recollection, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
+    from langchain_core.tools import BaseTool
+
+NEEDS = (Look, Ask, Use, Write)
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """The agent has looked into its memory."""
-
-    recollection: Recollection
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The model has said one more piece of its answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The turn is over: answered, and written unless that was switched off."""
-
-    answer: Answer
-
-
-Step = Recalled | Said | Answered
-
-
-class Agent:
+class Agent(Runnable[Any, Any]):
     """A chat model with a memory.
 
     `model` is what `open_chat` takes, and is opened at the first question. With `memory` None, or
     with nothing found, the model gets exactly what it would get without a memory. `lessons` is the
     scope whose rationales advise the search (the asker's own if None). `examples` are worked
-    examples, shown before every question.
+    examples, shown before every question. `tools` are used at most `max_steps` times a turn, each
+    for at most `tool_timeout` seconds.
+
+    As a `Runnable` it takes a question, or a mapping with `question` and the names of `Plan`; whose
+    memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session": ...}}`.
     """
 
     def __init__(
@@ -61,12 +49,20 @@ class Agent:
         k: int = 5,
         lessons: Scope | None = None,
         examples: Sequence[Example] = (),
+        tools: "Sequence[BaseTool]" = (),
+        max_steps: int = 8,
+        tool_timeout: float = TIMEOUT,
+        scope: Scope | None = None,
     ) -> None:
         self.memory = memory
         self.instructions = instructions
         self.k = k
         self.lessons = lessons
         self.examples = examples
+        self.tools = {tool.name: tool for tool in tools}
+        self.max_steps = max_steps
+        self.tool_timeout = tool_timeout
+        self.scope = scope
         self._model = model
         self._chat: BaseChatModel | None = None
 
@@ -89,64 +85,170 @@ class Agent:
             ModelUnavailable: the model's server does not answer.
             ContextTooLong: the question does not fit into the model's context, not even alone.
         """
-        for step in self.run(
-            question, scope=scope, remember=remember, evidence=evidence, turns=turns
-        ):
-            if isinstance(step, Answered):
-                return step.answer
-        raise AssertionError("a run ends with Answered")
+        steps = self.run(question, scope=scope, remember=remember, evidence=evidence, turns=turns)
+        return _last([step for step in steps if isinstance(step, Answered | Wrote)])
+
+    async def aask(self, question: str, *, scope: Scope, **options: Any) -> Answer:
+        """Answer one question like `ask`, of which it takes the options."""
+        steps = self.arun(question, scope=scope, **options)
+        return _last([step async for step in steps if isinstance(step, Answered | Wrote)])
 
     def run(
-        self,
-        question: str,
-        *,
-        scope: Scope,
-        remember: bool = True,
-        evidence: Sequence[str] | None = None,
-        turns: Sequence[tuple[str, str]] = (),
-        stream: bool = False,
+        self, question: str, *, scope: Scope, stream: bool = False, **options: Any
     ) -> Iterator[Step]:
         """Answer one question step by step; with `stream`, the answer comes in pieces.
 
-        Where the model's context is too small, memories are left out (the worst half at a time,
-        then past turns), and the answer says how many. Given `evidence` is shown whole or not.
+        The options are those of `ask`. Where the model's context is too small, memories are left
+        out, then past turns, and the answer says how many. Given `evidence` is shown whole or not.
         """
+        course = turn(self._plan(question, options))
+        step = next(course, None)
+        while step is not None:
+            if not isinstance(step, NEEDS):
+                yield step
+                step = next(course, None)
+                continue
+            try:
+                outcome = yield from self._done(step, question, scope, stream)
+            except ContextTooLong as error:
+                step = course.throw(error)
+            else:
+                step = _send(course, outcome)
+
+    async def arun(
+        self, question: str, *, scope: Scope, stream: bool = False, **options: Any
+    ) -> AsyncIterator[Step]:
+        """Answer one question step by step, like `run`; cancelling it reaches the server."""
+        course = turn(self._plan(question, options))
+        step = next(course, None)
+        while step is not None:
+            if not isinstance(step, NEEDS):
+                yield step
+                step = next(course, None)
+                continue
+            try:
+                outcome: Any = None
+                async for said in self._adone(step, question, scope, stream):
+                    if isinstance(said, Said):
+                        yield said
+                    else:
+                        outcome = said
+            except ContextTooLong as error:
+                step = course.throw(error)
+            else:
+                step = _send(course, outcome)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        """Answer a question, as a step of a chain."""
+        return cast(Answer, self._call_with_config(self._invoked, input, config, **kwargs))
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Answer:
+        """Answer a question, as a step of an asynchronous chain."""
+        return cast(Answer, await self._acall_with_config(self._ainvoked, input, config, **kwargs))
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Step]:
+        """Yield the steps of a turn as they happen, the answer in pieces."""
+        return self.run(**self._asked(input, config), stream=True, **kwargs)
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Step]:
+        """Yield the steps of a turn as they happen, the answer in pieces."""
+        async for step in self.arun(**self._asked(input, config), stream=True, **kwargs):
+            yield step
+
+    def _invoked(self, input: Any, config: RunnableConfig) -> Answer:
+        return self.ask(**self._asked(input, config))
+
+    async def _ainvoked(self, input: Any, config: RunnableConfig) -> Answer:
+        return await self.aask(**self._asked(input, config))
+
+    def _asked(self, input: Any, config: RunnableConfig | None) -> dict[str, Any]:
+        """Return the arguments of `ask` that a chain's input and config stand for."""
+        asked = dict(input) if isinstance(input, Mapping) else {"question": input}
+        named = (config or {}).get("configurable", {})
+        own = {part: named[part] for part in ("user", "agent", "session") if part in named}
+        if own:
+            asked["scope"] = replace(self.scope, **own) if self.scope else Scope(**own)
+        elif "scope" not in asked:
+            if self.scope is None:
+                raise InvalidInput("whose memory? give the agent a scope, or a `user` in the config")
+            asked["scope"] = self.scope
+        return asked
+
+    def _plan(self, question: str, options: Mapping[str, Any]) -> Plan:
         if not question.strip():
             raise InvalidInput("the question is empty")
-        chat = self._opened()
-        recollection = self._recall(question, scope) if evidence is None else Recollection()
-        yield Recalled(recollection)
-        room = Room(recollection=recollection, turns=tuple(turns))
-        pieces: list[str] = []
-        while True:
-            messages = self._messages(question, evidence, room)
-            try:
-                with closing(replies.reply(chat, messages, stream=stream)) as told:
-                    for text, measured in told:
-                        call = measured or Call()
-                        if text:
-                            pieces.append(text)
-                            yield Said(text)
-                break
-            except ContextTooLong:
-                less = room.narrower()
-                if less is None or pieces:
-                    raise
-                room = less
-        answer = _answer("".join(pieces).strip(), room, call, len(turns))
-        yield Answered(self._write(question, answer, scope) if remember else answer)
-
-    def _messages(
-        self, question: str, evidence: Sequence[str] | None, room: Room
-    ) -> "list[BaseMessage]":
-        told = [hit.record.value for hit in room.recollection.hits]
-        return render(
-            question,
-            told if evidence is None else evidence,
+        return Plan(
+            question=question,
             instructions=self.instructions,
             examples=self.examples,
-            turns=room.turns,
+            tools=tuple(self.tools.values()),
+            max_steps=self.max_steps if self.tools else 0,
+            **options,
         )
+
+    def _done(
+        self, need: Need, question: str, scope: Scope, stream: bool
+    ) -> Generator[Said, None, Any]:
+        """Do what a turn needs next; yield the pieces of an answer, and return the outcome."""
+        if not isinstance(need, Ask):
+            return self._at_once(need, question, scope)
+        if need.tools:
+            return tool_calling.act(self._opened(), need.messages, need.tools)
+        pieces, call = [], Call()
+        try:
+            with closing(replies.reply(self._opened(), need.messages, stream=stream)) as told:
+                for text, measured in told:
+                    call = measured or call
+                    if text:
+                        pieces.append(text)
+                        yield Said(text)
+        except ContextTooLong as error:
+            raise _broken(error) if pieces else error
+        return tool_calling.Text(text="".join(pieces), call=call)
+
+    async def _adone(
+        self, need: Need, question: str, scope: Scope, stream: bool
+    ) -> AsyncIterator[Said | Any]:
+        """Do what a turn needs next; yield the pieces of an answer, and the outcome last."""
+        if isinstance(need, Use):
+            yield await arun_tool(
+                self.tools[need.action.name], need.action.arguments, self.tool_timeout
+            )
+            return
+        if not isinstance(need, Ask):
+            yield await asyncio.to_thread(self._at_once, need, question, scope)
+            return
+        chat = await asyncio.to_thread(self._opened)
+        if need.tools:
+            yield await tool_calling.aact(chat, need.messages, need.tools)
+            return
+        pieces, call = [], Call()
+        try:
+            async with aclosing(replies.areply(chat, need.messages, stream=stream)) as told:
+                async for text, measured in told:
+                    call = measured or call
+                    if text:
+                        pieces.append(text)
+                        yield Said(text)
+        except ContextTooLong as error:
+            raise _broken(error) if pieces else error
+        yield tool_calling.Text(text="".join(pieces), call=call)
+
+    def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
+        if isinstance(need, Look):
+            return self._recall(question, scope)
+        if isinstance(need, Use):
+            return self._use(need)
+        return self._write(question, need, scope)
+
+    def _use(self, need: Use) -> Observation:
+        return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
 
     def _opened(self) -> "BaseChatModel":
         if self._chat is None:
@@ -159,8 +261,12 @@ class Agent:
         wide = scope.across_sessions()
         return self.memory.recall(question, scope=wide, k=self.k, lessons=self.lessons)
 
-    def _write(self, question: str, answer: Answer, scope: Scope) -> Answer:
-        """Remember the turn: what the user said as evidence if it states, never what we replied."""
+    def _write(self, question: str, need: Write, scope: Scope) -> Answer:
+        """Remember the turn: what the user said as evidence if it states, never what we replied.
+
+        What the agent did with its tools is kept with its reply.
+        """
+        answer = need.answer
         if self.memory is None:
             return answer
         started, now = time.perf_counter(), self.memory.now(scope=scope)
@@ -170,12 +276,13 @@ class Agent:
             evidence=not is_question(question),
             metadata={"author": "user"},
         )
+        steps = {"steps": list(need.steps)} if need.steps else {}
         replied = Note(
             text=answer.answer,
             valid_from=now,
             evidence=False,
             sources=tuple(answer.memories),
-            metadata={"author": "agent"},
+            metadata={"author": "agent"} | steps,
         )
         notes = [said, replied] if answer.answer else [said]
         written = self.memory.add_many(notes, scope=scope, recalled=answer.memories)
@@ -183,17 +290,18 @@ class Agent:
         return replace(answer, timings=timings, written=tuple(one.id for one in written))
 
 
-def _answer(text: str, room: Room, call: Call, turns: int) -> Answer:
-    return Answer(
-        answer=text,
-        recollection=room.recollection,
-        usage=call.usage,
-        timings=Timings(
-            embed=room.recollection.embed_seconds,
-            search=room.recollection.search_seconds,
-            model=call.seconds,
-            waited=call.waited,
-            first=call.first,
-        ),
-        turns_left_out=turns - len(room.turns),
-    )
+def _send(course: Generator[Step | Need, Any, None], outcome: Any) -> Step | Need | None:
+    """Send the outcome of a need into a turn, and return what comes next, None at its end."""
+    try:
+        return course.send(outcome)
+    except StopIteration:
+        return None
+
+
+def _last(steps: Sequence[Answered | Wrote]) -> Answer:
+    return steps[-1].answer
+
+
+def _broken(error: ContextTooLong) -> ModelUnavailable:
+    """Return what it is when the context runs out in the middle of an answer."""
+    return ModelUnavailable(f"the answer broke off: {error}")

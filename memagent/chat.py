@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from langchain_core.utils.uuid import uuid7
 
-from memagent.agent import Agent, Answered, Said
+from memagent.agent import Agent
+from memagent.steps import Answered, Said
 from memagent.errors import UserError
 from memagent.types import Scope
 

@@ -1,0 +1,124 @@
+"""The steps of a turn: frozen values that render themselves for a log, a trace and a model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from memagent.types import Answer, Recollection
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The agent has looked into its memory."""
+
+    recollection: Recollection
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        found, looks = len(self.recollection.hits), len(self.recollection.looks)
+        return f"recalled {found} of {self.recollection.candidates} memories in {looks} looks"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        ids = [hit.record.id for hit in self.recollection.hits]
+        return {"step": "recalled", "ids": ids, "looks": list(self.recollection.looks)}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The model has said one more piece of its answer."""
+
+    text: str
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        return f"said {self.text!r}"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        return {"step": "said", "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The model has said something that is no call and no answer; `reason` says why."""
+
+    text: str
+    reason: str
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        return f"thought {self.text!r}: {self.reason}"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        return {"step": "thought", "text": self.text, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """The model uses a tool."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        return f"{self.name}({json.dumps(dict(self.arguments))})"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        return {"step": "acted", "tool": self.name, "arguments": dict(self.arguments)}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a tool gave, or why it gave nothing."""
+
+    name: str
+    text: str
+    failed: bool = False
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        return f"{self.name} {'failed' if self.failed else 'gave'} {self.text!r}"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        return {"step": "observed", "tool": self.name, "text": self.text, "failed": self.failed}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The model has answered; nothing of the turn is written yet."""
+
+    answer: Answer
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        return f"answered {self.answer.answer!r} from {len(self.answer.memories)} memories"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        answer = self.answer
+        return {"step": "answered", "text": answer.answer, "memories": list(answer.memories)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """The turn is remembered; its answer says as which records."""
+
+    answer: Answer
+
+    def line(self) -> str:
+        """Return what happened, in one line."""
+        return f"wrote {', '.join(self.answer.written) or 'nothing'}"
+
+    def trace(self) -> dict[str, Any]:
+        """Return what happened as JSON can hold it."""
+        return {"step": "wrote", "ids": list(self.answer.written)}
+
+
+Step = Recalled | Said | Thought | Acted | Observed | Answered | Wrote

@@ -1,0 +1,161 @@
+"""One turn as a sequence of steps; what they need done is asked of whoever runs them.
+
+The same sequence serves a thread and an event loop, and a test without either.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from memagent.errors import ContextTooLong
+from memagent.prompts import ASSISTANT, render
+from memagent.room import Room
+from memagent.steps import Acted, Answered, Observed, Recalled, Step, Thought, Wrote
+from memagent.tool_calling import Action, Decision, Mistake, observed
+from memagent.tools.observation import Observation
+from memagent.tools.repeats import Repeats
+from memagent.types import Answer, Call, Example, Recollection, Timings, Usage
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+    from langchain_core.tools import BaseTool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """To be done: recall what to show for the question; the outcome is a `Recollection`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """To be done: ask the model for its next step; the outcome is a `Decision`."""
+
+    messages: "list[BaseMessage]"
+    tools: "Sequence[BaseTool]"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """To be done: use a tool; the outcome is an `Observation`."""
+
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """To be done: remember the turn; the outcome is the answer with what it was written as."""
+
+    answer: Answer
+    steps: Sequence[dict[str, Any]]
+
+
+Need = Look | Ask | Use | Write
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a turn is about, and what it may use.
+
+    `evidence` is shown instead of what would be recalled; `turns` are past ones as (said, replied).
+    """
+
+    question: str
+    instructions: str = ASSISTANT
+    examples: Sequence[Example] = ()
+    turns: Sequence[tuple[str, str]] = ()
+    evidence: Sequence[str] | None = None
+    tools: "Sequence[BaseTool]" = ()
+    max_steps: int = 8
+    remember: bool = True
+
+
+@dataclass(slots=True)
+class _Course:
+    """What has come of a turn so far."""
+
+    room: Room
+    exchange: "list[BaseMessage]" = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    repeats: Repeats = field(default_factory=Repeats)
+
+
+def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
+    """Yield the steps of a turn as they happen, and in between what needs to be done for the next.
+
+    The outcome of a need is sent back in; `ContextTooLong` is thrown in, and answered by leaving
+    out memories (the worst half at a time), then past turns, never the question. After `max_steps`
+    uses of tools the model has to answer; the third identical use is stopped.
+
+    Raises:
+        ContextTooLong: nothing is left to leave out.
+    """
+    recollection = (yield Look()) if plan.evidence is None else Recollection()
+    yield Recalled(recollection)
+    course = _Course(Room(recollection=recollection, turns=tuple(plan.turns)))
+    for number in range(plan.max_steps + 1):
+        decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())
+        course.calls.append(decision.call)
+        if isinstance(decision, Mistake):
+            yield _noted(course, Thought(decision.text, decision.reason))
+            course.exchange += observed(decision)
+        elif isinstance(decision, Action):
+            yield _noted(course, Acted(decision.name, decision.arguments))
+            stopped = course.repeats.stop(decision.name, decision.arguments)
+            seen: Observation = stopped or (yield Use(decision))
+            yield _noted(course, Observed(decision.name, seen.text, seen.error, seen.seconds))
+            course.exchange += observed(decision, seen.text)
+        else:
+            answer = _answer(decision.text.strip(), course, len(plan.turns))
+            yield Answered(answer)
+            if plan.remember:
+                yield Wrote((yield Write(answer, course.steps)))
+            return
+
+
+def _decided(
+    plan: Plan, course: _Course, tools: "Sequence[BaseTool]"
+) -> Generator[Ask, Decision, Decision]:
+    while True:
+        told = [hit.record.value for hit in course.room.recollection.hits]
+        messages = render(
+            plan.question,
+            told if plan.evidence is None else plan.evidence,
+            instructions=plan.instructions,
+            examples=plan.examples,
+            turns=course.room.turns,
+        )
+        try:
+            return (yield Ask([*messages, *course.exchange], tools))
+        except ContextTooLong:
+            less = course.room.narrower()
+            if less is None:
+                raise
+            course.room = less
+
+
+def _noted(course: _Course, step: Thought | Acted | Observed) -> Step:
+    course.steps.append(step.trace())
+    return step
+
+
+def _answer(text: str, course: _Course, turns: int) -> Answer:
+    recollection, calls = course.room.recollection, course.calls
+    return Answer(
+        answer=text,
+        recollection=recollection,
+        usage=Usage(
+            prompt_tokens=sum(call.usage.prompt_tokens for call in calls),
+            completion_tokens=sum(call.usage.completion_tokens for call in calls),
+            cached_tokens=sum(call.usage.cached_tokens for call in calls),
+            requests=sum(call.usage.requests for call in calls),
+        ),
+        timings=Timings(
+            embed=recollection.embed_seconds,
+            search=recollection.search_seconds,
+            model=sum(call.seconds for call in calls),
+            waited=sum(call.waited for call in calls),
+            first=calls[0].first,
+        ),
+        turns_left_out=turns - len(course.room.turns),
+    )
