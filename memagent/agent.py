@@ -1,7 +1,6 @@
 """The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
@@ -10,15 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent import models, replies, tool_calling
+from memagent.conversation import Conversation
 from memagent.errors import ContextTooLong, InvalidInput, ModelUnavailable
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT
-from memagent.questions import is_question
+from memagent.remembering import Verdict, feedback, remember
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.tools.observation import Observation
 from memagent.tools.running import TIMEOUT, arun_tool, run_tool
 from memagent.turn import Ask, Look, Need, Plan, Use, Write, turn
-from memagent.types import Answer, Call, Example, Note, Recollection, Scope
+from memagent.types import Answer, Call, Example, Recollection, Record, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -138,6 +138,51 @@ class Agent(Runnable[Any, Any]):
             else:
                 step = _send(course, outcome)
 
+    def chat(self, session: str | None = None, *, scope: Scope | None = None) -> Conversation:
+        """Return a conversation in a session, a new one if it has no name.
+
+        Raises:
+            InvalidInput: neither this nor the agent has a scope.
+        """
+        whose = scope or self.scope
+        if whose is None:
+            raise InvalidInput("whose memory? give the agent a scope, or this")
+        return Conversation(self, replace(whose, session=session) if session else whose)
+
+    def feedback(
+        self,
+        answer: Answer,
+        *,
+        scope: Scope,
+        verdict: Verdict | None = None,
+        correction: str | None = None,
+        asked: str = "",
+        why: str | None = None,
+    ) -> tuple[int, Record | None]:
+        """Say of an answer that it was "good" or "bad", what would have been right, or both.
+
+        A verdict counts for or against the memories that were shown; a correction is remembered as
+        the user's words, found by what was `asked`. Returns how many memories were counted, and the
+        record of the correction. Nothing outside the scope is touched.
+
+        Raises:
+            InvalidInput: the agent has no memory, or the correction is empty.
+        """
+        if self.memory is None:
+            raise InvalidInput("this agent has no memory")
+        return feedback(self.memory, answer, scope, verdict, correction, asked, why)
+
+    def use(self, model: "str | BaseChatModel") -> None:
+        """Use another model from now on; it is opened at the next question."""
+        self._model, self._chat = model, None
+
+    @property
+    def model_name(self) -> str:
+        """What the model is called."""
+        if isinstance(self._model, str):
+            return self._model
+        return str(getattr(self._model, "model_name", type(self._model).__name__))
+
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """Answer a question, as a step of a chain."""
         return cast(Answer, self._call_with_config(self._invoked, input, config, **kwargs))
@@ -176,7 +221,9 @@ class Agent(Runnable[Any, Any]):
             asked["scope"] = replace(self.scope, **own) if self.scope else Scope(**own)
         elif "scope" not in asked:
             if self.scope is None:
-                raise InvalidInput("whose memory? give the agent a scope, or a `user` in the config")
+                raise InvalidInput(
+                    "whose memory? give the agent a scope, or a `user` in the config"
+                )
             asked["scope"] = self.scope
         return asked
 
@@ -199,7 +246,10 @@ class Agent(Runnable[Any, Any]):
         if not isinstance(need, Ask):
             return self._at_once(need, question, scope)
         if need.tools:
-            return tool_calling.act(self._opened(), need.messages, need.tools)
+            decision = tool_calling.act(self._opened(), need.messages, need.tools)
+            if isinstance(decision, tool_calling.Text):
+                yield Said(decision.text)
+            return decision
         pieces, call = [], Call()
         try:
             with closing(replies.reply(self._opened(), need.messages, stream=stream)) as told:
@@ -226,7 +276,10 @@ class Agent(Runnable[Any, Any]):
             return
         chat = await asyncio.to_thread(self._opened)
         if need.tools:
-            yield await tool_calling.aact(chat, need.messages, need.tools)
+            decision = await tool_calling.aact(chat, need.messages, need.tools)
+            if isinstance(decision, tool_calling.Text):
+                yield Said(decision.text)
+            yield decision
             return
         pieces, call = [], Call()
         try:
@@ -245,7 +298,7 @@ class Agent(Runnable[Any, Any]):
             return self._recall(question, scope)
         if isinstance(need, Use):
             return self._use(need)
-        return self._write(question, need, scope)
+        return remember(self.memory, question, need.answer, need.steps, scope)
 
     def _use(self, need: Use) -> Observation:
         return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
@@ -260,34 +313,6 @@ class Agent(Runnable[Any, Any]):
             return Recollection()
         wide = scope.across_sessions()
         return self.memory.recall(question, scope=wide, k=self.k, lessons=self.lessons)
-
-    def _write(self, question: str, need: Write, scope: Scope) -> Answer:
-        """Remember the turn: what the user said as evidence if it states, never what we replied.
-
-        What the agent did with its tools is kept with its reply.
-        """
-        answer = need.answer
-        if self.memory is None:
-            return answer
-        started, now = time.perf_counter(), self.memory.now(scope=scope)
-        said = Note(
-            text=question,
-            valid_from=now,
-            evidence=not is_question(question),
-            metadata={"author": "user"},
-        )
-        steps = {"steps": list(need.steps)} if need.steps else {}
-        replied = Note(
-            text=answer.answer,
-            valid_from=now,
-            evidence=False,
-            sources=tuple(answer.memories),
-            metadata={"author": "agent"} | steps,
-        )
-        notes = [said, replied] if answer.answer else [said]
-        written = self.memory.add_many(notes, scope=scope, recalled=answer.memories)
-        timings = replace(answer.timings, write=time.perf_counter() - started)
-        return replace(answer, timings=timings, written=tuple(one.id for one in written))
 
 
 def _send(course: Generator[Step | Need, Any, None], outcome: Any) -> Step | Need | None:

@@ -1,8 +1,10 @@
 """The command line: thin callers; results on stdout, everything else on stderr."""
 
+import functools
 import json
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,15 +77,38 @@ def root(
 
 @app.command()
 def chat(
-    home: Home = None, user: User = None, session: Session = None, model: Model = None
+    home: Home = None,
+    user: User = None,
+    session: Annotated[
+        str | None, typer.Option(help="Talk in this session, a new one if not given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--continue", help="Go on where you left off.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Only list the sessions.")] = False,
+    model: Model = None,
 ) -> None:
-    """Talk; what was said is remembered the next time. Leave with /quit, Ctrl-D or Ctrl-C."""
-    from memagent.chat import converse, lines
+    """Talk; what was said is remembered the next time. /help lists commands, Ctrl-D leaves."""
+    from memagent.chat import converse, status
+    from memagent.conversation import Conversation
+    from memagent.terminal import lines
 
     settings = load_settings(home=home, user=user, model=model)
     with ExitStack() as stack:
-        agent = _agent(settings, memory_of(settings, stack))
-        converse(agent, Scope(user=settings.user, session=session), lines)
+        memory = memory_of(settings, stack)
+        scope = Scope(user=settings.user, session=session)
+        if listed:
+            print("\n".join(memory.sessions(scope=scope.across_sessions())))
+            return
+        if resume and session is None:
+            scope = replace(scope, session=_last_session(memory, scope))
+        talk = Conversation(_agent(settings, memory), scope)
+        shown = functools.partial(status, model=settings.model)
+        converse(talk, lambda: lines(lambda: shown(talk.last), settings.home / "chat-history"))
+
+
+def _last_session(memory: "Memory", scope: Scope) -> str | None:
+    """Return the session that was talked in last, None without any."""
+    told = memory.list(scope=scope, where={"author": "agent"}, limit=1)
+    return told[0].scope.session if told else None
 
 
 @app.command()

@@ -5,9 +5,10 @@ import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from memagent import Agent, Example, Memory, Scope
-from memagent.steps import Answered, Recalled, Said, Wrote
 from memagent.chat import converse
+from memagent.conversation import Conversation
 from memagent.errors import ContextTooLong, InvalidInput
+from memagent.steps import Answered, Recalled, Said, Wrote
 from memagent.testing import ScriptedChat
 
 
@@ -188,7 +189,9 @@ def test_two_turns_of_a_conversation_begin_alike_up_to_what_was_recalled_last(
     chat = ScriptedChat(lambda _: "It is red.")
     example = Example(evidence=("Tom is in the hall.",), question="Where is Tom?", answer="hall")
     agent = Agent(memory=memory, model=chat, instructions="Be brief.", examples=[example])
-    converse(agent, ada, lambda: iter([f"What colour is bird {n}?" for n in range(10)]))
+    converse(
+        Conversation(agent, ada), lambda: iter([f"What colour is bird {n}?" for n in range(10)])
+    )
     capsys.readouterr()
     prompts = ["".join(f"<{one.type}>{one.content}" for one in said) for said in chat.requests]
     stable = ["".join(f"<{one.type}>{one.content}" for one in said[:-1]) for said in chat.requests]

@@ -32,7 +32,7 @@ def test_a_tool_is_used_and_what_it_gave_is_told_to_the_model(memory: Memory, ad
     chat = ScriptedChat([use(a=1, b=2), ANSWER])
     agent = Agent(memory=memory, model=chat, tools=[plus])
     steps = list(agent.run("What is 1 plus 2?", scope=ada))
-    assert kinds(steps) == [Recalled, Acted, Observed, Answered, Wrote]
+    assert kinds(steps) == [Recalled, Acted, Observed, Said, Answered, Wrote]
     assert isinstance(steps[2], Observed)
     assert (steps[2].text, steps[2].failed) == ("3", False)
     assert "3" in str(chat.requests[1][-1].content)
@@ -45,7 +45,7 @@ async def test_awaited_it_takes_the_same_steps(memory: Memory, ada: Scope) -> No
     awaited = Agent(memory=memory, model=ScriptedChat(script), tools=[plus])
     steps = list(by_itself.run("Add.", scope=ada, remember=False))
     same = [step async for step in awaited.arun("Add.", scope=ada, remember=False)]
-    assert kinds(steps) == kinds(same) == [Recalled, Acted, Observed, Thought, Answered]
+    assert kinds(steps) == kinds(same) == [Recalled, Acted, Observed, Thought, Said, Answered]
     assert [step.line() for step in steps if not isinstance(step, Recalled)] == [
         step.line() for step in same if not isinstance(step, Recalled)
     ]

@@ -1,11 +1,18 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from memagent import Agent, Memory, Scope
 from memagent.chat import converse
+from memagent.commands import COMMANDS
+from memagent.conversation import Conversation
 from memagent.errors import ModelUnavailable
 from memagent.testing import ScriptedChat
+
+
+def talk(memory: Memory, chat: ScriptedChat, scope: Scope) -> Conversation:
+    return Conversation(Agent(memory=memory, model=chat), scope)
 
 
 def test_a_second_conversation_remembers_the_first(
@@ -14,7 +21,10 @@ def test_a_second_conversation_remembers_the_first(
     chat = ScriptedChat(["Nice to meet you.", "In Lisbon."])
     for line in ("I live in Lisbon.", "Where do I live?"):
         agent = Agent(memory=memory, model=chat)
-        converse(agent, Scope(user="ada"), lambda line=line: iter([line, "", "/quit", "never"]))
+        converse(
+            Conversation(agent, Scope(user="ada")),
+            lambda line=line: iter([line, "", "/quit", "never"]),
+        )
     assert capsys.readouterr().out == "Nice to meet you.\nIn Lisbon.\n"
     assert "- I live in Lisbon." in str(chat.requests[1][-1].content)
     sessions = {record.scope.session for record in memory.list(scope=Scope(user="ada"))}
@@ -23,18 +33,24 @@ def test_a_second_conversation_remembers_the_first(
 
 def test_recent_turns_are_shown_as_they_were(memory: Memory, ada: Scope) -> None:
     chat = ScriptedChat(["Hello.", "Fine."])
-    converse(Agent(memory=memory, model=chat), ada, lambda: iter(["Hi", "How are you?"]))
+    converse(talk(memory, chat, ada), lambda: iter(["Hi", "How are you?"]))
     assert [message.content for message in chat.requests[1][1:3]] == ["Hi", "Hello."]
 
 
-def test_ctrl_c_leaves_and_an_answer_cut_short_is_not_remembered(
-    memory: Memory, ada: Scope
+def test_ctrl_c_stops_an_answer_which_is_not_remembered_and_the_talk_goes_on(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_: object) -> str:
-        raise KeyboardInterrupt
+    replies = iter([KeyboardInterrupt(), "Hello."])
 
-    converse(Agent(memory=memory, model=ScriptedChat(interrupt)), ada, lambda: iter(["Hi"]))
-    assert memory.stats()["records"] == 0
+    def interrupt(_: object) -> str:
+        said = next(replies)
+        if isinstance(said, KeyboardInterrupt):
+            raise said
+        return said
+
+    converse(talk(memory, ScriptedChat(interrupt), ada), lambda: iter(["Hi", "Hi"]))
+    assert "stopped" in capsys.readouterr().err
+    assert memory.stats()["records"] == 2
 
 
 def test_ctrl_c_at_the_prompt_leaves(memory: Memory, ada: Scope) -> None:
@@ -42,7 +58,7 @@ def test_ctrl_c_at_the_prompt_leaves(memory: Memory, ada: Scope) -> None:
         raise KeyboardInterrupt
         yield ""
 
-    converse(Agent(memory=memory, model=ScriptedChat([])), ada, lines)
+    converse(talk(memory, ScriptedChat([]), ada), lines)
 
 
 def test_a_failing_model_is_one_line_and_the_conversation_goes_on(
@@ -56,6 +72,84 @@ def test_a_failing_model_is_one_line_and_the_conversation_goes_on(
             raise said
         return said
 
-    converse(Agent(memory=memory, model=ScriptedChat(reply)), ada, lambda: iter(["Hi", "Hi"]))
+    converse(talk(memory, ScriptedChat(reply), ada), lambda: iter(["Hi", "Hi"]))
     out, err = capsys.readouterr()
     assert (out, err) == ("Hello.\n", "memagent: the server is away\n")
+
+
+def test_what_people_say_of_an_answer_counts(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = memory.add("I live in Porto.", scope=ada)
+    chat = ScriptedChat(["In Porto.", "In Faro."])
+    said = ["Where do I live?", "/why", "/bad it is old", "/correct I live in Faro.", "/memories"]
+    converse(talk(memory, chat, ada), lambda: iter([*said, "Where do I live?"]))
+    out = capsys.readouterr().out
+    assert f"{known.id}  I live in Porto." in out
+    assert "counted against 1 memories" in out
+    assert memory.get([known.id], scope=ada)[0].hurt == 1
+    (told,) = [one for one in memory.list(scope=ada) if one.kind == "lesson"]
+    assert (told.value, told.metadata["author"]) == ("I live in Faro.", "user")
+    assert "- I live in Faro." in str(chat.requests[-1][-1].content)
+
+
+def test_remembering_and_forgetting_by_command(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conversation = talk(memory, ScriptedChat([]), ada)
+    converse(conversation, lambda: iter(["/remember Tea is hot.", "/remember"]))
+    out, err = capsys.readouterr()
+    (record,) = memory.list(scope=ada)
+    assert out == f"remembered as {record.id}\n"
+    assert err == "memagent: say what to remember\n"
+    converse(conversation, lambda: iter([f"/forget {record.id}", "/memories", "/why", "/wy"]))
+    out, err = capsys.readouterr()
+    assert out == "forgotten: 1 records, 1 keys\n"
+    assert err.splitlines() == [
+        "memagent: there is no answer yet",
+        "memagent: there is no /wy: /help lists them",
+    ]
+    assert memory.list(scope=ada) == []
+
+
+def test_a_session_goes_on_where_it_was(memory: Memory) -> None:
+    chat = ScriptedChat(["Hello.", "Fine."])
+    monday = Scope(user="ada", session="monday")
+    converse(talk(memory, chat, monday), lambda: iter(["Hi"]))
+    converse(talk(memory, chat, monday), lambda: iter(["How are you?"]))
+    assert [message.content for message in chat.requests[1][1:3]] == ["Hi", "Hello."]
+
+
+def test_every_command_is_told_by_help_and_fits_a_narrow_terminal(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converse(talk(memory, ScriptedChat([]), ada), lambda: iter(["/help"]))
+    told = capsys.readouterr().out
+    assert all(name in told for name in COMMANDS)
+
+
+def test_the_export_and_the_model_by_command(
+    memory: Memory, ada: Scope, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory.add("Tea is hot.", scope=ada)
+    conversation = talk(memory, ScriptedChat([]), ada)
+    file = tmp_path / "all.jsonl"
+    said = [f"/export {file}", "/model", "/model http://127.0.0.1:1/v1", "/sessions"]
+    converse(conversation, lambda: iter(said))
+    assert "Tea is hot." in file.read_text()
+    out = capsys.readouterr().out
+    assert "model: ScriptedChat\nmodel: http://127.0.0.1:1/v1\n" in out
+
+
+def test_five_hundred_turns_keep_the_prompt_small_and_the_first_fact_at_hand(
+    memory: Memory, ada: Scope
+) -> None:
+    chat = ScriptedChat(lambda messages: "Noted.")
+    conversation = talk(memory, chat, ada)
+    list(conversation.say("My cat is called Otto."))
+    for number in range(498):
+        list(conversation.say(f"Today I counted {number} sheep on hill {number % 7}."))
+    list(conversation.say("What is my cat called?"))
+    assert "Otto" in str(chat.requests[-1][-1].content)
+    sizes = [sum(len(str(one.content)) for one in request) for request in chat.requests]
+    assert max(sizes[10:]) < 2 * min(sizes[10:])

@@ -1,0 +1,132 @@
+"""Slash commands: what can be asked of a conversation beside talking."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from memagent.conversation import Conversation
+from memagent.errors import InvalidInput
+from memagent.reading import write_lines
+from memagent.types import Scope
+
+SHOWN = 10
+"""How many memories and sessions are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: how it is written, what it does, and what does it."""
+
+    usage: str
+    help: str
+    run: Callable[[Conversation, str], Iterator[str]]
+
+
+def answer(conversation: Conversation, line: str) -> Iterator[str]:
+    """Yield what a line that begins with a slash gives, line by line.
+
+    Raises:
+        InvalidInput: there is no such command, or it misses something.
+    """
+    name, _, argument = line.partition(" ")
+    if name not in COMMANDS:
+        near = [one for one in COMMANDS if one.startswith(name)]
+        hint = f"did you mean {near[0]}?" if near else "/help lists them"
+        raise InvalidInput(f"there is no {name}: {hint}")
+    yield from COMMANDS[name].run(conversation, argument.strip())
+
+
+def _why(conversation: Conversation, _: str) -> Iterator[str]:
+    if conversation.last is None:
+        raise InvalidInput("there is no answer yet")
+    recollection = conversation.last.recollection
+    for hit in recollection.hits:
+        yield f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}"
+    if not recollection.hits:
+        yield f"no memory was shown; {recollection.candidates} were looked at"
+
+
+def _memories(conversation: Conversation, query: str) -> Iterator[str]:
+    scope = conversation.scope.across_sessions()
+    if query:
+        hits = conversation.memory.search(query, scope=scope, k=SHOWN)
+        yield from (f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}" for hit in hits)
+    else:
+        records = conversation.memory.list(scope=scope, limit=SHOWN)
+        yield from (f"{one.valid_from:%Y-%m-%d}  {one.id}  {one.value}" for one in records)
+
+
+def _remember(conversation: Conversation, text: str) -> Iterator[str]:
+    wanted(text, "what to remember")
+    record = conversation.memory.add(text, scope=conversation.scope, who="chat")
+    yield f"remembered as {record.id}"
+
+
+def _forget(conversation: Conversation, named: str) -> Iterator[str]:
+    wanted(named, "the id of a memory (/memories lists them)")
+    scope = conversation.scope.across_sessions()
+    receipt = conversation.memory.forget(named.split(), scope=scope)
+    yield f"forgotten: {receipt.records} records, {receipt.keys} keys"
+
+
+def _good(conversation: Conversation, why: str) -> Iterator[str]:
+    yield f"counted for {conversation.judge('good', why or None)} memories"
+
+
+def _bad(conversation: Conversation, why: str) -> Iterator[str]:
+    yield f"counted against {conversation.judge('bad', why or None)} memories"
+
+
+def _correct(conversation: Conversation, right: str) -> Iterator[str]:
+    wanted(right, "the right answer")
+    yield f"remembered as {conversation.correct(right).id}"
+
+
+def _model(conversation: Conversation, spec: str) -> Iterator[str]:
+    if spec:
+        conversation.agent.use(spec)
+    yield f"model: {conversation.agent.model_name}"
+
+
+def _sessions(conversation: Conversation, _: str) -> Iterator[str]:
+    yield from conversation.memory.sessions(scope=Scope(user=conversation.scope.user))[-SHOWN:]
+
+
+def _export(conversation: Conversation, file: str) -> Iterator[str]:
+    lines = conversation.memory.export(scope=conversation.scope.across_sessions())
+    if file:
+        write_lines(Path(file).expanduser(), lines)
+        yield f"written to {file}"
+    else:
+        yield from lines
+
+
+def _help(_: Conversation, __: str) -> Iterator[str]:
+    width = max(len(one.usage) for one in COMMANDS.values())
+    yield from (f"{one.usage:{width}}  {one.help}" for one in COMMANDS.values())
+    yield f"{'/quit':{width}}  leave; so does Ctrl-D"
+
+
+def wanted(argument: str, what: str) -> None:
+    """Refuse an empty argument.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if not argument:
+        raise InvalidInput(f"say {what}")
+
+
+COMMANDS = {
+    "/why": Command("/why", "the memories behind the last answer", _why),
+    "/memories": Command("/memories [QUERY]", "what is remembered, or found", _memories),
+    "/remember": Command("/remember TEXT", "remember something", _remember),
+    "/forget": Command("/forget ID ...", "forget for good", _forget),
+    "/good": Command("/good", "the last answer was good", _good),
+    "/bad": Command("/bad [WHY]", "the last answer was bad", _bad),
+    "/correct": Command("/correct ANSWER", "say the right answer", _correct),
+    "/model": Command("/model [MODEL]", "which model, or another one", _model),
+    "/sessions": Command("/sessions", "the sessions there are", _sessions),
+    "/export": Command("/export [FILE]", "all memories as JSON lines", _export),
+    "/help": Command("/help", "this list", _help),
+}

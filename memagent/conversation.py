@@ -1,0 +1,108 @@
+"""One session of talk with an agent: what was said, and what people say of its answers."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from langchain_core.utils.uuid import uuid7
+
+from memagent.errors import InvalidInput
+from memagent.memory import Memory
+from memagent.remembering import OUTCOMES, Verdict
+from memagent.steps import Answered, Step, Wrote
+from memagent.types import Answer, Record, Scope
+
+if TYPE_CHECKING:
+    from memagent.agent import Agent
+
+RECENT_TURNS = 3
+"""At least so many turns does the model see as they were, and fewer than twice as many: older ones
+go together, so that most prompts begin as the one before. They come back by recall."""
+RESUMED = 100
+"""How many records of a session are looked at for the turns to go on with."""
+
+
+class Conversation:
+    """A session of one user; `last` is the last answer, and `asked` what it was asked.
+
+    A scope without a session gets a new one. One that was talked in before goes on where it was.
+    """
+
+    def __init__(self, agent: "Agent", scope: Scope) -> None:
+        self.agent = agent
+        self.scope = replace(scope, session=scope.session or str(uuid7()))
+        self.asked = ""
+        self.last: Answer | None = None
+        resumed = scope.session is not None and agent.memory is not None
+        self.turns = past_turns(self.memory, self.scope) if resumed else []
+
+    @property
+    def memory(self) -> Memory:
+        """The agent's memory.
+
+        Raises:
+            InvalidInput: it has none.
+        """
+        if self.agent.memory is None:
+            raise InvalidInput("this agent has no memory")
+        return self.agent.memory
+
+    @property
+    def recent(self) -> list[tuple[str, str]]:
+        """The past turns that the model is shown again, as (said, replied)."""
+        over = max(len(self.turns) - RECENT_TURNS, 0)
+        return self.turns[over - over % RECENT_TURNS :]
+
+    def say(self, text: str, *, stream: bool = False) -> Iterator[Step]:
+        """Say something, and yield the steps of the turn; a turn that is cut short is as not said.
+
+        Raises:
+            InvalidInput: the text is empty.
+            ModelUnavailable: the model's server does not answer.
+        """
+        for step in self.agent.run(text, scope=self.scope, turns=self.recent, stream=stream):
+            if isinstance(step, Answered):
+                self.turns.append((text, step.answer.answer))
+            if isinstance(step, Answered | Wrote):
+                self.asked, self.last = text, step.answer
+            yield step
+
+    def judge(self, verdict: Verdict, why: str | None = None) -> int:
+        """Say that the last answer was good or bad; return how many memories this counts for.
+
+        Raises:
+            InvalidInput: nothing was answered yet, or the verdict is neither.
+        """
+        if verdict not in OUTCOMES:
+            raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")
+        return self.agent.feedback(
+            self._answered(), verdict=verdict, scope=self.scope, why=why, asked=self.asked
+        )[0]
+
+    def correct(self, right: str) -> Record:
+        """Say what the right answer is: it is remembered as the user's words, found by the question.
+
+        Raises:
+            InvalidInput: nothing was answered yet, or the text is empty.
+        """
+        _, lesson = self.agent.feedback(
+            self._answered(), correction=right, scope=self.scope, asked=self.asked
+        )
+        assert lesson is not None
+        return lesson
+
+    def _answered(self) -> Answer:
+        if self.last is None:
+            raise InvalidInput("there is no answer yet")
+        return self.last
+
+
+def past_turns(memory: Memory, scope: Scope) -> list[tuple[str, str]]:
+    """Return the last turns of a session, oldest first, as (said, replied)."""
+    records = [one for one in memory.list(scope=scope, limit=RESUMED) if "author" in one.metadata]
+    return [
+        (said.value, replied.value)
+        for said, replied in pairwise(reversed(records))
+        if (said.metadata["author"], replied.metadata["author"]) == ("user", "agent")
+    ]

@@ -1,0 +1,79 @@
+"""What a turn, and what people say of it, becomes in the memory."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from memagent.memory import Memory
+from memagent.questions import is_question
+from memagent.types import Answer, Note, Outcome, Record, Scope
+
+Verdict = Literal["good", "bad"]
+OUTCOMES: Mapping[Verdict, Outcome] = {"good": "helped", "bad": "hurt"}
+
+
+def remember(
+    memory: Memory | None,
+    question: str,
+    answer: Answer,
+    steps: Sequence[Mapping[str, Any]],
+    scope: Scope,
+) -> Answer:
+    """Write a turn, and return its answer with the ids of what was written.
+
+    What the user said is evidence if it states something; what we replied never is. What the agent
+    did with its tools is kept with its reply.
+    """
+    if memory is None:
+        return answer
+    started, now = time.perf_counter(), memory.now(scope=scope)
+    said = Note(
+        text=question,
+        valid_from=now,
+        evidence=not is_question(question),
+        metadata={"author": "user"},
+    )
+    replied = Note(
+        text=answer.answer,
+        valid_from=now,
+        evidence=False,
+        sources=tuple(answer.memories),
+        metadata={"author": "agent"} | ({"steps": list(steps)} if steps else {}),
+    )
+    notes = [said, replied] if answer.answer else [said]
+    written = memory.add_many(notes, scope=scope, recalled=answer.memories)
+    timings = replace(answer.timings, write=time.perf_counter() - started)
+    return replace(answer, timings=timings, written=tuple(one.id for one in written))
+
+
+def feedback(
+    memory: Memory,
+    answer: Answer,
+    scope: Scope,
+    verdict: Verdict | None,
+    correction: str | None,
+    asked: str,
+    why: str | None,
+) -> tuple[int, Record | None]:
+    """Count a verdict for or against the memories that were shown, and remember a correction.
+
+    A correction is the user's own words, found by the question and by themselves. Its source is the
+    answer that it corrects: whoever forgets that answer forgets it too.
+    """
+    counted, record = 0, None
+    if verdict is not None:
+        wide = scope.across_sessions()
+        counted = memory.judge(
+            answer.memories, OUTCOMES[verdict], scope=wide, who=scope.user, why=why
+        )
+    if correction is not None:
+        note = Note(
+            text=correction,
+            keys=(f"{asked} {correction}", correction) if asked else (correction,),
+            kind="lesson",
+            sources=answer.written[-1:],
+            metadata={"author": "user", "asked": asked, "answered": answer.answer},
+        )
+        (record,) = memory.add_many([note], scope=scope, who=scope.user, why=why)
+    return counted, record
