@@ -259,7 +259,9 @@ class Agent(Runnable[Any, Any]):
                         pieces.append(text)
                         yield Said(text)
         except ContextTooLong as error:
-            raise _broken(error) if pieces else error
+            if not pieces:
+                raise
+            raise ModelUnavailable(f"the answer broke off: {error}") from error
         return tool_calling.Text(text="".join(pieces), call=call)
 
     async def _adone(
@@ -290,7 +292,9 @@ class Agent(Runnable[Any, Any]):
                         pieces.append(text)
                         yield Said(text)
         except ContextTooLong as error:
-            raise _broken(error) if pieces else error
+            if not pieces:
+                raise
+            raise ModelUnavailable(f"the answer broke off: {error}") from error
         yield tool_calling.Text(text="".join(pieces), call=call)
 
     def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
@@ -325,8 +329,3 @@ def _send(course: Generator[Step | Need, Any, None], outcome: Any) -> Step | Nee
 
 def _last(steps: Sequence[Answered | Wrote]) -> Answer:
     return steps[-1].answer
-
-
-def _broken(error: ContextTooLong) -> ModelUnavailable:
-    """Return what it is when the context runs out in the middle of an answer."""
-    return ModelUnavailable(f"the answer broke off: {error}")

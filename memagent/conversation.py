@@ -81,7 +81,7 @@ class Conversation:
         )[0]
 
     def correct(self, right: str) -> Record:
-        """Say what the right answer is: it is remembered as the user's words, found by the question.
+        """Say what is right: it is remembered as the user's words, and found by the question.
 
         Raises:
             InvalidInput: nothing was answered yet, or the text is empty.

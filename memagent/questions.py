@@ -33,10 +33,18 @@ _NUMBER = re.compile(
 )
 
 
+_PERSONAL = re.compile(r"\b(?:my|mine|me|our|ours|us)\b|\b(?:I|we)\b(?! am\b)", re.IGNORECASE)
+
+
 def is_question(text: str) -> bool:
     """Tell whether a text asks: it ends in a question mark, or opens with a question word."""
     stripped = text.strip()
     return stripped.endswith("?") or wants(stripped) is not None
+
+
+def is_personal(question: str) -> bool:
+    """Tell whether a question is about who asks it: "my", "me", "our" ... stand in it."""
+    return is_question(question) and _PERSONAL.search(question) is not None
 
 
 def wants(question: str) -> Want | None:

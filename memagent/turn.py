@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.errors import ContextTooLong
 from memagent.prompts import ASSISTANT, render
+from memagent.questions import is_personal
 from memagent.room import Room
-from memagent.steps import Acted, Answered, Observed, Recalled, Step, Thought, Wrote
+from memagent.steps import Acted, Answered, Observed, Recalled, Said, Step, Thought, Wrote
 from memagent.tool_calling import Action, Decision, Mistake, observed
 from memagent.tools.observation import Observation
 from memagent.tools.repeats import Repeats
@@ -50,6 +51,8 @@ class Write:
 
 
 Need = Look | Ask | Use | Write
+UNKNOWN = "I don't know: nothing that I remember says so."
+"""The answer to a question about who asks it, if there is a memory and it knows nothing of that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +95,10 @@ def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
     """
     recollection = (yield Look()) if plan.evidence is None else Recollection()
     yield Recalled(recollection)
+    if recollection.candidates and not recollection.hits and is_personal(plan.question):
+        yield Said(UNKNOWN)
+        yield from _ended(plan, Answer(answer=UNKNOWN, recollection=recollection), [])
+        return
     course = _Course(Room(recollection=recollection, turns=tuple(plan.turns)))
     for number in range(plan.max_steps + 1):
         decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())
@@ -107,10 +114,16 @@ def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
             course.exchange += observed(decision, seen.text)
         else:
             answer = _answer(decision.text.strip(), course, len(plan.turns))
-            yield Answered(answer)
-            if plan.remember:
-                yield Wrote((yield Write(answer, course.steps)))
+            yield from _ended(plan, answer, course.steps)
             return
+
+
+def _ended(
+    plan: Plan, answer: Answer, steps: Sequence[dict[str, Any]]
+) -> Generator[Step | Need, Any, None]:
+    yield Answered(answer)
+    if plan.remember:
+        yield Wrote((yield Write(answer, steps)))
 
 
 def _decided(

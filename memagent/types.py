@@ -274,8 +274,8 @@ class Answer:
 
     answer: str
     recollection: Recollection
-    usage: Usage
-    timings: Timings
+    usage: Usage = Usage()
+    timings: Timings = Timings()
     written: tuple[str, ...] = ()
     turns_left_out: int = 0
 

@@ -53,7 +53,7 @@ async def test_awaited_it_takes_the_same_steps(memory: Memory, ada: Scope) -> No
 
 async def test_pieces_come_as_they_are_said_also_when_awaited(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(["In the bathroom.", "In the bathroom."]))
-    said = [step for step in agent.stream("Where?", {"configurable": {"user": "ada"}})]
+    said = list(agent.stream("Where?", {"configurable": {"user": "ada"}}))
     heard = [step async for step in agent.astream("Where?", {"configurable": {"user": "ada"}})]
     for steps in (said, heard):
         assert "".join(one.text for one in steps if isinstance(one, Said)) == "In the bathroom."
@@ -96,3 +96,17 @@ async def test_it_is_a_step_of_a_chain(memory: Memory) -> None:
     assert {one.scope.session for one in memory.list(scope=Scope(user="ada"))} == {None, "s"}
     with pytest.raises(InvalidInput, match="whose memory"):
         Agent(memory=memory, model=chat).invoke("Fourth?")
+
+
+def test_what_the_memory_does_not_know_of_the_user_is_not_made_up(
+    memory: Memory, ada: Scope
+) -> None:
+    chat = ScriptedChat(["Blue.", "Paris."])
+    agent = Agent(memory=memory, model=chat)
+    assert agent.ask("What colour is my car?", scope=ada, remember=False).answer == "Blue."
+    memory.add("zzz qqq", scope=ada)
+    unknown = agent.ask("What colour is my car?", scope=ada)
+    assert unknown.answer.startswith("I don't know")
+    assert len(unknown.written) == 2
+    assert agent.ask("What is the capital of France?", scope=ada).answer == "Paris."
+    assert len(chat.requests) == 2
