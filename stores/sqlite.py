@@ -1,5 +1,6 @@
 """The truth: one SQLite file that holds records, keys, vectors and their history; reading it."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -26,6 +27,8 @@ LOG_WAIT = 1_000
 CACHE_KIB = 32_000
 BRIDGE = timedelta(days=1)
 """By how much the clock may be behind what was written last and still be taken for set back."""
+CHUNK = 10_000
+"""How many values one statement is given; SQLite takes 32,766."""
 MAX_RESULTS = 1_000
 """How many small results are kept until something changes."""
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
@@ -153,29 +156,27 @@ class SqliteStore:
 
         The casts keep what damage has put in a column's place from being compared with the rest.
         """
-        marks = ",".join("?" * len(keys))
-        return self.query(
+        return self._chunked(
             "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT) AS text, k.vector,"
             " coalesce(length(r.value), 0) AS chars,"
             " CAST(coalesce(r.affirmed, r.valid_from, 0) AS INTEGER) AS moment,"
             f" {_counted('helped')}, {_counted('hurt')} FROM keys k"
-            f" JOIN records r ON r.seq = k.record WHERE k.id IN ({marks})",
+            " JOIN records r ON r.seq = k.record WHERE k.id IN (*)",
             keys,
         )
 
     def records(self, seqs: Sequence[int]) -> list[Record]:
         """Return records by sequence number, in the order asked for; unknown ones are left out."""
-        wanted = list(set(seqs))
-        marks = ",".join("?" * len(wanted))
-        rows = self.query(f"{_RECORDS} WHERE r.seq IN ({marks})", wanted)
+        rows = self._chunked(f"{_RECORDS} WHERE r.seq IN (*)", list(set(seqs)))
         by_seq = {record.seq: record for record in self._with_keys(rows)}
         return [by_seq[seq] for seq in seqs if seq in by_seq]
 
     def get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
         """Return this scope's records by id, in the order asked for; unknown ones are left out."""
         condition, values = Filter(scope=scope, everything=True).condition()
-        marks = ",".join("?" * len(ids))
-        rows = self.query(f"{_RECORDS} WHERE {condition} AND r.id IN ({marks})", (*values, *ids))
+        rows = self._chunked(
+            f"{_RECORDS} WHERE {condition} AND r.id IN (*)", list(set(ids)), values
+        )
         by_id = {record.id: record for record in self._with_keys(rows)}
         return [by_id[one] for one in ids if one in by_id]
 
@@ -212,14 +213,14 @@ class SqliteStore:
 
         That a record was added is only written down if somebody said who added it, or why.
         """
-        marks = ",".join("?" * len(seqs))
+        among = "IN (SELECT value FROM json_each(?1))"
         rows = self.query(
             "SELECT 0 AS id, r.id AS record_id, r.created AS at, 'add' AS action, NULL AS who,"
-            f" NULL AS why FROM records r WHERE r.seq IN ({marks}) AND NOT EXISTS"
+            f" NULL AS why FROM records r WHERE r.seq {among} AND NOT EXISTS"
             " (SELECT 1 FROM history h WHERE h.record = r.seq AND h.action = 'add')"
             " UNION ALL SELECT h.id, r.id, h.at, h.action, h.who, h.why FROM history h"
-            f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
-            (*seqs, *seqs),
+            f" JOIN records r ON r.seq = h.record WHERE h.record {among} ORDER BY 1, 3",
+            (json.dumps(list(seqs)),),
         )
         with reading("the history of a record"):
             return [event_of(row) for row in rows]
@@ -244,6 +245,17 @@ class SqliteStore:
         """
         with self._lock, _translated(self.where):
             return self._db.execute(sql, values).fetchall()
+
+    def _chunked(
+        self, sql: str, among: Sequence[Any], values: Sequence[Any] = ()
+    ) -> list[sqlite3.Row]:
+        """Run a reading statement for all that `(*)` in it stands for, however many they are."""
+        rows: list[sqlite3.Row] = []
+        for start in range(0, len(among), CHUNK):
+            some = among[start : start + CHUNK]
+            marks = ",".join("?" * len(some))
+            rows += self.query(sql.replace("(*)", f"({marks})"), (*values, *some))
+        return rows
 
     def _again(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
         """Run a reading statement, unless it was run since anything last changed, by whomever."""
@@ -294,10 +306,9 @@ class SqliteStore:
                 raise
 
     def _with_keys(self, rows: Sequence[sqlite3.Row]) -> list[Record]:
-        marks = ",".join("?" * len(rows))
         keys: dict[int, list[str]] = {}
-        for row in self.query(
-            f"SELECT record, text FROM keys WHERE record IN ({marks}) ORDER BY id",
+        for row in self._chunked(
+            "SELECT record, text FROM keys WHERE record IN (*) ORDER BY id",
             [row["seq"] for row in rows],
         ):
             keys.setdefault(row["record"], []).append(row["text"])
