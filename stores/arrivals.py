@@ -30,7 +30,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "outcomes": list,
 }
 """What the parts of an exported record must be, as far as the store relies on it."""
-ADDED = {"pinned": 0, "archived": None, "uses": [], "outcomes": []}
+ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": []}
 """What exports did not have from the beginning, and what it is in those that have it not."""
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
+from memagent.stores.digests import Digests
 from memagent.stores.filter import Filter
 from memagent.stores.fusion import reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
@@ -53,6 +54,7 @@ class EpisodicBank:
         self._store = store
         self._vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
+        self._digests = Digests(store)
 
     def write(
         self,
@@ -83,14 +85,14 @@ class EpisodicBank:
             embedder = given.embedder
             _deal(drafts, given.vectors)
         with self._store.transaction():
-            records = insert(self._store, drafts, embedder, trace)
+            records = insert(self._store, self._digests, drafts, embedder, trace)
             if used:
                 use(self._store, used, scope.user)
             return records
 
     def _embed(self, drafts: Sequence[Draft], scope: Scope, embed: Embed) -> None:
         """Make the vectors of what is not known yet."""
-        ids, digests = known_in(self._store, self._store.user(scope.user), drafts)
+        ids, digests = known_in(self._store, self._digests, self._store.user(scope.user), drafts)
         new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
         if new:
             _deal(new, embed([key for draft in new for key in draft.keys]))

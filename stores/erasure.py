@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from memagent.stores import snapshot
 from memagent.stores.rows import packed, reading
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import CHUNK, Trace, add_keys, log, user_id
+from memagent.stores.settling import settle
+from memagent.stores.sqlite import CHUNK, SqliteStore
+from memagent.stores.writing import Trace, add_keys, log, user_id
 from memagent.types import Receipt, Record, Scope
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -127,7 +128,13 @@ class Eraser:
     def _erase(self, db: sqlite3.Connection, name: str, plan: _Plan, keyed: Keyed) -> None:
         user = user_id(db, name)
         snapshot.drop(self._store, f"u{user}")
+        settle(db)
         doomed = json.dumps([record.seq for record in plan.doomed])
+        db.execute(
+            "DELETE FROM digests WHERE (user, digest) IN (SELECT user, digest FROM records"
+            " WHERE seq IN (SELECT value FROM json_each(?)))",
+            (doomed,),
+        )
         for table, column in (("changes", "record"), ("records", "seq")):
             db.execute(
                 f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (doomed,)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.stores.arrivals import FORMATS, Format, arriving
+from memagent.stores.digests import Digests
 from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.transfer import BATCH, COLUMNS, LISTS
@@ -77,21 +78,22 @@ def import_lines(
     if user is not None:
         Scope(user=user)
     header, records = arriving(lines, format, user)
-    new, aliases = 0, Aliases()
+    new, aliases, digests = 0, Aliases(), Digests(store)
     while batch := list(islice(records, BATCH)):
-        new += _import_batch(store, batch, encoder, header, aliases)
+        new += _import_batch(store, digests, batch, encoder, header, aliases)
     return new
 
 
 def _import_batch(
     store: SqliteStore,
+    digests: Digests,
     batch: Sequence[dict[str, Any]],
     encoder: Encodes,
     header: dict[str, Any],
     aliases: Aliases,
 ) -> int:
     fingerprint = encoder.check()
-    batch = [one for one in batch if not _known(store, one, aliases)]
+    batch = [one for one in batch if not _known(store, digests, one, aliases)]
     if not batch:
         return 0
     blobs = iter(_vectors(batch, encoder, header, json.loads(fingerprint)["dimensions"]))
@@ -104,7 +106,7 @@ def _import_batch(
             )
         for one in batch:
             own = [next(blobs) for _ in one["keys"]]
-            if _known(store, one, aliases):
+            if _known(store, digests, one, aliases):
                 continue
             try:
                 _import_one(db, one, own, aliases)
@@ -177,12 +179,12 @@ def _digest(record: dict[str, Any]) -> bytes:
     return bytes.fromhex(record["digest"])[:DIGEST_BYTES]
 
 
-def _known(store: SqliteStore, record: dict[str, Any], aliases: Aliases) -> bool:
+def _known(store: SqliteStore, digests: Digests, record: dict[str, Any], aliases: Aliases) -> bool:
     """Tell whether a record's id or its content is there already, and note the id it has there."""
-    rows = store.query(
-        "SELECT id FROM records WHERE user = ? AND (id = ? OR digest = ?) ORDER BY id != ?",
-        (store.user(record["user"]), record["id"], _digest(record), record["id"]),
-    )
+    user, digest = store.user(record["user"]), _digest(record)
+    rows = store.query("SELECT id FROM records WHERE user = ? AND id = ?", (user, record["id"]))
+    if not rows and (held := digests.find(user, [digest])):
+        rows = store.query("SELECT id FROM records WHERE seq = ?", (held[digest],))
     if rows:
         aliases[record["user"], record["id"]] = rows[0]["id"]
     return bool(rows)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter, micros
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import CHUNK, Trace, log, mark_changed, user_id
+from memagent.stores.sqlite import CHUNK, SqliteStore
+from memagent.stores.writing import Trace, log, mark_changed, user_id
 from memagent.types import Policy, Record, Scope
 
 MAX_USES = 32

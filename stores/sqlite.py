@@ -35,6 +35,13 @@ FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the latter when a message of its own quotes damaged text."""
 SMALLEST = 512
 """Bytes of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
+_NEWEST = """
+ATTACH ':memory:' AS newest;
+CREATE VIRTUAL TABLE newest.newest_fts USING fts5(
+    text, owner, content='', tokenize='porter unicode61 remove_diacritics 2'
+);
+"""
+"""A full-text table in RAM, for what is not settled."""
 _RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
 
 
@@ -60,6 +67,8 @@ class State:
 class SqliteStore:
     """Rows in and rows out, one transaction for each write; safe to share between threads.
 
+    `undone` counts the transactions that were rolled back: what a cache read in one is not so.
+
     Raises:
         StoreError: the folder or the file cannot be used.
     """
@@ -67,6 +76,7 @@ class SqliteStore:
     def __init__(self, folder: Path | None) -> None:
         self.where = ":memory:" if folder is None else str(folder / FILE_NAME)
         self._lock = threading.RLock()
+        self.undone = 0
         self._state = (0, 0)
         self._results: dict[tuple[str, tuple[str, ...]], list[sqlite3.Row]] = {}
         try:
@@ -85,6 +95,7 @@ class SqliteStore:
             self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(self._db, self.where)
+            self._db.executescript(_NEWEST)
         except (*FAILURES, OSError) as error:
             raise StoreError(f"cannot open a memory in {self.where}: {_reason(error)}") from error
 
@@ -269,6 +280,23 @@ class SqliteStore:
                 self._results[sql, values] = self._db.execute(sql, values).fetchall()
             return self._results[sql, values]
 
+    @property
+    def lock(self) -> "threading.RLock":
+        """What holds other threads off while something is read in several steps."""
+        return self._lock
+
+    def note(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows to the table in RAM; the file and who writes it are left alone."""
+        with self._lock, _translated(self.where):
+            alone = not self._db.in_transaction
+            if alone:
+                self._db.execute("BEGIN")
+            try:
+                self._db.executemany(sql, rows)
+            finally:
+                if alone:
+                    self._db.execute("COMMIT")
+
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the database and empty it; tell whether it could be.
 
@@ -303,6 +331,7 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 self._results.clear()  # what was read of the writes that are undone
+                self.undone += 1
                 raise
 
     def _with_keys(self, rows: Sequence[sqlite3.Row]) -> list[Record]:

@@ -12,6 +12,7 @@ from memagent.errors import StoreError
 from memagent.stores import remains
 from memagent.stores.erasure import Eraser
 from memagent.stores.migrations import STEPS
+from memagent.stores.settling import settle
 from memagent.stores.sqlite import SqliteStore
 from memagent.testing import HashEmbedder
 
@@ -60,6 +61,7 @@ def test_bytes_notices_words_that_the_full_text_index_keeps(
 ) -> None:
     def erase(self: Eraser, *_: object) -> None:
         with disk._store.transaction() as db:
+            settle(db)
             db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
             db.execute("UPDATE users SET removals = removals + 1")
         disk._store.checkpoint()
