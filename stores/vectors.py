@@ -140,7 +140,8 @@ class Vectors:
 
     def _rotated_by(self) -> Any:
         rotation = _faiss().RandomRotationMatrix(self.dimensions, self.dimensions)
-        rotation.init(SEED)
+        with _one_thread():
+            rotation.init(SEED)
         return rotation
 
     def _add_to_sketch(self, vectors: NDArray[np.float32]) -> None:
