@@ -1,12 +1,13 @@
 """The truth: one SQLite file that holds records, keys, vectors and their history; reading it."""
 
+import json
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ PATIENCE = 30
 LOG_WAIT = 1_000
 """How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
 CACHE_KIB = 32_000
-CHUNK = 10_000
-"""How many values one statement is given; SQLite takes 32,766."""
+BRIDGE = timedelta(days=1)
+"""By how much the clock may be behind what was written last and still be taken for set back."""
 MAX_RESULTS = 1_000
 """How many small results are kept until something changes."""
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
@@ -137,15 +138,16 @@ class SqliteStore(Reader):
         """Return the time to write down: the clock's, but after what was last written or affirmed.
 
         A clock that was set back must not make what is told now look older than what was told
-        before.
+        before. What is dated more than BRIDGE after the clock is passed over: the clock was wrong
+        then rather than now, and would date everything until the time has caught up.
         """
-        ((last,),) = self.query(
-            "SELECT max(coalesce((SELECT created FROM records WHERE user = ?1 ORDER BY seq DESC"
-            " LIMIT 1), 0), coalesce((SELECT max(affirmed) FROM records WHERE user = ?1"
-            " AND affirmed IS NOT NULL), 0))",
-            (self.user(user),),
-        )
         now = datetime.now(UTC)
+        ((last,),) = self.query(
+            "SELECT max(coalesce((SELECT created FROM records WHERE user = ?1 AND created <= ?2"
+            " ORDER BY seq DESC LIMIT 1), 0), coalesce((SELECT max(affirmed) FROM records"
+            " WHERE user = ?1 AND affirmed IS NOT NULL AND affirmed <= ?2), 0))",
+            (self.user(user), micros(now + BRIDGE)),
+        )
         with reading("a record's time"):
             return now if micros(now) > last else moment_of(last + 1)
 
@@ -160,14 +162,14 @@ class SqliteStore(Reader):
 
         That a record was added is only written down if somebody said who added it, or why.
         """
-        marks = ",".join("?" * len(seqs))
+        among = "IN (SELECT value FROM json_each(?1))"
         rows = self.query(
             "SELECT 0 AS id, r.id AS record_id, r.created AS at, 'add' AS action, NULL AS who,"
-            f" NULL AS why FROM records r WHERE r.seq IN ({marks}) AND NOT EXISTS"
+            f" NULL AS why FROM records r WHERE r.seq {among} AND NOT EXISTS"
             " (SELECT 1 FROM history h WHERE h.record = r.seq AND h.action = 'add')"
             " UNION ALL SELECT h.id, r.id, h.at, h.action, h.who, h.why FROM history h"
-            f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
-            (*seqs, *seqs),
+            f" JOIN records r ON r.seq = h.record WHERE h.record {among} ORDER BY 1, 3",
+            (json.dumps(list(seqs)),),
         )
         with reading("the history of a record"):
             return [event_of(row) for row in rows]
