@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,6 @@ PATIENCE = 30
 LOG_WAIT = 1_000
 """How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
 CACHE_KIB = 32_000
-BRIDGE = timedelta(days=1)
-"""By how much the clock may be behind what was written last and still be taken for set back."""
 MAX_RESULTS = 1_000
 """How many small results are kept until something changes."""
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
@@ -138,16 +136,15 @@ class SqliteStore(Reader):
         """Return the time to write down: the clock's, but after what was last written or affirmed.
 
         A clock that was set back must not make what is told now look older than what was told
-        before. What is dated more than BRIDGE after the clock is passed over: the clock was wrong
-        then rather than now, and would date everything until the time has caught up.
+        before.
         """
-        now = datetime.now(UTC)
         ((last,),) = self.query(
-            "SELECT max(coalesce((SELECT created FROM records WHERE user = ?1 AND created <= ?2"
-            " ORDER BY seq DESC LIMIT 1), 0), coalesce((SELECT max(affirmed) FROM records"
-            " WHERE user = ?1 AND affirmed IS NOT NULL AND affirmed <= ?2), 0))",
-            (self.user(user), micros(now + BRIDGE)),
+            "SELECT max(coalesce((SELECT created FROM records WHERE user = ?1 ORDER BY seq DESC"
+            " LIMIT 1), 0), coalesce((SELECT max(affirmed) FROM records WHERE user = ?1"
+            " AND affirmed IS NOT NULL), 0))",
+            (self.user(user),),
         )
+        now = datetime.now(UTC)
         with reading("a record's time"):
             return now if micros(now) > last else moment_of(last + 1)
 

@@ -2,12 +2,10 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 import pytest_socket
-from clocks import Clock
 from probing import SECRET
 
 from memagent import Memory, Record, Scope, cli, models
@@ -88,25 +86,6 @@ def memagent(
         return int(caught.value.code or 0), out, err
 
     return run
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What every module of ours takes for the time."""
-    fake = Clock()
-
-    class Faked(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return fake.read(tz)
-
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "memagent":
-            if getattr(module, "datetime", None) is datetime:
-                monkeypatch.setattr(module, "datetime", Faked)
-            if hasattr(module, "uuid7"):
-                monkeypatch.setattr(module, "uuid7", fake.id)
-    return fake
 
 
 @pytest.fixture

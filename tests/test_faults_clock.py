@@ -1,18 +1,62 @@
 """A clock that is set back between writes: what was told last stays what was told last."""
 
-from datetime import timedelta
+import sys
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from clocks import START, Clock, shown, values
+import uuid_utils
 
 from memagent import Agent, Memory, Scope
 from memagent.testing import HashEmbedder, ScriptedChat
 
-BACK = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=7))
-"""Three times the last of them is still bridged; test_faults_ahead.py goes beyond that."""
-jumps = pytest.mark.parametrize("back", BACK, ids=str)
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BACK = (timedelta(hours=1), timedelta(days=365), timedelta(days=15 * 365))
+jumps = pytest.mark.parametrize("back", BACK, ids=lambda back: f"{back.days} days")
+
+
+class Clock:
+    """What every module takes for the time: it goes on by a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.at = START
+        self.reads = 0
+
+    def read(self, zone: tzinfo | None = None) -> datetime:
+        self.reads += 1
+        self.at += timedelta(seconds=1)
+        return self.at.astimezone(zone)
+
+    def id(self) -> uuid_utils.UUID:
+        """A time-ordered id, as the clock tells the time."""
+        return uuid_utils.uuid7(int(self.at.timestamp()))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+
+    class Faked(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return fake.read(tz)
+
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "memagent":
+            if getattr(module, "datetime", None) is datetime:
+                monkeypatch.setattr(module, "datetime", Faked)
+            if hasattr(module, "uuid7"):
+                monkeypatch.setattr(module, "uuid7", fake.id)
+    return fake
+
+
+def values(memory: Memory, scope: Scope) -> list[str]:
+    return [record.value for record in memory.list(scope=scope)]
+
+
+def shown(memory: Memory, question: str, scope: Scope) -> list[str]:
+    return [hit.record.value for hit in memory.recall(question, scope=scope).hits]
 
 
 @jumps
