@@ -8,6 +8,7 @@
         │   └── EmbedderMismatch   the store was written with another embedder
         ├── ModelUnavailable   nobody answers at the URL, or the server refused
         │   └── WeightsMissing the embedded model or embedder is not on this disk
+        ├── SandboxUnavailable this machine cannot keep a program's hands off the rest of it
         └── RunError           an evaluation cannot start or go on as asked
 
 Anything else that escapes is a bug.
@@ -44,6 +45,10 @@ class ModelUnavailable(UserError):
 
 class WeightsMissing(ModelUnavailable):
     """The weights are not on this disk."""
+
+
+class SandboxUnavailable(UserError):
+    """This machine cannot keep a program from the network and from other files."""
 
 
 class RunError(UserError):
