@@ -44,10 +44,13 @@ _UNARY: dict[type[ast.unaryop], Callable[[Number], Number]] = {
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 
 
-def _round(number: Number, places: Number = 0) -> Number:
-    if not isinstance(places, int) or abs(places) > MOST_PLACES:
+def _round(number: Number, *places: Number) -> Number:
+    if not places:
+        return round(number)
+    (most,) = places
+    if not isinstance(most, int) or abs(most) > MOST_PLACES:
         raise InvalidInput(f"round takes a whole number of places, at most {MOST_PLACES}")
-    return round(number, places) if places else round(number)
+    return round(number, most)
 
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Number], int, int]] = {
