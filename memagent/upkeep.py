@@ -12,6 +12,7 @@ from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat
 from memagent.stores import health, importing, outcomes, repulsion, retention, transfer
+from memagent.stores.arrivals import Format
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
@@ -178,7 +179,7 @@ class Upkeep:
         return transfer.export(self._store, scope, self._encoder.name, vectors=vectors)
 
     def import_(
-        self, lines: Iterable[str], *, format: importing.Format = "auto", user: str | None = None
+        self, lines: Iterable[str], *, format: Format = "auto", user: str | None = None
     ) -> int:
         """Store records that are not there yet, by id; return how many were new.
 

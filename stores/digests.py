@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from memagent.stores.settling import settled
-from memagent.stores.sqlite import CHUNK, SqliteStore
+from memagent.stores.sqlite import SqliteStore
 
 
 class Digests:
@@ -27,15 +27,12 @@ class Digests:
                 one: self._newest[user, one] for one in digests if (user, one) in self._newest
             }
             found = {one: seq for one, seq in likely.items() if self._holds(seq, one)}
-            for start in range(0, len(digests), CHUNK):
-                some = digests[start : start + CHUNK]
-                marks = ",".join("?" * len(some))
-                rows = self._store.query(
-                    f"SELECT digest, record FROM digests WHERE user = ? AND digest IN ({marks})",
-                    (user, *some),
-                )
-                found |= {row[0]: row[1] for row in rows}
-        return found
+            rows = self._store.chunked(
+                "SELECT digest, record FROM digests WHERE user = ? AND digest IN (*)",
+                digests,
+                (user,),
+            )
+        return found | {row[0]: row[1] for row in rows}
 
     def wrote(self, user: int, digests: Mapping[bytes, int], last: int) -> None:
         """Take over what was just written after `find`, in the same transaction."""

@@ -8,6 +8,8 @@ from memagent.stores.filter import Filter
 from memagent.stores.rows import READ, reading, record_of
 from memagent.types import Record, Scope
 
+CHUNK = 10_000
+"""How many values one statement is given; SQLite takes 32,766."""
 SEQ, KEY, TEXT, HELPED, HURT = 0, *range(len(READ), len(READ) + 4)
 """Places in a row: what a record is read from comes first, then one of its keys."""
 _COLUMNS = ", ".join("u.name" if name == "user_name" else f"r.{name}" for name in READ)
@@ -57,29 +59,28 @@ class Reader:
 
     def told(self, seqs: Sequence[int]) -> dict[int, Told]:
         """Return records, and what ranking wants to know of them, by sequence number."""
-        rows = self.query(f"{_TOLD}r.seq IN ({_marks(seqs)}){_ORDER}", seqs)
+        rows = self.chunked(f"{_TOLD}r.seq IN (*){_ORDER}", seqs)
         return {one.record.seq: one for one in _grouped(rows)}
 
     def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
         """Return (id, record, text, vector) of keys, in no particular order."""
-        return self.query(
+        return self.chunked(
             "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT), k.vector FROM keys k"
-            f" WHERE k.id IN ({_marks(ids)})",
+            " WHERE k.id IN (*)",
             ids,
         )
 
     def records(self, seqs: Sequence[int]) -> list[Record]:
         """Return records by sequence number, in the order asked for; unknown ones are left out."""
-        wanted = list(set(seqs))
-        rows = self.query(f"{_RECORDS}r.seq IN ({_marks(wanted)}){_ORDER}", wanted)
+        rows = self.chunked(f"{_RECORDS}r.seq IN (*){_ORDER}", list(set(seqs)))
         by_seq = {record.seq: record for record in _records(rows)}
         return [by_seq[seq] for seq in seqs if seq in by_seq]
 
     def get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
         """Return this scope's records by id, in the order asked for; unknown ones are left out."""
         condition, values = Filter(scope=scope, everything=True).condition()
-        rows = self.query(
-            f"{_RECORDS}{condition} AND r.id IN ({_marks(ids)}){_ORDER}", (*values, *ids)
+        rows = self.chunked(
+            f"{_RECORDS}{condition} AND r.id IN (*){_ORDER}", list(set(ids)), values
         )
         by_id = {record.id: record for record in _records(rows)}
         return [by_id[one] for one in ids if one in by_id]
@@ -108,6 +109,17 @@ class Reader:
         )
         return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
 
+    def chunked(
+        self, sql: str, among: Sequence[Any], values: Sequence[Any] = ()
+    ) -> list[sqlite3.Row]:
+        """Run a reading statement for all that `(*)` in it stands for, however many they are."""
+        rows: list[sqlite3.Row] = []
+        for start in range(0, len(among), CHUNK):
+            some = among[start : start + CHUNK]
+            marks = ",".join("?" * len(some))
+            rows += self.query(sql.replace("(*)", f"({marks})"), (*values, *some))
+        return rows
+
 
 def _records(rows: Sequence[sqlite3.Row]) -> list[Record]:
     return [one.record for one in _grouped(rows)]
@@ -128,7 +140,3 @@ def _grouped(rows: Sequence[sqlite3.Row]) -> list[Told]:
             Told(record_of(row[:KEY], keys.values()), keys, row[HELPED], row[HURT])
             for row, keys in found
         ]
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ",".join("?" * len(values))

@@ -1,5 +1,6 @@
 """The truth: one SQLite file that holds records, keys, vectors and their history; reading it."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -25,8 +26,6 @@ PATIENCE = 30
 LOG_WAIT = 1_000
 """How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
 CACHE_KIB = 32_000
-CHUNK = 10_000
-"""How many values one statement is given; SQLite takes 32,766."""
 MAX_RESULTS = 1_000
 """How many small results are kept until something changes."""
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
@@ -160,14 +159,14 @@ class SqliteStore(Reader):
 
         That a record was added is only written down if somebody said who added it, or why.
         """
-        marks = ",".join("?" * len(seqs))
+        among = "IN (SELECT value FROM json_each(?1))"
         rows = self.query(
             "SELECT 0 AS id, r.id AS record_id, r.created AS at, 'add' AS action, NULL AS who,"
-            f" NULL AS why FROM records r WHERE r.seq IN ({marks}) AND NOT EXISTS"
+            f" NULL AS why FROM records r WHERE r.seq {among} AND NOT EXISTS"
             " (SELECT 1 FROM history h WHERE h.record = r.seq AND h.action = 'add')"
             " UNION ALL SELECT h.id, r.id, h.at, h.action, h.who, h.why FROM history h"
-            f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
-            (*seqs, *seqs),
+            f" JOIN records r ON r.seq = h.record WHERE h.record {among} ORDER BY 1, 3",
+            (json.dumps(list(seqs)),),
         )
         with reading("the history of a record"):
             return [event_of(row) for row in rows]

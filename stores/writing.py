@@ -14,7 +14,7 @@ from memagent.stores.digests import Digests
 from memagent.stores.filter import micros
 from memagent.stores.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
 from memagent.stores.settling import PENDING, settle
-from memagent.stores.sqlite import CHUNK, SqliteStore
+from memagent.stores.sqlite import SqliteStore
 from memagent.types import Action, Record
 
 MARKS = ", ".join("?" * len(INSERTED.split(",")))
@@ -132,7 +132,7 @@ class _Batch:
         """
         leaning = [draft for draft in new.values() if draft.context]
         named = {one for draft in leaning for one in draft.context}
-        ids = {one: one for one, _ in _held(self._store, self._user, list(named))}
+        ids = {one: one for one in _held(self._store, self._user, list(named))}
         for one in named & self._placed.keys():
             ids[one] = self._id_of(self._placed[one], new)
         for draft in leaning:
@@ -214,7 +214,7 @@ def known_in(
 ) -> tuple[dict[str, int], dict[bytes, int]]:
     """Return the drafts' given ids and digests that the user's records have, with their `seq`."""
     ids = [draft.id for draft in drafts if draft.note.id is not None]
-    return dict(_held(store, user, ids)), digests.find(user, [draft.digest for draft in drafts])
+    return _held(store, user, ids), digests.find(user, [draft.digest for draft in drafts])
 
 
 def user_id(db: sqlite3.Connection, name: str) -> int:
@@ -267,11 +267,6 @@ def _runs(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
         yield from [[one] for one in run] if alone else [run]
 
 
-def _held(store: SqliteStore, user: int | None, ids: Sequence[str]) -> Iterator[tuple[str, int]]:
-    for start in range(0, len(ids), CHUNK):
-        some = ids[start : start + CHUNK]
-        marks = ",".join("?" * len(some))
-        for row in store.query(
-            f"SELECT id, seq FROM records WHERE user = ? AND id IN ({marks})", (user, *some)
-        ):
-            yield row[0], row[1]
+def _held(store: SqliteStore, user: int | None, ids: Sequence[str]) -> dict[str, int]:
+    rows = store.chunked("SELECT id, seq FROM records WHERE user = ? AND id IN (*)", ids, (user,))
+    return {row[0]: row[1] for row in rows}
