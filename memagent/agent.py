@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent import models, replies, tool_calling
-from memagent.conversation import Conversation
 from memagent.errors import ContextTooLong, InvalidInput, ModelUnavailable
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT
@@ -23,6 +22,8 @@ from memagent.types import Answer, Call, Example, Recollection, Record, Scope
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
+
+    from memagent.conversation import Conversation
 
 NEEDS = (Look, Ask, Use, Write)
 
@@ -138,7 +139,7 @@ class Agent(Runnable[Any, Any]):
             else:
                 step = _send(course, outcome)
 
-    def chat(self, session: str | None = None, *, scope: Scope | None = None) -> Conversation:
+    def chat(self, session: str | None = None, *, scope: Scope | None = None) -> "Conversation":
         """Return a conversation in a session, a new one if it has no name.
 
         Raises:
@@ -147,6 +148,8 @@ class Agent(Runnable[Any, Any]):
         whose = scope or self.scope
         if whose is None:
             raise InvalidInput("whose memory? give the agent a scope, or this")
+        from memagent.conversation import Conversation
+
         return Conversation(self, replace(whose, session=session) if session else whose)
 
     def feedback(

@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from langchain_core.utils.uuid import uuid7
 
+from memagent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.memory import Memory
 from memagent.remembering import OUTCOMES, Verdict
 from memagent.steps import Answered, Step, Wrote
 from memagent.types import Answer, Record, Scope
-
-if TYPE_CHECKING:
-    from memagent.agent import Agent
 
 RECENT_TURNS = 3
 """At least so many turns does the model see as they were, and fewer than twice as many: older ones
@@ -29,7 +26,7 @@ class Conversation:
     A scope without a session gets a new one. One that was talked in before goes on where it was.
     """
 
-    def __init__(self, agent: "Agent", scope: Scope) -> None:
+    def __init__(self, agent: Agent, scope: Scope) -> None:
         self.agent = agent
         self.scope = replace(scope, session=scope.session or str(uuid7()))
         self.asked = ""

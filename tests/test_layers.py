@@ -23,14 +23,18 @@ LAYERS = (
         "room",
     },
     {"server_chat", "replies", "tool_probe", "pulling"},
-    {"models", "examples", "recall", "rewording", "tool_calling"},
+    {"models", "examples", "recall", "rewording", "tool_calling", "steps"},
+    {"turn"},
     {"enrichment"},
     {"upkeep", "views"},
     {"memory"},
     {"entries"},
     {"vectorstore", "retriever", "chat_history", "langgraph"},
+    {"remembering"},
     {"agent", "aio", "probes"},
-    {"evals", "chat"},
+    {"evals", "conversation"},
+    {"commands"},
+    {"chat", "terminal"},
     {"cli_output"},
     {"cli_config", "cli_eval", "cli_memory", "cli_model", "cli_search", "cli_store", "cli_upkeep"},
     {"cli"},
@@ -39,7 +43,7 @@ LAYERS = (
 """From the bottom up: a module imports from its own layer or from below."""
 FREE = {"testing", "stub_server", "stub_wire", "__init__", "__version__"}
 """The fakes import only values; the package itself only names its parts."""
-LATER = {"views": {"memory", "vectorstore", "retriever", "chat_history"}}
+LATER = {"agent": {"conversation"}, "views": {"memory", "vectorstore", "retriever", "chat_history"}}
 """What a module hands out from above it, imported only when somebody asks for it."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
