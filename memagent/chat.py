@@ -15,7 +15,7 @@ LEAVE = ("/quit", "/exit")
 def converse(conversation: Conversation, read: Callable[[], Iterator[str]]) -> None:
     """Answer every line that `read` yields until one says /quit; answers go to stdout as they come.
 
-    Ctrl-C stops an answer, and at the prompt leaves; a turn that was cut short is not remembered.
+    Ctrl-C stops an answer; a turn that was cut short is not remembered.
     """
     try:
         for line in read():

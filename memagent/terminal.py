@@ -10,7 +10,7 @@ PROMPT = "> "
 
 
 def lines(status: Callable[[], str], history: Path | None = None) -> Iterator[str]:
-    """Yield what is typed, until Ctrl-D.
+    """Yield what is typed, until Ctrl-D, or Ctrl-C twice.
 
     At a terminal there is editing, a `history` file, completion of commands, and `status` below the
     line; in a pipe there is neither a prompt nor colour.
@@ -31,8 +31,17 @@ def lines(status: Callable[[], str], history: Path | None = None) -> Iterator[st
         bottom_toolbar=lambda: status(),
         style=Style.from_dict({"bottom-toolbar": "noreverse fg:ansibrightblack"}),
     )
+    warned = False
     while True:
         try:
-            yield session.prompt()
+            line = session.prompt()
         except EOFError:
             return
+        except KeyboardInterrupt:  # it may have been meant for an answer that was just done
+            if warned:
+                return
+            warned = True
+            print("(Ctrl-D, or Ctrl-C again, leaves)", file=sys.stderr)
+        else:
+            warned = False
+            yield line
