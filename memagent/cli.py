@@ -12,6 +12,7 @@ from memagent.cli_eval import eval_app
 from memagent.cli_memory import memory_app
 from memagent.cli_output import Home, Json, Model, Session, User, answer_object, memory_of
 from memagent.cli_search import search_app
+from memagent.cli_serve import serve_app
 from memagent.cli_store import store_app
 from memagent.cli_upkeep import upkeep_app
 from memagent.config import Settings, load_settings
@@ -32,6 +33,7 @@ app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
 app.add_typer(store_app)
+app.add_typer(serve_app)
 app.add_typer(model_app, name="model")
 app.add_typer(eval_app, name="eval")
 
