@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 Child = subprocess.Popen[bytes]
 
+
 def main(grace: float, command: list[str]) -> int:
     """Run a command to its end, and return its exit code."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)

@@ -19,13 +19,15 @@ from memagent.vllm import ServeOptions
 
 START_SECONDS = 900.0
 """How long a server may take to be healthy: the first start of a large model is a download."""
-GRACE_SECONDS = 15.0
+GRACE_SECONDS = 10.0
 """How long a server that is told to end may take before it is killed."""
 ASK_SECONDS = 5.0
 POLL_SECONDS = 0.25
 TAIL_LINES = 20
 CAUSE_LINES = 200
 """How many of the log's last lines are searched for the cause of a failure."""
+NOISE = re.compile(r"\s*$|nanobind|\s*- (leaked|\.\.\.)|See https://nanobind")
+"""What libraries print when an interpreter ends, which would hide the cause."""
 
 CAUSES = (
     (r"No module named '?vllm", "vLLM is not installed there"),
@@ -69,7 +71,6 @@ CAUSES = (
     ),
 )
 """What the end of the log tells, and the cause it most likely tells of; the first counts."""
-
 
 
 class ServerFailed(ModelUnavailable):
@@ -132,9 +133,9 @@ class ServerProcess:
         return self._guard.poll()
 
     def tail(self, lines: int = TAIL_LINES) -> list[str]:
-        """Return the last lines of the log that hold anything."""
+        """Return the last lines of the log that tell anything."""
         text = self.log.read_bytes()[-200_000:].decode("utf-8", "replace")
-        return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
+        return [line.rstrip() for line in text.splitlines() if not NOISE.match(line)][-lines:]
 
     def stop(self) -> None:
         """End the server and all its processes, and wait until they are gone."""
@@ -241,6 +242,8 @@ def cause(lines: list[str], code: int | None) -> str:
             return sentence.format(*match.groups())
     if code in (137, -9):
         return "it was killed, most likely because the machine ran out of memory"
+    if code == 0:
+        return "it was told to end"
     errors = [line for line in lines if re.search(r"\w(Error|Exception): ", line)]
     return errors[-1].strip() if errors else f"it ended with exit code {code}"
 

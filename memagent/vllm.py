@@ -35,7 +35,7 @@ TOOL_PARSERS: Mapping[str, str] = {
 """Which of vLLM's parsers reads a family's tool calls; the first that the name matches counts."""
 NEITHER_TRACKED_NOR_COUNTED = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 CPU_CACHE_GIB = "2"
-"""How much memory the key-value cache of a CPU build takes where VLLM_CPU_KVCACHE_SPACE is unset."""
+"""How much memory the key-value cache of a CPU build takes, where the environment is silent."""
 _PROBE = """
 import importlib.metadata as metadata, importlib.util as util
 if util.find_spec("vllm") is not None:
