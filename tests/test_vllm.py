@@ -127,9 +127,8 @@ def test_a_tool_call_is_right_or_is_told_as_wrong(chat: BaseChatModel, choice: s
     asked = chat.bind_tools([add], tool_choice=choice).bind(max_completion_tokens=100)
     try:
         said = asked.invoke("Use the tool to add 2 and 3.")
-    except (MemagentError, openai.OpenAIError) as error:
-        assert str(error)
-        return
+    except (MemagentError, openai.OpenAIError):
+        return  # told as wrong
     assert isinstance(said, AIMessage)
     assert said.tool_calls or said.invalid_tool_calls or said.text.strip()
     for call in said.tool_calls:
