@@ -2,16 +2,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
 
 from memagent import serving, vllm
 from memagent.errors import ModelUnavailable
 from memagent.serving import Served, ServerFailed
 from memagent.vllm import ServeOptions
 
+Command = Callable[..., tuple[int, str, str]]
 SERVER = """#!{python}
 import http.server, os, pathlib, subprocess, sys
 folder = pathlib.Path({folder!r})
