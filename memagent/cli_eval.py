@@ -44,7 +44,9 @@ def run(
     split: Annotated[str | None, typer.Option(help="test or train.", show_default=False)] = None,
     shots: Annotated[int, typer.Option(min=0, help="Worked examples in every prompt.")] = 3,
     seed: Annotated[int, typer.Option(help="Draws questions and examples.")] = 0,
-    concurrency: Annotated[int, typer.Option(min=1, help="Stories asked side by side.")] = 4,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Stories asked side by side: 4, of a server 64.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="'local' or a URL.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -66,7 +68,7 @@ def run(
         limit=limit,
         shots=shots,
         seed=seed,
-        concurrency=concurrency,
+        concurrency=concurrency or (4 if settings.model.startswith("local") else 64),
         model=settings.model,
         embedder=settings.embedder,
     )

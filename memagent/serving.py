@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from memagent import guard, vllm
+from memagent.causes import cause
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
 from memagent.vllm import ServeOptions
@@ -28,49 +29,6 @@ CAUSE_LINES = 200
 """How many of the log's last lines are searched for the cause of a failure."""
 NOISE = re.compile(r"\s*$|nanobind|\s*- (leaked|\.\.\.)|See https://nanobind")
 """What libraries print when an interpreter ends, which would hide the cause."""
-
-CAUSES = (
-    (r"No module named '?vllm", "vLLM is not installed there"),
-    (
-        r"Failed to infer device type|No CUDA GPUs are available|Found no NVIDIA driver"
-        r"|libcuda\.so|no NVIDIA GPU",
-        "it found no GPU, and this is no build of vLLM for the CPU",
-    ),
-    (
-        r"out of memory|OutOfMemoryError|No available memory for the cache"
-        r"|larger than the available KV cache|less than desired (GPU|CPU) memory"
-        r"|Cannot allocate memory|MemoryError",
-        "it has too little memory: give it more (--gpu-memory, --tensor-parallel), "
-        "or a smaller model or --context",
-    ),
-    (r"[Aa]ddress already in use", "the port is taken"),
-    (
-        r"GatedRepo|gated repo|401 Client Error|403 Client Error",
-        "the hub wants you to log in, or to accept the model's licence (HF_TOKEN)",
-    ),
-    (
-        r"not a valid model identifier|RepositoryNotFound|Repository Not Found"
-        r"|Invalid repository ID or local directory|does not appear to have a file named"
-        r"|Can't load the configuration|404 Client Error",
-        "it knows no such model: neither a folder here nor a name on the hub",
-    ),
-    (
-        r"LocalEntryNotFound|couldn't connect to|OfflineModeIsEnabled|MaxRetryError"
-        r"|Cannot find the requested files|Name or service not known|name resolution",
-        "the model is not on this disk, and the hub cannot be reached",
-    ),
-    (r"unrecognized arguments: ([^\n]+)", "it does not know the flag {0}"),
-    (r"invalid tool call parser|KeyError: 'invalid tool", "it does not know this tool parser"),
-    (
-        r"larger than the number of available GPUs|[Ww]orld size .* GPUs",
-        "it was asked for more GPUs than there are",
-    ),
-    (
-        r"does not recognize this architecture|architectures? .* (is|are) not supported",
-        "this vLLM is too old for the model, or cannot run it",
-    ),
-)
-"""What the end of the log tells, and the cause it most likely tells of; the first counts."""
 
 
 class ServerFailed(ModelUnavailable):
@@ -104,7 +62,7 @@ class Served:
 
 
 class ServerProcess:
-    """A server's process group, watched by a guard that ends it when we are gone."""
+    """A server's process group, which ends with this process: a guard watches over it."""
 
     def __init__(self, words: list[str], environment: dict[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +76,7 @@ class ServerProcess:
                 start_new_session=True,
                 env=os.environ | environment,
             )
+        atexit.register(self.stop)
 
     def ended(self, seconds: float) -> bool:
         """Wait so long for the server to end, and tell whether it has."""
@@ -139,6 +98,7 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End the server and all its processes, and wait until they are gone."""
+        atexit.unregister(self.stop)
         if self._guard.stdin:
             self._guard.stdin.close()
         self._guard.terminate()
@@ -208,12 +168,10 @@ def start(
     words = vllm.command(options, found)
     added = vllm.environment(found, os.environ, api_key=api_key)
     process = ServerProcess(words, added, log)
-    atexit.register(process.stop)
     try:
         _wait(process, options.url, timeout, tell)
     except BaseException:
         process.stop()
-        atexit.unregister(process.stop)
         raise
     return Served(options.url, options.served_name, process)
 
@@ -231,21 +189,6 @@ def follow(served: Served) -> None:
         pass
     why = cause(process.tail(CAUSE_LINES), process.code)
     raise ServerFailed(f"vLLM ended: {why} (its log is {process.log})", process.tail())
-
-
-def cause(lines: list[str], code: int | None) -> str:
-    """Return the likely cause of a failed start, from the log's last lines and the exit code."""
-    text = "\n".join(lines)
-    for pattern, sentence in CAUSES:
-        match = re.search(pattern, text)
-        if match:
-            return sentence.format(*match.groups())
-    if code in (137, -9):
-        return "it was killed, most likely because the machine ran out of memory"
-    if code == 0:
-        return "it was told to end"
-    errors = [line for line in lines if re.search(r"\w(Error|Exception): ", line)]
-    return errors[-1].strip() if errors else f"it ended with exit code {code}"
 
 
 def _wait(process: ServerProcess, url: str, timeout: float, tell: Tell) -> None:

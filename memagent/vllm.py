@@ -105,7 +105,7 @@ def find(python: Path | None = None) -> Vllm:
         ModelUnavailable: vLLM is not installed there.
     """
     if python is not None:
-        found = _of(python)
+        found = _of(python.expanduser())
         if found is None:
             raise ModelUnavailable(f"vLLM is not installed for {python}")
         return found

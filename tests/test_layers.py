@@ -10,6 +10,7 @@ LAYERS = (
     {
         "stores",
         "tools",
+        "causes",
         "config",
         "embedding",
         "guard",

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from memagent import serving, vllm
+from memagent.causes import cause
 from memagent.errors import ModelUnavailable
-from memagent.serving import Served, ServerFailed, ServerProcess, cause, connect_or_start
+from memagent.serving import Served, ServerFailed, ServerProcess, connect_or_start
 from memagent.vllm import ServeOptions
 
 OPTIONS = ServeOptions(model="acme/Qwen3-8B")
@@ -62,11 +63,8 @@ def pids(folder: Path) -> list[int]:
 
 def alive(process: int) -> bool:
     """Tell whether a process is there and no zombie."""
-    try:
-        told = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return told.rsplit(")", 1)[1].split()[0] != "Z"
+    told = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True)
+    return bool(told.stdout.strip()) and not told.stdout.strip().startswith("Z")
 
 
 def test_a_server_is_started_waited_for_and_stopped_with_all_its_processes(
@@ -202,6 +200,10 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(
         ("error: unrecognized arguments: --no-such-flag 3", 2, "the flag --no-such-flag 3"),
         ("huggingface_hub.errors.GatedRepoError: 401 Client Error", 1, "wants you to log in"),
         ("requests.exceptions.ConnectionError: MaxRetryError", 1, "hub cannot be reached"),
+        ("huggingface_hub.errors.HFValidationError: Repo id must be", 1, "no such model"),
+        ("  Value error, User-specified max_model_len (99) is greater than", 1, "--context is"),
+        ("  Value error, Sizes do not fit. More of it", 1, "Sizes do not fit"),
+        ("KeyError: 'invalid tool call parser: nope (chose from {", 1, "this tool parser"),
         ("nothing that is known", 137, "ran out of memory"),
         ("WARNING one\nValueError: block_size must be 16\nBye", 1, "ValueError: block_size must"),
         ("nothing that is known", 3, "exit code 3"),
