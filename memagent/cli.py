@@ -23,6 +23,7 @@ from memagent.cli_output import (
     print_timings,
 )
 from memagent.cli_search import search_app
+from memagent.cli_serve import serve_app
 from memagent.cli_store import store_app
 from memagent.cli_upkeep import upkeep_app
 from memagent.config import Settings, load_settings
@@ -42,6 +43,7 @@ app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
 app.add_typer(store_app)
+app.add_typer(serve_app)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(eval_app, name="eval")

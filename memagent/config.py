@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     """Which model of the server at the URL; its first if not set."""
     api_key: SecretStr | None = None
     """The key that the server at the URL wants."""
+    vllm_url: str | None = None
+    """Where a vLLM server runs already, ending in /v1; one is started here if not set."""
+    vllm_python: Path | None = None
+    """The Python that has vLLM, where it is not this one."""
     embedder: str = "all-MiniLM-L6-v2"
     """A sentence-transformers name or folder."""
     recall_k: int = Field(default=5, ge=1, le=100)

@@ -10,8 +10,10 @@ LAYERS = (
     {
         "stores",
         "tools",
+        "causes",
         "config",
         "embedding",
+        "guard",
         "server",
         "weights",
         "questions",
@@ -19,8 +21,9 @@ LAYERS = (
         "reading",
         "pressure",
         "model_errors",
-        "serving",
         "room",
+        "serving",
+        "vllm",
     },
     {"server_chat", "replies", "tool_probe", "pulling"},
     {"models", "examples", "recall", "rewording", "tool_calling"},
@@ -32,7 +35,8 @@ LAYERS = (
     {"agent", "aio", "probes"},
     {"evals", "chat"},
     {"cli_output"},
-    {"cli_config", "cli_eval", "cli_memory", "cli_model", "cli_search", "cli_store", "cli_upkeep"},
+    {"cli_config", "cli_eval", "cli_memory", "cli_model", "cli_search", "cli_serve", "cli_store", "cli_upkeep"},
+    
     {"cli"},
     {"__main__"},
 )
