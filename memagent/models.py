@@ -1,4 +1,4 @@
-"""Chat models and embedders, by name or URL, as langchain-core objects."""
+"""Chat models, by name or URL, as langchain-core objects."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ValidationError
 
 from memagent.config import Settings, load_settings
-from memagent.embedding import SentenceEmbedder
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.server import embedded_server
 from memagent.types import Usage
-from memagent.weights import MINILM, SMOLLM2, locate
+from memagent.weights import SMOLLM2, locate
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -79,23 +77,6 @@ def chat_of(settings: Settings) -> "BaseChatModel":
         max_tokens=settings.max_tokens,
         timeout=settings.timeout,
     )
-
-
-def open_embedder(spec: str | Embeddings) -> Embeddings:
-    """Return an embedder: a sentence-transformers name or folder, or the object given.
-
-    The default is found offline when its weights are on this disk. Nothing is loaded yet.
-
-    Raises:
-        WeightsMissing: the default's weights are not on this disk.
-    """
-    if not isinstance(spec, str):
-        return spec
-    if spec == MINILM.name:
-        return SentenceEmbedder(locate(MINILM, _folder()), spec)
-    if Path(spec).expanduser().is_dir():
-        return SentenceEmbedder(Path(spec).expanduser(), spec)
-    return SentenceEmbedder(spec, spec)
 
 
 def reply(

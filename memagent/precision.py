@@ -9,14 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.probe_texts import PASSAGES, QUESTIONS
-
-Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 
 MIN_COSINE = 0.999
 """Mean cosine to the vectors of float32, at least."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores import snapshot
+from memagent.stores import snapshot, vector_cache
 from memagent.stores.rows import packed, reading
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import CHUNK, Trace, add_keys, log, user_id
@@ -127,6 +127,7 @@ class Eraser:
     def _erase(self, db: sqlite3.Connection, name: str, plan: _Plan, keyed: Keyed) -> None:
         user = user_id(db, name)
         snapshot.drop(self._store, f"u{user}")
+        vector_cache.empty(self._store)
         doomed = json.dumps([record.seq for record in plan.doomed])
         for table, column in (("changes", "record"), ("records", "seq")):
             db.execute(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent import cli_memory, models
+from memagent import cli_memory, embedders, models
 from memagent import memory as memory_module
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -125,7 +125,7 @@ def test_a_database_of_another_program_is_one_line(memagent: Command, tmp_path: 
 def test_the_evaluation_prints_one_object_and_writes_every_question(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "garden"))
     where = ["--out", str(tmp_path / "run"), "--arms", "none,memory", "--limit", "3"]
     code, out, _ = memagent("eval", "run", "babi", "--tasks", "1", *where, "--json")
