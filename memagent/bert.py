@@ -1,8 +1,8 @@
 """BERT's encoder in torch alone: plain sentence-transformers models, without what they load.
 
-The same vectors as `SentenceTransformer.encode` (Devlin et al. 2019; Reimers and Gurevych 2019), from
-the same files. Weights are laid out once for the processor's matrix instructions (oneDNN), which
-the usual path does anew at every call.
+The same vectors as `SentenceTransformer.encode` (Devlin et al. 2019; Reimers and Gurevych 2019),
+from the same files. Weights are laid out once for the processor's matrix instructions (oneDNN),
+which the usual path does anew at every call.
 """
 
 import json
@@ -57,7 +57,9 @@ def shape_of(folder: Path) -> Shape | None:
             and config["model_type"] == "bert"
             and config["hidden_act"] == "gelu"
             and config.get("position_embedding_type", "absolute") == "absolute"
+            and not config.get("is_decoder")
             and not sentence.get("do_lower_case")
+            and sentence.get("transformer_task", "feature-extraction") == "feature-extraction"
             and not any(prompts.values())
             and (folder / "model.safetensors").is_file()
             and (folder / "tokenizer.json").is_file()
@@ -68,7 +70,11 @@ def shape_of(folder: Path) -> Shape | None:
             layers=config["num_hidden_layers"],
             heads=config["num_attention_heads"],
             epsilon=config["layer_norm_eps"],
-            max_tokens=sentence["max_seq_length"],
+            max_tokens=sentence.get("max_seq_length")
+            or min(
+                config["max_position_embeddings"],
+                _read(folder / "tokenizer_config.json")["model_max_length"],
+            ),
             pooling=pooling,
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -1,8 +1,8 @@
 """Vectors of texts that were told before, in a file beside the store that can be thrown away.
 
 It holds no text: a vector's name is a hash of its text and of the embedder's fingerprint. What is
-only asked for never gets here, and `forget` empties it whole, so that nothing in it can outlive what
-it was made of.
+only asked for never gets here, and `forget` empties it whole, so that nothing in it can outlive
+what it was made of.
 """
 
 import sqlite3
