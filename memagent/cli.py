@@ -2,7 +2,8 @@
 
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,8 +72,13 @@ def chat(
 
     settings = load_settings(home=home, user=user, model=model)
     with ExitStack() as stack:
-        agent = _agent(settings, memory_of(settings, stack))
-        converse(agent, Scope(user=settings.user, session=session), lines)
+        memory = memory_of(settings, stack)
+        scope = Scope(user=settings.user, session=session)
+        # The embedder loads beside the chat model; who types first waits for it at most once.
+        loading = Thread(target=_warm, args=(memory, scope))
+        loading.start()
+        stack.callback(loading.join)
+        converse(_agent(settings, memory), scope, lines)
 
 
 @app.command()
@@ -115,6 +121,11 @@ def pull() -> None:
             with Console(stderr=True).status(f"fetching {one.name}"):
                 path = weights.pull(one, folder)
         print(f"{one.name}  {path}")
+
+
+def _warm(memory: "Memory", scope: Scope) -> None:
+    with suppress(UserError):  # the first question meets it again, and says so
+        memory.warm(scope=scope)
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":

@@ -127,7 +127,6 @@ class Eraser:
     def _erase(self, db: sqlite3.Connection, name: str, plan: _Plan, keyed: Keyed) -> None:
         user = user_id(db, name)
         snapshot.drop(self._store, f"u{user}")
-        vector_cache.empty(self._store)
         doomed = json.dumps([record.seq for record in plan.doomed])
         for table, column in (("changes", "record"), ("records", "seq")):
             db.execute(
@@ -149,3 +148,4 @@ class Eraser:
         db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
         # FTS5 marks deleted words and keeps them until its segments are merged.
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
+        vector_cache.empty(self._store)
