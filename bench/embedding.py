@@ -10,9 +10,12 @@ import argparse
 import itertools
 import os
 import random
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,8 @@ import numpy as np
 from memagent import open_embedder
 from memagent.config import load_settings
 from memagent.precision import PASSAGES, QUESTIONS
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.vector_cache import VectorCache
 from memagent.types import Precision
 from memagent.weights import MINILM, locate
 
@@ -146,6 +151,33 @@ def main() -> None:
         cells += [ratio(grouped(one, asked.queries), name, clock) for clock in (0, 1)]
         cells += [f"{mean:.4f}, {least:.4f}", f"{recall:.3f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
+    print("\n| texts a call | embedding, processor us a text | kept | found |\n|---|---|---|---|")
+    ours = next(embed for name, embed in compared.items() if name != "stock")
+    for size in (1, 64):
+        print(cached(ours, texts, size, asked.repeats))
+
+
+def cached(embed: Embed, texts: Iterator[str], size: int, repeats: int) -> str:
+    """Return what the cache beside a store costs and spares a text, in calls of `size` texts."""
+    folder = Path(tempfile.mkdtemp(prefix="memagent-"))
+    store = SqliteStore(folder)
+    cache = VectorCache(store)
+    rows = [once(cache, embed, list(itertools.islice(texts, size))) for _ in range(repeats)]
+    cache.close()
+    store.close()
+    shutil.rmtree(folder)
+    each = [1e6 * statistics.median(column) / size for column in zip(*rows, strict=True)]
+    return f"| {size} | {each[0]:.0f} | {each[1]:.0f} | {each[2]:.0f} |"
+
+
+def once(cache: VectorCache, embed: Embed, texts: list[str]) -> tuple[float, float, float]:
+    """Return the processor seconds of embedding texts, of keeping them, and of finding them."""
+    vectors = np.asarray(embed(list(PASSAGES[: len(texts)])), dtype=np.float32)
+    return (
+        spent(lambda: embed(texts))[1],
+        spent(lambda: cache.documents(texts, "any", lambda _: vectors))[1],
+        spent(lambda: cache.documents(texts, "any", lambda _: vectors))[1],
+    )
 
 
 def grouped(found: Spent, size: int) -> Spent:
