@@ -73,10 +73,11 @@ class Encoder:
     def given(self, vectors: ArrayLike) -> NDArray[np.float32]:
         """Return vectors that a caller made, as rows of length one.
 
+        What they are made for must have been checked just before.
+
         Raises:
             InvalidInput: they are not rows of finite numbers, of as many dimensions as the store's.
         """
-        self.check()
         array = np.asarray(vectors, dtype=np.float32)
         wanted = self._dimensions
         if array.ndim != 2 or array.shape[1] != wanted or not np.isfinite(array).all():
@@ -85,14 +86,23 @@ class Encoder:
             )
         return _normalised(array)
 
+    def given_one(self, vector: ArrayLike) -> NDArray[np.float32]:
+        """Return one vector that a caller made, of length one; otherwise as `given`."""
+        array = np.asarray(vector, dtype=np.float32)
+        if array.shape == (self._dimensions,):
+            length = float(np.einsum("i,i->", array, array)) ** 0.5
+            if 0 < length < np.inf:
+                return array / np.float32(length)
+        return np.asarray(self.given(array[np.newaxis])[0])
+
     @contextmanager
     def steady(self) -> Iterator[None]:
-        """Refuse what was read in the block if the store moved to another embedder meanwhile.
+        """Refuse what was read in the block if the store has moved to another embedder by then.
 
         Raises:
-            EmbedderMismatch: it did.
+            EmbedderMismatch: it has.
         """
-        before = self.check()
+        before = self._agreed or self.check()
         try:
             yield
         except Exception:

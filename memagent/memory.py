@@ -49,7 +49,7 @@ class Memory(Upkeep, Views):
         self._cache = VectorCache(store, cache_bytes)
         self._bank = EpisodicBank(store, index_bytes)
         self._eraser = Eraser(store, self._encoder.documents, keys_of)
-        rationales = RationaleBank(self._bank, self._encoder.documents)
+        rationales = RationaleBank(store, self._bank, self._encoder.documents)
         self._recaller = Recaller(store, self._bank, rationales, self._encoder)
 
     @classmethod

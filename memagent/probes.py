@@ -282,7 +282,7 @@ class _Inside:
         answers: Answers = []
         for vector in what.vectors:
             near = self._index.search(seen, unpacked([vector])[0], HITS)
-            left = remains.ghosts(self._store, [key for key, _ in near])
+            left = remains.ghosts(self._store, [key for key, _, _ in near])
             answers.append(frozenset(f"the index in RAM holds key {key}" for key in left))
         return answers
 

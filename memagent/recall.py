@@ -72,7 +72,7 @@ class Recaller:
         """Keep which direction of the second look holds a known answer; tell whether one did.
 
         Nothing is kept when one look is enough, when there was no choice to make, or when both
-        directions or neither hold the answer.
+        directions or neither hold the answer, or when what was found is forgotten meanwhile.
         """
         want = wants(question)
         where = Filter(scope=scope, evidence=True)
@@ -84,9 +84,7 @@ class Recaller:
         right = [way for way, hit in linked.items() if _holds(hit.record.value, answer)]
         if len(linked) < 2 or len(right) != 1:
             return False
-        found = chosen[-1]
-        self._rationales.keep(question, found.key, right[0], lessons, found.record.id)
-        return True
+        return self._rationales.keep(question, chosen[-1], right[0], lessons)
 
     def _linked(
         self, found: Hit, bridge: Sequence[str], where: Filter, want: Want, question: str

@@ -12,6 +12,7 @@ from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat
 from memagent.stores import health, importing, outcomes, repulsion, retention, transfer
+from memagent.stores.arrivals import Format
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
@@ -103,6 +104,7 @@ class Upkeep:
         records = {record.id: record for record in self._store.get(scope, [wanted, found])}
         if len(records) != 2:
             raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
+        self._encoder.check()
         return repulsion.separate(
             self._store,
             self._meaning(query, vector),
@@ -177,7 +179,7 @@ class Upkeep:
         return transfer.export(self._store, scope, self._encoder.name, vectors=vectors)
 
     def import_(
-        self, lines: Iterable[str], *, format: importing.Format = "auto", user: str | None = None
+        self, lines: Iterable[str], *, format: Format = "auto", user: str | None = None
     ) -> int:
         """Store records that are not there yet, by id; return how many were new.
 
@@ -224,7 +226,7 @@ class Upkeep:
 
     def _meaning(self, query: str | None, vector: ArrayLike | None) -> NDArray[np.float32]:
         if vector is not None:
-            return np.asarray(self._encoder.given(np.asarray(vector)[np.newaxis])[0])
+            return self._encoder.given_one(vector)
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self._encoder.query(query)

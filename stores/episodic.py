@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
+from memagent.stores.digests import Digests
 from memagent.stores.filter import Filter
-from memagent.stores.fusion import reciprocal_ranks
+from memagent.stores.fusion import RRF_K, reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
-from memagent.stores.lexical import LexicalIndex, Terms, coverage
-from memagent.stores.ranking import Candidate, Ranked, Ranking, ranked
+from memagent.stores.lexical import LexicalIndex, coverage
+from memagent.stores.partition import Near
+from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import needs_context
 from memagent.stores.writing import NOBODY, Trace, insert, known_in
-from memagent.types import Hit, Hits, Note, Record, Scope
+from memagent.types import Hits, Note, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000
 MAX_KEY_WORDS = 120
@@ -29,8 +31,6 @@ CONTEXT_DEPTH = 3
 """How many records back a chain of pronouns is followed."""
 CANDIDATES = 32
 """How many keys each of the three rankings puts forward at least."""
-
-NO_TERMS = Terms(None, {})
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
@@ -53,6 +53,7 @@ class EpisodicBank:
         self._store = store
         self._vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
+        self._digests = Digests(store)
 
     def write(
         self,
@@ -83,14 +84,14 @@ class EpisodicBank:
             embedder = given.embedder
             _deal(drafts, given.vectors)
         with self._store.transaction():
-            records = insert(self._store, drafts, embedder, trace)
+            records = insert(self._store, self._digests, drafts, embedder, trace)
             if used:
                 use(self._store, used, scope.user)
             return records
 
     def _embed(self, drafts: Sequence[Draft], scope: Scope, embed: Embed) -> None:
         """Make the vectors of what is not known yet."""
-        ids, digests = known_in(self._store, self._store.user(scope.user), drafts)
+        ids, digests = known_in(self._store, self._digests, self._store.user(scope.user), drafts)
         new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
         if new:
             _deal(new, embed([key for draft in new for key in draft.keys]))
@@ -140,59 +141,44 @@ class EpisodicBank:
         joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
         [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
         """
-        n = max(CANDIDATES if query or ranking.diversity else 0, 2 * ranking.k)
-        terms = self._words.terms(where.scope, query) if query else NO_TERMS
-        weights = terms.weights
-        dense = [key for key, _ in self._vectors.search(where, vector, n, ranking.k)]
+        if query or ranking.diversity:
+            candidates = self._joined(query or "", vector, where, ranking)
+        else:
+            near = self._vectors.search(where, vector, 2 * ranking.k, ranking.k)
+            candidates = _nearest(near, ranking)
+        return ranked(candidates, ranking, self._store.told)
+
+    def _joined(
+        self, query: str, vector: NDArray[np.float32], where: Filter, ranking: Ranking
+    ) -> list[Candidate]:
+        """Return the records that three rankings put forward, each by its most relevant key."""
+        n = max(CANDIDATES, 2 * ranking.k)
+        terms = self._words.terms(where.scope, query)
+        dense = [key for key, _, _ in self._vectors.search(where, vector, n, ranking.k)]
         best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
-        rows = self._store.candidates(list(fused))
+        rows = self._store.keys(list(fused))
         if not rows:
-            return Hits()
-        vectors = unpacked([row["vector"] for row in rows])
+            return []
+        vectors, weights = unpacked([row[3] for row in rows]), terms.weights
         found: dict[int, Candidate] = {}
-        for row, own, cosine in zip(rows, vectors, (vectors @ vector).tolist(), strict=True):
-            why = {"cosine": cosine, "fused": fused[row["id"]]}
-            score = min(max(cosine, 0.0), 1.0)  # half precision may pass one by a little
+        for (key, record, text, _), own, cosine in zip(
+            rows, vectors, (vectors @ vector).tolist(), strict=True
+        ):
+            why = {"cosine": cosine, "fused": fused[key]}
+            relevance = _clipped(cosine)
             if query:
-                why["words"] = coverage(weights, row["text"])
-                score = (score + why["words"]) / 2
-            if row["record"] in found and found[row["record"]].score >= score:
+                why["words"] = coverage(weights, text)
+                relevance = (relevance + why["words"]) / 2
+            if record in found and found[record].relevance >= relevance:
                 continue
             if ranking.explain:
                 ranks = {"dense_rank": dense, "bm25_rank": best, "newest_rank": newest}
                 why |= {
-                    name: float(keys.index(row["id"]) + 1)
-                    for name, keys in ranks.items()
-                    if row["id"] in keys
+                    name: float(keys.index(key) + 1) for name, keys in ranks.items() if key in keys
                 }
-            found[row["record"]] = Candidate(
-                record=row["record"],
-                key=row["text"],
-                vector=own,
-                moment=row["moment"],
-                helped=row["helped"],
-                hurt=row["hurt"],
-                chars=row["chars"],
-                score=score,
-                why=why,
-            )
-        chosen = ranked(list(found.values()), ranking)
-        return self._hits(chosen, len(found))
-
-    def _hits(self, ranked: Ranked, candidates: int) -> Hits:
-        records = self._store.records([one.record for one in ranked.chosen])
-        held = {record.seq: record for record in records}  # less what was forgotten just now
-        return Hits(
-            hits=tuple(
-                Hit(record=held[one.record], key=one.key, score=one.score, why=one.why)
-                for one in ranked.chosen
-                if one.record in held
-            ),
-            candidates=candidates,
-            below_floor=ranked.below_floor,
-            over_budget=ranked.over_budget,
-        )
+            found[record] = Candidate(record, key, relevance, why, own)
+        return list(found.values())
 
     def close(self) -> None:
         """Leave behind what makes the next opening faster."""
@@ -210,6 +196,27 @@ class EpisodicBank:
         """Return the newest records that hold any of the words, newest first, within the bounds."""
         seqs = self._words.mentioning(where, words, CANDIDATES, before=before, after=after)
         return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
+
+
+def _nearest(near: Sequence[Near], ranking: Ranking) -> list[Candidate]:
+    """Return the records that one ranking puts forward, each by its nearest key.
+
+    Of equally near keys of a record, the one that was written first counts.
+    """
+    found: dict[int, Candidate] = {}
+    for rank, (key, record, cosine) in enumerate(near, start=1):
+        relevance, held = _clipped(cosine), found.get(record)
+        if held is None or (relevance == held.relevance and key < held.key):
+            why = {"cosine": cosine, "fused": 1 / (RRF_K + rank)}
+            if ranking.explain:
+                why["dense_rank"] = float(rank)
+            found[record] = Candidate(record, key, relevance, why)
+    return list(found.values())
+
+
+def _clipped(cosine: float) -> float:
+    """Return a cosine as relevance; half precision may pass one by a little."""
+    return min(max(cosine, 0.0), 1.0)
 
 
 def _deal(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> None:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from memagent.stores import snapshot, vector_cache
 from memagent.stores.rows import packed, reading
+from memagent.stores.settling import settle
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import CHUNK, Trace, add_keys, log, user_id
+from memagent.stores.writing import Trace, add_keys, log, user_id
 from memagent.types import Receipt, Record, Scope
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -68,7 +69,7 @@ class Eraser:
 
     def _plan(self, scope: Scope, ids: Sequence[str]) -> _Plan:
         whole = Scope(user=scope.user)
-        asked = self._get(scope, ids)
+        asked = self._store.get(scope, ids)
         going = {record.id for record in asked}
         queue = list(going)
         with_it, context = self._links(scope.user)
@@ -79,8 +80,8 @@ class Eraser:
         leaning = [one for one, names in context.items() if one not in going and names & going]
         return _Plan(
             asked=asked,
-            doomed=sorted(self._get(whole, list(going)), key=lambda record: record.seq),
-            leaning=self._get(whole, leaning),
+            doomed=sorted(self._store.get(whole, list(going)), key=lambda record: record.seq),
+            leaning=self._store.get(whole, leaning),
         )
 
     def _links(self, user: str) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
@@ -101,20 +102,14 @@ class Eraser:
                 with_it.setdefault(row["id"], []).append(row["supersedes"])
         return with_it, context
 
-    def _get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
-        starts = range(0, len(ids), CHUNK)
-        return [one for at in starts for one in self._store.get(scope, ids[at : at + CHUNK])]
-
     def _receipt(self, plan: _Plan) -> Receipt:
         named = {record.id for record in plan.asked}
-        seqs = [record.seq for record in plan.doomed]
-        starts = range(0, len(seqs), CHUNK)
         return Receipt(
             asked=tuple(record.id for record in plan.asked),
             derived=tuple(record.id for record in plan.doomed if record.id not in named),
             records=len(plan.doomed),
             keys=sum(len(record.keys) for record in plan.doomed),
-            history=sum(len(self._store.history(seqs[at : at + CHUNK])) for at in starts),
+            history=len(self._store.history([record.seq for record in plan.doomed])),
             rekeyed=len(plan.leaning),
         )
 
@@ -127,7 +122,13 @@ class Eraser:
     def _erase(self, db: sqlite3.Connection, name: str, plan: _Plan, keyed: Keyed) -> None:
         user = user_id(db, name)
         snapshot.drop(self._store, f"u{user}")
+        settle(db)
         doomed = json.dumps([record.seq for record in plan.doomed])
+        db.execute(
+            "DELETE FROM digests WHERE (user, digest) IN (SELECT user, digest FROM records"
+            " WHERE seq IN (SELECT value FROM json_each(?)))",
+            (doomed,),
+        )
         for table, column in (("changes", "record"), ("records", "seq")):
             db.execute(
                 f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (doomed,)

@@ -8,7 +8,7 @@ from typing import Any
 from memagent.stores.metadata import compile_filter
 from memagent.types import Kind, Scope
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,5 +74,5 @@ class Filter:
 
 def micros(moment: datetime) -> int:
     """Return a time as whole microseconds since 1970, exactly; one without a zone is local time."""
-    delta = moment.astimezone(UTC) - _EPOCH
+    delta = moment.astimezone(UTC) - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

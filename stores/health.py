@@ -10,6 +10,7 @@ import numpy as np
 
 from memagent.errors import StoreError
 from memagent.stores.rows import is_as_written, packed, unpacked
+from memagent.stores.settling import settle
 from memagent.stores.sqlite import SqliteStore
 
 BATCH = 500
@@ -55,6 +56,7 @@ def problems(store: SqliteStore) -> list[str]:
         _references,
         _numbering,
         _records,
+        _digests,
         _vectors,
         _full_text,
     ):
@@ -70,6 +72,7 @@ def compact(store: SqliteStore) -> Compacted:
     """Merge the full-text index, give free pages back, and empty the write-ahead log."""
     before = _size(store)
     with store.transaction() as db:
+        settle(db)
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
     store.query("VACUUM")
     emptied = store.checkpoint()
@@ -131,6 +134,21 @@ def _records(store: SqliteStore) -> Iterator[str]:
             yield f"record {row['name']!r} is not what was written"
 
 
+def _digests(store: SqliteStore) -> Iterator[str]:
+    """Look for settled records that are not found by their content, and for entries of none."""
+    for row in store.query(
+        "SELECT r.id FROM records r WHERE r.seq <= (SELECT digests FROM settled)"
+        " AND NOT r.superseded AND NOT EXISTS (SELECT 1 FROM digests d WHERE d.user = r.user"
+        " AND d.digest = r.digest AND d.record = r.seq)"
+    ):
+        yield f"record {row['id']} is not found by its content"
+    for row in store.query(
+        "SELECT d.record FROM digests d WHERE NOT EXISTS (SELECT 1 FROM records r"
+        " WHERE r.seq = d.record AND r.digest = d.digest AND r.user = d.user)"
+    ):
+        yield f"table digests: an entry of record {row['record']}, which has another content"
+
+
 def _vectors(store: SqliteStore) -> Iterator[str]:
     sizes = store.query(
         "SELECT coalesce(length(vector), 0) AS size, count(*) AS n FROM keys GROUP BY size"
@@ -166,6 +184,7 @@ def _wrong_vector(raw: object, dimensions: object) -> str | None:
 def _full_text(store: SqliteStore) -> Iterator[str]:
     try:
         with store.transaction() as db:
+            settle(db)  # what waits is not in the index, and would pass for damage
             db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
     except StoreError as error:
         yield f"full-text index: {error}"

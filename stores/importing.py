@@ -3,42 +3,21 @@
 import base64
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import chain, islice
-from types import NoneType
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
-from memagent.stores import foreign
-from memagent.stores.filter import micros
+from memagent.stores.arrivals import FORMATS, Format, arriving
+from memagent.stores.digests import Digests
 from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.transfer import BATCH, COLUMNS, FORMAT, LISTS
+from memagent.stores.transfer import BATCH, COLUMNS, LISTS
 from memagent.stores.writing import add_keys, user_id
-from memagent.types import Record, Scope
-
-Format = Literal["auto", "memagent", "mem0", "langgraph"]
-FORMATS: tuple[Format, ...] = ("auto", "memagent", "mem0", "langgraph")
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "user": str,
-    "id": str,
-    "value": str,
-    "kind": str,
-    "created": int,
-    "valid_from": int,
-    "valid_to": (int, NoneType),
-    "affirmed": (int, NoneType),
-    "archived": (int, NoneType),
-    "keys": list,
-    "history": list,
-}
-"""What the parts of an exported record must be, as far as the store relies on it."""
-ADDED = {"pinned": 0, "archived": None}
-"""What exports did not have from the beginning, and what it is in those that have it not."""
+from memagent.types import Scope
 
 NOT_OURS = (
     sqlite3.IntegrityError,
@@ -51,6 +30,8 @@ NOT_OURS = (
     ValueError,
 )
 """What storing a record raises that holds values of other kinds than an export's."""
+Blobs = tuple[bytes, bytes | None]
+"""A key's packed vector, and the one it had before it was moved (`stores/repulsion.py`)."""
 Aliases = dict[tuple[str, str], str]
 """The ids that a store has for records that came, by user, under other ids."""
 
@@ -96,108 +77,23 @@ def import_lines(
         raise InvalidInput(f"format {format!r}: expected one of {', '.join(FORMATS)}")
     if user is not None:
         Scope(user=user)
-    numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
-    first = next(numbered, (1, ""))
-    header: dict[str, Any] = {}
-    arriving: Iterator[dict[str, Any]]
-    if format == "memagent" or (format == "auto" and _is_header(first[1])):
-        header = _header(*first)
-        arriving = (_parsed(number, line, user) for number, line in numbered)
-    else:
-        origin = None if format == "auto" else format
-        arriving = _foreign(chain([first], numbered), origin, user)
-    new, aliases = 0, Aliases()
-    while batch := list(islice(arriving, BATCH)):
-        new += _import_batch(store, batch, encoder, header, aliases)
+    header, records = arriving(lines, format, user)
+    new, aliases, digests = 0, Aliases(), Digests(store)
+    while batch := list(islice(records, BATCH)):
+        new += _import_batch(store, digests, batch, encoder, header, aliases)
     return new
-
-
-def _is_header(line: str) -> bool:
-    header = foreign.parsed(line)
-    return isinstance(header, dict) and "memagent" in header
-
-
-def _header(number: int, line: str) -> dict[str, Any]:
-    header = _json(number, line)
-    if header.get("memagent") != FORMAT:
-        raise InvalidInput(
-            f"line {number}: expected the header of a memagent export, format {FORMAT}"
-        )
-    probe = header.get("probe", [])
-    if not isinstance(probe, list) or not all(isinstance(x, int | float) for x in probe):
-        raise InvalidInput(f"line {number}: expected the header's probe to be a list of numbers")
-    return header
-
-
-def _parsed(number: int, line: str, user: str | None) -> dict[str, Any]:
-    record = ADDED | _json(number, line)
-    missing = sorted({"digest", *_TYPES, *COLUMNS, *LISTS} - record.keys())
-    if missing:
-        raise InvalidInput(f"line {number}: expected a record, but it has no {missing[0]!r}")
-    wrong = [name for name, kind in _TYPES.items() if not isinstance(record[name], kind)]
-    if not wrong and not _whole(record):
-        wrong = ["digest, keys or history"]
-    if wrong:
-        raise InvalidInput(f"line {number}: expected a record, but its {wrong[0]} is malformed")
-    try:
-        scope = Scope(user=user or record["user"], agent=record["agent"], session=record["session"])
-    except InvalidInput as error:
-        raise InvalidInput(f"line {number}: {error}") from None
-    return record | {"user": scope.user, "line": number}
-
-
-def _whole(record: dict[str, Any]) -> bool:
-    """Tell whether a record has a digest, a key, and events with all their parts, in whole text."""
-    try:
-        bytes.fromhex(record["digest"])
-        texts = [key["text"] for key in record["keys"]]
-        events = [{"at", "action", "who", "why"} <= event.keys() for event in record["history"]]
-    except (TypeError, ValueError, LookupError, AttributeError):
-        return False
-    texts_only = bool(texts) and all(isinstance(text, str) for text in texts)
-    return texts_only and all(events) and foreign.encodable(record)
-
-
-def _foreign(
-    numbered: foreign.Numbered, origin: foreign.Origin | None, user: str | None
-) -> Iterator[dict[str, Any]]:
-    """Yield what another memory layer exported, as `export` would have written it."""
-    now = datetime.now(UTC)
-    for record, digest in foreign.records(numbered, origin, user, now):
-        event = {
-            "at": micros(now),
-            "action": "import",
-            "who": None,
-            "why": f"from {record.sources[0]}",
-        }
-        yield (
-            {"user": record.scope.user, "digest": digest.hex()}
-            | {name: _column(record, name) for name in (*COLUMNS, *LISTS)}
-            | {"keys": [{"text": key} for key in record.keys], "history": [event]}
-        )
-
-
-def _column(record: Record, name: str) -> Any:
-    value = getattr(record.scope if name in ("agent", "session") else record, name)
-    return micros(value) if isinstance(value, datetime) else value
-
-
-def _json(number: int, line: str) -> dict[str, Any]:
-    value = foreign.parsed(line)
-    if not isinstance(value, dict):
-        raise InvalidInput(f"line {number}: expected a JSON object, found {line[:40]!r}")
-    return value
 
 
 def _import_batch(
     store: SqliteStore,
+    digests: Digests,
     batch: Sequence[dict[str, Any]],
     encoder: Encodes,
     header: dict[str, Any],
     aliases: Aliases,
 ) -> int:
     fingerprint = encoder.check()
-    batch = [one for one in batch if not _known(store, one, aliases)]
+    batch = [one for one in batch if not _known(store, digests, one, aliases)]
     if not batch:
         return 0
     blobs = iter(_vectors(batch, encoder, header, json.loads(fingerprint)["dimensions"]))
@@ -210,7 +106,7 @@ def _import_batch(
             )
         for one in batch:
             own = [next(blobs) for _ in one["keys"]]
-            if _known(store, one, aliases):
+            if _known(store, digests, one, aliases):
                 continue
             try:
                 _import_one(db, one, own, aliases)
@@ -223,7 +119,7 @@ def _import_batch(
 
 
 def _import_one(
-    db: sqlite3.Connection, one: dict[str, Any], blobs: Sequence[bytes], aliases: Aliases
+    db: sqlite3.Connection, one: dict[str, Any], blobs: Sequence[Blobs], aliases: Aliases
 ) -> None:
     """Store a record; what it names goes by the ids that the store has for it."""
     user = user_id(db, one["user"])
@@ -245,24 +141,50 @@ def _import_one(
     )
     if not is_as_written(stored):
         raise ValueError("its digest is another record's")
-    add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], blobs)
+    add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], [blob for blob, _ in blobs])
+    keys = db.execute("SELECT id FROM keys WHERE record = ? ORDER BY id", (seq,)).fetchall()
+    db.executemany(
+        "INSERT INTO original_vectors VALUES (?, ?)",
+        [(key["id"], first) for key, (_, first) in zip(keys, blobs, strict=True) if first],
+    )
     db.executemany(
         "INSERT INTO history(record, at, action, who, why)"
         f" VALUES ({seq}, :at, :action, :who, :why)",
         one["history"],
     )
+    _count(db, user, seq, one, aliases)
+
+
+def _count(
+    db: sqlite3.Connection, user: int, seq: int, one: dict[str, Any], aliases: Aliases
+) -> None:
+    """Take over how often a record was used, and what came of its sources.
+
+    What came of a source stands beside each record that names it, so the higher count is taken,
+    and an import of the same lines again changes nothing.
+    """
+    db.executemany(f"INSERT INTO uses VALUES ({seq}, ?)", [(at,) for at in one.get("uses", ())])
+    for told in one.get("outcomes", ()):
+        if told["source"] in one["sources"]:
+            source = aliases.get((one["user"], told["source"]), told["source"])
+            db.execute(
+                "INSERT INTO outcomes(user, source, helped, hurt) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET helped = max(helped, excluded.helped),"
+                " hurt = max(hurt, excluded.hurt)",
+                (user, source, told["helped"], told["hurt"]),
+            )
 
 
 def _digest(record: dict[str, Any]) -> bytes:
     return bytes.fromhex(record["digest"])[:DIGEST_BYTES]
 
 
-def _known(store: SqliteStore, record: dict[str, Any], aliases: Aliases) -> bool:
+def _known(store: SqliteStore, digests: Digests, record: dict[str, Any], aliases: Aliases) -> bool:
     """Tell whether a record's id or its content is there already, and note the id it has there."""
-    rows = store.query(
-        "SELECT id FROM records WHERE user = ? AND (id = ? OR digest = ?) ORDER BY id != ?",
-        (store.user(record["user"]), record["id"], _digest(record), record["id"]),
-    )
+    user, digest = store.user(record["user"]), _digest(record)
+    rows = store.query("SELECT id FROM records WHERE user = ? AND id = ?", (user, record["id"]))
+    if not rows and (held := digests.find(user, [digest])):
+        rows = store.query("SELECT id FROM records WHERE seq = ?", (held[digest],))
     if rows:
         aliases[record["user"], record["id"]] = rows[0]["id"]
     return bool(rows)
@@ -270,35 +192,46 @@ def _known(store: SqliteStore, record: dict[str, Any], aliases: Aliases) -> bool
 
 def _vectors(
     batch: Sequence[dict[str, Any]], encoder: Encodes, header: dict[str, Any], dimensions: int
-) -> Sequence[bytes]:
+) -> list[Blobs]:
     """Return a packed vector for each key of a batch: its own if this embedder made them.
 
-    A header without a probe is an old one: there the batch's first key is what is compared.
+    A header without a probe is an old one: there the batch's first key is what is compared. A key
+    that gets a new vector has not been moved.
     """
-    texts = [key["text"] for one in batch for key in one["keys"]]
+    keys = [(one, key) for one in batch for key in one["keys"]]
+    texts = [key["text"] for _, key in keys]
     if not header.get("vectors"):
-        return packed(encoder.documents(texts))
-    own = [(one, _vector(one, key, dimensions)) for one in batch for key in one["keys"]]
+        return _anew(encoder, texts)
+    own = [_vector(one, key.get("vector"), dimensions) for one, key in keys]
     if "probe" in header:
         same = encoder.agrees(header["probe"])
     else:
-        first, named = own[0][1], header.get("embedder") == encoder.name
-        same = named and first is not None and encoder.agrees(first, texts[0])
+        named = header.get("embedder") == encoder.name
+        same = named and own[0] is not None and encoder.agrees(own[0], texts[0])
     if not same:
-        return packed(encoder.documents(texts))
-    wrong = [one["line"] for one, vector in own if vector is None or not np.isfinite(vector).all()]
-    if wrong:
-        raise InvalidInput(f"line {wrong[0]}: expected vectors of {dimensions} finite numbers")
-    return packed(np.array([vector for _, vector in own]))
+        return _anew(encoder, texts)
+    first = [
+        _vector(one, key["original"], dimensions) if "original" in key else vector
+        for (one, key), vector in zip(keys, own, strict=True)
+    ]
+    for (one, _), *vectors in zip(keys, own, first, strict=True):
+        if any(vector is None or not np.isfinite(vector).all() for vector in vectors):
+            raise InvalidInput(
+                f"line {one['line']}: expected vectors of {dimensions} finite numbers"
+            )
+    pairs = zip(packed(np.array(own)), packed(np.array(first)), keys, strict=True)
+    return [(blob, old if "original" in key else None) for blob, old, (_, key) in pairs]
 
 
-def _vector(
-    record: dict[str, Any], key: dict[str, Any], dimensions: int
-) -> NDArray[np.float32] | None:
+def _anew(encoder: Encodes, texts: Sequence[str]) -> list[Blobs]:
+    return [(blob, None) for blob in packed(encoder.documents(texts))]
+
+
+def _vector(record: dict[str, Any], encoded: object, dimensions: int) -> NDArray[np.float32] | None:
     """Return a key's vector, None if it has other dimensions; old exports are in full precision."""
     try:
-        raw = base64.b64decode(key["vector"], validate=True)
-    except (TypeError, ValueError, LookupError):
+        raw = base64.b64decode(encoded, validate=True)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
         raise InvalidInput(
             f"line {record['line']}: a key has no vector, or a malformed one"
         ) from None

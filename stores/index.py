@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.filter import Filter
-from memagent.stores.partition import FOREVER, Partition
+from memagent.stores.partition import FOREVER, Near, Partition
 from memagent.stores.rows import reading
 from memagent.stores.snapshot import Snapshots
 from memagent.stores.sqlite import SqliteStore, State
@@ -42,8 +42,8 @@ class VectorIndex:
 
     def search(
         self, where: Filter, query: NDArray[np.float32], n: int, distinct: int = 1
-    ) -> list[tuple[int, float]]:
-        """Return the `n` best keys as (key id, cosine), best first; the query is normalised.
+    ) -> list[Near]:
+        """Return the `n` best keys, best first; the query is normalised.
 
         More are returned where these belong to fewer than `distinct` records.
         """
@@ -53,9 +53,7 @@ class VectorIndex:
         records = self._records(where)
         partition = self._partition(where.scope.user, len(query), state)
         with partition.lock:
-            before = partition.bytes
-            self._follow(partition, state)
-            grown = partition.bytes > before
+            grown = self._follow(partition, state)
             found = partition.search(where, records, query, n, distinct)
         if grown:
             self._make_room(where.scope.user)
@@ -105,8 +103,9 @@ class VectorIndex:
             self._partitions.move_to_end(user)
             return partition
 
-    def _follow(self, partition: Partition, state: State) -> None:
-        """Bring a partition up to the state of the database."""
+    def _follow(self, partition: Partition, state: State) -> bool:
+        """Bring a partition up to the state of the database; tell whether keys were added."""
+        size = len(partition)
         while partition.last_key < state.key:
             rows = self._store.query(
                 f"{_ROWS} WHERE k.owner = ? AND k.id > ? ORDER BY k.id LIMIT ?",
@@ -125,6 +124,7 @@ class VectorIndex:
             with reading("a record"):
                 partition.refresh(rows)
             partition.change = state.change
+        return len(partition) > size
 
     def _make_room(self, user: str) -> None:
         """Drop the partitions used longest ago while too much memory is taken."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from memagent.stores.filter import Filter, micros
+from memagent.stores.matches import Matches
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import content_words, stem, words
 from memagent.types import Record, Scope
@@ -15,6 +16,11 @@ MAX_MATCHES = 2_000
 K1, B = 1.2, 0.75
 """The usual constants of BM25."""
 CHUNK = 256
+_JOINED = (
+    "FROM {index} JOIN keys k ON k.id = {index}.rowid JOIN records r ON r.seq = k.record"
+    " WHERE {index} MATCH ?"
+)
+"""Matching keys with their records, for `Matches.rows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class LexicalIndex:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+        self._found = Matches(store)
 
     def terms(self, scope: Scope, query: str) -> Terms:
         """Look a query's content words up in a user's keys."""
@@ -102,21 +109,19 @@ class LexicalIndex:
                 condition += f" AND (COALESCE(r.affirmed, r.valid_from), r.seq) {sign} (?, ?)"
                 bounds += [micros(bound.moment[0]), bound.seq]
         any_of = " OR ".join(_quoted(word) for word in names)
-        rows = self._store.query(
-            "SELECT DISTINCT k.record AS seq FROM keys_fts"
-            " JOIN keys k ON k.id = keys_fts.rowid JOIN records r ON r.seq = k.record"
-            f" WHERE keys_fts MATCH ? AND {condition} ORDER BY keys_fts.rowid DESC LIMIT ?",
-            (f"owner:{_quoted(owner)} AND text:({any_of})", *values, *bounds, n),
+        return self._found.rows(
+            f"SELECT DISTINCT k.record {_JOINED} AND {condition}",
+            f"owner:{_quoted(owner)} AND text:({any_of})",
+            (*values, *bounds),
+            n,
         )
-        return [row["seq"] for row in rows]
 
     def _matches(self, owner: str, word: str) -> list[int]:
         """Return the newest of a user's keys that hold a word, at most MAX_MATCHES."""
-        rows = self._store.query(
-            "SELECT rowid FROM keys_fts WHERE keys_fts MATCH ? ORDER BY rowid DESC LIMIT ?",
-            (f"owner:{_quoted(owner)} AND text:{_quoted(word)}", MAX_MATCHES),
+        match = f"owner:{_quoted(owner)} AND text:{_quoted(word)}"
+        return self._found.rows(
+            "SELECT rowid FROM {index} WHERE {index} MATCH ?", match, (), MAX_MATCHES
         )
-        return [row[0] for row in rows]
 
     def _passing(self, where: Filter, keys: Sequence[int], n: int) -> dict[int, str]:
         """Return the first `n` keys that the filter lets through, in their order, with texts."""
@@ -142,13 +147,8 @@ class LexicalIndex:
         if owner is None or word is None:
             return []
         condition, values = where.condition()
-        rows = self._store.query(
-            "SELECT k.id FROM keys_fts JOIN keys k ON k.id = keys_fts.rowid"
-            f" JOIN records r ON r.seq = k.record WHERE keys_fts MATCH ? AND {condition}"
-            " ORDER BY keys_fts.rowid DESC LIMIT ?",
-            (f"owner:{_quoted(owner)} AND text:{_quoted(word)}", *values, n),
-        )
-        return [row[0] for row in rows]
+        match = f"owner:{_quoted(owner)} AND text:{_quoted(word)}"
+        return self._found.rows(f"SELECT k.id {_JOINED} AND {condition}", match, values, n)
 
 
 def _bm25(weights: Mapping[str, float], texts: Mapping[int, str]) -> dict[int, float]:

@@ -22,7 +22,12 @@ CHANGING = ("valid_from", "valid_to", "hidden")
 TEXTS = ("kind", "agent", "session")
 COLUMNS = ("key_id", "record", *CHANGING, "evidence", *TEXTS)
 """What a partition holds of each key beside its vector, as int64; texts are numbered."""
+KEYS_AND_RECORDS = np.array([[0], [1]])
+"""Where the table holds the first two columns."""
 MAX_MASKS = 8
+
+Near = tuple[int, int, float]
+"""A key that was found: its id, its record's number, and its cosine to the query."""
 
 
 class Partition:
@@ -116,8 +121,8 @@ class Partition:
         query: NDArray[np.float32],
         n: int,
         distinct: int,
-    ) -> list[tuple[int, float]]:
-        """Return the `n` best keys that pass as (key id, cosine), best first.
+    ) -> list[Near]:
+        """Return the `n` best keys that pass, best first.
 
         More are returned where these belong to fewer than `distinct` records. `records`, if given,
         are the only records allowed.
@@ -125,17 +130,23 @@ class Partition:
         allowed = self.allowed(where, records)
         if not self._size or (allowed is not None and not allowed.any()):
             return []
-        ids, owners = self.column("key_id"), self.column("record")
-        found = self.vectors.search(query, min(n, self._size), allowed)
-        while len(found) == n < self._size and len({owners[row] for row, _ in found}) < distinct:
+        found = self._near(query, n, allowed)
+        while len(found) == n < self._size and len({record for _, record, _ in found}) < distinct:
             n *= 4
-            found = self.vectors.search(query, min(n, self._size), allowed)
-        return [(int(ids[row]), score) for row, score in found]
+            found = self._near(query, n, allowed)
+        return found
+
+    def _near(
+        self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
+    ) -> list[Near]:
+        found = self.vectors.search(query, min(n, self._size), allowed)
+        keys, records = self._table[KEYS_AND_RECORDS, [row for row, _ in found]].tolist()
+        return list(zip(keys, records, (cosine for _, cosine in found), strict=True))
 
     def allowed(self, where: Filter, records: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
         """Return one flag a key for what the filter lets through; None if that is everything."""
         now = micros(datetime.now(UTC))
-        key = replace(where, metadata=None, source=None)
+        key = replace(where, metadata=None, source=None) if where.needs_sql else where
         mask, since, until = self._masks.get(key, (None, 0, -1))
         if not since <= now < until:  # it runs out, or the clock was set back
             mask, until = self._flags(where, now)

@@ -1,15 +1,20 @@
 """From candidates to hits: one score each, a floor, diversity, and a budget of tokens."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
-from memagent.stores.filter import micros
 from memagent.stores.outcomes import reliability
+from memagent.stores.reader import Told
+from memagent.stores.rows import reading
+from memagent.types import Hit, Hits
+
+Tell = Callable[[Sequence[int]], Mapping[int, Told]]
+"""Sequence numbers in, and what the store tells of those records."""
 
 CHARS_PER_TOKEN = 4
 """A rule of thumb for English, on the safe side for the usual vocabularies."""
@@ -34,6 +39,11 @@ class Ranking:
     diversity: float = 0.0
     explain: bool = False
 
+    @property
+    def needs_all(self) -> bool:
+        """Whether every candidate has to be read, however many score better."""
+        return bool(self.floor or self.diversity or self.tokens is not None)
+
     def __post_init__(self) -> None:
         if self.k < 1:
             raise InvalidInput(f"k must be at least 1, not {self.k}")
@@ -46,46 +56,44 @@ class Ranking:
                 raise InvalidInput(f"{name} must be from 0 to 1, not {getattr(self, name)}")
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
-    """A record that may become a hit, by its best key.
+    """A record that may become a hit, by its best key, and its relevance.
 
-    `moment` is when it was last known to hold, in microseconds since 1970; `chars` the length of
-    its value; `why` the parts of its score.
+    `record` and `key` are numbers, `why` the parts of the relevance; `vector` is the key's, and
+    only wanted for diversity.
     """
 
     record: int
-    key: str
-    vector: NDArray[np.float32]
-    moment: int
-    helped: int
-    hurt: int
-    chars: int
-    score: float
-    why: dict[str, float] = field(default_factory=dict)
+    key: int
+    relevance: float
+    why: dict[str, float]
+    vector: NDArray[np.float32] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranked:
-    """What was chosen, best first, and how many were left out for each reason."""
+def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Hits:
+    """Choose from the candidates; of equal scores the newer comes first.
 
-    chosen: Sequence[Candidate]
-    below_floor: int
-    over_budget: int
-
-
-def ranked(candidates: Sequence[Candidate], ranking: Ranking) -> Ranked:
-    """Choose from the candidates; of equal scores the newer comes first."""
-    for one in candidates:
-        _weigh(one, ranking)
-    known = [one for one in candidates if one.score >= ranking.floor]
-    known.sort(key=lambda one: (one.score, one.moment, one.record), reverse=True)
+    A score is never above the relevance. So what is no more relevant than `k` others score need not
+    be read, unless it is counted.
+    """
+    now = datetime.now(UTC)
+    likely = [one for one in candidates if one.relevance >= ranking.floor]
+    likely.sort(key=lambda one: one.relevance, reverse=True)
+    first = len(likely) if ranking.needs_all else ranking.k
+    read = _read(likely[:first], ranking, tell, now)
+    rest = likely[first:]
+    if rest and (len(read) < ranking.k or read[-1].score <= rest[0].relevance):
+        read = _ordered(read + _read(rest, ranking, tell, now))
+    known = [hit for hit in read if hit.score >= ranking.floor]
+    below = len(candidates) - len(likely) + len(read) - len(known)
     if ranking.diversity:
-        known = _diverse(known, ranking)
+        known = _diverse(known, candidates, ranking)
     fitting = known if ranking.tokens is None else _within(known, ranking.tokens)
-    return Ranked(
-        chosen=fitting[: ranking.k],
-        below_floor=len(candidates) - sum(one.score >= ranking.floor for one in candidates),
+    return Hits(
+        hits=tuple(fitting[: ranking.k]),
+        candidates=len(candidates),
+        below_floor=below,
         over_budget=len(known) - len(fitting),
     )
 
@@ -95,19 +103,37 @@ def tokens_of(chars: int) -> int:
     return max(1, -(-chars // CHARS_PER_TOKEN))
 
 
-def _weigh(one: Candidate, ranking: Ranking) -> None:
-    """Multiply the relevance by reliability and recency; both are one unless told otherwise."""
-    trust = reliability(one.helped, one.hurt)
+def _read(
+    candidates: Sequence[Candidate], ranking: Ranking, tell: Tell, now: datetime
+) -> list[Hit]:
+    """Read candidates and score them, best first; what was forgotten just now is left out."""
+    told = tell([one.record for one in candidates])
+    hits = []
+    for one in candidates:
+        held = told.get(one.record)
+        if held is not None and one.key in held.keys:
+            score = one.relevance * _weight(held, ranking, now, one.why)
+            hits.append(Hit(record=held.record, score=score, key=held.keys[one.key], why=one.why))
+    return _ordered(hits)
+
+
+def _ordered(hits: list[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (hit.score, hit.record.moment), reverse=True)
+
+
+def _weight(told: Told, ranking: Ranking, now: datetime, why: dict[str, float]) -> float:
+    """Return reliability times recency, neither above one; both are one unless told otherwise."""
+    trust = reliability(told.helped, told.hurt)
     recency = 1.0
     if ranking.half_life is not None:
-        age = max(0, micros(datetime.now(UTC)) - one.moment) / 1e6
-        recency = 0.5 + 0.5 ** (1 + age / ranking.half_life.total_seconds())
-    one.score *= trust * recency
+        age = max(timedelta(0), now - told.record.moment[0])
+        recency = 0.5 + 0.5 ** (1 + age / ranking.half_life)
     if ranking.explain:
-        one.why |= {"reliability": trust, "recency": recency}
+        why |= {"reliability": trust, "recency": recency}
+    return trust * recency
 
 
-def _diverse(known: Sequence[Candidate], ranking: Ranking) -> list[Candidate]:
+def _diverse(known: Sequence[Hit], candidates: Sequence[Candidate], ranking: Ranking) -> list[Hit]:
     """Order by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998, section 2).
 
     The next is the one of largest (1 - diversity) x score - diversity x (its largest cosine to one
@@ -115,26 +141,29 @@ def _diverse(known: Sequence[Candidate], ranking: Ranking) -> list[Candidate]:
     """
     if not known:
         return []
-    vectors = np.array([one.vector for one in known])
-    scores = np.array([one.score for one in known])
+    by_record = {one.record: one for one in candidates}
+    found_as = [by_record[hit.record.seq] for hit in known]
+    vectors = np.array([one.vector for one in found_as])
+    scores = np.array([hit.score for hit in known])
     likeness = np.zeros(len(known))
-    left, order = np.ones(len(known), dtype=bool), list[Candidate]()
+    left, order = np.ones(len(known), dtype=bool), list[Hit]()
     while len(order) < min(len(known), ranking.k if ranking.tokens is None else len(known)):
         marginal = (1 - ranking.diversity) * scores - ranking.diversity * likeness
         best = int(np.argmax(np.where(left, marginal, -np.inf)))
         if ranking.explain:
-            known[best].why["likeness"] = float(likeness[best])
+            found_as[best].why["likeness"] = float(likeness[best])
         order.append(known[best])
         left[best] = False
         likeness = np.maximum(likeness, vectors @ vectors[best])
     return order
 
 
-def _within(known: Sequence[Candidate], tokens: int) -> list[Candidate]:
-    """Return, in order, the candidates that fit into what the better ones leave of the budget."""
+def _within(known: Sequence[Hit], tokens: int) -> list[Hit]:
+    """Return, in order, the hits that fit into what the better ones leave of the budget."""
     fitting = []
-    for one in known:
-        if (cost := tokens_of(one.chars)) <= tokens:
-            fitting.append(one)
-            tokens -= cost
+    with reading("a record"):
+        for hit in known:
+            if (cost := tokens_of(len(hit.record.value))) <= tokens:
+                fitting.append(hit)
+                tokens -= cost
     return fitting

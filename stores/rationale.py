@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.episodic import EpisodicBank
+from memagent.stores.episodic import EpisodicBank, Given
 from memagent.stores.filter import Filter
 from memagent.stores.ranking import Ranking
+from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import content_words, names, stem
 from memagent.types import Hit, Note, Scope
 
@@ -26,27 +27,39 @@ class RationaleBank:
     """
 
     def __init__(
-        self, episodes: EpisodicBank, embed: Callable[[Sequence[str]], NDArray[np.float32]]
+        self,
+        store: SqliteStore,
+        episodes: EpisodicBank,
+        embed: Callable[[Sequence[str]], NDArray[np.float32]],
     ) -> None:
+        self._store = store
         self._episodes = episodes
         self._embed = embed
 
-    def keep(
-        self, question: str, found: str, direction: Direction, scope: Scope, source: str
-    ) -> None:
-        """Remember that, having found `found`, looking `direction` it led to the right answer.
+    def keep(self, question: str, found: Hit, direction: Direction, scope: Scope) -> bool:
+        """Remember that, having found a hit, looking `direction` it led to the right answer.
 
-        `source` is the id of the record found: what was learnt from it is forgotten with it.
+        What is kept in `scope` quotes the key that was found, so it is forgotten with the record
+        and with what that was keyed together with. Returns False, and keeps nothing, if one of
+        these was forgotten meanwhile.
         """
+        record = found.record
         note = Note(
-            text=f"Asked {question!r} and having found {found!r}, look {direction} it.",
-            keys=(_case(question, found),),
+            text=f"Asked {question!r} and having found {found.key!r}, look {direction} it.",
+            keys=(_case(question, found.key),),
             kind="rationale",
             evidence=False,
-            sources=(source,),
+            sources=(record.id, *record.context),
             metadata={"direction": direction},
         )
-        self._episodes.write([note], scope, self._embed)
+        made_for = self._store.meta("embedder") or ""
+        given = Given(self._embed(note.keys), made_for)
+        owner = Scope(user=record.scope.user)
+        with self._store.transaction():
+            if len(self._store.get(owner, note.sources)) < len(note.sources):
+                return False
+            self._episodes.write([note], scope, self._embed, given=given)
+        return True
 
     def advise(self, question: str, found: str, scope: Scope) -> Direction | None:
         """Return the direction that worked in the most similar cases, or None without any."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter, micros
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import CHUNK, Trace, log, mark_changed, user_id
+from memagent.stores.writing import Trace, log, mark_changed, user_id
 from memagent.types import Policy, Record, Scope
 
 MAX_USES = 32
@@ -131,9 +131,6 @@ def restore(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> i
 
 def _uses(store: SqliteStore, seqs: Sequence[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    for start in range(0, len(seqs), CHUNK):
-        some = seqs[start : start + CHUNK]
-        marks = ",".join("?" * len(some))
-        for seq, at in store.query(f"SELECT record, at FROM uses WHERE record IN ({marks})", some):
-            found.setdefault(seq, []).append(at)
+    for seq, at in store.chunked("SELECT record, at FROM uses WHERE record IN (*)", seqs):
+        found.setdefault(seq, []).append(at)
     return found

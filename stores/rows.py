@@ -3,18 +3,19 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii
+from operator import index
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput, StoreError
-from memagent.stores.filter import micros
+from memagent.stores.filter import EPOCH, micros
 from memagent.types import Event, Note, Record, Scope
 
 DIGEST_BYTES = 16
@@ -23,6 +24,12 @@ INSERTED = (
     " supersedes, sources, context, metadata"
 )
 """The columns of a new row of `records`, as `row_of` orders their values."""
+READ = (
+    *("seq", "id", "kind", "value", "user_name", "agent", "session", "created", "valid_from"),
+    *("valid_to", "affirmed", "superseded", "supersedes", "sources", "context", "evidence"),
+    *("metadata", "recalled", "helped", "hurt", "pinned", "archived"),
+)
+"""What a record is read from, as `record_of` takes it: columns, and the name of its user."""
 FLAGS = ("evidence", "superseded")
 DAMAGE = (
     AttributeError,
@@ -147,30 +154,36 @@ def reading(what: str) -> Iterator[None]:
         raise StoreError(f"{what} is damaged: `memagent verify` tells more") from error
 
 
-def record_of(row: sqlite3.Row, keys: Sequence[str] = ()) -> Record:
-    """Return the record that a row of `records`, with its `user_name`, holds."""
+def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
+    """Return the record that the values of READ, in their order, are of."""
+    (
+        number, name, kind, value, user, agent, session, created, valid_from,
+        valid_to, affirmed, superseded, supersedes, sources, context, evidence,
+        metadata, recalled, helped, hurt, pinned, archived,
+    ) = values  # fmt: skip
+    made = moment_of(created)
     return Record(
-        seq=row["seq"],
-        id=row["id"],
-        kind=row["kind"],
-        value=row["value"],
+        id=name,
+        seq=number,
+        kind=kind,
+        value=value,
         keys=tuple(keys),
-        scope=Scope(user=row["user_name"], agent=row["agent"], session=row["session"]),
-        created=moment_of(row["created"]),
-        valid_from=moment_of(row["valid_from"]),
-        valid_to=None if row["valid_to"] is None else moment_of(row["valid_to"]),
-        affirmed=None if row["affirmed"] is None else moment_of(row["affirmed"]),
-        superseded=bool(row["superseded"]),
-        supersedes=row["supersedes"],
-        sources=_texts(row["sources"]),
-        context=_texts(row["context"]),
-        evidence=bool(row["evidence"]),
-        metadata={} if row["metadata"] == "{}" else json.loads(row["metadata"]),
-        recalled=row["recalled"],
-        helped=row["helped"],
-        hurt=row["hurt"],
-        pinned=bool(row["pinned"]),
-        archived=None if row["archived"] is None else moment_of(row["archived"]),
+        scope=Scope(user=user, agent=agent, session=session),
+        created=made,
+        valid_from=made if valid_from == created else moment_of(valid_from),
+        valid_to=None if valid_to is None else moment_of(valid_to),
+        affirmed=None if affirmed is None else moment_of(affirmed),
+        superseded=bool(superseded),
+        supersedes=supersedes,
+        sources=_texts(sources),
+        context=_texts(context),
+        evidence=bool(evidence),
+        metadata={} if metadata == "{}" else json.loads(metadata),
+        recalled=recalled,
+        helped=helped,
+        hurt=hurt,
+        pinned=bool(pinned),
+        archived=None if archived is None else moment_of(archived),
     )
 
 
@@ -178,7 +191,9 @@ def is_as_written(row: sqlite3.Row) -> bool:
     """Tell whether a row of `records`, with its `user_name`, is what its digest was taken of."""
     try:
         flags = {type(row[name]) is int and row[name] in (0, 1) for name in FLAGS}
-        return flags == {True} and row["digest"] in _digests_of(record_of(row))
+        return flags == {True} and row["digest"] in _digests_of(
+            record_of([row[name] for name in READ])
+        )
     except DAMAGE:
         return False
 
@@ -196,7 +211,7 @@ def event_of(row: sqlite3.Row) -> Event:
 
 def moment_of(micros: int) -> datetime:
     """Return the time that whole microseconds since 1970 stand for, exactly."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
+    return EPOCH + timedelta(microseconds=index(micros))
 
 
 def _texts(listed: str) -> tuple[str, ...]:

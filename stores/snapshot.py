@@ -5,13 +5,16 @@ what the body is of, and the body holds arrays one after the other:
 
     {"arrays": [["table", "int64", [9, 20000]], ...], "stamp": {"store": "...", ...}, "texts": ...}
 
-It is written beside its place and moved there. Whatever does not fit (another store, another
-generation, a single changed byte) makes it as if it were not there.
+It is written beside its place, under the numbers of the process and the thread that write it, and
+moved there; what a killed process left unfinished is removed when the store is opened. Whatever
+does not fit (another store, another generation, a single changed byte) makes it as if it were not
+there.
 """
 
 import hashlib
 import json
 import os
+import re
 import secrets
 import threading
 from contextlib import suppress
@@ -31,6 +34,12 @@ GROWTH = 1.1
 """A file is written anew when the partition has grown by a tenth."""
 SAMPLE = 32
 """How many keys of a file are compared with the database before it is believed."""
+UNFINISHED = re.compile(r"u\d+\.(\d+)-\d+")
+"""The name of a file that is being written, with the number of the process that writes it."""
+_writing: set[str] = set()
+"""The names of the files that the threads of this process are writing."""
+_lock = threading.Lock()
+"""Held while `_writing` is changed, or relied on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +64,8 @@ class Snapshots:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+        if store.index_folder is not None:
+            _sweep(store.index_folder)
 
     def load(self, state: State, dimensions: int) -> Partition | None:
         """Return a user's partition as a file holds it, or None if there is any doubt about it."""
@@ -94,6 +105,8 @@ class Snapshots:
             key=partition.last_key,
             mark=secrets.token_hex(8),
         )
+        with _lock:
+            _writing.add(beside.name)
         try:
             _write(beside, stamp, partition)
             with self._store.transaction() as db:  # nothing is forgotten before the move
@@ -107,6 +120,8 @@ class Snapshots:
         finally:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+            with _lock:
+                _writing.discard(beside.name)
         if current:
             partition.saved = len(partition)
         return current
@@ -157,6 +172,35 @@ def drop(store: SqliteStore, owner: str | None = None) -> None:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise StoreError(f"{path} cannot be removed: {error.strerror}") from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the unfinished files of processes that are no more; what cannot be removed stays."""
+    for path in folder.glob("u*.*-*"):
+        named = UNFINISHED.fullmatch(path.name)
+        if named is None or _alive(int(named[1])):
+            continue
+        with _lock, suppress(OSError):
+            if path.name not in _writing:
+                path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    """Tell whether another process of that number is running, as far as this system tells.
+
+    Our own number may be that of a process before us: of its files `_writing` tells which are ours.
+    """
+    if process == os.getpid():
+        return False
+    if os.name != "posix":
+        return True  # elsewhere to ask for a process by a signal would end it
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _write(path: Path, stamp: Stamp, partition: Partition) -> None:

@@ -1,5 +1,6 @@
 """The truth: one SQLite file that holds records, keys, vectors and their history; reading it."""
 
+import json
 import sqlite3
 import threading
 import time
@@ -13,8 +14,9 @@ from typing import Any
 from memagent.errors import StoreError
 from memagent.stores.filter import Filter, micros
 from memagent.stores.migrations import identify, migrate
-from memagent.stores.rows import event_of, moment_of, reading, record_of
-from memagent.types import Event, Record, Scope
+from memagent.stores.reader import Reader
+from memagent.stores.rows import event_of, moment_of, reading
+from memagent.types import Event
 
 FILE_NAME = "memory.db"
 LOG_PAGES = 8_000
@@ -30,16 +32,13 @@ FAILURES = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the latter when a message of its own quotes damaged text."""
 SMALLEST = 512
 """Bytes of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
-_RECORDS = "SELECT r.*, u.name AS user_name FROM records r JOIN users u ON u.id = r.user"
-
-
-def _counted(outcome: str) -> str:
-    """Return SQL for how often a record helped or hurt: all of its sources, or itself."""
-    return (
-        f"CAST(coalesce(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE (SELECT sum(o.{outcome})"
-        " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value)"
-        f" END, r.{outcome}, 0) AS INTEGER) AS {outcome}"
-    )
+_NEWEST = """
+ATTACH ':memory:' AS newest;
+CREATE VIRTUAL TABLE newest.newest_fts USING fts5(
+    text, owner, content='', tokenize='porter unicode61 remove_diacritics 2'
+);
+"""
+"""A full-text table in RAM, for what is not settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,10 @@ class State:
     key: int
 
 
-class SqliteStore:
+class SqliteStore(Reader):
     """Rows in and rows out, one transaction for each write; safe to share between threads.
+
+    `undone` counts the transactions that were rolled back: what a cache read in one is not so.
 
     Raises:
         StoreError: the folder or the file cannot be used.
@@ -62,6 +63,7 @@ class SqliteStore:
     def __init__(self, folder: Path | None) -> None:
         self.where = ":memory:" if folder is None else str(folder / FILE_NAME)
         self._lock = threading.RLock()
+        self.undone = 0
         self._state = (0, 0)
         self._results: dict[tuple[str, tuple[str, ...]], list[sqlite3.Row]] = {}
         try:
@@ -80,6 +82,7 @@ class SqliteStore:
             self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(self._db, self.where)
+            self._db.executescript(_NEWEST)
         except (*FAILURES, OSError) as error:
             raise StoreError(f"cannot open a memory in {self.where}: {_reason(error)}") from error
 
@@ -145,78 +148,25 @@ class SqliteStore:
         with reading("a record's time"):
             return now if micros(now) > last else moment_of(last + 1)
 
-    def candidates(self, keys: Sequence[int]) -> list[sqlite3.Row]:
-        """Return what ranking wants to know of keys and their records, in no particular order.
-
-        The casts keep what damage has put in a column's place from being compared with the rest.
-        """
-        marks = ",".join("?" * len(keys))
-        return self.query(
-            "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT) AS text, k.vector,"
-            " coalesce(length(r.value), 0) AS chars,"
-            " CAST(coalesce(r.affirmed, r.valid_from, 0) AS INTEGER) AS moment,"
-            f" {_counted('helped')}, {_counted('hurt')} FROM keys k"
-            f" JOIN records r ON r.seq = k.record WHERE k.id IN ({marks})",
-            keys,
-        )
-
-    def records(self, seqs: Sequence[int]) -> list[Record]:
-        """Return records by sequence number, in the order asked for; unknown ones are left out."""
-        wanted = list(set(seqs))
-        marks = ",".join("?" * len(wanted))
-        rows = self.query(f"{_RECORDS} WHERE r.seq IN ({marks})", wanted)
-        by_seq = {record.seq: record for record in self._with_keys(rows)}
-        return [by_seq[seq] for seq in seqs if seq in by_seq]
-
-    def get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
-        """Return this scope's records by id, in the order asked for; unknown ones are left out."""
-        condition, values = Filter(scope=scope, everything=True).condition()
-        marks = ",".join("?" * len(ids))
-        rows = self.query(f"{_RECORDS} WHERE {condition} AND r.id IN ({marks})", (*values, *ids))
-        by_id = {record.id: record for record in self._with_keys(rows)}
-        return [by_id[one] for one in ids if one in by_id]
-
     def ids(self, where: Filter) -> list[str]:
         """Return the ids of all records that pass, in the order of writing."""
         condition, values = where.condition()
         rows = self.query(f"SELECT r.id FROM records r WHERE {condition} ORDER BY r.seq", values)
         return [row["id"] for row in rows]
 
-    def newest(self, where: Filter, limit: int) -> list[Record]:
-        """Return the records written last, newest first."""
-        condition, values = where.condition()
-        rows = self.query(
-            f"{_RECORDS} WHERE {condition} ORDER BY r.seq DESC LIMIT ?", (*values, limit)
-        )
-        return self._with_keys(rows)
-
-    def versions(self, scope: Scope, record_id: str) -> list[Record]:
-        """Return every version of a record, oldest first, whichever of them the id names."""
-        found = self.query(
-            """WITH RECURSIVE chain(id) AS (
-                SELECT ?2 UNION
-                SELECT r.supersedes FROM chain c JOIN records r ON r.user = ?1 AND r.id = c.id
-                    WHERE r.supersedes IS NOT NULL UNION
-                SELECT r.id FROM chain c JOIN records r
-                    ON r.user = ?1 AND r.supersedes IS NOT NULL AND r.supersedes = c.id
-            ) SELECT id FROM chain""",
-            (self.user(scope.user), record_id),
-        )
-        return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
-
     def history(self, seqs: Sequence[int]) -> list[Event]:
         """Return what happened to records, in order.
 
         That a record was added is only written down if somebody said who added it, or why.
         """
-        marks = ",".join("?" * len(seqs))
+        among = "IN (SELECT value FROM json_each(?1))"
         rows = self.query(
             "SELECT 0 AS id, r.id AS record_id, r.created AS at, 'add' AS action, NULL AS who,"
-            f" NULL AS why FROM records r WHERE r.seq IN ({marks}) AND NOT EXISTS"
+            f" NULL AS why FROM records r WHERE r.seq {among} AND NOT EXISTS"
             " (SELECT 1 FROM history h WHERE h.record = r.seq AND h.action = 'add')"
             " UNION ALL SELECT h.id, r.id, h.at, h.action, h.who, h.why FROM history h"
-            f" JOIN records r ON r.seq = h.record WHERE h.record IN ({marks}) ORDER BY 1, 3",
-            (*seqs, *seqs),
+            f" JOIN records r ON r.seq = h.record WHERE h.record {among} ORDER BY 1, 3",
+            (json.dumps(list(seqs)),),
         )
         with reading("the history of a record"):
             return [event_of(row) for row in rows]
@@ -239,20 +189,44 @@ class SqliteStore:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._lock, _translated(self.where):
-            return self._db.execute(sql, values).fetchall()
+        with self._lock:
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except FAILURES as error:
+                raise self._failure(error) from error
 
     def _again(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
         """Run a reading statement, unless it was run since anything last changed, by whomever."""
-        with self._lock, _translated(self.where):
-            (version,) = self._db.execute("PRAGMA data_version").fetchone()
-            state = (version, self._db.total_changes)
-            if state != self._state or len(self._results) >= MAX_RESULTS:
-                self._state = state
-                self._results.clear()
-            if (sql, values) not in self._results:
-                self._results[sql, values] = self._db.execute(sql, values).fetchall()
-            return self._results[sql, values]
+        with self._lock:
+            try:
+                (version,) = self._db.execute("PRAGMA data_version").fetchone()
+                state = (version, self._db.total_changes)
+                if state != self._state or len(self._results) >= MAX_RESULTS:
+                    self._state = state
+                    self._results.clear()
+                found = self._results.get((sql, values))
+                if found is None:
+                    found = self._results[sql, values] = self._db.execute(sql, values).fetchall()
+                return found
+            except FAILURES as error:
+                raise self._failure(error) from error
+
+    @property
+    def lock(self) -> "threading.RLock":
+        """What holds other threads off while something is read in several steps."""
+        return self._lock
+
+    def note(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows to the table in RAM; the file and who writes it are left alone."""
+        with self._lock, self._translated():
+            alone = not self._db.in_transaction
+            if alone:
+                self._db.execute("BEGIN")
+            try:
+                self._db.executemany(sql, rows)
+            finally:
+                if alone:
+                    self._db.execute("COMMIT")
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the database and empty it; tell whether it could be.
@@ -276,7 +250,7 @@ class SqliteStore:
 
         A block within a block is part of the outer one.
         """
-        with self._lock, _translated(self.where):
+        with self._lock, self._translated():
             if self._db.in_transaction:
                 yield self._db
                 return
@@ -288,26 +262,18 @@ class SqliteStore:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 self._results.clear()  # what was read of the writes that are undone
+                self.undone += 1
                 raise
 
-    def _with_keys(self, rows: Sequence[sqlite3.Row]) -> list[Record]:
-        marks = ",".join("?" * len(rows))
-        keys: dict[int, list[str]] = {}
-        for row in self.query(
-            f"SELECT record, text FROM keys WHERE record IN ({marks}) ORDER BY id",
-            [row["seq"] for row in rows],
-        ):
-            keys.setdefault(row["record"], []).append(row["text"])
-        with reading("a record"):
-            return [record_of(row, keys.get(row["seq"], ())) for row in rows]
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as error:
+            raise self._failure(error) from error
 
-
-@contextmanager
-def _translated(where: str) -> Iterator[None]:
-    try:
-        yield
-    except FAILURES as error:
-        raise StoreError(f"the memory in {where} cannot be used: {_reason(error)}") from error
+    def _failure(self, error: Exception) -> StoreError:
+        return StoreError(f"the memory in {self.where} cannot be used: {_reason(error)}")
 
 
 def _log_ahead(db: sqlite3.Connection) -> None:

@@ -5,8 +5,13 @@ The first line is a header; each other line is one record with its keys and its 
     {"memagent": 1, "embedder": "all-MiniLM-L6-v2", "vectors": false}
     {"id": "...", "user": "ada", "value": "Mary moved.", "keys": [{"text": "Mary moved."}], ...}
 
-With vectors, the header also holds the `probe` of the embedder's fingerprint, rounded. The way back
-in is `stores/importing.py`.
+With vectors, the header also holds the `probe` of the embedder's fingerprint, rounded, and a key
+that was moved its `original` vector. A record that was used, or whose sources were judged, also has
+the times of use, and what came of each source in all of the user's records:
+
+    {..., "uses": [1772366400000000], "outcomes": [{"source": "...", "helped": 2, "hurt": 1}]}
+
+The way back in is `stores/importing.py`.
 """
 
 import base64
@@ -84,7 +89,11 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
 
 
 def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, Any]:
-    keys = store.query("SELECT text, vector FROM keys WHERE record = ? ORDER BY id", (row["seq"],))
+    keys = store.query(
+        "SELECT k.text, k.vector, o.vector AS original FROM keys k"
+        " LEFT JOIN original_vectors o ON o.key = k.id WHERE k.record = ? ORDER BY k.id",
+        (row["seq"],),
+    )
     events = store.query(
         "SELECT at, action, who, why FROM history WHERE record = ? ORDER BY id", (row["seq"],)
     )
@@ -92,15 +101,30 @@ def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, 
         {"user": row["user_name"], "digest": row["digest"].hex()}
         | {name: row[name] for name in COLUMNS}
         | {name: json.loads(row[name]) for name in LISTS}
-        | {
-            "keys": [
-                {"text": key["text"]}
-                | ({"vector": base64.b64encode(key["vector"]).decode()} if vectors else {})
-                for key in keys
-            ],
-            "history": [dict(event) for event in events],
-        }
+        | {"keys": [_key(key, vectors) for key in keys]}
+        | {"history": [dict(event) for event in events]}
+        | _counts(store, row)
     )
+
+
+def _key(key: sqlite3.Row, vectors: bool) -> dict[str, str]:
+    kept = {"vector": key["vector"], "original": key["original"]} if vectors else {}
+    encoded = {
+        name: base64.b64encode(raw).decode() for name, raw in kept.items() if raw is not None
+    }
+    return {"text": key["text"]} | encoded
+
+
+def _counts(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[Any]]:
+    """Return how often a record was used and what came of its sources, if either is known."""
+    uses = store.query("SELECT at FROM uses WHERE record = ? ORDER BY at", (row["seq"],))
+    outcomes = store.query(
+        "SELECT source, helped, hurt FROM outcomes WHERE user = ? AND source IN"
+        " (SELECT value FROM json_each(?)) ORDER BY source",
+        (row["user"], row["sources"]),
+    )
+    counts = {"uses": [use["at"] for use in uses], "outcomes": [dict(one) for one in outcomes]}
+    return {name: held for name, held in counts.items() if held}
 
 
 def _line(value: dict[str, Any]) -> str:

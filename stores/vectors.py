@@ -67,6 +67,9 @@ class Vectors:
         self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
     ) -> list[tuple[int, float]]:
         """Return the `n` best rows as (row, inner product), best first, among those allowed."""
+        if len(self) < SKETCH_FROM:
+            with _one_thread():
+                return self._exactly(query, n, allowed)
         among = len(self) if allowed is None else int(np.count_nonzero(allowed))
         with _one_thread():
             self._prepare()
@@ -140,7 +143,8 @@ class Vectors:
 
     def _rotated_by(self) -> Any:
         rotation = _faiss().RandomRotationMatrix(self.dimensions, self.dimensions)
-        rotation.init(SEED)
+        with _one_thread():
+            rotation.init(SEED)
         return rotation
 
     def _add_to_sketch(self, vectors: NDArray[np.float32]) -> None:

@@ -5,19 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.stores.digests import Digests
 from memagent.stores.filter import micros
 from memagent.stores.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
+from memagent.stores.settling import PENDING, settle
 from memagent.stores.sqlite import SqliteStore
 from memagent.types import Action, Record
 
-CHUNK = 10_000
-"""How many values one statement is given; SQLite takes 32,766."""
 MARKS = ", ".join("?" * len(INSERTED.split(",")))
 
 
@@ -33,7 +32,11 @@ NOBODY = Trace()
 
 
 def insert(
-    store: SqliteStore, drafts: Sequence[Draft], embedder: str | None, trace: Trace
+    store: SqliteStore,
+    digests: Digests,
+    drafts: Sequence[Draft],
+    embedder: str | None,
+    trace: Trace,
 ) -> list[Record]:
     """Store all drafts of one user or none, and return their records in the same order.
 
@@ -51,7 +54,7 @@ def insert(
             raise EmbedderMismatch(
                 "the memory was moved to another embedder just now; nothing was written"
             )
-        batch = _Batch(store, db, drafts[0].scope.user, trace)
+        batch = _Batch(store, digests, db, drafts[0].scope.user, trace)
         for run in _runs(drafts):
             batch.write(run)
         old = [seq for seq in batch.seqs if seq not in batch.fresh]
@@ -65,8 +68,16 @@ class _Batch:
     `seqs` names the record of every draft, in order; `fresh` holds those that are new.
     """
 
-    def __init__(self, store: SqliteStore, db: sqlite3.Connection, user: str, trace: Trace) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        digests: Digests,
+        db: sqlite3.Connection,
+        user: str,
+        trace: Trace,
+    ) -> None:
         self._store = store
+        self._digests = digests
         self._db = db
         self._user = user_id(db, user)
         self._trace = trace
@@ -77,7 +88,7 @@ class _Batch:
 
     def write(self, run: Sequence[Draft]) -> None:
         """Write drafts of which none supersedes another of the same run."""
-        ids, digests = known_in(self._store, self._user, run)
+        ids, digests = known_in(self._store, self._digests, self._user, run)
         seq = last_id(self._db, "records")
         new: dict[int, Draft] = {}
         affirmed: list[int] = []
@@ -121,7 +132,7 @@ class _Batch:
         """
         leaning = [draft for draft in new.values() if draft.context]
         named = {one for draft in leaning for one in draft.context}
-        ids = {one: one for one, _ in _held(self._store, self._user, "id", list(named))}
+        ids = {one: one for one in _held(self._store, self._user, list(named))}
         for one in named & self._placed.keys():
             ids[one] = self._id_of(self._placed[one], new)
         for draft in leaning:
@@ -155,6 +166,8 @@ class _Batch:
         )
         if keyed:
             add_keys(self._db, self._user, keyed, packed(np.concatenate(vectors)))
+            written = {draft.digest: seq for seq, draft in new.items()}
+            self._digests.wrote(self._user, written, max(new))
         self.fresh |= {seq: new_record(draft, seq, self._now) for seq, draft in new.items()}
         told = self._trace.who is not None or self._trace.why is not None
         for seq, draft in new.items():
@@ -188,17 +201,20 @@ class _Batch:
             " valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
             (closed_digest(old["digest"], old["id"]), since, since, old["seq"]),
         )
+        self._db.execute(
+            "DELETE FROM digests WHERE user = ? AND digest = ? AND record = ?",
+            (self._user, old["digest"], old["seq"]),
+        )
         mark_changed(self._db, self._user, old["seq"])
         log(self._db, old["seq"], "supersede", self._trace)
 
 
 def known_in(
-    store: SqliteStore, user: int | None, drafts: Sequence[Draft]
+    store: SqliteStore, digests: Digests, user: int | None, drafts: Sequence[Draft]
 ) -> tuple[dict[str, int], dict[bytes, int]]:
     """Return the drafts' given ids and digests that the user's records have, with their `seq`."""
     ids = [draft.id for draft in drafts if draft.note.id is not None]
-    digests = [draft.digest for draft in drafts]
-    return dict(_held(store, user, "id", ids)), dict(_held(store, user, "digest", digests))
+    return _held(store, user, ids), digests.find(user, [draft.digest for draft in drafts])
 
 
 def user_id(db: sqlite3.Connection, name: str) -> int:
@@ -221,10 +237,7 @@ def add_keys(
             for n, ((seq, text), blob) in enumerate(zip(keyed, blobs, strict=True))
         ],
     )
-    db.executemany(
-        "INSERT INTO keys_fts(rowid, text, owner) VALUES (?, ?, ?)",
-        [(first + n, text, owner) for n, (_, text) in enumerate(keyed)],
-    )
+    settle(db, beyond=PENDING)
 
 
 def mark_changed(db: sqlite3.Connection, user: int, seq: int) -> None:
@@ -254,14 +267,6 @@ def _runs(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
         yield from [[one] for one in run] if alone else [run]
 
 
-def _held(
-    store: SqliteStore, user: int | None, column: str, values: Sequence[Any]
-) -> Iterator[tuple[Any, int]]:
-    for start in range(0, len(values), CHUNK):
-        some = values[start : start + CHUNK]
-        marks = ",".join("?" * len(some))
-        for row in store.query(
-            f"SELECT {column}, seq FROM records WHERE user = ? AND {column} IN ({marks})",
-            (user, *some),
-        ):
-            yield row[0], row[1]
+def _held(store: SqliteStore, user: int | None, ids: Sequence[str]) -> dict[str, int]:
+    rows = store.chunked("SELECT id, seq FROM records WHERE user = ? AND id IN (*)", ids, (user,))
+    return {row[0]: row[1] for row in rows}

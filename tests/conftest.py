@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from probing import SECRET
 
-from memagent import Memory, Scope, cli, models
+from memagent import Memory, Record, Scope, cli, models
 from memagent import memory as memory_module
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -85,3 +86,19 @@ def memagent(
         return int(caught.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Memory]:
+    """A memory in a folder, with the hashing embedder."""
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def secret(disk: Memory, ada: Scope) -> Record:
+    """A secret among forty harmless records, a neighbour, and somebody else's."""
+    disk.add_many([f"harmless note number {n}" for n in range(40)], scope=ada)
+    disk.add("The vault is in the cellar.", scope=ada)
+    disk.add("xylophone lessons", scope=Scope(user="bob"))
+    return disk.add(SECRET, scope=ada, metadata={"heard": "over dinner"}, why="asked for it")

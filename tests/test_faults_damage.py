@@ -164,7 +164,7 @@ def test_a_schema_that_says_something_else_is_noticed(tmp_path: Path, store: Sto
     for here, there in (
         ("remove_diacritics 2", "remove_diacritics 0"),
         ("AFTER DELETE ON keys", "AFTER UPDATE ON keys"),
-        ("UNIQUE (user, digest)", "UNIQUE (user, seq)   "),
+        ("PRIMARY KEY (user, digest)", "PRIMARY KEY (user, record)"),
         ("recalled INTEGER", "reca11ed INTEGER"),
         ("DEFAULT '[]'", "DEFAULT '{}'"),
     ):

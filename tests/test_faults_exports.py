@@ -21,12 +21,15 @@ TRUTH = ("id", "user", "agent", "session", "kind", "value", "evidence", "superse
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
-    """An export with vectors: versions, sources, metadata, and a record keyed with another."""
+    """An export with vectors: versions, sources, metadata, experience, and a joint key."""
     with Memory.open(None, embedder=HashEmbedder(16)) as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ADA, metadata={"page": 3}, who="ada")
         memory.add("After that she went home.", scope=ADA)
         memory.update(memory.add("I live in Porto.", scope=ADA).id, "I live in Faro.", scope=ADA)
-        memory.add("a summary", scope=Scope(user="ada", session="s"), sources=[first.id])
+        made = memory.add("a summary", scope=Scope(user="ada", session="s"), sources=[first.id])
+        memory.judge([made.id], "hurt", scope=ADA)
+        memory.add_many(["She was shown it."], scope=ADA, recalled=[first.id, made.id])
+        memory.separate("summary of Xanadu", wanted=made.id, found=first.id, scope=ADA)
         return list(memory.export(scope=ADA, vectors=True))
 
 

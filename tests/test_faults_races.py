@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from racing import LetsIn, held
 
 from memagent import Memory, Scope
 from memagent.errors import EmbedderMismatch, StoreError
@@ -20,29 +21,9 @@ OTHER = HashEmbedder(32)
 SECRET = "Zoe went to Xanadu."
 
 
-class LetsIn(HashEmbedder):
-    """An embedder that lets another process in, once, when it is given a certain text."""
-
-    def __init__(self, folder: Path, text: str, act: Callable[[Memory], object]) -> None:
-        super().__init__()
-        self.folder, self.text, self.act = folder, text, act
-        self.let_in = 0
-
-    def embed_query(self, text: str) -> list[float]:
-        if text == self.text and not self.let_in:
-            self.let_in += 1
-            with Memory.open(self.folder, embedder=HashEmbedder()) as other:
-                self.act(other)
-        return super().embed_query(text)
-
-
 def reembed(memory: Memory) -> None:
     with Memory.open(Path(memory._store.where).parent, embedder=OTHER) as moved:
         moved.reembed()
-
-
-def held(folder: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
 
 
 @pytest.fixture

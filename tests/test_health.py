@@ -5,6 +5,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.stores import health
+from memagent.stores.settling import settle
 from memagent.testing import HashEmbedder
 
 
@@ -25,6 +26,7 @@ def test_a_whole_store_has_no_problems_and_a_damaged_one_names_them(
 def test_a_full_text_index_that_disagrees_is_noticed(memory: Memory, ada: Scope) -> None:
     memory.add("one", scope=ada)
     with memory._store.transaction() as db:
+        settle(db)
         db.execute("DROP TRIGGER keys_after_delete")
         db.execute("DELETE FROM keys")
         db.execute("DELETE FROM records")

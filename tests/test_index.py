@@ -154,10 +154,10 @@ class StoreMachine(RuleBasedStateMachine):
                 wanted = exact(self.memory._store, where, query)
                 found = self.index.search(where, query, 4)
                 products = dict(wanted)
-                assert [score for _, score in found] == pytest.approx(
+                assert [score for _, _, score in found] == pytest.approx(
                     [product for _, product in wanted[:4]], abs=1e-5
                 )
-                for key_id, score in found:
+                for key_id, _, score in found:
                     assert products[key_id] == pytest.approx(score, abs=1e-5)
 
 

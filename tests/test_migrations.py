@@ -24,15 +24,21 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     tmp_path: Path, ada: Scope, version: int
 ) -> None:
     old = sqlite3.connect(tmp_path / "memory.db")
+    old.create_function("half", 1, migrations._half)
     for step in STEPS[:version]:
         old.executescript(step)
     old.executescript(ROWS)
-    vector = np.array(HashEmbedder().embed_query("tea"), dtype="<f4").tobytes()
+    slim = version >= 4  # half precision, half a hash, and words indexed by the writer
+    vector = np.array(HashEmbedder().embed_query("tea"), dtype="<f2" if slim else "<f4").tobytes()
     old.execute(
         "INSERT INTO keys(record, owner, text, vector) VALUES (1, 'u1', 'tea', ?)", [vector]
     )
+    if slim:
+        old.execute("INSERT INTO keys_fts(rowid, text, owner) VALUES (1, 'tea', 'u1')")
     content = '[null, null, "episode", true, "tea is hot", null]'
-    old.execute("UPDATE records SET digest = ?", [hashlib.sha256(content.encode()).digest()])
+    digest = hashlib.sha256(content.encode()).digest()
+    old.execute("UPDATE records SET digest = ?", [digest[:16] if slim else digest])
+    old.execute("UPDATE sqlite_sequence SET seq = 7 WHERE name = 'records'")
     with Memory.open(None, embedder=HashEmbedder()) as memory:
         memory.warm(scope=ada)
         old.execute("INSERT INTO meta VALUES ('embedder', ?)", [memory._store.meta("embedder")])
@@ -42,9 +48,11 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         assert memory.verify() == ()
         assert memory.search("tea", scope=ada)[0].record.value == "tea is hot"
+        assert memory.add("tea is hot", scope=ada).id == "old"
         new = memory.update("old", "tea is cold", scope=ada, why="time")
         actions = [event.action for event in memory.history(new.id, scope=ada)]
-        assert actions == ["add", "supersede", "add"]
+        assert actions == ["add", "affirm", "supersede", "add"]
+        assert new.seq == 8  # 2 to 7 were given once
         assert memory._store.query("PRAGMA user_version")[0][0] == len(STEPS)
 
 

@@ -1,56 +1,17 @@
 """Every kind of probe is shown a forget that is broken in its own way, and has to notice."""
 
-import random
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from probing import SECRET, forgotten, known
 
 from memagent import Memory, Receipt, Record, Scope, probes
-from memagent.errors import StoreError
-from memagent.stores import remains
 from memagent.stores.erasure import Eraser
-from memagent.stores.migrations import STEPS
 from memagent.stores.rows import packed
 from memagent.stores.sqlite import SqliteStore
 from memagent.testing import HashEmbedder
-
-SECRET = "The vault opens with xylophone seventeen."
-SCHEMA = sorted(set(re.findall(r"[a-z]{3,}", "".join(STEPS).lower())))
-WORDS = (
-    "garden kitchen umbrella yesterday version optimize rationale supersede format sqlite".split()
-)
-"""Words of everyday, and such that the database file holds by itself."""
-
-
-@pytest.fixture
-def secret(disk: Memory, ada: Scope) -> Record:
-    """A secret among forty harmless records, a neighbour, and somebody else's."""
-    disk.add_many([f"harmless note number {n}" for n in range(40)], scope=ada)
-    disk.add("The vault is in the cellar.", scope=ada)
-    disk.add("xylophone lessons", scope=Scope(user="bob"))
-    return disk.add(SECRET, scope=ada, metadata={"heard": "over dinner"}, why="asked for it")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Memory]:
-    """A memory in a folder, with the hashing embedder."""
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as opened:
-        yield opened
-
-
-def known(findings: probes.Findings) -> set[str]:
-    return {probe.kind for probe in findings.probes if probe.after}
-
-
-def forgotten(memory: Memory, record: Record, ada: Scope, **more: list[str]) -> probes.Findings:
-    """Take the target, forget, and ask."""
-    what = probes.target(memory, [record.id], scope=ada, **more)
-    memory.forget([record.id], scope=ada)
-    return probes.check_forgotten(memory, what)
 
 
 def test_every_probe_knows_a_record_before_it_is_forgotten_and_none_after(
@@ -178,28 +139,6 @@ def test_a_key_that_was_moved_away_from_another_is_no_trace_and_its_first_vector
     assert (vector.kind, len(vector.found)) == ("vector", 1)
 
 
-def test_bytes_notices_a_snapshot_of_the_index_that_was_left(
-    disk: Memory, secret: Record, ada: Scope, tmp_path: Path
-) -> None:
-    what = probes.target(disk, [secret.id], scope=ada)
-    disk.forget([secret.id], scope=ada)
-    (tmp_path / "index").mkdir(exist_ok=True)
-    (tmp_path / "index" / "u1.snapshot").write_bytes(b"\0" * 64 + what.vectors[0])
-    (found,) = [one for one in probes.check_forgotten(disk, what).probes if one.after]
-    assert found.found == ("u1.snapshot holds bytes of its vector",)
-
-
-def test_files_that_cannot_be_searched_are_an_error(
-    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unreadable(*_: object) -> None:
-        raise OSError("no entry")
-
-    monkeypatch.setattr(remains, "scan", unreadable)
-    with pytest.raises(StoreError, match="cannot be searched: no entry"):
-        probes.target(disk, [secret.id], scope=ada)
-
-
 def test_vector_notices_what_only_the_index_in_ram_still_has(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,45 +156,6 @@ def test_a_vector_that_another_living_text_explains_is_no_trace(
     disk.add("seventeen xylophone WITH opens vault the", scope=ada)
     disk.add(SECRET, scope=Scope(user="bob"))
     assert not forgotten(disk, secret, ada).known
-
-
-def test_bytes_notices_a_log_that_was_not_emptied(
-    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(SqliteStore, "checkpoint", lambda _: False)
-    findings = forgotten(disk, secret, ada)
-    assert known(findings) == {"bytes"}
-    assert findings.probes[4].found == tuple(
-        f"memory.db-wal holds bytes of its {part}" for part in ("id", "text", "vector", "word")
-    )
-
-
-def test_bytes_notices_words_that_the_full_text_index_keeps(
-    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def erase(self: Eraser, *_: object) -> None:
-        with disk._store.transaction() as db:
-            db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
-            db.execute("UPDATE users SET removals = removals + 1")
-        disk._store.checkpoint()
-
-    monkeypatch.setattr(Eraser, "_erase", erase)
-    findings = forgotten(disk, secret, ada)
-    assert known(findings) == {"bytes"}
-    assert findings.probes[4].found == (
-        "cache.db holds bytes of its vector",
-        "memory.db holds bytes of its word",
-    )
-
-
-@pytest.mark.parametrize("held", [SECRET, SECRET[10:], "asked for it", "over dinner"])
-def test_bytes_notices_a_file_that_was_left_beside_the_database(
-    disk: Memory, secret: Record, ada: Scope, tmp_path: Path, held: str
-) -> None:
-    (tmp_path / "snapshot.idx").write_bytes(b"\0" * 100 + held.encode() + b"\0")
-    findings = forgotten(disk, secret, ada)
-    assert known(findings) == {"bytes"}
-    assert findings.probes[4].found[0].startswith("snapshot.idx holds bytes of its")
 
 
 def test_another_record_that_says_the_same_is_told(
@@ -331,32 +231,6 @@ def test_texts_can_be_asked_for_that_no_record_holds_any_more(
     what = probes.target(disk, scope=ada, texts=[SECRET])
     assert what.ids[0] == again.id
     assert known(probes.check_forgotten(disk, what)) >= {"direct", "paraphrase", "cue", "vector"}
-
-
-def test_a_store_in_ram_has_no_files_to_look_into(memory: Memory, ada: Scope) -> None:
-    findings = forgotten(memory, memory.add(SECRET, scope=ada), ada)
-    assert [(one.kind, one.asked) for one in findings.probes if not one.asked] == [("bytes", 0)]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_words_that_others_use_too_raise_no_alarm(tmp_path: Path, ada: Scope, seed: int) -> None:
-    rng = random.Random(seed)
-    texts = [" ".join(rng.choices(WORDS + SCHEMA, k=rng.randint(1, 12))) for _ in range(80)]
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        records = memory.add_many(texts, scope=ada)
-        for record in records[::10]:
-            assert not forgotten(memory, record, ada).known, record.value
-        assert memory.verify() == ()
-
-
-def test_words_that_the_file_holds_by_itself_raise_no_alarm(disk: Memory, ada: Scope) -> None:
-    old = disk.add("The door is red.", scope=ada, kind="rationale")
-    new = disk.update(old.id, "The door is blue.", scope=ada)
-    disk.separate("red", wanted=old.id, found=new.id, scope=ada)
-    disk.move_back([old.id, new.id], scope=ada)
-    assert not forgotten(disk, disk.add("move back", scope=ada), ada).known
-    assert not forgotten(disk, disk.add(" ".join([*WORDS, *SCHEMA]), scope=ada), ada).known
-    assert not forgotten(disk, disk.add("SQLite format 3", scope=ada), ada).known
 
 
 def test_of_many_texts_some_are_asked_for(memory: Memory, ada: Scope) -> None:

@@ -1,11 +1,17 @@
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores.ranking import tokens_of
-from memagent.types import Note
+from memagent.stores.ranking import Candidate, Ranking, ranked, tokens_of
+from memagent.stores.reader import Told
+from memagent.types import Hits, Note, Record
 
 NOW = datetime.now(UTC)
 
@@ -97,3 +103,111 @@ def test_vectors_that_do_not_fit_are_refused(
 def test_numbers_out_of_range_are_refused(memory: Memory, ada: Scope, how: dict[str, int]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(how)).split("_")[0][:4] + "|budget|half-life"):
         values(memory, "cat", ada, **how)
+
+
+def told(number: int, moment: datetime, helped: int = 0, hurt: int = 0) -> Told:
+    record = Record(
+        id=str(number),
+        seq=number,
+        kind="episode",
+        value="x" * number,
+        keys=("key",),
+        scope=Scope(user="ada"),
+        created=moment,
+        valid_from=moment,
+    )
+    return Told(record, {number: "key"}, helped, hurt)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.2, 0.4, 0.8, 1.0]), st.integers(0, 3), st.integers(0, 3)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(1, 6),
+    st.sampled_from([{}, {"half_life": timedelta(hours=2)}, {"floor": 0.3}, {"tokens": 2}]),
+)
+def test_what_was_not_read_would_not_have_been_chosen(
+    drawn: list[tuple[float, int, int]], k: int, how: dict[str, Any]
+) -> None:
+    held = {
+        number: told(number, NOW - timedelta(hours=hours), hurt=hurt)
+        for number, (_, hours, hurt) in enumerate(drawn, start=1)
+    }
+    asked: list[int] = []
+
+    def tell(numbers: Sequence[int]) -> dict[int, Told]:
+        asked.extend(numbers)
+        return {number: held[number] for number in numbers}
+
+    def found(k: int) -> Hits:
+        candidates = [Candidate(one, one, drawn[one - 1][0], {}) for one in held]
+        return ranked(candidates, Ranking(k=k, **how), tell)
+
+    some = found(k)
+    read, everything = set(asked), found(len(held))
+    assert [hit.record.seq for hit in some] == [hit.record.seq for hit in everything][:k]
+    assert some.candidates == everything.candidates == len(held)
+    assert some.below_floor == everything.below_floor
+    assert some.over_budget == everything.over_budget
+    assert {hit.record.seq for hit in some} <= read
+
+
+def test_only_what_can_be_chosen_is_read(memory: Memory, ada: Scope) -> None:
+    memory.add_many([f"number {n}" for n in range(9)], scope=ada, vectors=fan(9))
+    asked: list[int] = []
+    tell = memory._store.told
+
+    def listening(numbers: Sequence[int]) -> dict[int, Told]:
+        asked.extend(numbers)
+        return tell(numbers)
+
+    memory._store.told = listening  # type: ignore[method-assign]
+    hits = memory.search(scope=ada, vector=fan(1)[0], k=3)
+    assert [hit.record.value for hit in hits] == ["number 0", "number 1", "number 2"]
+    assert (len(asked), hits.candidates) == (3, 6)
+
+
+def test_a_record_that_hurt_gives_way_to_one_that_was_not_read_at_first(
+    memory: Memory, ada: Scope
+) -> None:
+    first, *_ = memory.add_many(["first", "second", "third"], scope=ada, vectors=fan(3))
+    for _ in range(4):
+        memory.judge([first.id], "hurt", scope=ada)
+    assert found_by(memory, fan(1)[0], ada, k=2) == ["second", "third"]
+
+
+def test_of_equally_near_records_the_newest_is_found(memory: Memory, ada: Scope) -> None:
+    days = [NOW - timedelta(days=days) for days in (3, 1, 2)]
+    notes = [Note(text=f"{day:%d}", valid_from=day) for day in days]
+    memory.add_many(notes, scope=ada, vectors=[fan(1)[0]] * 3)
+    newest_first = [f"{day:%d}" for day in sorted(days, reverse=True)]
+    assert found_by(memory, fan(1)[0], ada, k=2) == newest_first[:2]
+    assert values(memory, "nothing", ada, vector=fan(1)[0]) == newest_first
+
+
+@pytest.mark.parametrize("vector", [[1.0] * 63, [float("nan")] * 64, [[1.0] * 64], 1.0])
+def test_a_vector_that_does_not_fit_is_not_searched(
+    memory: Memory, ada: Scope, vector: object
+) -> None:
+    memory.add("cat", scope=ada)
+    with pytest.raises(InvalidInput, match="rows of 64 finite numbers"):
+        memory.search(scope=ada, vector=vector)  # type: ignore[arg-type]
+
+
+def test_a_vector_of_any_length_finds_the_same(memory: Memory, ada: Scope) -> None:
+    memory.add_many(["first", "second"], scope=ada, vectors=fan(2))
+    for length in (1e-3, 1.0, 1e3):
+        hits = memory.search(scope=ada, vector=[length * x for x in fan(1)[0]])
+        assert [hit.score for hit in hits] == pytest.approx([1, math.cos(0.1)], abs=1e-3)
+    assert [hit.score for hit in memory.search(scope=ada, vector=[0.0] * 64)] == [0, 0]
+
+
+def fan(n: int) -> list[list[float]]:
+    """Unit vectors, each a tenth of a radian further from the first."""
+    return [[math.cos(0.1 * step), math.sin(0.1 * step)] + [0.0] * 62 for step in range(n)]
+
+
+def found_by(memory: Memory, vector: list[float], scope: Scope, k: int) -> list[str]:
+    return [hit.record.value for hit in memory.search(scope=scope, vector=vector, k=k)]

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exporting import exported, fill
 
 from memagent import Memory, Scope
-from memagent.errors import EmbedderMismatch, InvalidInput
+from memagent.errors import EmbedderMismatch
 from memagent.testing import HashEmbedder
 
 
@@ -24,13 +25,6 @@ class Renamed(HashEmbedder):
     def embed_query(self, text: str) -> list[float]:
         vector = super().embed_query(text)
         return vector[::-1] if self.turned else vector
-
-
-def fill(memory: Memory, ada: Scope) -> None:
-    old = memory.add("I live in Pörto.", scope=ada, metadata={"page": 3}, who="ada")
-    memory.update(old.id, "I live in Lisbon.", scope=ada, why="moved")
-    memory.add("tea", scope=Scope(user="ada", session="s"), keys=["drink", "hot"], id="mine")
-    memory.add("tea", scope=Scope(user="ada", session="s"), keys=["drink"], id="mine")
 
 
 @pytest.mark.parametrize("vectors", [True, False])
@@ -59,12 +53,6 @@ def test_another_embedder_makes_the_vectors_anew(tmp_path: Path, ada: Scope) -> 
     with Memory.open(tmp_path / "b", embedder=HashEmbedder(32)) as other:
         assert other.import_(lines) == 3
         assert other.search("hot drink", scope=ada)[0].record.id == "mine"
-
-
-def exported(ada: Scope) -> list[str]:
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
-        fill(memory, ada)
-        return list(memory.export(scope=ada, vectors=True))
 
 
 def without_probe(lines: list[str]) -> list[str]:
@@ -140,80 +128,6 @@ def test_the_header_is_the_store_s_own_and_the_same_every_time(tmp_path: Path, a
     assert len(json.loads(first)["probe"]) == 64
 
 
-def test_an_import_that_a_move_to_another_embedder_overtakes_is_refused(
-    tmp_path: Path, ada: Scope
-) -> None:
-    class Overtaken(HashEmbedder):
-        """An embedder during whose work another process moves the store."""
-
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            if "drink" in texts:
-                with Memory.open(tmp_path, embedder=HashEmbedder(32)) as mover:
-                    mover.reembed()
-            return super().embed_documents(texts)
-
-    lines = exported(ada)
-    lines[0] = '{"memagent": 1, "embedder": "another", "vectors": false}'
-    with Memory.open(tmp_path, embedder=Overtaken()) as memory:
-        memory.add("here before", scope=ada)
-        with pytest.raises(EmbedderMismatch, match="moved to another embedder just now"):
-            memory.import_(lines)
-        assert memory.stats()["records"] == 1
-
-
-def test_an_export_of_vectors_that_a_move_overtakes_stops(tmp_path: Path, ada: Scope) -> None:
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        fill(memory, ada)
-        lines = memory.export(scope=ada, vectors=True)
-        next(lines)
-        with Memory.open(tmp_path, embedder=HashEmbedder(32)) as mover:
-            mover.reembed()
-        with pytest.raises(EmbedderMismatch, match="export it again"):
-            next(lines)
-
-
-NOT_NUMBERS = base64.b64encode(np.full(64, np.nan, dtype="<f2").tobytes()).decode()
-
-
-@pytest.mark.parametrize(
-    ("part", "value", "complaint"),
-    [
-        ("digest", "xyz", "its digest, keys or history is malformed"),
-        ("keys", [], "its digest, keys or history is malformed"),
-        ("keys", [{"text": 3}], "its digest, keys or history is malformed"),
-        ("history", [{"at": 3}], "its digest, keys or history is malformed"),
-        ("value", "\ud800", "its digest, keys or history is malformed"),
-        ("value", 7, "its value is malformed"),
-        ("user", "", "scope: user must be a non-empty text"),
-        ("session", 3, "scope: session must be a non-empty text"),
-        ("created", "May", "its created is malformed"),
-        ("valid_to", "May", "its valid_to is malformed"),
-        ("keys", [{"text": "x"}], "a key has no vector, or a malformed one"),
-        ("keys", [{"text": "x", "vector": "%"}], "a key has no vector, or a malformed one"),
-        ("keys", [{"text": "x", "vector": "AACAPw=="}], "expected vectors of 64 finite numbers"),
-        ("keys", [{"text": "x", "vector": NOT_NUMBERS}], "expected vectors of 64 finite numbers"),
-    ],
-)
-def test_a_record_whose_parts_are_not_what_the_store_needs_is_named_by_its_line(
-    memory: Memory, ada: Scope, part: str, value: object, complaint: str
-) -> None:
-    lines = exported(ada)
-    lines[2] = json.dumps(json.loads(lines[2]) | {part: value})
-    with pytest.raises(InvalidInput, match=f"line 3: .*{complaint}"):
-        memory.import_(lines)
-    assert memory.stats()["records"] == 0
-
-
-def test_a_user_without_a_name_is_refused(memory: Memory, ada: Scope) -> None:
-    with pytest.raises(InvalidInput, match="user must be a non-empty text"):
-        memory.import_(exported(ada), user=" ")
-
-
-def test_a_header_whose_probe_is_no_vector_is_refused(memory: Memory) -> None:
-    with pytest.raises(InvalidInput, match="line 1: expected the header's probe"):
-        memory.import_(['{"memagent": 1, "vectors": true, "probe": "x"}'])
-
-
 def test_what_is_pinned_or_archived_stays_so_and_an_old_export_knows_neither(
     memory: Memory, ada: Scope
 ) -> None:
@@ -238,29 +152,6 @@ def test_an_export_holds_the_scope_and_nothing_else(memory: Memory, ada: Scope) 
     memory.add("bob's", scope=Scope(user="bob"))
     users = {json.loads(line)["user"] for line in list(memory.export(scope=ada))[1:]}
     assert users == {"ada"}
-
-
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("not json", "line 2: expected a JSON object"),
-        ("[]", "line 2: expected a JSON object"),
-        ("{}", "line 2: expected a record, but it has no 'affirmed'"),
-    ],
-)
-def test_a_line_that_is_no_record_is_named_and_nothing_of_its_batch_is_kept(
-    memory: Memory, ada: Scope, line: str, complaint: str
-) -> None:
-    fill(memory, ada)
-    good = list(memory.export(scope=ada))
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        with pytest.raises(InvalidInput, match=complaint):
-            other.import_([good[0], line, *good[1:]])
-        with pytest.raises(InvalidInput, match="line 1: expected the header"):
-            other.import_(["{}"])
-        with pytest.raises(InvalidInput, match="line 1: expected a JSON object"):
-            other.import_([])
-        assert other.stats()["records"] == 0
 
 
 def test_vectors_are_taken_over_only_by_a_store_of_the_embedder_that_made_them(
@@ -292,16 +183,3 @@ def test_vectors_are_taken_over_only_by_a_store_of_the_embedder_that_made_them(
     with Memory.open(tmp_path / "d", embedder=Namesake(64)) as other:
         assert other.import_(lines) == 3
         assert other.search("hot drink", scope=ada, k=1)[0].why["cosine"] > 0.6
-
-
-@pytest.mark.parametrize("vector", [None, "", "AAAA", "no base64", 7])
-def test_a_vector_that_is_none_is_refused(memory: Memory, ada: Scope, vector: object) -> None:
-    fill(memory, ada)
-    header, *records = memory.export(scope=ada, vectors=True)
-    broken = json.loads(records[-1])
-    broken["keys"][0]["vector"] = vector
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        told = r"line 4: (expected vectors of 64 finite numbers|a key has no vector)"
-        with pytest.raises(InvalidInput, match=told):
-            other.import_([header, *records[:-1], json.dumps(broken)])
-        assert other.stats()["records"] == 0

@@ -1,0 +1,56 @@
+"""The keys that hold a word: settled ones in the full-text index, newer ones in a table in RAM."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from memagent.stores.settling import settled
+from memagent.stores.sqlite import SqliteStore
+
+BATCH = 500
+"""How many keys are read at a time."""
+
+
+class Matches:
+    """What a full-text query finds, newest first.
+
+    The keys that wait to be settled are put into a table of the same kind that only this process
+    sees, when words are first looked for after they were written.
+    """
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._upto = 0
+        self._state = (-1, 0)
+
+    def rows(self, select: str, match: str, values: Sequence[Any], n: int) -> list[Any]:
+        """Return the first column of at most `n` rows, those of the newest keys first.
+
+        `select` is a statement with `{index}` in the place of the full-text table, the query and
+        `values` as its parameters, and neither order nor limit.
+        """
+        with self._store.lock:
+            self._follow()
+            found: list[Any] = []
+            for index in ("newest_fts", "keys_fts") if self._waiting else ("keys_fts",):
+                sql = f"{select} ORDER BY {{index}}.rowid DESC LIMIT ?".replace("{index}", index)
+                rows = self._store.query(sql, (match, *values, n - len(found)))
+                found = list(dict.fromkeys([*found, *(row[0] for row in rows)]))
+                if len(found) >= n:
+                    break
+        return found
+
+    def _follow(self) -> None:
+        """Take over what was written since; start anew when it was settled or undone."""
+        state = (settled(self._store.query).words, self._store.undone)
+        if state != self._state:
+            self._store.note("INSERT INTO newest_fts(newest_fts) VALUES (?)", [("delete-all",)])
+            self._state, self._upto = state, state[0]
+        while rows := self._store.query(
+            "SELECT id, text, owner FROM keys WHERE id > ? ORDER BY id LIMIT ?", (self._upto, BATCH)
+        ):
+            self._store.note("INSERT INTO newest_fts(rowid, text, owner) VALUES (?, ?, ?)", rows)
+            self._upto = rows[-1]["id"]
+
+    @property
+    def _waiting(self) -> bool:
+        return self._upto > self._state[0]

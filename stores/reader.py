@@ -1,0 +1,142 @@
+"""Reading records out of the database, each whole and with its keys."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from memagent.stores.filter import Filter
+from memagent.stores.rows import READ, reading, record_of
+from memagent.types import Record, Scope
+
+CHUNK = 10_000
+"""How many values one statement is given; SQLite takes 32,766."""
+SEQ, KEY, TEXT, HELPED, HURT = 0, *range(len(READ), len(READ) + 4)
+"""Places in a row: what a record is read from comes first, then one of its keys."""
+_COLUMNS = ", ".join("u.name" if name == "user_name" else f"r.{name}" for name in READ)
+_KEYED = f"SELECT {_COLUMNS}, k.id, k.text"
+_FROM = " FROM records r JOIN users u ON u.id = r.user LEFT JOIN keys k ON k.record = r.seq WHERE "
+
+
+def _counted(outcome: str) -> str:
+    """Return SQL for how often a record helped or hurt: all of its sources, or itself.
+
+    The cast keeps what damage has put in the column's place from being calculated with.
+    """
+    return (
+        f"CAST(coalesce(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE (SELECT sum(o.{outcome})"
+        " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value)"
+        f" END, r.{outcome}, 0) AS INTEGER)"
+    )
+
+
+_TOLD = f"{_KEYED}, {_counted('helped')}, {_counted('hurt')}{_FROM}"
+_RECORDS = f"{_KEYED}, NULL, NULL{_FROM}"
+_ORDER = " ORDER BY r.seq, k.id"
+
+
+class Told(NamedTuple):
+    """A record, the texts of its keys by their ids, and how often its sources helped or hurt."""
+
+    record: Record
+    keys: Mapping[int, str]
+    helped: int
+    hurt: int
+
+
+class Reader:
+    """What is asked about records; a row of the answer is a record with one of its keys.
+
+    One statement for both costs less than two, and sees one state of the database.
+    """
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Run one reading statement."""
+        raise NotImplementedError
+
+    def user(self, name: str) -> int | None:
+        """Return a user's number, or None for a user never seen."""
+        raise NotImplementedError
+
+    def told(self, seqs: Sequence[int]) -> dict[int, Told]:
+        """Return records, and what ranking wants to know of them, by sequence number."""
+        rows = self.chunked(f"{_TOLD}r.seq IN (*){_ORDER}", seqs)
+        return {one.record.seq: one for one in _grouped(rows)}
+
+    def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
+        """Return (id, record, text, vector) of keys, in no particular order."""
+        return self.chunked(
+            "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT), k.vector FROM keys k"
+            " WHERE k.id IN (*)",
+            ids,
+        )
+
+    def records(self, seqs: Sequence[int]) -> list[Record]:
+        """Return records by sequence number, in the order asked for; unknown ones are left out."""
+        rows = self.chunked(f"{_RECORDS}r.seq IN (*){_ORDER}", list(set(seqs)))
+        by_seq = {record.seq: record for record in _records(rows)}
+        return [by_seq[seq] for seq in seqs if seq in by_seq]
+
+    def get(self, scope: Scope, ids: Sequence[str]) -> list[Record]:
+        """Return this scope's records by id, in the order asked for; unknown ones are left out."""
+        condition, values = Filter(scope=scope, everything=True).condition()
+        rows = self.chunked(
+            f"{_RECORDS}{condition} AND r.id IN (*){_ORDER}", list(set(ids)), values
+        )
+        by_id = {record.id: record for record in _records(rows)}
+        return [by_id[one] for one in ids if one in by_id]
+
+    def newest(self, where: Filter, limit: int) -> list[Record]:
+        """Return the records written last, newest first."""
+        condition, values = where.condition()
+        rows = self.query(
+            f"{_RECORDS}r.seq IN (SELECT r.seq FROM records r WHERE {condition}"
+            f" ORDER BY r.seq DESC LIMIT ?){_ORDER}",
+            (*values, limit),
+        )
+        return _records(rows)[::-1]
+
+    def versions(self, scope: Scope, record_id: str) -> list[Record]:
+        """Return every version of a record, oldest first, whichever of them the id names."""
+        found = self.query(
+            """WITH RECURSIVE chain(id) AS (
+                SELECT ?2 UNION
+                SELECT r.supersedes FROM chain c JOIN records r ON r.user = ?1 AND r.id = c.id
+                    WHERE r.supersedes IS NOT NULL UNION
+                SELECT r.id FROM chain c JOIN records r
+                    ON r.user = ?1 AND r.supersedes IS NOT NULL AND r.supersedes = c.id
+            ) SELECT id FROM chain""",
+            (self.user(scope.user), record_id),
+        )
+        return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
+
+    def chunked(
+        self, sql: str, among: Sequence[Any], values: Sequence[Any] = ()
+    ) -> list[sqlite3.Row]:
+        """Run a reading statement for all that `(*)` in it stands for, however many they are."""
+        rows: list[sqlite3.Row] = []
+        for start in range(0, len(among), CHUNK):
+            some = among[start : start + CHUNK]
+            marks = ",".join("?" * len(some))
+            rows += self.query(sql.replace("(*)", f"({marks})"), (*values, *some))
+        return rows
+
+
+def _records(rows: Sequence[sqlite3.Row]) -> list[Record]:
+    return [one.record for one in _grouped(rows)]
+
+
+def _grouped(rows: Sequence[sqlite3.Row]) -> list[Told]:
+    """Return each record once, with its keys; its rows follow one another in the keys' order."""
+    found: list[tuple[sqlite3.Row, dict[int, str]]] = []
+    last, keys = None, dict[int, str]()
+    for row in rows:
+        if row[SEQ] != last:
+            last, keys = row[SEQ], {}
+            found.append((row, keys))
+        if row[KEY] is not None:  # a record without keys has one row
+            keys[row[KEY]] = row[TEXT]
+    with reading("a record"):
+        return [
+            Told(record_of(row[:KEY], keys.values()), keys, row[HELPED], row[HURT])
+            for row, keys in found
+        ]

@@ -1,0 +1,61 @@
+"""What is learnt quotes what it was learnt from, and goes with it."""
+
+from pathlib import Path
+
+import pytest
+from racing import LetsIn, held
+
+from memagent import Memory, Scope
+from memagent.stores.rationale import _case
+from memagent.testing import HashEmbedder
+
+ADA = Scope(user="ada")
+STORY = ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
+QUESTION = "Where is the ring?"
+
+
+def tell(folder: Path) -> None:
+    with Memory.open(folder, embedder=HashEmbedder()) as memory:
+        for number, text in enumerate(STORY):
+            memory.add(text, scope=ADA, id=f"n{number}")
+
+
+@pytest.mark.parametrize("lessons", [ADA, Scope(user="bob")], ids=["own", "of another user"])
+def test_nothing_is_learnt_from_a_record_that_is_forgotten_meanwhile(
+    tmp_path: Path, lessons: Scope
+) -> None:
+    tell(tmp_path)
+    embedder = LetsIn(
+        tmp_path, _case(QUESTION, STORY[1]), lambda other: other.forget(["n1"], scope=ADA)
+    )
+    with Memory.open(tmp_path, embedder=embedder) as memory:
+        assert not memory.learn(QUESTION, "Faro", scope=ADA, lessons=lessons)
+        assert embedder.let_in == 1
+        assert memory.stats()["records"] == 2
+        assert memory.verify() == ()
+        assert b"lost the ring" not in held(tmp_path)
+
+
+def test_what_is_learnt_goes_with_what_its_source_was_keyed_with(tmp_path: Path) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        memory.add("Zoe went to Faro.", scope=ADA)
+        memory.add("Zoe told of Xanadu.", scope=ADA, id="secret")
+        memory.add("Then she lost the ring.", scope=ADA, id="leaning")
+        memory.add("Zoe went to Porto.", scope=ADA)
+        assert memory.learn(QUESTION, "Faro", scope=ADA)
+        (lesson,) = memory.list(scope=ADA, kind="rationale")
+        assert lesson.sources == ("leaning", "secret")
+        receipt = memory.forget(["secret"], scope=ADA)
+        assert receipt.derived == (lesson.id,)
+        assert b"Xanadu" not in held(tmp_path)
+
+
+def test_what_is_learnt_is_written_with_the_embedder_it_was_made_by(tmp_path: Path) -> None:
+    tell(tmp_path)
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        assert memory.learn(QUESTION, "Faro", scope=ADA)
+        assert memory.learn(QUESTION, "Faro", scope=ADA)
+        (lesson,) = memory.list(scope=ADA, kind="rationale")
+        assert lesson.keys == (_case(QUESTION, STORY[1]),)
+        assert lesson.sources == ("n1",)
+        assert memory.verify() == ()
