@@ -49,6 +49,7 @@ class RemoteEmbedder(Embeddings):
         self._timeout, self._retries = timeout, retries
         self._client: OpenAI | None = None
         self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="embedding")
+        self._slots = threading.BoundedSemaphore(IN_FLIGHT)
         self._opening = threading.Lock()
 
     @property
@@ -71,7 +72,7 @@ class RemoteEmbedder(Embeddings):
 
     def _ask(self, texts: Sequence[str]) -> list[list[float]]:
         client = self._opened()
-        with self._translated():
+        with self._translated(), self._slots:
             answer: Any = client.embeddings.create(
                 input=list(texts), model=str(self._named), encoding_format="float"
             )

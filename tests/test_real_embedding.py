@@ -150,6 +150,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             server.inside += 1
             server.most = max(server.most, server.inside)
             trouble = server.trouble.pop() if server.trouble else None
+        if server.together is not None:
+            server.together.wait()
         vectors = HashEmbedder(8).embed_documents(asked["input"])
         rows = [
             {"object": "embedding", "index": number, "embedding": vector}
@@ -189,6 +191,7 @@ def server() -> Iterator[Any]:
         state: Any = running
         state.lock, state.asked, state.trouble = threading.Lock(), [], []
         state.inside = state.most = 0
+        state.together = None
         state.url = f"http://127.0.0.1:{running.server_port}/v1"
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
@@ -204,9 +207,19 @@ def test_a_server_is_sent_batches_and_its_rows_are_put_in_order(server: Any) -> 
     assert vectors == [pytest.approx(HashEmbedder(8).embed_query(one)) for one in texts]
     assert sorted(len(asked) for _, _, asked in server.asked) == [3, *[BATCH] * 5]
     assert {asked[:2] for asked in server.asked} == {("first", "Bearer k")}
-    assert server.most <= 4
     assert embedder.embed_query("one") == pytest.approx(HashEmbedder(8).embed_query("one"))
     assert embedder.embed_documents([]) == []
+
+
+def test_requests_of_all_threads_wait_together_and_are_no_more_than_four(server: Any) -> None:
+    server.together = threading.Barrier(4, timeout=30)  # fails unless four are there at a time
+    embedder = RemoteEmbedder(server.url, "m", retries=0)
+    threads = [threading.Thread(target=embedder.embed_query, args=(f"{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(server.asked), server.most) == (8, 4)
 
 
 def test_a_server_s_memory_names_the_model_and_is_searched(
