@@ -2,7 +2,8 @@
 
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,8 +85,13 @@ def chat(
 
     settings = load_settings(home=home, user=user, model=model)
     with ExitStack() as stack:
-        agent = _agent(settings, memory_of(settings, stack))
-        converse(agent, Scope(user=settings.user, session=session), lines)
+        memory = memory_of(settings, stack)
+        scope = Scope(user=settings.user, session=session)
+        # The embedder loads beside the chat model; who types first waits for it at most once.
+        loading = Thread(target=_warm, args=(memory, scope))
+        loading.start()
+        stack.callback(loading.join)
+        converse(_agent(settings, memory), scope, lines)
 
 
 @app.command()
@@ -111,6 +117,11 @@ def ask(
         print(f"memagent: {answer.left_out}", file=sys.stderr)
     if timings:
         print_timings(answer, load)
+
+
+def _warm(memory: "Memory", scope: Scope) -> None:
+    with suppress(UserError):  # the first question meets it again, and says so
+        memory.warm(scope=scope)
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":

@@ -131,8 +131,9 @@ def _go(whole: "Run", settings: Settings) -> None:
         TimeRemainingColumn,
     )
 
+    from memagent.embedders import open_embedder
     from memagent.evals.runner import Score
-    from memagent.models import chat_of, open_embedder
+    from memagent.models import chat_of
 
     todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
     if not todo:
