@@ -7,8 +7,11 @@ which the usual path does anew at every call.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Barrier
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +24,8 @@ from torch import Tensor
 
 CPU_TOKENS = 512
 """Tokens of a batch, padding included: what they need between two layers stays in the cache."""
+LEAST_TOKENS = 128
+"""Fewer tokens are not worth a batch of their own."""
 GPU_TOKENS = 16_384
 PLAIN = {"Transformer", "Pooling", "Normalize"}
 Norm = tuple[Tensor, Tensor]
@@ -121,9 +126,15 @@ class Bert:
         else:
             tokens = [one.ids for one in self._tokenizer.encode_batch_fast(list(texts))]
         vectors = np.empty((len(texts), self._words.shape[1]), dtype=np.float32)
-        budget = CPU_TOKENS if self._device.type == "cpu" else GPU_TOKENS
-        for batch in batches([len(one) for one in tokens], budget):
-            vectors[batch] = self._forward([tokens[number] for number in batch])
+        lengths = [len(one) for one in tokens]
+        on_cpu = self._device.type == "cpu"
+        share = sum(lengths) // _processors() if on_cpu else GPU_TOKENS
+        budget = min(max(share, LEAST_TOKENS), CPU_TOKENS) if on_cpu else GPU_TOKENS
+        parts = list(batches(lengths, budget))[::-1]  # the longest first, so that all end together
+        given = [[tokens[number] for number in part] for part in parts]
+        run = _workers().map if on_cpu else map
+        for part, rows in zip(parts, run(self._forward, given), strict=True):
+            vectors[part] = rows
         return vectors
 
     def _place(self, weights: Weights) -> None:
@@ -207,6 +218,32 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
+@cache
+def _processors() -> int:
+    return torch.get_num_threads()
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    """Return threads that each run whole batches on one processor.
+
+    Threads that share one product have to wait for each other at each of a hundred products, and on
+    a busy machine that is most of what they do.
+    """
+    most = _processors()
+    workers = ThreadPoolExecutor(most, thread_name_prefix="embedding", initializer=_alone)
+    together = Barrier(most)
+    for started in [workers.submit(together.wait) for _ in range(most)]:
+        started.result()
+    torch.set_num_threads(most)  # what the workers set would hold for all threads to come
+    return workers
+
+
+def _alone() -> None:
+    torch.get_num_threads()  # takes up the common number first, which would undo the next line
+    torch.set_num_threads(1)
+
+
 KINDS = ("weight", "bias")
 Linear = Callable[..., Tensor]
 """A linear layer: states, and whether GELU comes after it."""
@@ -250,8 +287,8 @@ def _packed(weight: Tensor, bias: Tensor) -> Linear:
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, None)
 
     def linear(states: Tensor, gelu: bool = False) -> Tensor:
-        after = ("gelu", [], "none") if gelu else ("none", [], "")
-        product: Tensor = multiply(states, packed, bias, *after)
+        after, kind = ("gelu", "none") if gelu else ("none", "")
+        product: Tensor = multiply(states, packed, bias, after, [], kind)
         return product
 
     return linear

@@ -105,20 +105,14 @@ def fidelity(reference: Model, other: Model) -> tuple[float, float]:
 def _speed(reference: Model, other: Model, *, on_cpu: bool) -> float:
     """Return how many times as fast the other is, by the median of alternating rounds.
 
-    On a processor that is the time that one thread works, which does not depend on what else runs.
+    On a processor that is the time it works, which hardly depends on what else runs.
     """
-    import torch
-
-    clock, threads = time.thread_time if on_cpu else time.perf_counter, torch.get_num_threads()
+    clock = time.process_time if on_cpu else time.perf_counter
     spent: dict[bool, list[float]] = {True: [], False: []}
-    torch.set_num_threads(1 if on_cpu else threads)
-    try:
-        for turn in range(2 * ROUNDS):
-            started = clock()
-            (other if turn % 2 else reference).encode(PASSAGES[:TIMED])
-            spent[bool(turn % 2)].append(clock() - started)
-    finally:
-        torch.set_num_threads(threads)
+    for turn in range(2 * ROUNDS):
+        started = clock()
+        (other if turn % 2 else reference).encode(PASSAGES[:TIMED])
+        spent[bool(turn % 2)].append(clock() - started)
     return statistics.median(spent[False]) / max(statistics.median(spent[True]), 1e-9)
 
 

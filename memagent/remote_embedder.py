@@ -85,14 +85,13 @@ class RemoteEmbedder(Embeddings):
         """Return the client, and find out the model's name before it is used."""
         with self._opening:
             if self._client is None:
-                import httpx
-                from openai import OpenAI
+                from openai import OpenAI, Timeout
 
                 client = OpenAI(
                     base_url=self.url,
                     api_key=self._key,
                     max_retries=self._retries,
-                    timeout=httpx.Timeout(self._timeout, connect=CONNECT_SECONDS),
+                    timeout=Timeout(self._timeout, connect=CONNECT_SECONDS),
                 )
                 if self._named is None:
                     with self._translated():
