@@ -99,12 +99,16 @@ def _serve(
     options: vllm.ServeOptions, python: Path | None, log: Path, key: str | None, timeout: float
 ) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True)
-    with console.status(f"starting vLLM with {options.model}") as line:
+    first = f"starting vLLM with {options.model}"
+    if not console.is_terminal:
+        print(first, file=sys.stderr)
+    with console.status(Text(first)) as line:
 
         def tell(seconds: float, last: str) -> None:
-            line.update(f"starting vLLM, {seconds:.0f} s: {last[-LINE:]}")
+            line.update(Text(f"starting vLLM, {seconds:.0f} s: {last[-LINE:]}"))
 
         try:
             served = serving.start(

@@ -133,12 +133,9 @@ def connect_or_start(model: str, *, port: int = 8000, api_key: str | None = None
         elif settings.vllm_url:
             raise ModelUnavailable(f"nobody answers at {url} (setting vllm_url)")
         else:
-            served = start(
-                options,
-                python=settings.vllm_python,
-                log=settings.home / "logs" / f"vllm-{port}.log",
-                api_key=api_key,
-            )
+            log = settings.home / "logs" / f"vllm-{port}.log"
+            print(f"memagent: starting vLLM with {model}; its log is {log}", file=sys.stderr)
+            served = start(options, python=settings.vllm_python, log=log, api_key=api_key)
         _ready[model, port] = served
         return served
 

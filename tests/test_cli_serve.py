@@ -94,6 +94,19 @@ def test_the_options_reach_the_server(memagent: Command, started: list[ServeOpti
     )
 
 
+def test_the_log_s_last_line_is_shown_as_it_is(
+    memagent: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(options: ServeOptions, *, tell: serving.Tell, **_: object) -> Served:
+        tell(1.0, "Route: [/v1/models] [bold")
+        return Served(options.url, options.served_name)
+
+    monkeypatch.setattr(serving, "start", start)
+    code, out, err = memagent("serve-model", "m")
+    assert (code, out) == (0, "m is ready at http://127.0.0.1:8000/v1\n")
+    assert err.startswith("starting vLLM with m\n")
+
+
 def test_a_failure_shows_the_end_of_the_log_and_then_the_cause(
     memagent: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

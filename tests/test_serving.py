@@ -273,11 +273,12 @@ def nobody(url: str, **_: Any) -> httpx.Response:
 
 
 def test_where_none_runs_one_is_started_once_and_again_when_it_died(
-    served_from: Any, monkeypatch: pytest.MonkeyPatch
+    served_from: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = served_from()
     monkeypatch.setattr(httpx, "get", nobody)
     first = connect_or_start("acme/Qwen3-8B")
+    assert capsys.readouterr().err.startswith("memagent: starting vLLM with acme/Qwen3-8B; its log")
     others: list[Served] = []
     threads = [
         threading.Thread(target=lambda: others.append(connect_or_start("acme/Qwen3-8B")))
