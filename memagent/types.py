@@ -287,12 +287,7 @@ class Answer:
     @property
     def left_out(self) -> str:
         """What found no room in the model's context, in words; empty if all did."""
-        parts = [
-            f"{count} {noun}"
-            for count, noun in (
-                (self.recollection.left_out, "memories"),
-                (self.turns_left_out, "past turns"),
-            )
-            if count
-        ]
+        memories, turns = self.recollection.left_out, self.turns_left_out
+        parts = [f"{memories} {'memory' if memories == 1 else 'memories'}"] if memories else []
+        parts += [f"{turns} past {'turn' if turns == 1 else 'turns'}"] if turns else []
         return f"left out {' and '.join(parts)}: the model's context is too small" if parts else ""
