@@ -25,7 +25,6 @@ LAYERS = (
         "pressure",
         "model_errors",
         "room",
-        "serving",
         "vllm",
     },
     {"server_chat", "replies", "tool_probe", "pulling", "precision", "bert"},

@@ -20,7 +20,7 @@ import httpx
 import openai
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
@@ -31,6 +31,7 @@ from memagent.evals.batch import in_flight
 from memagent.evals.runner import Plan, Run, Score, drawn
 from memagent.serving import connect_or_start
 from memagent.testing import HashEmbedder
+from memagent.tool_calling import Action, act, observed
 
 URL = os.environ.get("MEMAGENT_VLLM_URL", "")
 KEY = os.environ.get("MEMAGENT_API_KEY")
@@ -137,6 +138,17 @@ def test_a_tool_call_is_right_or_is_told_as_wrong(chat: BaseChatModel, choice: s
         assert told is not None
 
 
+def test_a_step_with_tools_is_taken_whether_or_not_the_model_calls_them(
+    chat: BaseChatModel,
+) -> None:
+    asked = chat.model_copy(update={"max_tokens": 100})
+    decision = act(asked, [HumanMessage("Use the tool to add 2 and 3.")], [add])
+    assert isinstance(decision, Action)
+    assert (decision.name, set(decision.arguments)) == ("add", {"a", "b"})
+    assert add.invoke(dict(decision.arguments)) == sum(decision.arguments.values())
+    assert observed(decision, "5")
+
+
 def test_what_the_server_refuses_is_one_of_our_errors(chat: BaseChatModel, ada: Scope) -> None:
     from memagent import Agent
 
@@ -218,6 +230,7 @@ def test_vllm_by_name_connects_to_the_server_that_runs(monkeypatch: pytest.Monke
     monkeypatch.setenv("MEMAGENT_VLLM_URL", URL)
     served = connect_or_start(name, api_key=KEY)
     assert (served.url, served.name, served.process) == (URL, name, None)
+    assert open_chat(f"vllm:{name}", api_key=KEY, max_tokens=4).invoke("Say hello.").text
     with pytest.raises(ModelUnavailable, match=r"serves .*, not another-model"):
         connect_or_start("another-model", api_key=KEY)
 
