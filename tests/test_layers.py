@@ -25,6 +25,7 @@ LAYERS = (
         "pressure",
         "model_errors",
         "room",
+        "serving",
         "vllm",
     },
     {"server_chat", "replies", "tool_probe", "pulling", "precision", "bert"},
