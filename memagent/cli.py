@@ -3,8 +3,9 @@
 import functools
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,7 @@ from memagent.cli_output import (
     print_timings,
 )
 from memagent.cli_search import search_app
+from memagent.cli_serve import serve_app
 from memagent.cli_store import store_app
 from memagent.cli_upkeep import upkeep_app
 from memagent.config import Settings, load_settings
@@ -44,6 +46,7 @@ app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
 app.add_typer(store_app)
+app.add_typer(serve_app)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(eval_app, name="eval")
@@ -100,6 +103,10 @@ def chat(
             return
         if resume and session is None:
             scope = replace(scope, session=_last_session(memory, scope))
+        # The embedder loads beside the chat model; who types first waits for it at most once.
+        loading = Thread(target=_warm, args=(memory, scope))
+        loading.start()
+        stack.callback(loading.join)
         talk = Conversation(_agent(settings, memory), scope)
         shown = functools.partial(status, model=settings.model)
         converse(talk, lambda: lines(lambda: shown(talk.last), settings.home / "chat-history"))
@@ -134,6 +141,11 @@ def ask(
         print(f"memagent: {answer.left_out}", file=sys.stderr)
     if timings:
         print_timings(answer, load)
+
+
+def _warm(memory: "Memory", scope: Scope) -> None:
+    with suppress(UserError):  # the first question meets it again, and says so
+        memory.warm(scope=scope)
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":

@@ -28,13 +28,6 @@ def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})
 
 
-@pytest.mark.wire
-def test_the_snippet_with_the_stub_server_runs() -> None:
-    page = (ROOT / "docs" / "models.md").read_text()
-    (snippet,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    exec(compile(snippet, "models.md", "exec"), {})
-
-
 @pytest.mark.parametrize("snippet", snippets(TOOLS))
 def test_the_snippets_about_tools_run(snippet: str) -> None:
     if "python_tool()" in snippet:
@@ -43,6 +36,13 @@ def test_the_snippets_about_tools_run(snippet: str) -> None:
         except SandboxUnavailable as error:
             pytest.skip(str(error))
     exec(compile(snippet, "tools.md", "exec"), {})
+
+
+@pytest.mark.wire
+def test_the_snippet_with_the_stub_server_runs() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(compile(snippet, "models.md", "exec"), {})
 
 
 @pytest.mark.real

@@ -114,6 +114,7 @@ def test_differences_are_told_in_days_weeks_and_by_the_calendar() -> None:
     )
     assert "(3 weeks and 1 day)" in difference(date(2024, 2, 7), NOW)
     assert "; 1 year, 2 months and 3 days)" in difference(date(2022, 12, 26), NOW)
+    assert "; 1 month and 1 day)" in difference(date(2024, 1, 30), date(2024, 3, 1))
     assert difference(NOW, date(2024, 2, 28)).startswith("1 day: 2024-02-28 (Wednesday) is before")
     assert difference(NOW, NOW) == "0 days: both are 2024-02-29 (Thursday)"
 

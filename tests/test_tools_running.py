@@ -1,4 +1,5 @@
 import asyncio
+import contextvars
 import threading
 from typing import Annotated, Any
 
@@ -185,13 +186,46 @@ def test_a_tool_that_is_late_is_given_up_and_goes_on_by_itself() -> None:
         return "done"
 
     late = Observation(text="wait was not done after 0.05 seconds", error=True)
-    assert run_tool(wait, {}, SOON) == late
-    assert asyncio.run(arun_tool(wait, {}, SOON)) == late  # and the loop does not wait for it
-    assert not ended.is_set()
-    (*_, thread) = [one for one in threading.enumerate() if one.name == "memagent-tool"]
-    assert thread.daemon
-    gate.set()
+    try:
+        assert run_tool(wait, {}, SOON) == late
+        assert asyncio.run(arun_tool(wait, {}, SOON)) == late  # and the loop does not wait for it
+        assert not ended.is_set()
+        threads = [one for one in threading.enumerate() if one.name == "memagent-tool"]
+        assert len(threads) >= 2
+        assert all(one.daemon for one in threads)
+    finally:
+        gate.set()
     assert ended.wait(30)
+
+
+def test_a_late_tool_does_not_call_a_loop_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+
+    @tool
+    def wait() -> str:
+        """Wait."""
+        gate.wait()
+        return "done"
+
+    before = set(threading.enumerate())
+    asyncio.run(arun_tool(wait, {}, SOON))
+    (thread,) = set(threading.enumerate()) - before
+    gate.set()
+    thread.join(30)
+    assert not caplog.records
+
+
+def test_a_tool_runs_in_the_context_of_its_caller() -> None:
+    who = contextvars.ContextVar("who", default="nobody")
+
+    @tool
+    def ask() -> str:
+        """Say who asks."""
+        return who.get()
+
+    who.set("ada")
+    assert run_tool(ask, {}).text == "ada"
+    assert asyncio.run(arun_tool(ask, {})).text == "ada"
 
 
 async def test_a_coroutine_that_is_late_is_cancelled() -> None:

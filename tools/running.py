@@ -88,14 +88,10 @@ async def _within(tool: BaseTool, arguments: Mapping[str, Any], timeout: float) 
 
 
 async def _waited(work: Future[Any], timeout: float) -> Any:
-    waiting = asyncio.wrap_future(work)
-    try:
-        done, _ = await asyncio.wait([waiting], timeout=timeout)
-        if not done:
-            raise _Late
-        return waiting.result()
-    finally:
-        waiting.cancel()  # else the thread would call a loop that may be gone by then
+    done, _ = await asyncio.wait([asyncio.wrap_future(work)], timeout=timeout)
+    if not done:
+        raise _Late
+    return done.pop().result()
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
