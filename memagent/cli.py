@@ -1,6 +1,5 @@
 """The command line: thin callers; results on stdout, everything else on stderr."""
 
-import functools
 import json
 import sys
 from contextlib import ExitStack, suppress
@@ -108,8 +107,11 @@ def chat(
         loading.start()
         stack.callback(loading.join)
         talk = Conversation(_agent(settings, memory), scope)
-        shown = functools.partial(status, model=settings.model)
-        converse(talk, lambda: lines(lambda: shown(talk.last), settings.home / "chat-history"))
+
+        def below() -> str:
+            return status(talk.last, talk.agent.model_name)
+
+        converse(talk, lambda: lines(below, settings.home / "chat-history"))
 
 
 def _last_session(memory: "Memory", scope: Scope) -> str | None:

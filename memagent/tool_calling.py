@@ -80,6 +80,8 @@ def act(
                 said = chat.bind_tools(list(tools)).invoke(list(messages))
             return _called(said, tools, clock)
         except Exception as error:
+            if isinstance(error.__cause__, ValidationError):
+                return _unreadable(error.__cause__, clock)
             if not no_tools(error):
                 raise
             remember(chat, False)
@@ -102,6 +104,8 @@ async def aact(
                 said = await chat.bind_tools(list(tools)).ainvoke(list(messages))
             return _called(said, tools, clock)
         except Exception as error:
+            if isinstance(error.__cause__, ValidationError):
+                return _unreadable(error.__cause__, clock)
             if not no_tools(error):
                 raise
             remember(chat, False)
@@ -143,6 +147,12 @@ def _called(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Dec
     if any(mark in text for mark in MARKS):
         return Mistake(text=text, reason="the call cannot be read", call=call)
     return Text(text=text, call=call)
+
+
+def _unreadable(error: ValidationError, clock: Clock) -> Mistake:
+    """Return the step of a model whose arguments are JSON, but no object."""
+    text = str(error.errors()[0]["input"])
+    return Mistake(text=text, reason="the call cannot be read", call=clock.call())
 
 
 def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Decision:

@@ -152,6 +152,7 @@ def test_any_other_is_held_to_json_from_then_on_in_other_processes_too(
     ("said", "reason"),
     [
         (Say(calls=[("multiply", '{"a": 2')]), "the arguments are not JSON"),
+        (Say(calls=[("multiply", '"2,3"')]), "the call cannot be read"),
         (Say(calls=[("divide", "{}")]), "there is no tool 'divide', there are: multiply, today"),
         (Say(calls=[("multiply", '{"a": 2}')]), "argument 'b': field required"),
         (Say('<tool_call>{"name": "multiply"'), "the call cannot be read"),
