@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from memagent import models
 from memagent.errors import InvalidInput
+from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT, render
 from memagent.questions import is_question
@@ -46,7 +47,8 @@ class Agent:
     `model` is what `open_chat` takes, and is opened at the first question. With `memory` None, or
     with nothing found, the model gets exactly what it would get without a memory. `lessons` is the
     scope whose rationales advise the search (the asker's own if None). `examples` are worked
-    examples, shown before every question.
+    examples, shown before every question. `looks` bounds how often the memory is looked into for
+    one question, each time with what was found before; 1 is never again.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Agent:
         k: int = 5,
         lessons: Scope | None = None,
         examples: Sequence[Example] = (),
+        looks: int = LOOKS,
     ) -> None:
         self.memory = memory
         self.instructions = instructions
         self.k = k
         self.lessons = lessons
         self.examples = examples
+        self.looks = looks
         self._model = model
         self._chat: BaseChatModel | None = None
 
@@ -141,7 +145,9 @@ class Agent:
         if self.memory is None:
             return Recollection()
         wide = scope.across_sessions()
-        return self.memory.recall(question, scope=wide, k=self.k, lessons=self.lessons)
+        return self.memory.recall(
+            question, scope=wide, k=self.k, lessons=self.lessons, looks=self.looks
+        )
 
     def _write(self, question: str, answer: Answer, scope: Scope) -> Answer:
         """Remember the turn: what the user said as evidence if it states, never what we replied."""
