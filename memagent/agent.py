@@ -112,10 +112,14 @@ class Agent:
         chat = self._opened()
         recollection = self._recall(question, scope) if evidence is None else Recollection()
         yield Recalled(recollection)
-        shown = [hit.record.value for hit in recollection.hits] if evidence is None else evidence
+        shown = recollection.shown if evidence is None else evidence
         asked = time.perf_counter()
         messages = render(
-            question, shown, instructions=self.instructions, examples=self.examples, turns=turns
+            recollection.remaining or question,
+            shown,
+            instructions=self.instructions,
+            examples=self.examples,
+            turns=turns,
         )
         pieces, usage = [], Usage()
         for text, counted in models.reply(chat, messages, stream=stream):

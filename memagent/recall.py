@@ -28,7 +28,7 @@ class _Found:
     """What a question led to: what was chosen, and the trails on from the last of it.
 
     `hits` are what the first look found, `queries` what was searched up to where the trails part,
-    `embed_seconds` what the embedder took.
+    `embed_seconds` what the embedder took, and `turn` the point in time that the trails went by.
     """
 
     hits: Hits
@@ -36,6 +36,7 @@ class _Found:
     queries: tuple[str, ...]
     embed_seconds: float
     trails: dict[Direction, Trail] = field(default_factory=dict)
+    turn: Turn | None = None
 
 
 class Recaller:
@@ -70,14 +71,19 @@ class Recaller:
         advice = None
         if len(found.trails) > 1:
             advice = self._rationales.advise(question, chosen[-1].key, lessons)
-        for side, trail in found.trails.items():
-            if advice in (None, side):
-                chosen += trail.hits
-                queries += trail.queries
-        shown = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
+        followed = [trail for side, trail in found.trails.items() if advice in (None, side)]
+        for trail in followed:
+            chosen += trail.hits
+            queries += trail.queries
+        remaining = None
+        if found.turn is not None and len(followed) == 1:
+            remaining = f"{found.turn.topic}?"
+            chosen = _passed(chosen, found.turn, question)
+        every = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
         return Recollection(
-            hits=tuple(shown),
+            hits=tuple(every),
             looks=tuple(dict.fromkeys(queries)),
+            remaining=remaining,
             candidates=found.hits.candidates,
             below_floor=sum(hit.score < FLOOR for hit in found.hits),
             embed_seconds=found.embed_seconds,
@@ -136,7 +142,7 @@ class Recaller:
         goal = Goal(question=question, want=want, turn=turn)
         taken = len(found.queries)
         trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, looks=looks)
-        return replace(found, chosen=found.chosen[-1:], trails=trails)
+        return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)
 
     def _search(self, query: str, where: Filter) -> tuple[Hits, float]:
         """Return what a query finds, and the seconds that embedding it took."""
@@ -147,16 +153,15 @@ class Recaller:
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records without which a hit cannot be understood, each record once."""
-        shown: dict[str, Hit] = {}
+        every: dict[str, Hit] = {}
         for hit in hits:
-            shown.setdefault(hit.record.id, hit)
-        for hit in hits:
+            every.setdefault(hit.record.id, hit)
+        for hit in sorted(hits, key=lambda hit: "passed" in hit.why):
+            why = {"context": 1.0} | {name: 1.0 for name in hit.why if name == "passed"}
             for record in self._store.get(scope, hit.record.context):
-                shown.setdefault(
-                    record.id,
-                    Hit(record=record, key=record.keys[0], score=hit.score, why={"context": 1.0}),
-                )
-        return list(shown.values())
+                context = Hit(record=record, key=record.keys[0], score=hit.score, why=why)
+                every.setdefault(record.id, context)
+        return list(every.values())
 
 
 def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> list[Hit]:
@@ -182,6 +187,22 @@ def _tells_all(hit: Hit, want: Want, question: str) -> bool:
     if hit.score < FLOOR or not offers(hit.record.value, want, question):
         return False
     return covers(hit.key, content_words(question))
+
+
+def _passed(hits: Sequence[Hit], turn: Turn, question: str) -> list[Hit]:
+    """Mark the hits before the last that would answer for another time than the one asked about.
+
+    A weak model takes any answer it is shown, and the one that the question names before all.
+    """
+    want = wants(question)
+    *on_the_way, last = hits
+    marked = []
+    for hit in on_the_way:
+        distracts = want is not None and offers(hit.record.value, want, question)
+        if distracts or covers(hit.key, turn.anchor):
+            hit = replace(hit, why={**hit.why, "passed": 1.0})
+        marked.append(hit)
+    return [*marked, last]
 
 
 def _holds(text: str, answer: str) -> bool:
