@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memagent.questions import Turn, Want, covers, new_names, offers
+from memagent.questions import Turn, Want, covers, new_names, offers, places
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.rationale import Direction
-from memagent.stores.words import content_words, words
+from memagent.stores.words import content_words, names, words
 from memagent.types import Hit, Record
 
 LOOKS = 4
@@ -71,10 +71,10 @@ class Looker:
             if side != turn.side:
                 return None
             turn = None
-        trail, at, seen = Trail(), found, found.key
+        trail, at, known = Trail(), found, goal.question
         way: Direction | None = side
         for look in range(taken + 1, looks + 1):
-            bridge = _bridge(at.key, goal)
+            bridge, itself = _bridge(at.key, goal, known)
             query = (*bridge, *turn.anchor) if turn else bridge
             near = self._near(where, bridge, at.record, way, turn.anchor if turn else ())
             if turn:
@@ -82,16 +82,18 @@ class Looker:
             else:
                 if goal.turn and way == "after":
                     near.reverse()
-                reached = next((one for one in near if goal.reached(one.value)), None)
+                reached = _first(near, goal, itself)
                 if reached is not None:
                     return trail.on(query, reached, found.score, look)
-                known = f"{goal.question} {seen}"
+                if goal.turn:
+                    return None  # whoever else is named would lead away from that time
+                known = f"{known} {at.key}"
                 record = next((one for one in near if new_names(one.keys[0], known)), None)
                 way = None  # who else is named may be told of at any time
             if record is None:
                 return None
             trail = trail.on(query, record, found.score, look)
-            at, seen = trail.hits[-1], f"{seen} {record.keys[0]}"
+            at = trail.hits[-1]
         return None
 
     def _near(
@@ -108,11 +110,30 @@ class Looker:
         return self._bank.mentioning(where, names, also=anchor, before=before, after=after)
 
 
-def _bridge(text: str, goal: Goal) -> list[str]:
-    """Return the words that lead from a text to more: its names, else the speaker, else the topic.
+def _first(near: Sequence[Record], goal: Goal, itself: bool) -> Record | None:
+    """Return the first record that reaches the goal; of a topic itself, one that tells all of it.
 
-    Only a question that asks by a point in time is looked for by its topic again.
+    Whoever holds a thing need not be told to, but where I lived is not where I went.
     """
-    named = new_names(text, goal.question)
+    fitting = [record for record in near if goal.reached(record.value)]
+    if goal.turn and itself:
+        topic = content_words(goal.turn.topic)
+        fitting.sort(key=lambda record: not covers(record.keys[0], topic))
+    return fitting[0] if fitting else None
+
+
+def _bridge(text: str, goal: Goal, known: str) -> tuple[list[str], bool]:
+    """Return the words that lead from a text to more, and whether they are the topic itself.
+
+    They are the names that are not `known` yet, else the speaker. A question that asks by a point
+    in time can be about these themselves; then its topic leads on, but nothing of the kind that it
+    wants does.
+    """
     speaker = [word for word in words(text) if word == "I"][:1]
-    return named or speaker or (content_words(goal.turn.topic) if goal.turn else [])
+    if goal.turn is None:
+        return new_names(text, known) or speaker, False
+    wanted = places(text) if goal.want == "place" else names(text) if goal.want == "name" else []
+    named = [name for name in new_names(text, goal.question) if name not in wanted]
+    topic = goal.turn.topic
+    itself = not named and not (speaker and "I" not in words(topic))
+    return named or speaker or content_words(topic), itself

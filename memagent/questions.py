@@ -84,12 +84,17 @@ def offers(text: str, want: Want, question: str) -> bool:
     """Tell whether a text holds something of the wanted kind that the question does not name."""
     if want == "place":
         asked = {word.lower() for word in words(question)}
-        return any((one[1] or one[2]).lower() not in asked for one in _PLACE.finditer(text))
+        return any(place.lower() not in asked for place in places(text))
     if want == "time":
         return _TIME.search(text) is not None
     if want == "number":
         return _NUMBER.search(text) is not None
     return bool(new_names(text, question))
+
+
+def places(text: str) -> list[str]:
+    """Return the words that a text's places begin with, in order: "the cabin" gives "cabin"."""
+    return [found[1] or found[2] for found in _PLACE.finditer(text)]
 
 
 def new_names(text: str, question: str) -> list[str]:

@@ -19,7 +19,7 @@ LAYERS = (
         "reading",
     },
     {"models", "examples", "looking", "rewording"},
-    {"enrichment", "recall"},
+    {"drafting", "enrichment", "recall"},
     {"upkeep", "views"},
     {"memory"},
     {"entries"},
