@@ -135,5 +135,5 @@ def _bridge(text: str, goal: Goal, known: str) -> tuple[list[str], bool]:
     wanted = places(text) if goal.want == "place" else names(text) if goal.want == "name" else []
     named = [name for name in new_names(text, goal.question) if name not in wanted]
     topic = goal.turn.topic
-    itself = not named and not (speaker and "I" not in words(topic))
+    itself = not named and (not speaker or "I" in words(topic))
     return named or speaker or content_words(topic), itself
