@@ -57,6 +57,14 @@ def test_the_model_is_asked_what_is_left_without_what_was_passed_by(
     assert memory.get(answer.written[:1], scope=ada)[0].value == BEFORE
 
 
+def test_what_a_passed_pronoun_stands_for_is_passed_by_too(memory: Memory, ada: Scope) -> None:
+    told = ("Zoe went to the cabin.", "Zoe slept.", "Then she went to the harbour.")
+    tell(memory, ada, *told, "Zoe lost the ring.")
+    recollection = memory.recall(BEFORE, scope=ada)
+    assert values(recollection) == [*told, "Zoe lost the ring."]
+    assert recollection.shown == ("Zoe went to the cabin.", "Zoe lost the ring.")
+
+
 def test_a_place_told_of_what_is_asked_about_is_passed_by_too(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, "I lived in Porto.", "I moved to Lisbon.", "I live in Faro.")
     recollection = memory.recall("Where did I live before Lisbon?", scope=ada)
