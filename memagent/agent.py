@@ -2,19 +2,22 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from memagent import models
-from memagent.errors import InvalidInput
+from memagent import models, replies
+from memagent.errors import ContextTooLong, InvalidInput
 from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT, render
 from memagent.questions import is_question
-from memagent.types import Answer, Example, Note, Recollection, Scope, Timings, Usage
+from memagent.room import Room
+from memagent.types import Answer, Call, Example, Note, Recollection, Scope, Timings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Agent:
         Raises:
             InvalidInput: the question is empty.
             ModelUnavailable: the model's server does not answer.
+            ContextTooLong: the question does not fit into the model's context, not even alone.
         """
         for step in self.run(
             question, scope=scope, remember=remember, evidence=evidence, turns=turns
@@ -106,39 +110,46 @@ class Agent:
         turns: Sequence[tuple[str, str]] = (),
         stream: bool = False,
     ) -> Iterator[Step]:
-        """Answer one question step by step; with `stream`, the answer comes in pieces."""
+        """Answer one question step by step; with `stream`, the answer comes in pieces.
+
+        Where the model's context is too small, memories are left out (the worst half at a time,
+        then past turns), and the answer says how many. Given `evidence` is shown whole or not.
+        """
         if not question.strip():
             raise InvalidInput("the question is empty")
         chat = self._opened()
         recollection = self._recall(question, scope) if evidence is None else Recollection()
         yield Recalled(recollection)
-        shown = recollection.shown if evidence is None else evidence
-        asked = time.perf_counter()
-        messages = render(
-            recollection.remaining or question,
-            shown,
+        room = Room(recollection=recollection, turns=tuple(turns))
+        pieces: list[str] = []
+        while True:
+            messages = self._messages(question, evidence, room)
+            try:
+                with closing(replies.reply(chat, messages, stream=stream)) as told:
+                    for text, measured in told:
+                        call = measured or Call()
+                        if text:
+                            pieces.append(text)
+                            yield Said(text)
+                break
+            except ContextTooLong:
+                less = room.narrower()
+                if less is None or pieces:
+                    raise
+                room = less
+        answer = _answer("".join(pieces).strip(), room, call, len(turns))
+        yield Answered(self._write(question, answer, scope) if remember else answer)
+
+    def _messages(
+        self, question: str, evidence: Sequence[str] | None, room: Room
+    ) -> "list[BaseMessage]":
+        return render(
+            room.recollection.remaining or question,
+            room.recollection.shown if evidence is None else evidence,
             instructions=self.instructions,
             examples=self.examples,
-            turns=turns,
+            turns=room.turns,
         )
-        pieces, usage = [], Usage()
-        for text, counted in models.reply(chat, messages, stream=stream):
-            usage = counted or usage
-            if text:
-                pieces.append(text)
-                yield Said(text)
-        answered = time.perf_counter()
-        answer = Answer(
-            answer="".join(pieces).strip(),
-            recollection=recollection,
-            usage=usage,
-            timings=Timings(
-                embed=recollection.embed_seconds,
-                search=recollection.search_seconds,
-                model=answered - asked,
-            ),
-        )
-        yield Answered(self._write(question, answer, scope) if remember else answer)
 
     def _opened(self) -> "BaseChatModel":
         if self._chat is None:
@@ -175,3 +186,19 @@ class Agent:
         written = self.memory.add_many(notes, scope=scope, recalled=answer.memories)
         timings = replace(answer.timings, write=time.perf_counter() - started)
         return replace(answer, timings=timings, written=tuple(one.id for one in written))
+
+
+def _answer(text: str, room: Room, call: Call, turns: int) -> Answer:
+    return Answer(
+        answer=text,
+        recollection=room.recollection,
+        usage=call.usage,
+        timings=Timings(
+            embed=room.recollection.embed_seconds,
+            search=room.recollection.search_seconds,
+            model=call.seconds,
+            waited=call.waited,
+            first=call.first,
+        ),
+        turns_left_out=turns - len(room.turns),
+    )

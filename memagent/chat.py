@@ -11,7 +11,9 @@ from memagent.errors import UserError
 from memagent.types import Scope
 
 RECENT_TURNS = 3
-"""Turns of this conversation that the model sees as they were; older ones come back by recall."""
+"""At least so many turns of this conversation does the model see as they were, and fewer than twice
+as many: older ones go together, so that most prompts begin as the one before. They come back by
+recall."""
 LEAVE = ("/quit", "/exit")
 
 
@@ -48,13 +50,23 @@ def lines() -> Iterator[str]:
             return
 
 
+def recent(turns: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the turns that the model is shown again."""
+    over = max(len(turns) - RECENT_TURNS, 0)
+    return turns[over - over % RECENT_TURNS :]
+
+
 def _turn(agent: Agent, scope: Scope, said: str, turns: list[tuple[str, str]]) -> None:
+    left_out = ""
     try:
-        for step in agent.run(said, scope=scope, turns=turns[-RECENT_TURNS:], stream=True):
+        for step in agent.run(said, scope=scope, turns=recent(turns), stream=True):
             if isinstance(step, Said):
                 print(step.text, end="", flush=True)
             elif isinstance(step, Answered):
                 turns.append((said, step.answer.answer))
+                left_out = step.answer.left_out
         print()
+        if left_out:
+            print(f"memagent: {left_out}", file=sys.stderr)
     except UserError as error:
         print(f"memagent: {error}", file=sys.stderr)

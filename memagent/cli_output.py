@@ -1,6 +1,7 @@
 """What the commands share: their common options, and how values are printed."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -109,12 +110,34 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "shown": [hit_object(hit) for hit in answer.recollection.hits],
         "looks": list(answer.recollection.looks),
         "written": list(answer.written),
+        "left_out": {"memories": answer.recollection.left_out, "turns": answer.turns_left_out},
         "tokens": {
             "prompt": answer.usage.prompt_tokens,
+            "cached": answer.usage.cached_tokens,
             "completion": answer.usage.completion_tokens,
         },
-        "seconds": {"memory": answer.timings.memory, "model": answer.timings.model},
+        "requests": answer.usage.requests,
+        "seconds": {
+            "memory": answer.timings.memory,
+            "model": answer.timings.model,
+            "waited": answer.timings.waited,
+            "first": answer.timings.first,
+        },
     }
+
+
+def print_timings(answer: Answer, load: float) -> None:
+    """Print where the time and the tokens of an answer went, to stderr; `load` is in seconds."""
+    spent, usage = answer.timings, answer.usage
+    parts = {"load": load, "embed": spent.embed, "search": spent.search, "write": spent.write}
+    parts |= {"memory": spent.memory, "model": spent.model}
+    print(", ".join(f"{name} {1000 * s:.1f} ms" for name, s in parts.items()), file=sys.stderr)
+    print(
+        f"prompt {usage.prompt_tokens} tokens, {usage.cached_tokens} of them from the prefix cache"
+        f" ({usage.hit_rate:.0%}), answer {usage.completion_tokens} tokens,"
+        f" first after {1000 * spent.first:.1f} ms, requests {usage.requests}",
+        file=sys.stderr,
+    )
 
 
 def event_object(event: Event) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     user: str = "me"
     """Whose memory the command line reads and writes."""
     model: str = "local"
-    """The chat model: "local", "local:<GGUF path>" or an OpenAI-style server's URL."""
+    """The chat model: "local", "local:<GGUF path>", a server's URL, or "vllm:<model>"."""
     model_name: str | None = None
     """Which model of the server at the URL; its first if not set."""
     api_key: SecretStr | None = None
@@ -45,7 +46,13 @@ class Settings(BaseSettings):
     max_tokens: int = Field(default=256, ge=1)
     """At most how many tokens the model answers with."""
     timeout: float = Field(default=120.0, gt=0)
-    """Seconds that one call of the model may take."""
+    """Seconds that the model's server may be silent."""
+    connect_timeout: float = Field(default=5.0, gt=0)
+    """Seconds within which the model's server has to be reached."""
+    retries: int = Field(default=4, ge=0, le=100)
+    """How often a request is sent again that was lost, or refused for now."""
+    in_flight: int = Field(default=1024, ge=1)
+    """At most how many requests the model's server gets at once."""
     data: Path | None = None
     """The folder that holds evaluation data (`babi/en` and so on)."""
 
@@ -88,6 +95,41 @@ def load_settings(**arguments: Any) -> Settings:
         if first["type"] == "extra_forbidden":
             raise ConfigError(_unknown(name, Settings.model_fields)) from error
         raise ConfigError(f"setting {name!r}: {first['msg'].lower()}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """One setting: its value as JSON holds it (a key is masked), and where it comes from.
+
+    `source` is "argument", the name of a variable, the path of the file, or "default".
+    """
+
+    name: str
+    value: str | int | float | None
+    source: str
+
+
+def explained(**arguments: Any) -> list[Explained]:
+    """Return every setting with its source; an argument that is None counts as not given.
+
+    Raises:
+        ConfigError: as `load_settings`.
+    """
+    settings = load_settings(**arguments)
+    variables = {variable.upper(): variable for variable in os.environ}
+    path = config_file()
+    held = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    told = []
+    for name, value in settings.model_dump(mode="json").items():
+        variable = variables.get(f"{PREFIX}{name}".upper())
+        if arguments.get(name) is not None:
+            source = "argument"
+        elif variable is not None:
+            source = variable
+        else:
+            source = str(path) if name in held else "default"
+        told.append(Explained(name=name, value=value, source=source))
+    return told
 
 
 def _check_environment() -> None:

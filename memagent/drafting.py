@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from memagent import models
+from memagent import models, replies
 from memagent.prompts import SHORT_ANSWER, render
 
 if TYPE_CHECKING:
@@ -19,4 +19,5 @@ def draft(question: str, model: "str | BaseChatModel") -> str:
         ModelUnavailable: the model's server does not answer.
     """
     messages = render(question, (), instructions=SHORT_ANSWER)
-    return "".join(text for text, _ in models.reply(models.open_chat(model), messages)).strip()
+    told = replies.reply(models.open_chat(model), messages)
+    return "".join(text for text, _ in told).strip()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from memagent import models
+from memagent import replies
 from memagent.embedding import Encoder
-from memagent.errors import EmbedderMismatch
+from memagent.errors import ContextTooLong, EmbedderMismatch, StructuredOutputError
 from memagent.prompts import questions_for
 from memagent.stores.filter import Filter
 from memagent.stores.rows import packed
@@ -86,8 +86,9 @@ def _waiting(store: SqliteStore, scope: Scope) -> Iterator[Record]:
 
 def _asked(chat: "BaseChatModel", record: Record) -> list[str]:
     """Return the questions that the model says a record answers, none without a usable one."""
-    reply = models.structured(chat, questions_for(record.value), Questions)
-    if reply is None:
+    try:
+        reply = replies.structured(chat, questions_for(record.value), Questions)
+    except (StructuredOutputError, ContextTooLong):
         return []
     tidy = (" ".join(question.split()) for question in reply.questions)
     return [

@@ -1,17 +1,29 @@
 """Every exception that memagent raises on purpose.
 
     MemagentError
-    └── UserError              somebody can mend it: one line, exit code 1, no traceback
-        ├── ConfigError        an unknown key or a value of the wrong kind
-        ├── InvalidInput       empty, binary or oversized text; a malformed file
-        ├── StoreError         the store cannot be opened, read or written
-        │   └── EmbedderMismatch   the store was written with another embedder
-        ├── ModelUnavailable   nobody answers at the URL, or the server refused
-        │   └── WeightsMissing the embedded model or embedder is not on this disk
-        └── RunError           an evaluation cannot start or go on as asked
+    ├── UserError              somebody can mend it: one line, exit code 1, no traceback
+    │   ├── ConfigError        an unknown key or a value of the wrong kind
+    │   ├── InvalidInput       empty, binary or oversized text; a malformed file
+    │   ├── StoreError         the store cannot be opened, read or written
+    │   │   └── EmbedderMismatch   the store was written with another embedder
+    │   ├── ModelUnavailable   nobody answers at the URL, or the server refused
+    │   │   └── WeightsMissing the embedded model or embedder is not on this disk
+    │   ├── ContextTooLong     the messages do not fit into the model's context
+    │   └── RunError           an evaluation cannot start or go on as asked
+    └── StructuredOutputError  the model's mistake: its answer has not the shape asked for
 
 Anything else that escapes is a bug.
 """
+
+from typing import Literal
+
+Misfit = Literal["truncated", "not JSON", "does not fit"]
+"""Why an answer has not the shape asked for."""
+MISFITS: dict[Misfit, str] = {
+    "truncated": "was cut off at its last token",
+    "not JSON": "is not JSON",
+    "does not fit": "does not fit the schema",
+}
 
 
 class MemagentError(Exception):
@@ -46,5 +58,19 @@ class WeightsMissing(ModelUnavailable):
     """The weights are not on this disk."""
 
 
+class ContextTooLong(UserError):
+    """The messages do not fit into the model's context."""
+
+
 class RunError(UserError):
     """An evaluation cannot start or go on as asked."""
+
+
+class StructuredOutputError(MemagentError):
+    """The model's answer has not the shape asked for: `reason` says why, `text` is what it said."""
+
+    def __init__(self, reason: Misfit, text: str, detail: str = "") -> None:
+        said = f"the model's answer {MISFITS[reason]}"
+        super().__init__(f"{said}: {detail}" if detail else said)
+        self.reason: Misfit = reason
+        self.text = text

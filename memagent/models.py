@@ -1,27 +1,22 @@
 """Chat models and embedders, by name or URL, as langchain-core objects."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from langchain_core.embeddings import Embeddings
-from pydantic import BaseModel, ValidationError
 
 from memagent.config import Settings, load_settings
 from memagent.embedding import SentenceEmbedder
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.server import embedded_server
-from memagent.types import Usage
+from memagent.pressure import MOST, gate_of
+from memagent.server import SLOTS, embedded_server
 from memagent.weights import MINILM, SMOLLM2, locate
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage, BaseMessage
 
-CONNECT_SECONDS = 5.0
-M = TypeVar("M", bound=BaseModel)
+EMBEDDED = "embedded"
 
 
 def open_chat(
@@ -31,42 +26,64 @@ def open_chat(
     api_key: str | None = None,
     max_tokens: int = 256,
     timeout: float = 120.0,
+    connect_timeout: float = 5.0,
+    retries: int = 4,
+    in_flight: int = MOST,
 ) -> "BaseChatModel":
-    """Return a chat model: "local", "local:<GGUF path>", a server's URL, or the object given.
+    """Return a chat model: "local", "local:<path>", a URL, "vllm:<model>", or the object given.
 
-    A URL is an OpenAI-style server's ("http://host:8000/v1"); without `model` its first is taken.
-    Decoding is greedy. `timeout` is in seconds.
+    A path is a GGUF file's. A URL is an OpenAI-style server's ("http://host:8000/v1"); without
+    `model` its first is taken.
+    "vllm:<model>" connects to the vLLM on this machine that serves the model, or starts one.
+    Decoding is greedy. `timeout` is how many seconds the server may be silent, `connect_timeout`
+    how many it may take to be reached, `retries` how often a request that was refused for now or
+    lost is sent again, and `in_flight` at most how many this process sends to the server at once.
 
     Raises:
         WeightsMissing: "local", and the weights are not on this disk.
-        ModelUnavailable: nobody answers at the URL.
+        ModelUnavailable: nobody answers at the URL, or vLLM does not start.
         InvalidInput: the spec is none of these.
     """
     if not isinstance(spec, str):
         return spec
+    place: str | None = None
     if spec == "local" or spec.startswith("local:"):
         path = Path(spec[6:]).expanduser() if spec[6:] else locate(SMOLLM2, _folder())
         if not path.is_file():
             raise ModelUnavailable(f"no weights at {path}")
         server = embedded_server(path)
-        url, name, key = server.url, path.stem, server.api_key
+        url, name, key, place = server.url, path.stem, server.api_key, EMBEDDED
+        in_flight = min(in_flight, 2 * SLOTS)  # one batch is decoded, the next waits there already
+    elif spec.startswith("vllm:") and spec[5:]:
+        url, name = _vllm(spec[5:], api_key)
+        key = api_key or "none"
     elif spec.startswith(("http://", "https://")):
         url, key = spec.rstrip("/"), api_key or "none"
-        name = model or _first_model(url, key)
+        name = model or _first_model(url, key, connect_timeout)
     else:
-        raise InvalidInput(f"model {spec!r}: expected 'local', 'local:<path>' or a server's URL")
-    from langchain_openai import ChatOpenAI
+        raise InvalidInput(
+            f"model {spec!r}: expected 'local', 'local:<path>', 'vllm:<model>' or a server's URL"
+        )
+    from openai import Timeout
     from pydantic import SecretStr
 
-    return ChatOpenAI(
+    from memagent.server_chat import ServerChat, http_async_client, http_client
+
+    return ServerChat(
         base_url=url,
         model=name,
         api_key=SecretStr(key),
         temperature=0.0,
         max_completion_tokens=max_tokens,
-        timeout=timeout,
+        timeout=Timeout(timeout, connect=connect_timeout),
+        stream_chunk_timeout=timeout,
+        max_retries=retries,
         stream_usage=True,
         use_responses_api=False,
+        http_client=http_client(),
+        http_async_client=http_async_client(),
+        gate=gate_of(url, in_flight),
+        place=place or url,
     )
 
 
@@ -78,6 +95,9 @@ def chat_of(settings: Settings) -> "BaseChatModel":
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         max_tokens=settings.max_tokens,
         timeout=settings.timeout,
+        connect_timeout=settings.connect_timeout,
+        retries=settings.retries,
+        in_flight=settings.in_flight,
     )
 
 
@@ -98,56 +118,22 @@ def open_embedder(spec: str | Embeddings) -> Embeddings:
     return SentenceEmbedder(spec, spec)
 
 
-def reply(
-    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", *, stream: bool = False
-) -> Iterator[tuple[str, Usage | None]]:
-    """Ask once, and yield the text, whole or in pieces as they come, with the tokens where told.
-
-    Raises:
-        ModelUnavailable: the server does not answer, or refuses.
-    """
-    with _translated():
-        pieces = chat.stream(list(messages)) if stream else [chat.invoke(list(messages))]
-        for piece in pieces:
-            yield str(piece.text), _usage(piece) if piece.usage_metadata else None
-
-
-def structured(
-    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema: type[M]
-) -> M | None:
-    """Ask for a reply of a given shape, decoded by the server's JSON schema where it can.
-
-    None stands for a reply that does not fit, which a small model's may not.
-
-    Raises:
-        ModelUnavailable: the server does not answer, or refuses.
-    """
-    shape = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True}
-    asked = chat.bind(response_format={"type": "json_schema", "json_schema": shape})
-    try:
-        with _translated():
-            message = asked.invoke(list(messages))
-    except ModelUnavailable as error:
-        openai = sys.modules.get("openai")
-        if openai is not None and isinstance(error.__cause__, openai.LengthFinishReasonError):
-            return None  # it went on until its tokens ran out
-        raise
-    try:
-        return schema.model_validate_json(str(message.text))
-    except ValidationError:
-        return None
-
-
 def _folder() -> Path:
     return load_settings().home / "models"
 
 
-def _first_model(url: str, key: str) -> str:
+def _vllm(model: str, api_key: str | None) -> tuple[str, str]:
+    """Return the URL and the name under which vLLM serves a model; what it starts ends with us."""
+    served = import_module("memagent.serving").connect_or_start(model, api_key=api_key)
+    return served.url.rstrip("/"), served.name
+
+
+def _first_model(url: str, key: str, seconds: float) -> str:
     import httpx
 
     try:
         headers = {"Authorization": f"Bearer {key}"}
-        reply = httpx.get(f"{url}/models", headers=headers, timeout=CONNECT_SECONDS)
+        reply = httpx.get(f"{url}/models", headers=headers, timeout=seconds)
         reply.raise_for_status()
         return str(reply.json()["data"][0]["id"])
     except httpx.HTTPStatusError as error:
@@ -158,25 +144,3 @@ def _first_model(url: str, key: str) -> str:
         raise ModelUnavailable(f"nobody answers at {url}: {error}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise ModelUnavailable(f"{url} does not speak the OpenAI-style API") from error
-
-
-def _usage(message: "AIMessage") -> Usage:
-    counts: Any = message.usage_metadata or {}
-    details = counts.get("input_token_details", {})
-    return Usage(
-        prompt_tokens=counts.get("input_tokens", 0),
-        completion_tokens=counts.get("output_tokens", 0),
-        cached_tokens=details.get("cache_read", 0) or 0,
-    )
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn what the OpenAI client raises into our own errors, the cause kept."""
-    try:
-        yield
-    except Exception as error:
-        openai = sys.modules.get("openai")
-        if openai is None or not isinstance(error, openai.OpenAIError):
-            raise
-        raise ModelUnavailable(f"the model's server failed: {error}") from error

@@ -1,6 +1,8 @@
 """Every prompt text, as functions that return messages; what is stable comes first."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -54,3 +56,28 @@ def questions_for(text: str) -> list[BaseMessage]:
         ),
         HumanMessage(f"<text>\n{text}\n</text>"),
     ]
+
+
+def tools_told(tools: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text that tells a model without tool calls how to use tools, given as schemas."""
+    lines = [f"- {one['name']}: {one['description']} {_arguments(one)}" for one in tools]
+    return (
+        "You can use these tools:\n" + "\n".join(lines) + "\n"
+        'Reply as JSON. To use a tool: {"tool": "its name", "arguments": {...}}. '
+        'When you know the answer: {"answer": "..."}.'
+    )
+
+
+def tool_result(name: str, result: str) -> str:
+    """Return what a tool gave as it is told to a model without tool calls, marked off as data."""
+    return f"<result tool={name!r}>\n{result}\n</result>"
+
+
+def tool_mistake(reason: str) -> str:
+    """Return what a model is told whose call of a tool was none."""
+    return f"That could not be done: {reason}. Try again."
+
+
+def _arguments(tool: Mapping[str, Any]) -> str:
+    told = tool["parameters"].get("properties", {}).items()
+    return json.dumps({name: one.get("type", "any") for name, one in told})

@@ -1,4 +1,4 @@
-"""Fakes for tests and examples: a chat model that says what it is told, an embedder that hashes."""
+"""Fakes for tests and examples: a scripted chat model, a hashing embedder, a stub server."""
 
 import hashlib
 import re
@@ -11,6 +11,20 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
+
+from memagent.stub_server import Cut, Drop, Fail, Garble, Hang, Say, StubServer
+
+__all__ = [
+    "Cut",
+    "Drop",
+    "Fail",
+    "Garble",
+    "Hang",
+    "HashEmbedder",
+    "Say",
+    "ScriptedChat",
+    "StubServer",
+]
 
 Reply = Callable[[Sequence[BaseMessage]], str]
 

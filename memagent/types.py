@@ -191,7 +191,8 @@ class Recollection:
     `hits` are in time order, oldest first; `looks` are the queries that were searched, in order.
     Where they settled a part of the question ("before the party"), `remaining` is what is left to
     ask of `shown`. `candidates` counts what the search considered before it chose, `below_floor`
-    those among them that were too far off to count as known.
+    those among them that were too far off to count as known. `left_out` counts the hits that found
+    no room in the model's context.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -199,6 +200,7 @@ class Recollection:
     remaining: str | None = None
     candidates: int = 0
     below_floor: int = 0
+    left_out: int = 0
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
 
@@ -219,21 +221,49 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Tokens of one model call; `cached_tokens` were answered from the server's prefix cache."""
+    """What one model call cost: tokens, and the requests that it took (more after retries).
+
+    `cached_tokens` are those of the prompt that were answered from the server's prefix cache.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    requests: int = 1
+
+    @property
+    def hit_rate(self) -> float:
+        """The share of the prompt that came from the prefix cache, in [0, 1]."""
+        return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One model call: what it cost, and how long it took.
+
+    `seconds` is the whole, of which `waited` went by until the server had room for it. `first` is
+    when the first piece came (the whole answer, if it did not come in pieces).
+    """
+
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    first: float = 0.0
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timings:
-    """Seconds that one turn spent: embedding and searching, asking the model, writing."""
+    """Seconds that one turn spent: embedding and searching, asking the model, writing.
+
+    Of `model`, `waited` went by until the server had room, and `first` until its first piece came.
+    """
 
     embed: float = 0.0
     search: float = 0.0
     model: float = 0.0
     write: float = 0.0
+    waited: float = 0.0
+    first: float = 0.0
 
     @property
     def memory(self) -> float:
@@ -245,7 +275,8 @@ class Timings:
 class Answer:
     """The agent's answer, with the memories it was shown and what it cost.
 
-    `written` holds the ids of the records that the turn itself became.
+    `written` holds the ids of the records that the turn itself became; `turns_left_out` counts the
+    past turns, oldest first, that found no room in the model's context.
     """
 
     answer: str
@@ -253,8 +284,17 @@ class Answer:
     usage: Usage
     timings: Timings
     written: tuple[str, ...] = ()
+    turns_left_out: int = 0
 
     @property
     def memories(self) -> Sequence[str]:
         """Ids of the memories that were shown to the model, oldest first."""
         return [hit.record.id for hit in self.recollection.hits]
+
+    @property
+    def left_out(self) -> str:
+        """What found no room in the model's context, in words; empty if all did."""
+        memories, turns = self.recollection.left_out, self.turns_left_out
+        parts = [f"{memories} {'memory' if memories == 1 else 'memories'}"] if memories else []
+        parts += [f"{turns} past {'turn' if turns == 1 else 'turns'}"] if turns else []
+        return f"left out {' and '.join(parts)}: the model's context is too small" if parts else ""

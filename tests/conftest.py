@@ -21,13 +21,14 @@ DATA = os.environ.get("MEMAGENT_DATA")
 def _alone(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[None]:
-    """No test sees the user's settings or folders, none but the real-parts tests open a socket."""
+    """No test sees the user's settings or folders; none but the marked ones open a socket."""
     for name in [name for name in os.environ if name.startswith("MEMAGENT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MEMAGENT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MEMAGENT_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    if request.node.get_closest_marker("real") is None:
+    marked = [request.node.get_closest_marker(name) for name in ("real", "wire")]
+    if not any(marked):
         pytest_socket.disable_socket(allow_unix_socket=True)  # asyncio wakes itself by one
     else:
         pytest_socket.socket_allow_hosts(["127.0.0.1"])

@@ -1,9 +1,13 @@
+from collections.abc import Sequence
+from itertools import pairwise
+
 import pytest
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from memagent import Agent, Example, Memory, Scope
 from memagent.agent import Answered, Recalled, Said
-from memagent.errors import InvalidInput
+from memagent.chat import converse
+from memagent.errors import ContextTooLong, InvalidInput
 from memagent.testing import ScriptedChat
 
 
@@ -116,3 +120,80 @@ def test_given_evidence_is_shown_instead_of_what_the_memory_holds(
     answer = agent.ask("Where is Mary?", scope=ada, evidence=["Mary is in the hall."])
     assert last(chat) == "Notes:\n- Mary is in the hall.\n\nQuestion: Where is Mary?"
     assert answer.memories == []
+
+
+def small(words: int) -> ScriptedChat:
+    """A model whose context holds so many words."""
+
+    def reply(messages: Sequence[BaseMessage]) -> str:
+        if sum(len(str(one.content).split()) for one in messages) > words:
+            raise ContextTooLong("too long")
+        return "ok"
+
+    return ScriptedChat(reply)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_where_the_context_is_too_small_the_worst_memories_are_left_out_and_counted(
+    memory: Memory, ada: Scope, stream: bool
+) -> None:
+    memory.add_many([f"Mary saw {'a ' * n}bird." for n in range(8)], scope=ada)
+    chat = small(14)
+    agent = Agent(memory=memory, model=chat, instructions="Be brief.", k=8)
+    recalled = memory.recall("Mary bird?", scope=ada, k=8).hits
+    *_, last_step = agent.run("Mary bird?", scope=ada, stream=stream)
+    assert isinstance(last_step, Answered)
+    answer = last_step.answer
+    kept = len(answer.memories)
+    assert (answer.answer, len(recalled), kept) == ("ok", 3, 1)
+    assert answer.recollection.left_out == len(recalled) - kept
+    assert answer.left_out == (
+        f"left out {len(recalled) - kept} memories: the model's context is too small"
+    )
+    shown = str(chat.requests[-1][-1].content)
+    assert [hit.record.value in shown for hit in answer.recollection.hits] == [True] * kept
+    assert shown.count("\n- ") == kept
+
+
+def test_past_turns_go_when_no_memory_is_left_and_the_question_never(ada: Scope) -> None:
+    turns = [(f"turn {n}", "a b c d e f g h") for n in range(4)]
+    answer = Agent(memory=None, model=small(30), instructions="Be brief.").ask(
+        "What was said?", scope=ada, turns=turns
+    )
+    assert answer.left_out == "left out 2 past turns: the model's context is too small"
+    with pytest.raises(ContextTooLong, match="too long"):
+        Agent(memory=None, model=small(3)).ask("What was said?", scope=ada, turns=turns)
+
+
+def test_evidence_that_was_given_is_shown_whole_or_not_at_all(ada: Scope) -> None:
+    chat = small(10)
+    with pytest.raises(ContextTooLong):
+        Agent(memory=None, model=chat, instructions="Be brief.").ask(
+            "Where?", scope=ada, evidence=["a b c d", "e f g h i j"]
+        )
+    assert len(chat.requests) == 1
+
+
+def shared(one: str, other: str) -> str:
+    """Return what two texts begin with both."""
+    same = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(same, min(len(one), len(other)))]
+
+
+def test_two_turns_of_a_conversation_begin_alike_up_to_what_was_recalled_last(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory.add_many([f"Bird {n} is red." for n in range(10)], scope=ada)
+    chat = ScriptedChat(lambda _: "It is red.")
+    example = Example(evidence=("Tom is in the hall.",), question="Where is Tom?", answer="hall")
+    agent = Agent(memory=memory, model=chat, instructions="Be brief.", examples=[example])
+    converse(agent, ada, lambda: iter([f"What colour is bird {n}?" for n in range(10)]))
+    capsys.readouterr()
+    prompts = ["".join(f"<{one.type}>{one.content}" for one in said) for said in chat.requests]
+    stable = ["".join(f"<{one.type}>{one.content}" for one in said[:-1]) for said in chat.requests]
+    alike = [shared(*pair) for pair in pairwise(prompts)]
+    kept = [one.startswith(before) for one, before in zip(alike, stable, strict=False)]
+    assert all("Bird" in said[-1].content for said in chat.requests)
+    assert kept == [True] * 5 + [False, True, True, False]  # two times, old turns were let go
+    examples = "".join(f"<{one.type}>{one.content}" for one in chat.requests[0][:-1])
+    assert all(one.startswith(examples) for one in alike)

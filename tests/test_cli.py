@@ -62,8 +62,12 @@ def test_users_and_sessions_are_apart(memagent: Command) -> None:
 def test_timings_go_to_stderr(memagent: Command) -> None:
     code, out, err = memagent("ask", "Where is Mary?", "--timings")
     assert (code, out) == (0, "In the bathroom.\n")
-    parts = [part.split()[0] for part in err.split(", ")]
+    times, tokens = err.splitlines()
+    parts = [part.split()[0] for part in times.split(", ")]
     assert parts == ["load", "embed", "search", "write", "memory", "model"]
+    told = "prompt 0 tokens, 0 of them from the prefix cache (0%), answer 0 tokens, first after "
+    assert tokens.startswith(told)
+    assert tokens.endswith(" ms, requests 1")
 
 
 @pytest.mark.parametrize(

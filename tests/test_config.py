@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.config import load_settings
+from memagent.config import Settings, explained, load_settings
 from memagent.errors import ConfigError
 
 
@@ -42,3 +42,25 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     write_config(tmp_path, "user = ")
     with pytest.raises(ConfigError, match=r"config\.toml is not TOML"):
         load_settings()
+
+
+def test_every_setting_tells_where_it_comes_from_and_keys_are_masked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(tmp_path, 'user = "file"\nrecall_k = 7\nmodel = "file"\napi_key = "hush"\n')
+    monkeypatch.setenv("memagent_model", "environment")
+    told = {one.name: (one.value, one.source) for one in explained(user="argument", model=None)}
+    file = str(tmp_path / "config.toml")
+    assert list(told) == list(Settings.model_fields)
+    assert told["user"] == ("argument", "argument")
+    assert told["model"] == ("environment", "memagent_model")
+    assert told["recall_k"] == (7, file)
+    assert told["timeout"] == (120.0, "default")
+    assert told["model_name"] == (None, "default")
+    assert told["api_key"] == ("**********", file)
+
+
+def test_the_sources_of_settings_that_do_not_hold_are_not_told(tmp_path: Path) -> None:
+    write_config(tmp_path, "recall_k = 0\n")
+    with pytest.raises(ConfigError, match="setting 'recall_k'"):
+        explained()

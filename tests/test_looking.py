@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from memagent import Agent, Memory, Scope
+from memagent.room import Room
 from memagent.testing import ScriptedChat
 from memagent.types import Note, Recollection
 
@@ -124,6 +125,17 @@ def test_a_point_in_time_that_was_never_told_of_leads_nowhere(memory: Memory, ad
     recollection = memory.recall("Where was the ring before the opera?", scope=ada)
     assert recollection.remaining is None
     assert "Zoe lost the ring." in values(recollection)
+
+
+def test_what_was_passed_by_is_the_first_to_find_no_room(memory: Memory, ada: Scope) -> None:
+    tell(memory, ada, *MOVED)
+    room = Room(recollection=memory.recall(BEFORE, scope=ada)).narrower()
+    assert room is not None
+    assert values(room.recollection) == ["Zoe went to the cabin."]
+    assert room.recollection.remaining == "Where was the ring?"
+    room = room.narrower()
+    assert room is not None
+    assert (room.recollection.hits, room.recollection.remaining) == ((), None)
 
 
 def test_names_lead_from_record_to_record_until_nothing_new_comes(

@@ -15,6 +15,13 @@ def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})
 
 
+@pytest.mark.wire
+def test_the_snippet_with_the_stub_server_runs() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(compile(snippet, "models.md", "exec"), {})
+
+
 @pytest.mark.real
 def test_the_snippet_with_the_real_model_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

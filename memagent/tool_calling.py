@@ -1,0 +1,218 @@
+"""One step of a model that has tools: it uses one, answers, or makes a mistake.
+
+A model that calls tools by itself is asked to. Any other is held to a JSON schema that leaves it
+the choice between a call of each tool and an answer. Which it is, one request finds out (`calls`).
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, ValidationError
+
+from memagent.errors import StructuredOutputError
+from memagent.model_errors import translated
+from memagent.prompts import tool_mistake, tool_result, tools_told
+from memagent.replies import Clock, shaped
+from memagent.tool_probe import calls, no_tools, remember
+from memagent.types import Call
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.tools import BaseTool
+
+MARKS = ("<tool_call>", "<|tool_call", "[TOOL_CALLS]", "<function=")
+"""What is left in the text of a call that the server could not read."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action:
+    """The model uses a tool: its name, and arguments that fit its schema.
+
+    `id` is the call's, for a model that calls tools by itself, else None.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    id: str | None = None
+    text: str = ""
+    call: Call = field(default_factory=Call, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """The model answers."""
+
+    text: str
+    call: Call = field(default_factory=Call, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mistake:
+    """What the model said is no call and no answer: `reason` says why, `text` is what it said."""
+
+    text: str
+    reason: str
+    call: Call = field(default_factory=Call, compare=False)
+
+
+Decision = Action | Text | Mistake
+
+
+def act(
+    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]"
+) -> Decision:
+    """Ask a model for its next step; of more calls than one, the first is taken.
+
+    Nothing is run here. What came of it is told to the model by the messages of `observed`.
+
+    Raises:
+        ContextTooLong: the messages do not fit into the model's context.
+        ModelUnavailable: the server does not answer, or refuses.
+    """
+    clock = Clock()
+    if calls(chat):
+        try:
+            with translated():
+                said = chat.bind_tools(list(tools)).invoke(list(messages))
+            return _called(said, tools, clock)
+        except Exception as error:
+            if not no_tools(error):
+                raise
+            remember(chat, False)
+    try:
+        with translated():
+            said = _choice(chat, tools).invoke(_told(messages, tools))
+    except StructuredOutputError as error:
+        return Mistake(text=error.text, reason=str(error), call=clock.call())
+    return _chosen(said, tools, clock)
+
+
+async def aact(
+    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]"
+) -> Decision:
+    """Ask a model for its next step like `act`."""
+    clock = Clock()
+    if await asyncio.to_thread(calls, chat):
+        try:
+            with translated():
+                said = await chat.bind_tools(list(tools)).ainvoke(list(messages))
+            return _called(said, tools, clock)
+        except Exception as error:
+            if not no_tools(error):
+                raise
+            remember(chat, False)
+    try:
+        with translated():
+            said = await _choice(chat, tools).ainvoke(_told(messages, tools))
+    except StructuredOutputError as error:
+        return Mistake(text=error.text, reason=str(error), call=clock.call())
+    return _chosen(said, tools, clock)
+
+
+def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]":
+    """Return the messages that tell a model what came of its step: to be put after the others."""
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+    if isinstance(decision, Mistake):
+        return [AIMessage(decision.text), HumanMessage(tool_mistake(decision.reason))]
+    arguments = dict(decision.arguments)
+    if decision.id is None:
+        asked = json.dumps({"tool": decision.name, "arguments": arguments})
+        return [AIMessage(asked), HumanMessage(tool_result(decision.name, result))]
+    call = {"name": decision.name, "args": arguments, "id": decision.id, "type": "tool_call"}
+    return [
+        AIMessage(decision.text, tool_calls=[call]),
+        ToolMessage(result, tool_call_id=decision.id),
+    ]
+
+
+def _called(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Decision:
+    """Return the step of a model that calls tools by itself."""
+    text, call = str(said.text), clock.call(said)
+    if said.tool_calls:
+        first = said.tool_calls[0]
+        return _checked(first["name"], first["args"], tools, text, call, first["id"] or "call")
+    if said.invalid_tool_calls:
+        broken = said.invalid_tool_calls[0]
+        raw = f"{broken['name']}: {broken['args']}"
+        return Mistake(text=text or raw, reason="the arguments are not JSON", call=call)
+    if any(mark in text for mark in MARKS):
+        return Mistake(text=text, reason="the call cannot be read", call=call)
+    return Text(text=text, call=call)
+
+
+def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Decision:
+    """Return the step of a model that was held to a JSON schema."""
+    text, call = str(said.text), clock.call(said)
+    try:
+        chosen = json.loads(text)
+    except ValueError:
+        return Mistake(text=text, reason="the reply is not JSON", call=call)
+    if not isinstance(chosen, dict):
+        return Mistake(text=text, reason="the reply is not a JSON object", call=call)
+    if isinstance(chosen.get("answer"), str):
+        return Text(text=chosen["answer"], call=call)
+    return _checked(chosen.get("tool"), chosen.get("arguments"), tools, text, call, None)
+
+
+def _checked(
+    name: Any, arguments: Any, tools: "Sequence[BaseTool]", text: str, call: Call, id: str | None
+) -> Decision:
+    named = {tool.name: tool for tool in tools}
+    if name not in named:
+        there = ", ".join(named) or "none"
+        reason = f"there is no tool {name!r}, there are: {there}"
+        return Mistake(text=text or str(name), reason=reason, call=call)
+    said = text or json.dumps({"tool": name, "arguments": arguments})
+    if not isinstance(arguments, dict):
+        return Mistake(text=said, reason="the arguments are no JSON object", call=call)
+    schema = named[name].tool_call_schema
+    try:
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            schema.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Mistake(text=said, reason=f"argument {where!r}: {first['msg'].lower()}", call=call)
+    return Action(name=name, arguments=arguments, id=id, text=text if id else "", call=call)
+
+
+def _choice(chat: "BaseChatModel", tools: "Sequence[BaseTool]") -> Any:
+    return shaped(chat, "step", {"anyOf": [*map(_form, _schemas(tools)), _ANSWER]})
+
+
+def _told(messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> "list[BaseMessage]":
+    """Return the messages with the tools told in the system's: what is stable stays first."""
+    from langchain_core.messages import SystemMessage
+
+    told, rest = tools_told(_schemas(tools)), list(messages)
+    if rest and isinstance(rest[0], SystemMessage):
+        return [SystemMessage(f"{rest[0].text}\n\n{told}"), *rest[1:]]
+    return [SystemMessage(told), *rest]
+
+
+def _schemas(tools: "Sequence[BaseTool]") -> list[dict[str, Any]]:
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    return [cast("dict[str, Any]", convert_to_openai_tool(tool)["function"]) for tool in tools]
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _form(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of a call of a tool."""
+    return _object({"tool": {"const": tool["name"]}, "arguments": tool["parameters"]})
+
+
+_ANSWER = _object({"answer": {"type": "string"}})
