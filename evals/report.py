@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def rows(tasks: Sequence[Task], plan: Plan, scores: Sequence[Score]) -> list[dict[str, Any]]:
-    """Return one row a task and arm: accuracy with its 95% interval, and the cost per question."""
+    """Return one row a task and arm: accuracy with its 95% interval, and the cost per question.
+
+    Questions that got no answer are counted under "failed", and nowhere else.
+    """
     return [
         _row(task, plan, arm, [one for one in scores if (one.task, one.arm) == (task.name, arm)])
         for task in tasks
@@ -57,12 +60,15 @@ def as_table(table: Sequence[dict[str, Any]]) -> "Table":
 
 
 def _row(task: Task, plan: Plan, arm: str, scores: Sequence[Score]) -> dict[str, Any]:
+    failed = sum(score.error is not None for score in scores)
+    scores = [score for score in scores if score.error is None]
     right = sum(score.correct for score in scores)
     low, high = wilson(right, len(scores))
     return {
         "task": task.name,
         "arm": arm,
         "n": len(scores),
+        "failed": failed,
         "accuracy": mean([float(score.correct) for score in scores]),
         "low": low,
         "high": high,

@@ -4,9 +4,9 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,9 @@ from langchain_core.language_models import BaseChatModel
 
 from memagent.errors import RunError
 from memagent.evals.arms import Arm, ArmName
+from memagent.evals.batch import in_flight
 from memagent.evals.metrics import exact_mention
+from memagent.evals.patience import NotAnswered, ServerGone, patiently
 from memagent.evals.task import Sample, Task
 from memagent.memory import Memory
 
@@ -39,7 +41,11 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """One question of one arm: what was shown, what came back, and what it cost."""
+    """One question of one arm: what was shown, what came back, and what it cost.
+
+    Where `error` is set there is no answer: the question counts neither as right nor as wrong, and
+    is asked again when the run is resumed.
+    """
 
     id: str
     task: str
@@ -55,6 +61,7 @@ class Score:
     cached_tokens: int
     seconds: float
     memory_seconds: float
+    error: str | None = None
 
 
 Progress = Callable[[Score], None]
@@ -85,52 +92,86 @@ class Run:
 
     def todo(self, task: Task, arm: ArmName) -> list[Sample]:
         """Return the samples of a task that an arm has not answered yet, in order."""
-        done = {score.id for score in self.scores if score.arm == arm}
+        done = {score.id for score in self.scores if score.arm == arm and not score.error}
         return [sample for sample in drawn(task, self.plan) if sample.id not in done]
 
-    def go(self, model: BaseChatModel, embedder: Embeddings, progress: Progress) -> None:
-        """Ask all that is still to be asked; `progress` is called after each answer."""
-        with Memory.open(self.folder / "memory", embedder=embedder) as memory:
-            for task in self.tasks:
-                for name in self.plan.arms:
-                    samples = self.todo(task, name)
-                    if samples:
-                        arm = Arm(
-                            name,
-                            task,
-                            memory=memory,
-                            embedder=embedder,
-                            model=model,
-                            shots=self.plan.shots,
-                            seed=self.plan.seed,
-                        )
-                        self._ask(arm, task, samples, progress)
+    @property
+    def failed(self) -> list[Score]:
+        """The questions that got no answer, in order."""
+        return [score for score in self.scores if score.error]
 
-    def _ask(self, arm: Arm, task: Task, samples: Sequence[Sample], progress: Progress) -> None:
-        """Ask stories side by side, and the questions of one story in order."""
-        stories: dict[str, list[Sample]] = {}
-        for sample in samples:
-            stories.setdefault(sample.story, []).append(sample)
+    def go(self, model: BaseChatModel, embedder: Embeddings, progress: Progress) -> None:
+        """Ask all that is still to be asked; `progress` is called after each answer.
+
+        The server is kept full: the next arm begins while the last questions of this one are out. A
+        question that the server refuses is kept with its error. While the server is gone, questions
+        wait for it.
+
+        Raises:
+            RunError: the server stayed away; all that was answered is kept, and the run resumes.
+        """
+        self.scores = [score for score in self.scores if not score.error]
         stop = threading.Event()
 
-        def tell(story: Sequence[Sample]) -> None:
-            for sample in story:
+        def ask(story: tuple[Arm, Task, list[Sample]]) -> None:
+            arm, task, samples = story
+            for sample in samples:
                 if stop.is_set():
                     return
-                score = _score(arm, task, sample)
+                try:
+                    score = patiently(partial(_score, arm, task, sample), stop)
+                except NotAnswered as error:
+                    score = _failed(arm, task, sample, error)
                 with self._lock:
                     self._keep(score)
                     progress(score)
 
-        with ThreadPoolExecutor(self.plan.concurrency) as pool:
-            futures = [pool.submit(tell, story) for story in stories.values()]
+        with Memory.open(self.folder / "memory", embedder=embedder) as memory:
+            stories = self._stories(memory, model, embedder)
             try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(cancel_futures=True)
-                raise
+                for _ in in_flight(stories, ask, limit=self.plan.concurrency, stop=stop):
+                    pass
+            except ServerGone as error:
+                raise RunError(
+                    f"the model's server is gone ({error}): what was answered is kept in"
+                    f" {self.folder}, go on with --resume"
+                ) from error
+        self.scores = self._ordered(self.scores)
+
+    def _stories(
+        self, memory: Memory, model: BaseChatModel, embedder: Embeddings
+    ) -> Iterator[tuple[Arm, Task, list[Sample]]]:
+        """Yield what can be asked side by side: of each arm, the questions of one story."""
+        for task in self.tasks:
+            for name in self.plan.arms:
+                samples = self.todo(task, name)
+                if not samples:
+                    continue
+                arm = Arm(
+                    name,
+                    task,
+                    memory=memory,
+                    embedder=embedder,
+                    model=model,
+                    shots=self.plan.shots,
+                    seed=self.plan.seed,
+                )
+                stories: dict[str, list[Sample]] = {}
+                for sample in samples:
+                    stories.setdefault(sample.story, []).append(sample)
+                for story in stories.values():
+                    yield arm, task, story
+
+    def _ordered(self, scores: Sequence[Score]) -> list[Score]:
+        """Return scores in the order of the tasks, the arms and the questions."""
+        asked = [
+            (task.name, arm, sample.id)
+            for task in self.tasks
+            for arm in self.plan.arms
+            for sample in drawn(task, self.plan)
+        ]
+        place = {key: number for number, key in enumerate(asked)}
+        return sorted(scores, key=lambda one: place.get((one.task, one.arm, one.id), len(place)))
 
     def _keep(self, score: Score) -> None:
         with (self.folder / SAMPLES_FILE).open("a", encoding="utf-8") as file:
@@ -148,7 +189,9 @@ def drawn(task: Task, plan: Plan) -> list[Sample]:
 
 
 def read_scores(folder: Path) -> list[Score]:
-    """Read back the answers of a run; a last line that a kill cut short is dropped from the file.
+    """Read back the answers of a run, of a question asked twice the last.
+
+    A last line that a kill cut short is dropped from the file.
 
     Raises:
         RunError: a line is not an answer.
@@ -160,14 +203,35 @@ def read_scores(folder: Path) -> list[Score]:
     whole, _, rest = text.rpartition("\n")
     if rest:
         path.write_text(whole + "\n" if whole else "", encoding="utf-8")
-    scores = []
+    scores: dict[tuple[str, str, str], Score] = {}
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             row = json.loads(line)
-            scores.append(Score(**row | {"gold": tuple(row["gold"]), "shown": tuple(row["shown"])}))
+            one = Score(**row | {"gold": tuple(row["gold"]), "shown": tuple(row["shown"])})
+            scores[one.task, one.arm, one.id] = one
         except (ValueError, TypeError, KeyError) as error:
             raise RunError(f"{path}:{number}: expected one answer as JSON") from error
-    return scores
+    return list(scores.values())
+
+
+def _failed(arm: Arm, task: Task, sample: Sample, error: NotAnswered) -> Score:
+    return Score(
+        id=sample.id,
+        task=task.name,
+        arm=arm.name,
+        question=sample.question,
+        gold=sample.gold,
+        prediction="",
+        correct=False,
+        shown=(),
+        supports_shown=False,
+        prompt_tokens=0,
+        completion_tokens=0,
+        cached_tokens=0,
+        seconds=0.0,
+        memory_seconds=0.0,
+        error=str(error),
+    )
 
 
 def _score(arm: Arm, task: Task, sample: Sample) -> Score:

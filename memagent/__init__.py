@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memagent.agent import Agent
     from memagent.aio import AsyncMemory
+    from memagent.embedders import open_embedder
     from memagent.errors import MemagentError
     from memagent.memory import Memory
-    from memagent.models import open_chat, open_embedder
+    from memagent.models import open_chat
     from memagent.types import Answer, Example, Hit, Note, Receipt, Record, Scope
 
 __all__ = [
@@ -41,7 +42,7 @@ _HOMES = {
     "Record": "types",
     "Scope": "types",
     "open_chat": "models",
-    "open_embedder": "models",
+    "open_embedder": "embedders",
 }
 
 

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,7 @@ from memagent.cli_output import (
     print_timings,
 )
 from memagent.cli_search import search_app
+from memagent.cli_serve import serve_app
 from memagent.cli_store import store_app
 from memagent.cli_upkeep import upkeep_app
 from memagent.config import Settings, load_settings
@@ -42,6 +44,7 @@ app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
 app.add_typer(store_app)
+app.add_typer(serve_app)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(eval_app, name="eval")
@@ -82,8 +85,13 @@ def chat(
 
     settings = load_settings(home=home, user=user, model=model)
     with ExitStack() as stack:
-        agent = _agent(settings, memory_of(settings, stack))
-        converse(agent, Scope(user=settings.user, session=session), lines)
+        memory = memory_of(settings, stack)
+        scope = Scope(user=settings.user, session=session)
+        # The embedder loads beside the chat model; who types first waits for it at most once.
+        loading = Thread(target=_warm, args=(memory, scope))
+        loading.start()
+        stack.callback(loading.join)
+        converse(_agent(settings, memory), scope, lines)
 
 
 @app.command()
@@ -109,6 +117,11 @@ def ask(
         print(f"memagent: {answer.left_out}", file=sys.stderr)
     if timings:
         print_timings(answer, load)
+
+
+def _warm(memory: "Memory", scope: Scope) -> None:
+    with suppress(UserError):  # the first question meets it again, and says so
+        memory.warm(scope=scope)
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":

@@ -3,6 +3,7 @@
 import difflib
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +44,9 @@ def run(
     split: Annotated[str | None, typer.Option(help="test or train.", show_default=False)] = None,
     shots: Annotated[int, typer.Option(min=0, help="Worked examples in every prompt.")] = 3,
     seed: Annotated[int, typer.Option(help="Draws questions and examples.")] = 0,
-    concurrency: Annotated[int, typer.Option(min=1, help="Stories asked side by side.")] = 4,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Stories asked side by side: 4, of a server 64.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="'local' or a URL.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -65,7 +68,7 @@ def run(
         limit=limit,
         shots=shots,
         seed=seed,
-        concurrency=concurrency,
+        concurrency=concurrency or (4 if settings.model.startswith("local") else 64),
         model=settings.model,
         embedder=settings.embedder,
     )
@@ -76,6 +79,12 @@ def run(
     whole = Run(folder, loaded, plan, resume=resume)
     _go(whole, settings)
     _print(whole, plan, as_json)
+    if whole.failed:
+        first = whole.failed[0]
+        raise RunError(
+            f"{len(whole.failed)} questions got no answer and are not counted, such as {first.id}"
+            f" ({first.error}); --resume asks them again"
+        )
 
 
 def _load(settings: Settings, tasks: str | None, split: "Split | None") -> "list[Task]":
@@ -122,8 +131,9 @@ def _go(whole: "Run", settings: Settings) -> None:
         TimeRemainingColumn,
     )
 
+    from memagent.embedders import open_embedder
     from memagent.evals.runner import Score
-    from memagent.models import chat_of, open_embedder
+    from memagent.models import chat_of
 
     todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
     if not todo:
@@ -137,14 +147,16 @@ def _go(whole: "Run", settings: Settings) -> None:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task("loading the models", total=todo)
 
+        counts: Counter[tuple[str, str, bool]] = Counter(
+            (one.task, one.arm, one.correct) for one in whole.scores if not one.error
+        )
+
         def tell(score: Score) -> None:
-            same = [s for s in whole.scores if (s.task, s.arm) == (score.task, score.arm)]
-            right = sum(one.correct for one in same)
-            bar.update(
-                job,
-                advance=1,
-                description=f"{score.task} {score.arm}: {right / len(same):.0%} right",
-            )
+            counts[score.task, score.arm, score.correct] += not score.error
+            right, wrong = (counts[score.task, score.arm, one] for one in (True, False))
+            part = right / max(1, right + wrong)
+            described = f"{score.task} {score.arm}: {part:.0%} right"
+            bar.update(job, advance=1, description=described)
 
         whole.go(chat_of(settings), open_embedder(settings.embedder), tell)
 

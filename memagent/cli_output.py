@@ -39,7 +39,10 @@ def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
 
     return stack.enter_context(
         Memory.open(
-            settings.home, embedder=settings.embedder, index_bytes=settings.index_mb * 1024 * 1024
+            settings.home,
+            embedder=settings.embedder,
+            index_bytes=settings.index_mb * 1024 * 1024,
+            cache_bytes=settings.cache_mb * 1024 * 1024,
         )
     )
 

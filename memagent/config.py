@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from memagent.errors import ConfigError
+from memagent.types import Precision
 
 PREFIX = "MEMAGENT_"
 
@@ -37,8 +38,18 @@ class Settings(BaseSettings):
     """Which model of the server at the URL; its first if not set."""
     api_key: SecretStr | None = None
     """The key that the server at the URL wants."""
+    vllm_url: str | None = None
+    """Where a vLLM server runs already, ending in /v1; one is started here if not set."""
+    vllm_python: Path | None = None
+    """The Python that has vLLM, where it is not this one."""
     embedder: str = "all-MiniLM-L6-v2"
-    """A sentence-transformers name or folder."""
+    """A sentence-transformers name or folder, or "server:<url>", "server:<url>#<model>"."""
+    embedder_key: SecretStr | None = None
+    """The key that the embedder's server wants."""
+    embedder_precision: Precision = "auto"
+    """What the embedder computes in: "auto", "float32", "bfloat16", "float16" or "int8"."""
+    cache_mb: int = Field(default=64, ge=0)
+    """How much disk, in MiB, the cache of vectors beside the memory may take; 0 for none."""
     recall_k: int = Field(default=5, ge=1, le=100)
     """At most how many memories are shown to the model."""
     index_mb: int = Field(default=1024, ge=1)

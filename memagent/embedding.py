@@ -1,81 +1,19 @@
 """Texts to normalised vectors, and the check that a store is read with what wrote it."""
 
 import json
-import socket
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
-from memagent.errors import EmbedderMismatch, InvalidInput, StoreError, WeightsMissing
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 
 PROBE = "The quick brown fox jumps over the lazy dog."
 MIN_PROBE_COSINE = 0.99
 """Two runs of one model on different machines agree far better than this; two models far worse."""
-CACHE_SIZE = 1024
-HUB = "huggingface.co"
-HUB_SECONDS = 3.0
-"""How long the hub has to answer before it counts as out of reach."""
-
-
-class SentenceEmbedder(Embeddings):
-    """A sentence-transformers model as a langchain-core `Embeddings`; loaded when first used.
-
-    Vectors are normalised. The last 1,024 texts are kept, so that a question which is
-    searched and then remembered is embedded once.
-    """
-
-    def __init__(self, path: str | Path, name: str) -> None:
-        self.name = name
-        self._path = str(path)
-        self._model: Any = None
-        self._cache: OrderedDict[str, list[float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return one vector a text."""
-        with self._lock:
-            missing = [text for text in dict.fromkeys(texts) if text not in self._cache]
-            fresh = dict(zip(missing, self._encode(missing), strict=True)) if missing else {}
-            vectors = [fresh.get(text) or self._cache[text] for text in texts]
-            self._cache.update(fresh)
-            while len(self._cache) > CACHE_SIZE:
-                self._cache.popitem(last=False)
-        return vectors
-
-    def embed_query(self, text: str) -> list[float]:
-        """Return the vector of one text."""
-        return self.embed_documents([text])[0]
-
-    def _encode(self, texts: list[str]) -> list[list[float]]:
-        if self._model is None:
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils.logging import disable_progress_bar
-
-            disable_progress_bar()  # type: ignore[no-untyped-call]
-            self._model = _loaded(SentenceTransformer, self._path)
-        vectors = self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        return [[float(x) for x in vector] for vector in vectors]
-
-
-def _loaded(model: Callable[..., Any], path: str) -> Any:
-    """Load from this disk, and turn to the hub only if the hub can be reached at all."""
-    try:
-        return model(path, device="cpu", local_files_only=True)
-    except (OSError, ValueError) as error:
-        try:
-            socket.create_connection((HUB, 443), timeout=HUB_SECONDS).close()
-        except OSError:
-            raise WeightsMissing(
-                f"the embedder {path!r} is not on this disk, and the hub cannot be reached"
-            ) from error
-        return model(path, device="cpu")
 
 
 class Encoder:
@@ -109,9 +47,14 @@ class Encoder:
         return str(getattr(self._embeddings, "name", type(self._embeddings).__name__))
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what tells this embedder from another: name, dimension, and a probe's vector."""
+        """Return what tells this embedder from another: name, dimension, and a probe's vector.
+
+        The precision is written down where the embedder has one; what counts is the vector.
+        """
         probe = _normalised(self._embeddings.embed_documents([PROBE]))[0]
-        return {"name": self.name, "dimensions": len(probe), "probe": probe.tolist()}
+        found = {"name": self.name, "dimensions": len(probe), "probe": probe.tolist()}
+        precision = getattr(self._embeddings, "precision", None)
+        return found | {"precision": precision} if isinstance(precision, str) else found
 
     def unchecked(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return vectors without comparing with the store: for moving it to this embedder."""
@@ -191,16 +134,21 @@ class Encoder:
 def _compare(fingerprint: str, own: dict[str, Any]) -> None:
     try:
         stored = json.loads(fingerprint)
-        name, dimensions = stored["name"], stored["dimensions"]
+        name, _ = stored["name"], stored["dimensions"]
         before, now = (np.array(one["probe"], dtype=np.float32) for one in (stored, own))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError("the store's word for its embedder is damaged: restore a copy") from error
     if not _alike(before, now):
         raise EmbedderMismatch(
-            f"this memory was written with the embedder {name!r}"
-            f" ({dimensions} dimensions) and cannot be read with {own['name']!r}"
-            f" ({own['dimensions']} dimensions): set the embedder back, or run `memagent reembed`"
+            f"this memory was written with the embedder {name!r} ({_kind(stored)})"
+            f" and cannot be read with {own['name']!r} ({_kind(own)}):"
+            " set the embedder back, or run `memagent reembed`"
         )
+
+
+def _kind(fingerprint: dict[str, Any]) -> str:
+    precision = fingerprint.get("precision")
+    return f"{fingerprint['dimensions']} dimensions" + (f", {precision}" if precision else "")
 
 
 def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:

@@ -9,6 +9,7 @@
     │   ├── ModelUnavailable   nobody answers at the URL, or the server refused
     │   │   └── WeightsMissing the embedded model or embedder is not on this disk
     │   ├── ContextTooLong     the messages do not fit into the model's context
+    │   ├── SandboxUnavailable this machine cannot keep a program's hands off the rest of it
     │   └── RunError           an evaluation cannot start or go on as asked
     └── StructuredOutputError  the model's mistake: its answer has not the shape asked for
 
@@ -60,6 +61,10 @@ class WeightsMissing(ModelUnavailable):
 
 class ContextTooLong(UserError):
     """The messages do not fit into the model's context."""
+
+
+class SandboxUnavailable(UserError):
+    """This machine cannot keep a program from the network and from other files."""
 
 
 class RunError(UserError):

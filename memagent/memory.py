@@ -7,15 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from langchain_core.embeddings import Embeddings
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
 from memagent.looking import LOOKS
-from memagent.models import open_embedder
 from memagent.recall import Recaller
-from memagent.stores import sessions, versions
+from memagent.stores import sessions, vector_cache, versions
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
@@ -23,6 +24,7 @@ from memagent.stores.index import MAX_BYTES
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
 from memagent.stores.sqlite import SqliteStore
+from memagent.stores.vector_cache import VectorCache
 from memagent.stores.writing import Trace
 from memagent.types import Event, Hits, Kind, Note, Recollection, Record, Scope
 from memagent.upkeep import Upkeep
@@ -37,10 +39,15 @@ class Memory(Upkeep, Views):
     """
 
     def __init__(
-        self, store: SqliteStore, embedder: Embeddings, index_bytes: int = MAX_BYTES
+        self,
+        store: SqliteStore,
+        embedder: Embeddings,
+        index_bytes: int = MAX_BYTES,
+        cache_bytes: int = vector_cache.MAX_BYTES,
     ) -> None:
         self._store = store
         self._encoder = Encoder(embedder, store.meta, store.set_meta)
+        self._cache = VectorCache(store, cache_bytes)
         self._bank = EpisodicBank(store, index_bytes)
         self._eraser = Eraser(store, self._encoder.documents, keys_of)
         rationales = RationaleBank(store, self._bank, self._encoder.documents)
@@ -53,17 +60,19 @@ class Memory(Upkeep, Views):
         *,
         embedder: str | Embeddings = "all-MiniLM-L6-v2",
         index_bytes: int = MAX_BYTES,
+        cache_bytes: int = vector_cache.MAX_BYTES,
     ) -> Self:
         """Open the memory in a folder, making it if need be; None keeps it in RAM only.
 
         `index_bytes` bounds the vectors that are held in RAM; those used longest ago make room.
+        `cache_bytes` bounds the file beside the store that spares embedding a text again.
 
         Raises:
             StoreError: the folder cannot be used, or holds a database of another program.
             EmbedderMismatch: on first use, if it was written with another embedder.
         """
         place = None if folder is None else Path(folder).expanduser()
-        return cls(SqliteStore(place), open_embedder(embedder), index_bytes)
+        return cls(SqliteStore(place), open_embedder(embedder), index_bytes, cache_bytes)
 
     def add(
         self,
@@ -132,9 +141,7 @@ class Memory(Upkeep, Views):
             made_for = self._encoder.check()
             given = Given(self._encoder.given(vectors), made_for)
         trace = Trace(who=who, why=why)
-        return self._bank.write(
-            whole, scope, self._encoder.documents, given=given, used=used, trace=trace
-        )
+        return self._bank.write(whole, scope, self._told, given=given, used=used, trace=trace)
 
     def update(
         self,
@@ -295,7 +302,12 @@ class Memory(Upkeep, Views):
     def close(self) -> None:
         """Close the file, leaving snapshots of large indexes beside it."""
         self._bank.close()
+        self._cache.close()
         self._store.close()
+
+    def _told(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of what is to be remembered, those told before from the cache."""
+        return self._cache.documents(texts, self._encoder.check(), self._encoder.documents)
 
     def __enter__(self) -> Self:
         return self

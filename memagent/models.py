@@ -1,17 +1,13 @@
-"""Chat models and embedders, by name or URL, as langchain-core objects."""
+"""Chat models, by name or URL, as langchain-core objects."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langchain_core.embeddings import Embeddings
-
 from memagent.config import Settings, load_settings
-from memagent.embedding import SentenceEmbedder
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.pressure import MOST, gate_of
 from memagent.server import SLOTS, embedded_server
-from memagent.weights import MINILM, SMOLLM2, locate
+from memagent.weights import SMOLLM2, locate
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -101,30 +97,15 @@ def chat_of(settings: Settings) -> "BaseChatModel":
     )
 
 
-def open_embedder(spec: str | Embeddings) -> Embeddings:
-    """Return an embedder: a sentence-transformers name or folder, or the object given.
-
-    The default is found offline when its weights are on this disk. Nothing is loaded yet.
-
-    Raises:
-        WeightsMissing: the default's weights are not on this disk.
-    """
-    if not isinstance(spec, str):
-        return spec
-    if spec == MINILM.name:
-        return SentenceEmbedder(locate(MINILM, _folder()), spec)
-    if Path(spec).expanduser().is_dir():
-        return SentenceEmbedder(Path(spec).expanduser(), spec)
-    return SentenceEmbedder(spec, spec)
-
-
 def _folder() -> Path:
     return load_settings().home / "models"
 
 
 def _vllm(model: str, api_key: str | None) -> tuple[str, str]:
     """Return the URL and the name under which vLLM serves a model; what it starts ends with us."""
-    served = import_module("memagent.serving").connect_or_start(model, api_key=api_key)
+    from memagent.serving import connect_or_start
+
+    served = connect_or_start(model, api_key=api_key)
     return served.url.rstrip("/"), served.name
 
 

@@ -26,6 +26,8 @@ Action = Literal[
 ]
 Outcome = Literal["helped", "hurt"]
 Policy = Literal["activation", "fifo", "lru"]
+Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+"""What an embedder computes in; "auto" is the fastest that is as good as float32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

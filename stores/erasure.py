@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores import snapshot
+from memagent.stores import snapshot, vector_cache
 from memagent.stores.rows import packed, reading
 from memagent.stores.settling import settle
 from memagent.stores.sqlite import SqliteStore
@@ -149,3 +149,4 @@ class Eraser:
         db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
         # FTS5 marks deleted words and keeps them until its segments are merged.
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
+        vector_cache.empty(self._store)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores import snapshot
+from memagent.stores import snapshot, vector_cache
 from memagent.stores.compatibility import Compatibility, compatibility
 from memagent.stores.rows import packed
 from memagent.stores.sqlite import SqliteStore
@@ -97,6 +97,7 @@ def _take_over(store: SqliteStore, fingerprint: str) -> bool:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (fingerprint,))
         db.execute("UPDATE users SET removals = removals + 1")
         snapshot.drop(store)
+        vector_cache.empty(store)
     return True
 
 

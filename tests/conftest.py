@@ -28,7 +28,9 @@ def _alone(
     monkeypatch.setenv("MEMAGENT_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     marked = [request.node.get_closest_marker(name) for name in ("real", "wire")]
-    if not any(marked):
+    if request.node.get_closest_marker("vllm") is not None:
+        pytest_socket.enable_socket()  # the server may be on another machine
+    elif not any(marked):
         pytest_socket.disable_socket(allow_unix_socket=True)  # asyncio wakes itself by one
     else:
         pytest_socket.socket_allow_hosts(["127.0.0.1"])

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from memagent import cli_memory, models
+from memagent import cli_memory, embedders, models
 from memagent import memory as memory_module
+from memagent.errors import ModelUnavailable
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -129,7 +130,7 @@ def test_a_database_of_another_program_is_one_line(memagent: Command, tmp_path: 
 def test_the_evaluation_prints_one_object_and_writes_every_question(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "garden"))
     where = ["--out", str(tmp_path / "run"), "--arms", "none,memory", "--limit", "3"]
     code, out, _ = memagent("eval", "run", "babi", "--tasks", "1", *where, "--json")
@@ -145,6 +146,34 @@ def test_the_evaluation_prints_one_object_and_writes_every_question(
     table = memagent("eval", "run", "babi", "--tasks", "1", *where, "--resume")
     assert "babi/1" in table[1]
     assert "generated stories, test" in table[1]
+
+
+def test_an_evaluation_keeps_a_server_fuller_than_the_embedded_model(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "garden"))
+    for model, together in (("local", 4), ("http://server/v1", 64)):
+        out = tmp_path / str(together)
+        asked = ["--tasks", "1", "--limit", "1", "--arms", "none", "--model", model]
+        assert memagent("eval", "run", "babi", *asked, "--out", str(out))[0] == 0
+        assert json.loads((out / "run.json").read_text())["plan"]["concurrency"] == together
+
+
+def test_an_evaluation_with_questions_that_got_no_answer_fails_and_says_so(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> str:
+        raise ModelUnavailable("404: no such model")
+
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(refuse))
+    where = ["--out", str(tmp_path / "run"), "--arms", "none", "--limit", "3", "--tasks", "1"]
+    code, out, err = memagent("eval", "run", "babi", *where, "--json")
+    (row,) = json.loads(out)["rows"]
+    assert (code, row["n"], row["failed"]) == (1, 0, 3)
+    assert "3 questions got no answer and are not counted" in err
+    assert "404: no such model" in err
 
 
 def test_chat_remembers_between_two_runs(memagent: Command, chat: ScriptedChat) -> None:

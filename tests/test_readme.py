@@ -4,15 +4,35 @@ from pathlib import Path
 import pytest
 
 from memagent.config import Settings
+from memagent.errors import SandboxUnavailable
+from memagent.tools.sandbox import require_walls
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+TOOLS = (ROOT / "docs" / "tools.md").read_text()
+
+
+def snippets(text: str) -> list[str]:
+    """Return the Python of a page, block by block."""
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+SNIPPETS = snippets(README)
 
 
 @pytest.mark.parametrize("snippet", [one for one in SNIPPETS if "memagent.testing" in one])
 def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("snippet", snippets(TOOLS))
+def test_the_snippets_about_tools_run(snippet: str) -> None:
+    if "python_tool()" in snippet:
+        try:
+            require_walls()
+        except SandboxUnavailable as error:
+            pytest.skip(str(error))
+    exec(compile(snippet, "tools.md", "exec"), {})
 
 
 @pytest.mark.wire

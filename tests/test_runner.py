@@ -1,13 +1,16 @@
 import json
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
+import openai
 import pytest
 from langchain_core.messages import BaseMessage
 
-from memagent.errors import RunError
-from memagent.evals import babi, report
+from memagent.errors import ModelUnavailable, RunError
+from memagent.evals import babi, patience, report
 from memagent.evals.arms import ARMS, studied_samples
 from memagent.evals.runner import Plan, Run, Score, drawn, read_scores
 from memagent.evals.task import Sample, Task
@@ -153,3 +156,100 @@ def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task)
     table = report.as_table(rows)
     assert table.row_count == 2
     assert "generated stories, test" in str(table.title)
+
+
+def lost() -> ModelUnavailable:
+    """Return what a question comes back with when the server dies under it."""
+    error = ModelUnavailable("the connection failed")
+    error.__cause__ = openai.APIConnectionError(request=httpx.Request("POST", "http://server/v1"))
+    return error
+
+
+def test_a_server_that_dies_and_comes_back_costs_no_answer(
+    tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PAUSES", (0.0,) * 20)
+    plan = Plan(arms=("oracle", "memory"), limit=8)
+    calls, down = 0, threading.Event()
+
+    def dying(messages: Sequence[BaseMessage]) -> str:
+        nonlocal calls
+        calls += 1
+        if 5 <= calls <= 20:
+            down.set()
+            raise lost()
+        return reader(messages)
+
+    whole = run(tmp_path / "run", task, plan, ScriptedChat(dying))
+    assert down.is_set()
+    assert len(whole.scores) == 16
+    assert all(one.correct and not one.error for one in whole.scores)
+
+
+def test_a_server_that_stays_away_stops_the_run_which_goes_on_later(
+    tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0))
+    plan = Plan(arms=("oracle",), limit=10, concurrency=2)
+    calls = 0
+
+    def dead(messages: Sequence[BaseMessage]) -> str:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise lost()
+        return reader(messages)
+
+    with pytest.raises(RunError, match=r"server is gone .*go on with --resume"):
+        run(tmp_path / "run", task, plan, ScriptedChat(dead))
+    kept = read_scores(tmp_path / "run")
+    assert 1 <= len(kept) <= 3
+    assert all(one.correct for one in kept)
+    whole = run(tmp_path / "run", task, plan, ScriptedChat(reader), resume=True)
+    assert [one.id for one in whole.scores] == [one.id for one in drawn(task, plan)]
+    assert all(one.correct for one in whole.scores)
+
+
+def test_a_question_that_is_refused_is_neither_right_nor_wrong_and_is_asked_again(
+    tmp_path: Path, task: Task
+) -> None:
+    plan = Plan(arms=("oracle",), limit=6)
+    bad = drawn(task, plan)[2].question
+
+    def refusing(messages: Sequence[BaseMessage]) -> str:
+        if bad in str(messages[-1].content):
+            raise ModelUnavailable("400: no such thing")
+        return reader(messages)
+
+    whole = run(tmp_path / "run", task, plan, ScriptedChat(refusing))
+    refused = [one for one in whole.scores if one.question == bad]
+    assert whole.failed == refused
+    assert {one.error for one in refused} == {"ModelUnavailable: 400: no such thing"}
+    (row,) = report.rows([task], plan, whole.scores)
+    assert (row["n"], row["failed"], row["accuracy"]) == (6 - len(refused), len(refused), 1.0)
+    again = ScriptedChat(reader)
+    whole = run(tmp_path / "run", task, plan, again, resume=True)
+    assert len(again.requests) == len(refused)
+    assert not whole.failed
+    assert len(read_scores(tmp_path / "run")) == 6
+
+
+def test_the_answers_are_in_the_order_of_the_questions_whichever_came_first(
+    tmp_path: Path, task: Task
+) -> None:
+    plan = Plan(arms=("oracle", "full"), limit=12, concurrency=8)
+    first = drawn(task, plan)[0].question
+    others = threading.Semaphore(0)
+
+    def late(messages: Sequence[BaseMessage]) -> str:
+        if str(messages[-1].content).endswith(first):
+            others.acquire(timeout=30)
+        else:
+            others.release()
+        return reader(messages)
+
+    whole = run(tmp_path / "run", task, plan, ScriptedChat(late))
+    ids = [one.id for one in drawn(task, plan)]
+    assert [(one.arm, one.id) for one in whole.scores] == [
+        (arm, one) for arm in plan.arms for one in ids
+    ]

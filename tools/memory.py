@@ -1,38 +1,196 @@
-"""Two tools over one scope of a memory: search it, and add to it."""
+"""Four tools over one scope of a memory: search it, add to it, correct it, forget from it.
 
-from collections.abc import Sequence
-from typing import Protocol
+The scope is fixed when the tools are made, and no argument of a tool names one. What a model writes
+through them is marked as its own (`author` in the metadata, `evidence` off), is listed after what
+was told, and neither replaces nor erases what was told unless somebody consents.
+"""
 
-from langchain_core.tools import BaseTool, StructuredTool
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from textwrap import indent
+from typing import Annotated, Any, Literal, Protocol
 
-from memagent.types import Hit, Record, Scope
+from langchain_core.tools import BaseTool
+
+from memagent.errors import InvalidInput
+from memagent.tools.making import make_tool
+from memagent.types import Hit, Note, Receipt, Record, Scope
+
+Author = Literal["agent", "user"]
+Consent = Callable[[str], bool]
+"""What is about to be done, in words, and whether the user agrees."""
+
+OWN = {"author": "agent"}
+TOLD, NOTED = 5, 3
+"""How many records a search lists at most: of what was told, and of what the agent noted."""
+MOST_SHOWN = 1000
+"""How many characters of a record a search shows."""
 
 
-class SearchableMemory(Protocol):
+class KeptMemory(Protocol):
     """What the tools need of a memory."""
 
-    def add(self, text: str, *, scope: Scope) -> Record:
-        """Remember one text."""
+    def add_many(
+        self, notes: Iterable[str | Note], *, scope: Scope, who: str | None = None
+    ) -> Sequence[Record]:
+        """Remember several texts."""
 
-    def search(self, query: str, *, scope: Scope, k: int = 10) -> Sequence[Hit]:
+    def search(
+        self, query: str, *, scope: Scope, k: int = 10, where: Mapping[str, Any] | None = None
+    ) -> Sequence[Hit]:
         """Return the best records, best first."""
 
+    def get(self, ids: Sequence[str], *, scope: Scope) -> Sequence[Record]:
+        """Return records by id."""
 
-def memory_tools(memory: SearchableMemory, scope: Scope) -> list[BaseTool]:
-    """Return `memory_search` and `memory_add`, bound to a scope that the caller cannot change."""
+    def now(self, *, scope: Scope) -> datetime:
+        """Return the time to write down."""
 
-    def search(query: str) -> str:
-        hits = memory.search(query, scope=scope, k=5)
-        return "\n".join(f"[{hit.record.id}] {hit.record.value}" for hit in hits) or "nothing found"
+    def update(self, id: str, text: str, *, scope: Scope, who: str | None = None) -> Record:
+        """Put a new version in the place of a record."""
 
-    def add(text: str) -> str:
-        return f"remembered as {memory.add(text, scope=scope).id}"
+    def forget(self, ids: Sequence[str], *, scope: Scope, dry_run: bool = False) -> Receipt:
+        """Erase records by id."""
 
+
+def refuse(_: str) -> bool:
+    """Consent to nothing."""
+    return False
+
+
+def memory_tools(
+    memory: KeptMemory, scope: Scope, *, author: Author = "agent", consent: Consent = refuse
+) -> list[BaseTool]:
+    """Return `memory_search`, `memory_add`, `memory_correct` and `memory_forget` over a scope.
+
+    `author` says whose words the tools are given: "agent", or "user" where a program only passes on
+    what the user said. `consent` is asked, with a sentence that says what is about to be done,
+    before the agent replaces or erases anything that it has not written itself.
+    """
+    tools = _MemoryTools(memory, scope, author, consent)
     return [
-        StructuredTool.from_function(
-            search, name="memory_search", description="Search what is remembered; best first."
-        ),
-        StructuredTool.from_function(
-            add, name="memory_add", description="Remember one fact, word for word."
-        ),
+        make_tool("memory_search", tools.search),
+        make_tool("memory_add", tools.add),
+        make_tool("memory_correct", tools.correct),
+        make_tool("memory_forget", tools.forget),
     ]
+
+
+class _MemoryTools:
+    """The functions behind the tools, with what they are bound to."""
+
+    def __init__(self, memory: KeptMemory, scope: Scope, author: Author, consent: Consent) -> None:
+        self._memory = memory
+        self._scope = scope
+        self._author = author
+        self._consent = consent
+
+    def search(self, query: Annotated[str, "what to look for, in a few words"]) -> str:
+        """Search what is remembered; each line begins with a record's id."""
+        where = {"not": OWN}
+        found = self._memory.search(query, scope=self._scope, k=2 * TOLD, where=where)
+        told = [hit.record for hit in found if hit.record.evidence][:TOLD]
+        hits = self._memory.search(query, scope=self._scope, k=NOTED, where=OWN)
+        noted = [hit.record for hit in hits]
+        return "\n".join(map(_line, [*told, *noted])) or "nothing found"
+
+    def add(self, text: Annotated[str, "one fact, as a whole sentence"]) -> str:
+        """Remember one fact for later."""
+        return f"remembered as {self._write(text).id}"
+
+    def correct(
+        self,
+        id: Annotated[str, "the id of the record, as memory_search lists it"],
+        text: Annotated[str, "what is right, as a whole sentence"],
+    ) -> str:
+        """Replace a remembered fact that is wrong by what is right."""
+        (old,) = self._known([id])
+        if self._may([old], f"replace {old.value!r} by {text!r}"):
+            new = self._replace(old, text)
+            return f"corrected: it is now {new.id}, and {id} is kept as history"
+        new = self._write(text, sources=(id,))
+        return (
+            f"{id} was not written by you and stays as it is; yours is noted beside it as {new.id}."
+            " Ask the user which is right."
+        )
+
+    def forget(
+        self, ids: Annotated[list[str], "the ids of the records, as memory_search lists them"]
+    ) -> str:
+        """Erase remembered facts for ever, by their ids."""
+        self._known(ids)
+        plan = self._memory.forget(ids, scope=self._scope, dry_run=True)
+        whole = Scope(user=self._scope.user)
+        going = self._memory.get([*plan.asked, *plan.derived], scope=whole)
+        names = "; ".join(repr(record.value) for record in going)
+        if not self._may(going, f"erase for ever: {names}"):
+            raise InvalidInput("not all of this was written by you: only the user can forget it")
+        receipt = self._memory.forget(ids, scope=self._scope)
+        return _receipt(receipt)
+
+    def _may(self, records: Sequence[Record], what: str) -> bool:
+        if self._author == "user" or all(map(_own, records)):
+            return True
+        return self._consent(what)
+
+    def _known(self, ids: Sequence[str]) -> Sequence[Record]:
+        found = self._memory.get(ids, scope=self._scope)
+        unknown = [id for id in ids if id not in {record.id for record in found}]
+        if unknown or not ids:
+            raise InvalidInput(f"there is no record {', '.join(unknown) or 'without an id'}")
+        return found
+
+    def _replace(self, old: Record, text: str) -> Record:
+        """Write a new version: it is told if the old one was, or if it is the user's words."""
+        if self._author == "agent" or not _own(old):
+            return self._memory.update(old.id, text, scope=self._scope, who=self._author)
+        if old.superseded:
+            raise InvalidInput(f"record {old.id!r} is superseded")
+        note = Note(
+            text=text,
+            kind=old.kind,
+            valid_from=self._memory.now(scope=self._scope),
+            supersedes=old.id,
+            metadata={**old.metadata, "author": "user"},
+        )
+        return self._memory.add_many([note], scope=old.scope, who="user")[0]
+
+    def _write(self, text: str, sources: tuple[str, ...] = ()) -> Record:
+        note = Note(
+            text=text,
+            evidence=self._author == "user",
+            sources=sources,
+            metadata={"author": self._author},
+        )
+        return self._memory.add_many([note], scope=self._scope, who=self._author)[0]
+
+
+def _own(record: Record) -> bool:
+    return record.metadata.get("author") == "agent" and not record.evidence
+
+
+def _line(record: Record) -> str:
+    """Return a record on a line; its own further lines are indented, and begin with no id."""
+    value = record.value
+    if len(value) > MOST_SHOWN:
+        value = f"{value[:MOST_SHOWN]} [and {len(value) - MOST_SHOWN} characters more]"
+    lines = "\n".join(value.splitlines())
+    mark = "(your own words) " if _own(record) else ""
+    return f"[{record.id}] {mark}{indent(lines, '    ').lstrip()}"
+
+
+def _receipt(receipt: Receipt) -> str:
+    told = f"erased {_count(len(receipt.asked), 'record')}: {', '.join(receipt.asked)}"
+    if receipt.derived:
+        told += f"; with it went {', '.join(receipt.derived)}"
+    events = _count(receipt.history, "event")
+    told += f"; {_count(receipt.keys, 'key')} and {events} of history went along"
+    if receipt.rekeyed:
+        told += f"; {_count(receipt.rekeyed, 'other record')} stayed, and lost a key"
+    if not receipt.log_emptied:
+        told += "; the file's log still holds the words until the next compact"
+    return told
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,140 @@
+"""`memagent serve-model`: a vLLM server, from its start to Ctrl-C."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memagent import serving, vllm
+from memagent.config import load_settings
+from memagent.errors import ModelUnavailable
+
+serve_app = typer.Typer()
+Gpus = Annotated[int, typer.Option(min=1, help="GPUs that one copy of the model is split over.")]
+LINE = 60
+"""At most so many characters of the log's last line are shown while a server starts."""
+
+
+@serve_app.command("serve-model")
+def serve_model(
+    model: Annotated[str, typer.Argument(help="A name on the hub, or a folder.")],
+    extra: Annotated[
+        list[str] | None, typer.Argument(help="After --: flags for vLLM, as they are.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The name that requests ask for.", show_default=False)
+    ] = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    gpu_memory: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="Share of each GPU's memory.", show_default=False),
+    ] = None,
+    tensor_parallel: Gpus = 1,
+    data_parallel: Annotated[int, typer.Option(min=1, help="Copies of the model.")] = 1,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Spread over the machines of a Ray cluster.")
+    ] = False,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of context.", show_default=False)
+    ] = None,
+    tool_parser: Annotated[
+        str | None,
+        typer.Option(help="vLLM's tool parser, or none; else by the model's name."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds that the start may take.")
+    ] = serving.START_SECONDS,
+    python: Annotated[
+        Path | None, typer.Option(help="The Python that has vLLM.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the command.")] = False,
+) -> None:
+    """Serve a model with vLLM until Ctrl-C; the key, if any, is the setting api_key."""
+    settings = load_settings(vllm_python=python)
+    options = vllm.ServeOptions(
+        model=model,
+        name=name,
+        host=host,
+        port=port,
+        gpu_memory=gpu_memory,
+        tensor_parallel=tensor_parallel,
+        data_parallel=data_parallel,
+        ray=ray,
+        context=context,
+        tool_parser=tool_parser,
+        extra=tuple(extra or ()),
+    )
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    if dry_run:
+        _print_command(options, settings.vllm_python, key)
+        return
+    if key is None and host not in ("127.0.0.1", "localhost", "::1"):
+        print(
+            f"memagent: whoever reaches {host}:{port} can use the model: no api_key is set",
+            file=sys.stderr,
+        )
+    log = settings.home / "logs" / f"vllm-{port}.log"
+    with _ended_by_sigterm():
+        _serve(options, settings.vllm_python, log, key, timeout)
+
+
+def _print_command(options: vllm.ServeOptions, python: Path | None, key: str | None) -> None:
+    """Print the command; that of a usual installation where there is none here."""
+    try:
+        found = vllm.find(python)
+    except ModelUnavailable as error:
+        print(f"memagent: {error}", file=sys.stderr)
+        found = vllm.Vllm()
+    added = vllm.environment(found, os.environ, api_key=key)
+    print(vllm.shown(vllm.command(options, found), added))
+
+
+def _serve(
+    options: vllm.ServeOptions, python: Path | None, log: Path, key: str | None, timeout: float
+) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    first = f"starting vLLM with {options.model}"
+    if not console.is_terminal:
+        print(first, file=sys.stderr)
+    with console.status(Text(first)) as line:
+
+        def tell(seconds: float, last: str) -> None:
+            line.update(Text(f"starting vLLM, {seconds:.0f} s: {last[-LINE:]}"))
+
+        try:
+            served = serving.start(
+                options, python=python, log=log, api_key=key, timeout=timeout, tell=tell
+            )
+        except serving.ServerFailed as error:
+            print("\n".join(error.tail), file=sys.stderr)
+            raise
+    print(f"{served.name} is ready at {served.url}", flush=True)
+    print(f"Ctrl-C stops it; its log is {log}", file=sys.stderr)
+    try:
+        serving.follow(served)
+    finally:
+        print("stopping vLLM", file=sys.stderr)
+        served.stop()
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end us as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

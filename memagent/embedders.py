@@ -1,0 +1,47 @@
+"""Embedders, by name or URL, as langchain-core objects."""
+
+from pathlib import Path
+
+from langchain_core.embeddings import Embeddings
+
+from memagent.config import load_settings
+from memagent.errors import InvalidInput
+from memagent.remote_embedder import RemoteEmbedder
+from memagent.sentence_embedder import SentenceEmbedder
+from memagent.types import Precision
+from memagent.weights import MINILM, locate
+
+SERVER = "server:"
+
+
+def open_embedder(
+    spec: str | Embeddings, *, precision: Precision | None = None, api_key: str | None = None
+) -> Embeddings:
+    """Return an embedder: a sentence-transformers name or folder, a server's, or the object given.
+
+    "server:http://host:8000/v1" is an OpenAI-style server's first model, and
+    "server:http://host:8000/v1#name" the one of that name. The default is found offline when its
+    weights are on this disk. `precision` and `api_key` are those of the settings if None. Nothing
+    is loaded or asked yet.
+
+    Raises:
+        WeightsMissing: the default's weights are not on this disk.
+        InvalidInput: what follows "server:" is no URL.
+    """
+    if not isinstance(spec, str):
+        return spec
+    settings = load_settings()
+    if spec.startswith(SERVER):
+        url, _, model = spec.removeprefix(SERVER).partition("#")
+        if not url.startswith(("http://", "https://")):
+            raise InvalidInput(f"embedder {spec!r}: expected 'server:<url>' or 'server:<url>#name'")
+        key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
+        return RemoteEmbedder(url, model or None, api_key or key, settings.timeout)
+    models = settings.home / "models"
+    if spec == MINILM.name:
+        path = str(locate(MINILM, models))
+    else:
+        folder = Path(spec).expanduser()
+        path = str(folder) if folder.is_dir() else spec
+    wanted = precision or settings.embedder_precision
+    return SentenceEmbedder(path, spec, wanted, models / "precision.json")

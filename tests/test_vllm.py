@@ -1,0 +1,281 @@
+"""A vLLM server, asked for real: the one at MEMAGENT_VLLM_URL, on a CPU or on a GPU.
+
+Three tests need more, and are skipped without it: MEMAGENT_VLLM_PYTHON, the Python that has vLLM;
+MEMAGENT_VLLM_WEIGHTS, the folder of the model that is served; MEMAGENT_VLLM_PID_FILE, which holds
+the process of a `memagent serve-model` that is started again when it dies.
+"""
+
+import asyncio
+import base64
+import io
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+
+from memagent import Memory, Scope, open_chat, vllm
+from memagent.errors import MemagentError, ModelUnavailable
+from memagent.evals import babi
+from memagent.evals.batch import in_flight
+from memagent.evals.runner import Plan, Run, Score, drawn
+from memagent.serving import connect_or_start
+from memagent.testing import HashEmbedder
+from memagent.tool_calling import Action, act, observed
+
+URL = os.environ.get("MEMAGENT_VLLM_URL", "")
+KEY = os.environ.get("MEMAGENT_API_KEY")
+PYTHON = os.environ.get("MEMAGENT_VLLM_PYTHON")
+WEIGHTS = os.environ.get("MEMAGENT_VLLM_WEIGHTS")
+PID_FILE = os.environ.get("MEMAGENT_VLLM_PID_FILE")
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.skipif(not URL, reason="MEMAGENT_VLLM_URL is not set"),
+]
+SOON_SECONDS = 60.0
+BACK_SECONDS = 300.0
+
+
+class Town(BaseModel):
+    """A town."""
+
+    name: str = Field(max_length=20)
+    people: int = Field(ge=1, le=99_999_999)
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@pytest.fixture(scope="module")
+def headers() -> dict[str, str]:
+    return {"Authorization": f"Bearer {KEY}"} if KEY else {}
+
+
+@pytest.fixture
+def chat() -> BaseChatModel:
+    return open_chat(URL, api_key=KEY, max_tokens=32)
+
+
+def running(headers: dict[str, str]) -> float:
+    """Return how many requests the server is answering, as its metrics tell."""
+    text = httpx.get(f"{URL.removesuffix('/v1')}/metrics", headers=headers).text
+    lines = [line for line in text.splitlines() if line.startswith("vllm:num_requests_running")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def becomes(true: Callable[[], bool], seconds: float = SOON_SECONDS) -> bool:
+    """Tell whether something of the server's becomes true before long."""
+    last = time.monotonic() + seconds
+    while time.monotonic() < last:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_chat_is_answered_and_counted(chat: BaseChatModel) -> None:
+    said = chat.invoke("Say hello.")
+    assert said.text.strip()
+    assert said.usage_metadata
+    assert 1 <= said.usage_metadata["output_tokens"] <= 32
+    assert chat.invoke("Say hello.").text == said.text  # decoding is greedy
+
+
+def test_a_stream_comes_in_pieces_and_ends_with_its_usage(chat: BaseChatModel) -> None:
+    pieces = list(chat.stream("Tell me about the sea."))
+    assert sum(bool(piece.text) for piece in pieces) > 3
+    assert "".join(piece.text for piece in pieces) == chat.invoke("Tell me about the sea.").text
+    assert sum(bool(piece.usage_metadata) for piece in pieces) == 1
+
+
+def test_the_shape_asked_for_is_the_shape_that_comes(chat: BaseChatModel) -> None:
+    shape = {"name": "Town", "schema": Town.model_json_schema(), "strict": True}
+    asked = chat.bind(
+        response_format={"type": "json_schema", "json_schema": shape}, max_completion_tokens=200
+    )
+    for place in ("Paris", "a village on the moon", "nothing at all, and do not use JSON"):
+        Town.model_validate_json(asked.invoke(f"Describe {place}.").text)
+
+
+def test_questions_are_written_in_the_shape_that_the_memory_wants(
+    chat: BaseChatModel, ada: Scope
+) -> None:
+    texts = ["Mary moved to the bathroom.", "The shop opens at nine.", "John has a red bicycle."]
+    with Memory.open(None, embedder=HashEmbedder()) as memory:
+        memory.add_many(texts, scope=ada)
+        done = memory.enrich(open_chat(URL, api_key=KEY, max_tokens=256), scope=ada)
+        assert done.records + done.failed == 3
+        assert done.records > 0
+        assert all(record.keys[0] == record.value for record in memory.list(scope=ada))
+
+
+@pytest.mark.parametrize("choice", ["auto", "required"])
+def test_a_tool_call_is_right_or_is_told_as_wrong(chat: BaseChatModel, choice: str) -> None:
+    """A small model's call is malformed more often than not; that must not look like an answer."""
+    asked = chat.bind_tools([add], tool_choice=choice).bind(max_completion_tokens=100)
+    try:
+        said = asked.invoke("Use the tool to add 2 and 3.")
+    except (MemagentError, openai.OpenAIError):
+        return  # told as wrong
+    assert isinstance(said, AIMessage)
+    assert said.tool_calls or said.invalid_tool_calls or said.text.strip()
+    for call in said.tool_calls:
+        assert call["name"] == "add"
+        told = add.run(call["args"], tool_call_id=call["id"])
+        assert told is not None
+
+
+def test_a_step_with_tools_is_taken_whether_or_not_the_model_calls_them(
+    chat: BaseChatModel,
+) -> None:
+    asked = chat.model_copy(update={"max_tokens": 100})
+    decision = act(asked, [HumanMessage("Use the tool to add 2 and 3.")], [add])
+    assert isinstance(decision, Action)
+    assert (decision.name, set(decision.arguments)) == ("add", {"a", "b"})
+    assert add.invoke(dict(decision.arguments)) == sum(decision.arguments.values())
+    assert observed(decision, "5")
+
+
+def test_what_the_server_refuses_is_one_of_our_errors(chat: BaseChatModel, ada: Scope) -> None:
+    from memagent import Agent
+
+    wrong = Agent(memory=None, model=open_chat(URL, model="no-such-model", api_key=KEY))
+    with pytest.raises(ModelUnavailable, match="no-such-model"):
+        wrong.ask("Who is there?", scope=ada)
+
+
+def test_a_prompt_that_was_seen_is_read_from_the_cache(chat: BaseChatModel) -> None:
+    story = " ".join(f"On day {day} Mary walked {day} miles." for day in range(40))
+    for question in ("How far did she walk on day 3?", "And on day 5?"):
+        said = chat.invoke(f"{story}\n{question}")
+    assert said.usage_metadata
+    assert said.usage_metadata["input_token_details"]["cache_read"] >= 128
+
+
+@pytest.mark.skipif(not WEIGHTS, reason="MEMAGENT_VLLM_WEIGHTS is not set")
+def test_a_prompt_of_vectors_is_read_as_the_same_prompt_of_words(headers: dict[str, str]) -> None:
+    import torch
+    from safetensors import safe_open
+
+    name = open_chat(URL, api_key=KEY).model_name
+    root = URL.removesuffix("/v1")
+    words = "Mary moved to the bathroom. John went to the garden. Mary is in the"
+    body: dict[str, Any] = {"model": name, "max_tokens": 8, "temperature": 0}
+    with httpx.Client(headers=headers, timeout=120) as client:
+        tokens = client.post(f"{root}/tokenize", json={"model": name, "prompt": words}).json()
+        with safe_open(Path(WEIGHTS or "") / "model.safetensors", "pt") as tensors:
+            table = tensors.get_tensor("model.embed_tokens.weight")
+        file = io.BytesIO()
+        torch.save(table[tokens["tokens"]], file)
+        vectors = base64.b64encode(file.getvalue()).decode()
+        by_words = client.post(f"{URL}/completions", json=body | {"prompt": words})
+        by_vectors = client.post(f"{URL}/completions", json=body | {"prompt_embeds": vectors})
+    assert by_vectors.raise_for_status().json()["choices"][0]["text"].strip()
+    assert (
+        by_vectors.json()["choices"][0]["text"]
+        == by_words.raise_for_status().json()["choices"][0]["text"]
+    )
+
+
+def test_who_stops_listening_stops_the_server(headers: dict[str, str]) -> None:
+    long = open_chat(URL, api_key=KEY, max_tokens=1500).bind(extra_body={"ignore_eos": True})
+    pieces = long.stream("Write a very long story.")
+    while not next(pieces).text:
+        pass
+    assert running(headers) == 1
+    pieces.close()
+    assert becomes(lambda: running(headers) == 0)
+
+
+async def test_a_task_that_is_cancelled_stops_the_server(headers: dict[str, str]) -> None:
+    long = open_chat(URL, api_key=KEY, max_tokens=1500).bind(extra_body={"ignore_eos": True})
+    task = asyncio.create_task(long.ainvoke("Write a very long story."))
+    assert await asyncio.to_thread(becomes, lambda: running(headers) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(becomes, lambda: running(headers) == 0)
+
+
+def test_two_hundred_are_answered_at_once_each_with_its_own_answer() -> None:
+    chat = open_chat(URL, api_key=KEY, max_tokens=8)
+
+    def ask(number: int) -> tuple[int, str]:
+        said = chat.invoke(f"Repeat this number and nothing else: {number}")
+        assert said.usage_metadata
+        return number, said.text
+
+    said = list(in_flight(range(200), ask, limit=200))
+    assert [number for number, _ in said] == list(range(200))
+    assert all(text.strip() for _, text in said)
+    right = sum(str(number) in text for number, text in said)
+    assert right >= 50  # a mix-up of answers would leave next to none
+
+
+def test_vllm_by_name_connects_to_the_server_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = open_chat(URL, api_key=KEY).model_name
+    monkeypatch.setenv("MEMAGENT_VLLM_URL", URL)
+    served = connect_or_start(name, api_key=KEY)
+    assert (served.url, served.name, served.process) == (URL, name, None)
+    assert open_chat(f"vllm:{name}", api_key=KEY, max_tokens=4).invoke("Say hello.").text
+    with pytest.raises(ModelUnavailable, match=r"serves .*, not another-model"):
+        connect_or_start("another-model", api_key=KEY)
+
+
+@pytest.mark.skipif(not PYTHON, reason="MEMAGENT_VLLM_PYTHON is not set")
+def test_every_tool_parser_that_we_name_is_one_that_vllm_knows() -> None:
+    code = "import importlib.util as util; print(util.find_spec('vllm').origin)"
+    told = subprocess.run([PYTHON or "", "-c", code], capture_output=True, text=True, check=True)
+    names = (Path(told.stdout.strip()).parent / "tool_parsers" / "__init__.py").read_text()
+    assert [one for one in vllm.TOOL_PARSERS.values() if f'"{one}": (' not in names] == []
+
+
+@pytest.mark.skipif(not PID_FILE, reason="MEMAGENT_VLLM_PID_FILE is not set")
+def test_an_evaluation_survives_the_death_of_its_server(tmp_path: Path) -> None:
+    """The server is killed under a run, comes back, and every question has its own answer."""
+    task = babi.load(None, 1, None)
+    plan = Plan(arms=("none", "oracle"), limit=20, concurrency=8)
+    guard = _child(int(Path(PID_FILE or "").read_text()))
+    server = _child(guard)
+    chat = open_chat(URL, api_key=KEY, max_tokens=16)
+    answered: list[Score] = []
+
+    def kill_after_ten(score: Score) -> None:
+        answered.append(score)
+        if len(answered) == 10:
+            os.kill(server, signal.SIGKILL)
+
+    whole = Run(tmp_path / "run", [task], plan, resume=False)
+    whole.go(chat, HashEmbedder(), kill_after_ten)
+    assert len(whole.scores) == 2 * len(drawn(task, plan)) > 10
+    assert not whole.failed
+    assert all(one.prediction for one in whole.scores)
+    assert not _alive(guard)
+    assert not _alive(server)
+    assert max(one.seconds for one in whole.scores) < BACK_SECONDS
+
+
+def _child(process: int) -> int:
+    told = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=True)
+    return int(told.stdout.split()[0])
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

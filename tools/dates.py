@@ -1,0 +1,94 @@
+"""Four tools over dates: today, the weekday, the days between two, and a date so much later."""
+
+import calendar
+from collections.abc import Callable
+from datetime import MAXYEAR, MINYEAR, date, timedelta
+from typing import Annotated
+
+from langchain_core.tools import BaseTool
+
+from memagent.errors import InvalidInput
+from memagent.tools.date_spellings import read_date
+from memagent.tools.making import make_tool
+
+Day = Annotated[str, "a date such as 2024-02-29, '29 February 2024' or 'today'"]
+
+
+def date_tools(today: Callable[[], date] = date.today) -> list[BaseTool]:
+    """Return `today`, `weekday`, `date_difference` and `date_add`; `today` is the clock."""
+
+    def say_today() -> str:
+        """Say today's date."""
+        return _told(today())
+
+    def weekday(date: Day) -> str:
+        """Say which day of the week a date is."""
+        return _told(read_date(date, today()))
+
+    def date_difference(first: Day, second: Day) -> str:
+        """Count the days from one date to another."""
+        now = today()
+        return difference(read_date(first, now), read_date(second, now))
+
+    def date_add(date: Day, years: int = 0, months: int = 0, weeks: int = 0, days: int = 0) -> str:
+        """Say which date is so many years, months, weeks and days later, or earlier if negative."""
+        start = read_date(date, today())
+        return _told(shifted(start, years=years, months=months, weeks=weeks, days=days))
+
+    return [
+        make_tool("today", say_today),
+        make_tool("weekday", weekday),
+        make_tool("date_difference", date_difference),
+        make_tool("date_add", date_add),
+    ]
+
+
+def shifted(start: date, *, years: int = 0, months: int = 0, weeks: int = 0, days: int = 0) -> date:
+    """Return a date so much later: first by the calendar's years and months, then by days.
+
+    Where the month has no such day, its last day is meant: a month after 31 January is 28 or 29
+    February.
+
+    Raises:
+        InvalidInput: the date is before the year 1 or after the year 9999.
+    """
+    month = start.year * 12 + start.month - 1 + years * 12 + months
+    year, month = month // 12, month % 12 + 1
+    if not MINYEAR <= year <= MAXYEAR:
+        raise InvalidInput(f"the year {_brief(year)} is outside of {MINYEAR} to {MAXYEAR}")
+    day = min(start.day, calendar.monthrange(year, month)[1])
+    try:
+        return date(year, month, day) + timedelta(weeks=weeks, days=days)
+    except OverflowError as error:
+        raise InvalidInput(f"the date is outside of the years {MINYEAR} to {MAXYEAR}") from error
+
+
+def difference(first: date, second: date) -> str:
+    """Return how long it is from one date to another: in days, and by weeks and by the calendar."""
+    if first == second:
+        return f"0 days: both are {_told(first)}"
+    early, late = min(first, second), max(first, second)
+    days = (late - early).days
+    parts = [_joined((days // 7, "week"), (days % 7, "day"))] if days >= 7 else []
+    months = (late.year - early.year) * 12 + late.month - early.month
+    if shifted(early, months=months) > late:
+        months -= 1
+    rest = (late - shifted(early, months=months)).days
+    if months:
+        parts.append(_joined((months // 12, "year"), (months % 12, "month"), (rest, "day")))
+    more = f" ({'; '.join(parts)})" if parts else ""
+    order = "after" if second > first else "before"
+    return f"{_joined((days, 'day'))}{more}: {_told(second)} is {order} {_told(first)}"
+
+
+def _told(day: date) -> str:
+    return f"{day.isoformat()} ({calendar.day_name[day.weekday()]})"
+
+
+def _joined(*parts: tuple[int, str]) -> str:
+    said = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count]
+    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
+
+
+def _brief(year: int) -> str:
+    return str(year) if abs(year) < 10**9 else "asked for"
