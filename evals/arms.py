@@ -76,24 +76,22 @@ class Arm:
             self._memory.learn(sample.question, answer, scope=scope, lessons=self._lessons)
 
     def _example(self, sample: Sample) -> Example:
-        return Example(
-            evidence=tuple(self._shown(sample)),
-            question=sample.question,
-            answer=", ".join(sample.gold),
-        )
+        """Return a studied sample with its answer, asked as this arm asks its own."""
+        question, evidence = sample.question, tuple(self._shown(sample))
+        if self.name == "memory":
+            recollection = self._memory.recall(
+                question, scope=Scope(user=sample.id), k=self._agent.k, lessons=self._lessons
+            )
+            question, evidence = recollection.remaining or question, recollection.shown
+        return Example(evidence=evidence, question=question, answer=", ".join(sample.gold))
 
     def _shown(self, sample: Sample) -> list[str]:
-        """Return what this arm shows of a sample; of a memory, what it recalls of a studied one."""
-        if self.name == "none":
-            return []
+        """Return what this arm shows of a sample's facts; for the memory arm, its agent recalls."""
         if self.name == "full":
             return [text for _, text in sample.facts]
         if self.name == "oracle":
             return [text for line, text in sample.facts if line in sample.supports]
-        recollection = self._memory.recall(
-            sample.question, scope=Scope(user=sample.id), k=self._agent.k, lessons=self._lessons
-        )
-        return [hit.record.value for hit in recollection.hits]
+        return []
 
     def _remember(self, sample: Sample, scope: Scope) -> None:
         """Write the sentences told since this story's last question, one by one."""

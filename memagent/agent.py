@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent import models, replies, tool_calling
 from memagent.errors import ContextTooLong, InvalidInput, ModelUnavailable
+from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT
 from memagent.remembering import Verdict, feedback, remember
@@ -35,7 +36,8 @@ class Agent(Runnable[Any, Any]):
     with nothing found, the model gets exactly what it would get without a memory. `lessons` is the
     scope whose rationales advise the search (the asker's own if None). `examples` are worked
     examples, shown before every question. `tools` are used at most `max_steps` times a turn, each
-    for at most `tool_timeout` seconds.
+    for at most `tool_timeout` seconds. `looks` bounds how often the memory is looked into for one
+    question, each time with what was found before; 1 is never again.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the names of `Plan`; whose
     memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session": ...}}`.
@@ -50,6 +52,7 @@ class Agent(Runnable[Any, Any]):
         k: int = 5,
         lessons: Scope | None = None,
         examples: Sequence[Example] = (),
+        looks: int = LOOKS,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
@@ -60,6 +63,7 @@ class Agent(Runnable[Any, Any]):
         self.k = k
         self.lessons = lessons
         self.examples = examples
+        self.looks = looks
         self.tools = {tool.name: tool for tool in tools}
         self.max_steps = max_steps
         self.tool_timeout = tool_timeout
@@ -319,7 +323,9 @@ class Agent(Runnable[Any, Any]):
         if self.memory is None:
             return Recollection()
         wide = scope.across_sessions()
-        return self.memory.recall(question, scope=wide, k=self.k, lessons=self.lessons)
+        return self.memory.recall(
+            question, scope=wide, k=self.k, lessons=self.lessons, looks=self.looks
+        )
 
 
 def _send(course: Generator[Step | Need, Any, None], outcome: Any) -> Step | Need | None:

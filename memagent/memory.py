@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
+from memagent.looking import LOOKS
 from memagent.recall import Recaller
 from memagent.stores import sessions, vector_cache, versions
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
@@ -233,15 +234,17 @@ class Memory(Upkeep, Views):
         lessons: Scope | None = None,
         as_of: datetime | None = None,
         where: Mapping[str, Any] | None = None,
+        looks: int = LOOKS,
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` first hits, oldest first.
 
         `lessons` names another scope whose rationales advise the search; the own scope if None.
         `as_of` asks what was known to hold at a time, and `where` filters metadata as in `search`.
+        It looks again with what it found, `looks` times in all at most; 1 is never again.
         """
         seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
         with self._encoder.steady():
-            return self._recaller.recall(question, seen, k, lessons or scope)
+            return self._recaller.recall(question, seen, k, lessons or scope, looks)
 
     def learn(
         self, question: str, answer: str, *, scope: Scope, lessons: Scope | None = None

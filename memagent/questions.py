@@ -1,11 +1,14 @@
 """What an English question wants: which kind of thing, and whether one answer or several."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from memagent.stores.words import FUNCTION_WORDS, names, words
+from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
 
 Want = Literal["place", "name", "time", "number"]
+Side = Literal["before", "after"]
 
 _OPENERS: tuple[tuple[str, Want], ...] = (
     (r"where(?:'s|\b)", "place"),
@@ -18,8 +21,9 @@ _OPENERS: tuple[tuple[str, Want], ...] = (
 )
 _PLACE = re.compile(
     r"\b(?:in|at|to|into|onto|on|inside|near|under|behind|beside|towards?)\s+"
-    r"(?:(?:the|a|an|my|your|his|her|its|our|their)\s+\w|[A-Z])"
+    r"(?:(?:the|a|an|my|your|his|her|its|our|their)\s+(\w+)|([A-Z]\w*))"
 )
+_TURN = re.compile(r"(.+?)\s(before|after)\s(.+)", re.IGNORECASE | re.DOTALL)
 _TIME = re.compile(
     r"\d|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:yesterday|today|tomorrow|tonight|noon|"
     r"midnight|morning|afternoon|evening|night|week|month|year|january|february|march|april|may|"
@@ -34,6 +38,19 @@ _NUMBER = re.compile(
 
 
 _PERSONAL = re.compile(r"\b(?:my|mine|me|our|ours|us)\b|\b(?:I|we)\b(?! am\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """The point in time by which a question asks, as in "Where was I before the party?".
+
+    `topic` is the question without it, `side` the side of it that is asked about, and `anchor` the
+    words that tell of it.
+    """
+
+    topic: str
+    side: Side
+    anchor: tuple[str, ...]
 
 
 def is_question(text: str) -> bool:
@@ -53,15 +70,39 @@ def wants(question: str) -> Want | None:
     return next((want for opener, want in _OPENERS if re.match(opener, opening)), None)
 
 
+def turn_of(question: str) -> Turn | None:
+    """Return the point in time by which a question asks, or None if it names none."""
+    found = _TURN.match(question.strip())
+    if found is None:
+        return None
+    topic, side, rest = found.groups()
+    anchor = tuple(content_words(rest))
+    if not anchor:
+        return None
+    return Turn(topic=topic, side="before" if side.lower() == "before" else "after", anchor=anchor)
+
+
+def covers(text: str, wanted: Iterable[str]) -> bool:
+    """Tell whether a text holds every one of some words, in whatever form."""
+    held = {stem(word) for word in content_words(text)}
+    return all(stem(word.lower()) in held for word in wanted)
+
+
 def offers(text: str, want: Want, question: str) -> bool:
     """Tell whether a text holds something of the wanted kind that the question does not name."""
     if want == "place":
-        return _PLACE.search(text) is not None
+        asked = {word.lower() for word in words(question)}
+        return any(place.lower() not in asked for place in places(text))
     if want == "time":
         return _TIME.search(text) is not None
     if want == "number":
         return _NUMBER.search(text) is not None
     return bool(new_names(text, question))
+
+
+def places(text: str) -> list[str]:
+    """Return the words that a text's places begin with, in order: "the cabin" gives "cabin"."""
+    return [found[1] or found[2] for found in _PLACE.finditer(text)]
 
 
 def new_names(text: str, question: str) -> list[str]:

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from memagent.embedding import Encoder
-from memagent.questions import Want, is_question, new_names, offers, wants
+from memagent.looking import LOOKS, Goal, Looker, Trail
+from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import Direction, RationaleBank
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import words
-from memagent.types import Hit, Recollection, Record, Scope
+from memagent.stores.words import content_words, words
+from memagent.types import Hit, Hits, Recollection, Scope
 
 FLOOR = 0.2
 """Below this score nothing is known: a cosine of 0.4 with no word in common just reaches it."""
@@ -21,13 +23,29 @@ BAND = 0.8
 """Hits whose score is at least this share of the best count as equally relevant."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What a question led to: what was chosen, and the trails on from the last of it.
+
+    `hits` are what the first look found, `queries` what was searched up to where the trails part,
+    `embed_seconds` what the embedder took, and `turn` the point in time that the trails went by.
+    """
+
+    hits: Hits
+    chosen: Sequence[Hit]
+    queries: tuple[str, ...]
+    embed_seconds: float
+    trails: dict[Direction, Trail] = field(default_factory=dict)
+    turn: Turn | None = None
+
+
 class Recaller:
-    """Looks once, chooses, and looks again when what it found does not yet answer.
+    """Looks once, chooses, and looks on when what it found does not yet answer.
 
     A weak model reads one right memory well and five badly, so how many are shown depends on the
     question. One that wants a single thing (a place, a name, a time, a number) gets the newest of
     the equally relevant records; any other gets up to `k` of them. If what was found holds nothing
-    of the wanted kind, a second look follows the names in it, to before and after it in time.
+    of the wanted kind, more looks follow the names in it, to before and after it in time.
     """
 
     def __init__(
@@ -35,84 +53,115 @@ class Recaller:
     ) -> None:
         self._store = store
         self._bank = bank
+        self._looker = Looker(bank)
         self._rationales = rationales
         self._encoder = encoder
 
-    def recall(self, question: str, where: Filter, k: int, lessons: Scope) -> Recollection:
+    def recall(
+        self, question: str, where: Filter, k: int, lessons: Scope, looks: int = LOOKS
+    ) -> Recollection:
         """Return what to show for a question, oldest first.
 
-        `lessons` is the scope whose rationales advise the second look.
+        `lessons` is the scope whose rationales advise on which side to look on; `looks` bounds how
+        often is looked, and 1 is never to look on.
         """
         started = time.perf_counter()
-        vector = self._encoder.query(question)
-        embedded = time.perf_counter()
-        hits = self._bank.search(question, vector, where, WHOLE)
-        want = wants(question)
-        chosen = _choose(hits, want, question, k)
-        looks = [question]
-        if want and chosen and not _answered(chosen, want, question):
-            bridge = _bridge(chosen[-1], question)
-            looks.append(" ".join(bridge))
-            linked = self._linked(chosen[-1], bridge, where, want, question)
-            advice = None
-            if len(linked) > 1:
-                advice = self._rationales.advise(question, chosen[-1].key, lessons)
-            chosen += [hit for direction, hit in linked.items() if advice in (None, direction)]
-        shown = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
+        found = self._look(question, where, k, looks)
+        chosen, queries = list(found.chosen), list(found.queries)
+        advice = None
+        if len(found.trails) > 1:
+            advice = self._rationales.advise(question, chosen[-1].key, lessons)
+        followed = [trail for side, trail in found.trails.items() if advice in (None, side)]
+        for trail in followed:
+            chosen += trail.hits
+            queries += trail.queries
+        remaining = None
+        if found.turn is not None and len(followed) == 1:
+            remaining = f"{found.turn.topic}?"
+            chosen = _passed(chosen, found.turn, question)
+        every = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
         return Recollection(
-            hits=tuple(shown),
-            looks=tuple(looks),
-            candidates=hits.candidates,
-            below_floor=sum(hit.score < FLOOR for hit in hits),
-            embed_seconds=embedded - started,
-            search_seconds=time.perf_counter() - embedded,
+            hits=tuple(every),
+            looks=tuple(dict.fromkeys(queries)),
+            remaining=remaining,
+            candidates=found.hits.candidates,
+            below_floor=sum(hit.score < FLOOR for hit in found.hits),
+            embed_seconds=found.embed_seconds,
+            search_seconds=time.perf_counter() - started - found.embed_seconds,
         )
 
     def learn(self, question: str, answer: str, scope: Scope, lessons: Scope) -> bool:
-        """Keep which direction of the second look holds a known answer; tell whether one did.
+        """Keep on which side of what was found a known answer lay; tell whether there was one.
 
         Nothing is kept when one look is enough, when there was no choice to make, or when both
-        directions or neither hold the answer, or when what was found is forgotten meanwhile.
+        sides or neither lead to the answer, or when what was found is forgotten meanwhile.
         """
-        want = wants(question)
-        where = Filter(scope=scope, evidence=True)
-        hits = self._bank.search(question, self._encoder.query(question), where, WHOLE)
-        chosen = _choose(hits, want, question, 1)
-        if want is None or not chosen or _answered(chosen, want, question):
+        found = self._look(question, Filter(scope=scope, evidence=True), 1, LOOKS)
+        ends = {side: trail.hits[-1].record.value for side, trail in found.trails.items()}
+        right = [side for side, text in ends.items() if _holds(text, answer)]
+        if len(ends) < 2 or len(right) != 1:
             return False
-        linked = self._linked(chosen[-1], _bridge(chosen[-1], question), where, want, question)
-        right = [way for way, hit in linked.items() if _holds(hit.record.value, answer)]
-        if len(linked) < 2 or len(right) != 1:
-            return False
-        return self._rationales.keep(question, chosen[-1], right[0], lessons)
+        return self._rationales.keep(question, found.chosen[-1], right[0], lessons)
 
-    def _linked(
-        self, found: Hit, bridge: Sequence[str], where: Filter, want: Want, question: str
-    ) -> dict[Direction, Hit]:
-        """Return the nearest record before, and the newest after, that share a name and fit."""
-        before = self._bank.mentioning(where, bridge, before=found.record)
-        after = self._bank.mentioning(where, bridge, after=found.record)
-        linked: dict[Direction, Hit] = {}
-        sides: tuple[tuple[Direction, list[Record]], ...] = (("before", before), ("after", after))
-        for direction, records in sides:
-            fitting = (one for one in records if offers(one.value, want, question))
-            record = next(fitting, None)
-            if record is not None:
-                linked[direction] = Hit(
-                    record=record, key=record.keys[0], score=found.score, why={"second_look": 1.0}
-                )
-        return linked
+    def _look(self, question: str, where: Filter, k: int, looks: int) -> _Found:
+        """Look once, and on from there if that is not enough and there is somewhere to look."""
+        hits, seconds = self._search(question, where)
+        want = wants(question)
+        chosen = _choose(hits, want, question, k)
+        found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
+        if want is None or not chosen or looks < 2:
+            return found
+        turn = turn_of(question)
+        if turn is not None:
+            whole = [hit for hit in hits if _tells_all(hit, want, question)]
+            if whole:
+                return replace(found, chosen=[max(whole, key=lambda hit: hit.record.moment)])
+            turned = self._look_around(question, want, turn, found, where, looks)
+            if turned.trails:
+                return turned
+        if _answered(chosen, want, question):
+            return found
+        goal = Goal(question=question, want=want)
+        trails = self._looker.trails(goal, chosen[-1], where, taken=1, looks=looks)
+        return replace(found, trails=trails)
+
+    def _look_around(
+        self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, looks: int
+    ) -> _Found:
+        """Look for what the question is about, and from there to the point in time it asks by."""
+        if content_words(turn.topic):
+            hits, seconds = self._search(turn.topic, where)
+            found = replace(
+                found,
+                chosen=_choose(hits, want, turn.topic, 1)[-1:],
+                queries=(question, turn.topic),
+                embed_seconds=found.embed_seconds + seconds,
+            )
+        if not found.chosen:
+            return found
+        goal = Goal(question=question, want=want, turn=turn)
+        taken = len(found.queries)
+        trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, looks=looks)
+        return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)
+
+    def _search(self, query: str, where: Filter) -> tuple[Hits, float]:
+        """Return what a query finds, and the seconds that embedding it took."""
+        started = time.perf_counter()
+        vector = self._encoder.query(query)
+        seconds = time.perf_counter() - started
+        return self._bank.search(query, vector, where, WHOLE), seconds
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records without which a hit cannot be understood, each record once."""
-        shown = {hit.record.id: hit for hit in hits}
+        every: dict[str, Hit] = {}
         for hit in hits:
+            every.setdefault(hit.record.id, hit)
+        for hit in sorted(hits, key=lambda hit: "passed" in hit.why):
+            why = {"context": 1.0} | {name: 1.0 for name in hit.why if name == "passed"}
             for record in self._store.get(scope, hit.record.context):
-                shown.setdefault(
-                    record.id,
-                    Hit(record=record, key=record.keys[0], score=hit.score, why={"context": 1.0}),
-                )
-        return list(shown.values())
+                context = Hit(record=record, key=record.keys[0], score=hit.score, why=why)
+                every.setdefault(record.id, context)
+        return list(every.values())
 
 
 def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> list[Hit]:
@@ -133,10 +182,27 @@ def _answered(chosen: Sequence[Hit], want: Want, question: str) -> bool:
     return any(offers(hit.record.value, want, question) for hit in chosen)
 
 
-def _bridge(found: Hit, question: str) -> list[str]:
-    """Return the words that lead from what was found to more: its names, else the speaker."""
-    named = new_names(found.key, question)
-    return named or [word for word in words(found.key) if word == "I"][:1]
+def _tells_all(hit: Hit, want: Want, question: str) -> bool:
+    """Tell whether a hit by itself speaks of all that the question names, and offers an answer."""
+    if hit.score < FLOOR or not offers(hit.record.value, want, question):
+        return False
+    return covers(hit.key, content_words(question))
+
+
+def _passed(hits: Sequence[Hit], turn: Turn, question: str) -> list[Hit]:
+    """Mark the hits before the last that would answer for another time than the one asked about.
+
+    A weak model takes any answer it is shown, and the one that the question names before all.
+    """
+    want = wants(question)
+    *on_the_way, last = hits
+    marked = []
+    for hit in on_the_way:
+        distracts = want is not None and offers(hit.record.value, want, question)
+        if distracts or covers(hit.key, turn.anchor):
+            hit = replace(hit, why={**hit.why, "passed": 1.0})
+        marked.append(hit)
+    return [*marked, last]
 
 
 def _holds(text: str, answer: str) -> bool:

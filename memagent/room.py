@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from memagent.types import Recollection
+from memagent.types import Hit, Recollection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,10 +20,20 @@ class Room:
         """
         hits = self.recollection.hits
         if hits:
-            best = sorted(hits, key=lambda hit: hit.score, reverse=True)[: len(hits) // 2]
+            best = sorted(hits, key=_worth, reverse=True)[: len(hits) // 2]
             kept = tuple(hit for hit in hits if any(hit is one for one in best))
-            out = self.recollection.left_out + len(hits) - len(kept)
-            return replace(self, recollection=replace(self.recollection, hits=kept, left_out=out))
+            less = replace(
+                self.recollection,
+                hits=kept,
+                left_out=self.recollection.left_out + len(hits) - len(kept),
+                remaining=self.recollection.remaining if kept else None,
+            )
+            return replace(self, recollection=less)
         if self.turns:
             return replace(self, turns=self.turns[(len(self.turns) + 1) // 2 :])
         return None
+
+
+def _worth(hit: Hit) -> tuple[bool, float, float]:
+    """Return what hits are compared by: not passed by, score, and of equal ones the later look."""
+    return "passed" not in hit.why, hit.score, hit.why.get("look", 1.0)

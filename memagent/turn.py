@@ -130,10 +130,10 @@ def _decided(
     plan: Plan, course: _Course, tools: "Sequence[BaseTool]"
 ) -> Generator[Ask, Decision, Decision]:
     while True:
-        told = [hit.record.value for hit in course.room.recollection.hits]
+        recollection = course.room.recollection
         messages = render(
-            plan.question,
-            told if plan.evidence is None else plan.evidence,
+            recollection.remaining or plan.question,
+            recollection.shown if plan.evidence is None else plan.evidence,
             instructions=plan.instructions,
             examples=plan.examples,
             turns=course.room.turns,

@@ -190,19 +190,26 @@ class Hits(Sequence[Hit]):
 class Recollection:
     """What the agent looked up for one question.
 
-    `hits` are in time order, oldest first; `looks` are the queries that were searched, in order;
-    `candidates` counts what the search considered before it chose, `below_floor` those among them
-    that were too far off to count as known. `left_out` counts the hits that found no room in the
-    model's context.
+    `hits` are in time order, oldest first; `looks` are the queries that were searched, in order.
+    Where they settled a part of the question ("before the party"), `remaining` is what is left to
+    ask of `shown`. `candidates` counts what the search considered before it chose, `below_floor`
+    those among them that were too far off to count as known. `left_out` counts the hits that found
+    no room in the model's context.
     """
 
     hits: tuple[Hit, ...] = ()
     looks: tuple[str, ...] = ()
+    remaining: str | None = None
     candidates: int = 0
     below_floor: int = 0
     left_out: int = 0
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The values of the hits for a model: of all but those that the looks only passed by."""
+        return tuple(hit.record.value for hit in self.hits if "passed" not in hit.why)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -190,11 +190,14 @@ class EpisodicBank:
         where: Filter,
         words: Sequence[str],
         *,
+        also: Sequence[str] = (),
         before: Record | None = None,
         after: Record | None = None,
     ) -> list[Record]:
-        """Return the newest records that hold any of the words, newest first, within the bounds."""
-        seqs = self._words.mentioning(where, words, CANDIDATES, before=before, after=after)
+        """Return the newest records that hold any of the words and all of `also`, newest first."""
+        seqs = self._words.mentioning(
+            where, words, CANDIDATES, also=also, before=before, after=after
+        )
         return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
 
 

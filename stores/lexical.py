@@ -92,12 +92,14 @@ class LexicalIndex:
         names: Sequence[str],
         n: int,
         *,
+        also: Sequence[str] = (),
         before: Record | None = None,
         after: Record | None = None,
     ) -> list[int]:
         """Return at most `n` records (by `seq`) that hold any of the names, last written first.
 
-        `before` and `after` bound the time that the records speak of.
+        Each holds all of the words in `also`, too. `before` and `after` bound the time that the
+        records speak of.
         """
         owner = self._store.owner(where.scope.user)
         if owner is None or not names:
@@ -109,9 +111,10 @@ class LexicalIndex:
                 condition += f" AND (COALESCE(r.affirmed, r.valid_from), r.seq) {sign} (?, ?)"
                 bounds += [micros(bound.moment[0]), bound.seq]
         any_of = " OR ".join(_quoted(word) for word in names)
+        all_of = "".join(f" AND text:{_quoted(word)}" for word in also)
         return self._found.rows(
             f"SELECT DISTINCT k.record {_JOINED} AND {condition}",
-            f"owner:{_quoted(owner)} AND text:({any_of})",
+            f"owner:{_quoted(owner)} AND text:({any_of}){all_of}",
             (*values, *bounds),
             n,
         )

@@ -20,7 +20,7 @@ MIN_COSINE = 0.5
 
 
 class RationaleBank:
-    """Remembers in which direction of time the second look found the answer.
+    """Remembers on which side in time, looking on from what was found, the answer lay.
 
     After ARM-RAG (Melz 2023): only what led to a checked answer is kept, and similar problems share
     it. What is kept here is the step of the search, not the model's words.

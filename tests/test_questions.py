@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.questions import is_question, new_names, offers, wants
+from memagent.questions import Turn, covers, is_question, new_names, offers, turn_of, wants
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,8 @@ def test_what_a_question_wants(question: str, want: str | None) -> None:
         ("I left my keys at the office.", "place", "Where are my keys?", True),
         ("We live in Lisbon.", "place", "Where do we live?", True),
         ("I took the umbrella.", "place", "Where is the umbrella?", False),
+        ("Zoe is in Porto.", "place", "Where was Zoe before Porto?", False),
+        ("Zoe went from the cabin to the car.", "place", "Where was Zoe before the cabin?", True),
         ("Zoe met Ana.", "name", "Who met Zoe?", True),
         ("Zoe was sad.", "name", "Who met Zoe?", False),
         ("It is on Thursday.", "time", "When is it?", True),
@@ -49,3 +51,19 @@ def test_a_question_asks_and_a_statement_does_not() -> None:
 
 def test_new_names_are_those_the_question_does_not_hold() -> None:
     assert new_names("Mary gave Ana the football.", "What did Mary give?") == ["Ana"]
+
+
+def test_the_point_in_time_that_a_question_asks_by() -> None:
+    assert turn_of("Where was the ring before the party?") == Turn(
+        topic="Where was the ring", side="before", anchor=("party",)
+    )
+    turn = turn_of("Where did I go AFTER I met Zoe?")
+    assert turn is not None
+    assert (turn.topic, turn.side, turn.anchor) == ("Where did I go", "after", ("met", "zoe"))
+    assert turn_of("Where was the ring?") is None
+    assert turn_of("Where was it before that?") is None
+
+
+def test_a_text_covers_words_in_any_form() -> None:
+    assert covers("I lived in Porto.", ["live", "porto"])
+    assert not covers("I lived in Porto.", ["live", "faro"])

@@ -13,7 +13,7 @@ from memagent.errors import ModelUnavailable, RunError
 from memagent.evals import babi, patience, report
 from memagent.evals.arms import ARMS, studied_samples
 from memagent.evals.runner import Plan, Run, Score, drawn, read_scores
-from memagent.evals.task import Task
+from memagent.evals.task import Sample, Task
 from memagent.testing import HashEmbedder, ScriptedChat
 
 
@@ -61,6 +61,32 @@ def test_no_arm_but_the_oracle_sees_the_gold_supports(tmp_path: Path, task: Task
     run(tmp_path / "a", task, replace(plan, concurrency=1), seen)
     run(tmp_path / "b", lesser, replace(plan, concurrency=1), unseen)
     assert seen.requests == unseen.requests
+
+
+def test_the_memory_arm_s_examples_are_asked_as_it_asks(tmp_path: Path, task: Task) -> None:
+    from dataclasses import replace
+
+    def before(sample: str, thing: str) -> Sample:
+        told = ("Zoe went to the cabin.", "Zoe went to the pier.", f"Zoe lost the {thing}.")
+        return Sample(
+            id=sample,
+            story=sample,
+            facts=tuple(enumerate(told, start=1)),
+            question=f"Where was the {thing} before the pier?",
+            gold=("cabin",),
+            supports=(1, 2, 3),
+        )
+
+    samples = [before("a", "ring"), before("b", "coat")]
+    chat = ScriptedChat(["cabin"])
+    lesser = replace(task, training=samples[:1], asked=samples[1:])
+    whole = run(tmp_path / "run", lesser, Plan(arms=("memory",), shots=1), chat)
+    assert [str(one.content) for one in chat.requests[0][1:]] == [
+        "Notes:\n- Zoe went to the cabin.\n- Zoe lost the ring.\n\nQuestion: Where was the ring?",
+        "cabin",
+        "Notes:\n- Zoe went to the cabin.\n- Zoe lost the coat.\n\nQuestion: Where was the coat?",
+    ]
+    assert whole.scores[0].supports_shown
 
 
 def test_a_question_is_never_shown_what_was_told_after_it(tmp_path: Path, task: Task) -> None:
