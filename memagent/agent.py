@@ -213,10 +213,10 @@ class Agent(Runnable[Any, Any]):
         async for step in self.arun(**self._asked(input, config), stream=True, **kwargs):
             yield step
 
-    def _invoked(self, input: Any, config: RunnableConfig) -> Answer:
+    def _invoked(self, input: Any, run_manager: Any, config: RunnableConfig) -> Answer:
         return self.ask(**self._asked(input, config))
 
-    async def _ainvoked(self, input: Any, config: RunnableConfig) -> Answer:
+    async def _ainvoked(self, input: Any, run_manager: Any, config: RunnableConfig) -> Answer:
         return await self.aask(**self._asked(input, config))
 
     def _asked(self, input: Any, config: RunnableConfig | None) -> dict[str, Any]:
