@@ -9,6 +9,7 @@ the processor's seconds help to read the figures on a machine that does other th
 
 import argparse
 import os
+import pty
 import resource
 import statistics
 import subprocess
@@ -53,11 +54,39 @@ def spent(command: list[str], home: str) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def at_a_terminal(home: str) -> tuple[float, float]:
+    """Return the seconds until `memagent chat` shows its prompt, and until it has answered.
+
+    The question is typed the moment that the prompt is there.
+    """
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["MEMAGENT_HOME"] = home
+        os.execv(MEMAGENT[0], [*MEMAGENT, "chat"])
+    started, shown, seen = time.perf_counter(), 0.0, b""
+    while True:
+        seen += os.read(terminal, 65_536)
+        if b"\x1b[6n" in seen:  # prompt_toolkit asks where the cursor is
+            seen = seen.replace(b"\x1b[6n", b"")
+            os.write(terminal, b"\x1b[1;1R")
+        if not shown and b">" in seen:
+            shown, seen = time.perf_counter() - started, b""
+            os.write(terminal, b"What is tea?\r")
+        if shown and b"memories" in seen:  # the status line of an answer
+            break
+    answered = time.perf_counter() - started
+    os.write(terminal, b"\x04")
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return shown, answered
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     repeats = parser.parse_args().repeats
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
+    prompts: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="memagent-") as folder:
         home = str(Path(folder) / "home")
         for command in CASES.values():  # warms the disk, and lets the precision be chosen
@@ -65,6 +94,7 @@ def main() -> None:
         for _ in range(repeats):
             for name, command in CASES.items():
                 found[name].append(spent(command, home))
+            prompts.append(at_a_terminal(home))
     print(f"{repeats} repeats, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n")
     print("| what | seconds | range | processor seconds |\n|---|---|---|---|")
     for name, rows in found.items():
@@ -74,6 +104,9 @@ def main() -> None:
             f"| `{name}` | {statistics.median(wall):.2f} | {min(wall):.2f}-{max(wall):.2f}"
             f" | {processor:.2f} |"
         )
+    for name, seconds in zip(("prompt", "first answer"), zip(*prompts, strict=True), strict=True):
+        middle, least, most = statistics.median(seconds), min(seconds), max(seconds)
+        print(f"| `chat` at a terminal, {name} | {middle:.2f} | {least:.2f}-{most:.2f} | - |")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -32,12 +33,13 @@ NEEDS = (Look, Ask, Use, Write)
 class Agent(Runnable[Any, Any]):
     """A chat model with a memory.
 
-    `model` is what `open_chat` takes, and is opened at the first question. With `memory` None, or
-    with nothing found, the model gets exactly what it would get without a memory. `lessons` is the
-    scope whose rationales advise the search (the asker's own if None). `examples` are worked
-    examples, shown before every question. `tools` are used at most `max_steps` times a turn, each
-    for at most `tool_timeout` seconds. `looks` bounds how often the memory is looked into for one
-    question, each time with what was found before; 1 is never again.
+    `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
+    first question, or by `open`. With `memory` None, or with nothing found, the model gets exactly
+    what it would get without a memory. `lessons` is the scope whose rationales advise the search
+    (the asker's own if None). `examples` are worked examples, shown before every question. `tools`
+    are used at most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks`
+    bounds how often the memory is looked into for one question, each time with what was found
+    before; 1 is never again.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the names of `Plan`; whose
     memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session": ...}}`.
@@ -47,7 +49,7 @@ class Agent(Runnable[Any, Any]):
         self,
         *,
         memory: Memory | None,
-        model: "str | BaseChatModel" = "local",
+        model: "str | BaseChatModel | Callable[[], BaseChatModel]" = "local",
         instructions: str = ASSISTANT,
         k: int = 5,
         lessons: Scope | None = None,
@@ -70,6 +72,7 @@ class Agent(Runnable[Any, Any]):
         self.scope = scope
         self._model = model
         self._chat: BaseChatModel | None = None
+        self._opening = Lock()
 
     def ask(
         self,
@@ -188,7 +191,8 @@ class Agent(Runnable[Any, Any]):
         """What the model is called."""
         if isinstance(self._model, str):
             return self._model
-        return str(getattr(self._model, "model_name", type(self._model).__name__))
+        opened = self._chat if callable(self._model) else self._model
+        return str(getattr(opened, "model_name", type(opened).__name__)) if opened else "not open"
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """Answer a question, as a step of a chain."""
@@ -253,13 +257,13 @@ class Agent(Runnable[Any, Any]):
         if not isinstance(need, Ask):
             return self._at_once(need, question, scope)
         if need.tools:
-            decision = tool_calling.act(self._opened(), need.messages, need.tools)
+            decision = tool_calling.act(self.open(), need.messages, need.tools)
             if isinstance(decision, tool_calling.Text):
                 yield Said(decision.text)
             return decision
         pieces, call = [], Call()
         try:
-            with closing(replies.reply(self._opened(), need.messages, stream=stream)) as told:
+            with closing(replies.reply(self.open(), need.messages, stream=stream)) as told:
                 for text, measured in told:
                     call = measured or call
                     if text:
@@ -283,7 +287,7 @@ class Agent(Runnable[Any, Any]):
         if not isinstance(need, Ask):
             yield await asyncio.to_thread(self._at_once, need, question, scope)
             return
-        chat = await asyncio.to_thread(self._opened)
+        chat = await asyncio.to_thread(self.open)
         if need.tools:
             decision = await tool_calling.aact(chat, need.messages, need.tools)
             if isinstance(decision, tool_calling.Text):
@@ -314,10 +318,17 @@ class Agent(Runnable[Any, Any]):
     def _use(self, need: Use) -> Observation:
         return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
 
-    def _opened(self) -> "BaseChatModel":
-        if self._chat is None:
-            self._chat = models.open_chat(self._model)
-        return self._chat
+    def open(self) -> "BaseChatModel":
+        """Open the model now rather than at the first question, and return it.
+
+        Raises:
+            ModelUnavailable: there is none where it should be.
+        """
+        with self._opening:
+            if self._chat is None:
+                model = self._model
+                self._chat = model() if callable(model) else models.open_chat(model)
+            return self._chat
 
     def _recall(self, question: str, scope: Scope) -> Recollection:
         if self.memory is None:

@@ -102,11 +102,14 @@ def chat(
             return
         if resume and session is None:
             scope = replace(scope, session=_last_session(memory, scope))
-        # The embedder loads beside the chat model; who types first waits for it at most once.
-        loading = Thread(target=_warm, args=(memory, scope))
+        agent = _agent(settings, memory)
+        # Both models load while the first line is typed; who is faster waits for them once.
+        loading = Thread(target=_load, args=(agent, memory, scope))
         loading.start()
         stack.callback(loading.join)
-        talk = Conversation(_agent(settings, memory), scope)
+        if not sys.stdin.isatty():
+            agent.open()  # a script is told at once what is wrong
+        talk = Conversation(agent, scope)
 
         def below() -> str:
             return status(talk.last, talk.agent.model_name)
@@ -145,13 +148,15 @@ def ask(
         print_timings(answer, load)
 
 
-def _warm(memory: "Memory", scope: Scope) -> None:
+def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
     with suppress(UserError):  # the first question meets it again, and says so
         memory.warm(scope=scope)
+    with suppress(UserError):
+        agent.open()
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":
     from memagent.agent import Agent
     from memagent.models import chat_of
 
-    return Agent(memory=memory, model=chat_of(settings), k=settings.recall_k)
+    return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)

@@ -110,3 +110,19 @@ def test_what_the_memory_does_not_know_of_the_user_is_not_made_up(
     assert len(unknown.written) == 2
     assert agent.ask("What is the capital of France?", scope=ada).answer == "Paris."
     assert len(chat.requests) == 2
+
+
+def test_a_model_may_be_opened_later_once_and_by_whom_it_is_wanted(
+    memory: Memory, ada: Scope
+) -> None:
+    opened: list[ScriptedChat] = []
+
+    def late() -> ScriptedChat:
+        opened.append(ScriptedChat(["one", "two"]))
+        return opened[-1]
+
+    agent = Agent(memory=memory, model=late)
+    assert (opened, agent.model_name) == ([], "not open")
+    assert agent.open() is opened[0]
+    assert [agent.ask("Hi", scope=ada, remember=False).answer for _ in "12"] == ["one", "two"]
+    assert (len(opened), agent.model_name) == (1, "ScriptedChat")
