@@ -1,4 +1,6 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from langchain_core.tools import tool
@@ -6,7 +8,7 @@ from langchain_core.tools import tool
 from memagent import Agent, Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.steps import Acted, Answered, Observed, Recalled, Said, Thought, Wrote
-from memagent.testing import ScriptedChat
+from memagent.testing import HashEmbedder, ScriptedChat
 
 
 @tool
@@ -126,3 +128,24 @@ def test_a_model_may_be_opened_later_once_and_by_whom_it_is_wanted(
     assert agent.open() is opened[0]
     assert [agent.ask("Hi", scope=ada, remember=False).answer for _ in "12"] == ["one", "two"]
     assert (len(opened), agent.model_name) == (1, "ScriptedChat")
+
+
+def test_two_sessions_talk_at_once_on_one_store(tmp_path: Path) -> None:
+    """Each in a thread and with a memory of its own, as two terminals would."""
+
+    def talk(name: str) -> list[str]:
+        chat = ScriptedChat(lambda messages: f"{name}: {messages[-1].content}")
+        with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+            session = Agent(memory=memory, model=chat).chat(name, scope=Scope(user="ada"))
+            for number in range(20):
+                list(session.say(f"I counted {number} sheep from the {name}."))
+            return [said for said, _ in session.turns]
+
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(talk, ("window", "door")))
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        for name, said in zip(("window", "door"), told, strict=True):
+            records = memory.list(scope=Scope(user="ada", session=name))
+            mine = [one.value for one in reversed(records) if one.metadata["author"] == "user"]
+            assert mine == said
+        assert memory.verify() == ()

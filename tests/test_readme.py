@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import memagent
 from memagent.config import Settings
 from memagent.errors import SandboxUnavailable
 from memagent.tools.sandbox import require_walls
@@ -11,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TOOLS = (ROOT / "docs" / "tools.md").read_text()
 AGENT = (ROOT / "docs" / "agent.md").read_text()
+SDK = (ROOT / "docs" / "sdk.md").read_text()
 
 
 def snippets(text: str) -> list[str]:
@@ -22,10 +24,16 @@ SNIPPETS = snippets(README)
 
 
 @pytest.mark.parametrize(
-    "snippet", [one for one in [*SNIPPETS, *snippets(AGENT)] if "memagent.testing" in one]
+    "snippet",
+    [one for one in [*SNIPPETS, *snippets(AGENT), *snippets(SDK)] if "memagent.testing" in one],
 )
 def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})
+
+
+def test_every_public_name_has_an_example_that_runs() -> None:
+    shown = "\n".join(one for one in snippets(SDK) if "memagent.testing" in one)
+    assert [name for name in memagent.__all__ if not re.search(rf"\b{name}\b", shown)] == []
 
 
 @pytest.mark.parametrize("snippet", snippets(TOOLS))
