@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition
@@ -175,11 +176,12 @@ class Handler(BaseHTTPRequestHandler):
         self._break()
 
     def _hang(self, asked: Asked, act: Hang, streamed: bool) -> None:
-        if streamed:
-            self._open_stream()
-            for number in range(act.words):
-                self._event(asked, {"content": f"word{number} "})
-        self.connection.recv(1)  # returns when the client closes the connection
+        with suppress(ConnectionError):  # a client may leave while it is told a word
+            if streamed:
+                self._open_stream()
+                for number in range(act.words):
+                    self._event(asked, {"content": f"word{number} "})
+            self.connection.recv(1)  # returns when the client closes the connection
         self.close_connection = True
         with self.server.stub.changed:
             self.server.stub.gone += 1
