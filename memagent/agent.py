@@ -1,25 +1,22 @@
 """The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from memagent import models, replies, tool_calling
-from memagent.errors import ContextTooLong, InvalidInput, ModelUnavailable
+from memagent.doing import Doing
+from memagent.errors import ContextTooLong, InvalidInput
 from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.prompts import ASSISTANT
-from memagent.remembering import Verdict, feedback, remember
+from memagent.remembering import Verdict, feedback
 from memagent.steps import Answered, Said, Step, Wrote
-from memagent.tools.observation import Observation
-from memagent.tools.running import TIMEOUT, arun_tool, run_tool
+from memagent.tools.running import TIMEOUT
 from memagent.turn import Ask, Look, Need, Plan, Use, Write, turn
-from memagent.types import Answer, Call, Example, Recollection, Record, Scope
+from memagent.types import Answer, Example, Record, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
 NEEDS = (Look, Ask, Use, Write)
 
 
-class Agent(Runnable[Any, Any]):
+class Agent(Doing, Runnable[Any, Any]):
     """A chat model with a memory.
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
@@ -41,8 +38,9 @@ class Agent(Runnable[Any, Any]):
     bounds how often the memory is looked into for one question, each time with what was found
     before; 1 is never again.
 
-    As a `Runnable` it takes a question, or a mapping with `question` and the names of `Plan`; whose
-    memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session": ...}}`.
+    As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
+    whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
+    ...}}`.
     """
 
     def __init__(
@@ -176,7 +174,8 @@ class Agent(Runnable[Any, Any]):
         record of the correction. Nothing outside the scope is touched.
 
         Raises:
-            InvalidInput: the agent has no memory, or the correction is empty.
+            InvalidInput: the agent has no memory, the verdict is neither, or the correction is
+                empty.
         """
         if self.memory is None:
             raise InvalidInput("this agent has no memory")
@@ -248,94 +247,6 @@ class Agent(Runnable[Any, Any]):
             tools=tuple(self.tools.values()),
             max_steps=self.max_steps if self.tools else 0,
             **options,
-        )
-
-    def _done(
-        self, need: Need, question: str, scope: Scope, stream: bool
-    ) -> Generator[Said, None, Any]:
-        """Do what a turn needs next; yield the pieces of an answer, and return the outcome."""
-        if not isinstance(need, Ask):
-            return self._at_once(need, question, scope)
-        if need.tools:
-            decision = tool_calling.act(self.open(), need.messages, need.tools)
-            if isinstance(decision, tool_calling.Text):
-                yield Said(decision.text)
-            return decision
-        pieces, call = [], Call()
-        try:
-            with closing(replies.reply(self.open(), need.messages, stream=stream)) as told:
-                for text, measured in told:
-                    call = measured or call
-                    if text:
-                        pieces.append(text)
-                        yield Said(text)
-        except ContextTooLong as error:
-            if not pieces:
-                raise
-            raise ModelUnavailable(f"the answer broke off: {error}") from error
-        return tool_calling.Text(text="".join(pieces), call=call)
-
-    async def _adone(
-        self, need: Need, question: str, scope: Scope, stream: bool
-    ) -> AsyncIterator[Said | Any]:
-        """Do what a turn needs next; yield the pieces of an answer, and the outcome last."""
-        if isinstance(need, Use):
-            yield await arun_tool(
-                self.tools[need.action.name], need.action.arguments, self.tool_timeout
-            )
-            return
-        if not isinstance(need, Ask):
-            yield await asyncio.to_thread(self._at_once, need, question, scope)
-            return
-        chat = await asyncio.to_thread(self.open)
-        if need.tools:
-            decision = await tool_calling.aact(chat, need.messages, need.tools)
-            if isinstance(decision, tool_calling.Text):
-                yield Said(decision.text)
-            yield decision
-            return
-        pieces, call = [], Call()
-        try:
-            async with aclosing(replies.areply(chat, need.messages, stream=stream)) as told:
-                async for text, measured in told:
-                    call = measured or call
-                    if text:
-                        pieces.append(text)
-                        yield Said(text)
-        except ContextTooLong as error:
-            if not pieces:
-                raise
-            raise ModelUnavailable(f"the answer broke off: {error}") from error
-        yield tool_calling.Text(text="".join(pieces), call=call)
-
-    def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
-        if isinstance(need, Look):
-            return self._recall(question, scope)
-        if isinstance(need, Use):
-            return self._use(need)
-        return remember(self.memory, question, need.answer, need.steps, scope)
-
-    def _use(self, need: Use) -> Observation:
-        return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
-
-    def open(self) -> "BaseChatModel":
-        """Open the model now rather than at the first question, and return it.
-
-        Raises:
-            ModelUnavailable: there is none where it should be.
-        """
-        with self._opening:
-            if self._chat is None:
-                model = self._model
-                self._chat = model() if callable(model) else models.open_chat(model)
-            return self._chat
-
-    def _recall(self, question: str, scope: Scope) -> Recollection:
-        if self.memory is None:
-            return Recollection()
-        wide = scope.across_sessions()
-        return self.memory.recall(
-            question, scope=wide, k=self.k, lessons=self.lessons, looks=self.looks
         )
 
 

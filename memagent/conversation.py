@@ -9,7 +9,7 @@ from langchain_core.utils.uuid import uuid7
 from memagent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.memory import Memory
-from memagent.remembering import OUTCOMES, Verdict
+from memagent.remembering import Verdict
 from memagent.steps import Answered, Step, Wrote
 from memagent.types import Answer, Record, Scope
 
@@ -71,8 +71,6 @@ class Conversation:
         Raises:
             InvalidInput: nothing was answered yet, or the verdict is neither.
         """
-        if verdict not in OUTCOMES:
-            raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")
         return self.agent.feedback(
             self._answered(), verdict=verdict, scope=self.scope, why=why, asked=self.asked
         )[0]

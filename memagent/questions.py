@@ -37,7 +37,11 @@ _NUMBER = re.compile(
 )
 
 
-_PERSONAL = re.compile(r"\b(?:my|mine|me|our|ours|us)\b|\b(?:I|we)\b(?! am\b)", re.IGNORECASE)
+_FACT = re.compile(
+    r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I
+)
+_OWN = re.compile(r"\b(?:my|mine|our|ours)\b|\b(?:did|was|were|have|had|am) (?:i|we)\b", re.I)
+_ADVICE = re.compile(r"\b(?:should|shall|can|could|would|may|might|need|best)\b", re.I)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +64,13 @@ def is_question(text: str) -> bool:
 
 
 def is_personal(question: str) -> bool:
-    """Tell whether a question is about who asks it: "my", "me", "our" ... stand in it."""
-    return is_question(question) and _PERSONAL.search(question) is not None
+    """Tell whether a question asks for a fact about who asks it ("Where is my car?").
+
+    Who asks for advice ("What should I do about my car?") or politely ("Can you tell me ...?") may
+    well be answered by a model that knows nothing of them.
+    """
+    asked = question.strip()
+    return bool(_FACT.match(asked) and _OWN.search(asked) and not _ADVICE.search(asked))
 
 
 def wants(question: str) -> Want | None:

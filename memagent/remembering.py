@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from memagent.errors import InvalidInput
 from memagent.memory import Memory
 from memagent.questions import is_question
 from memagent.types import Answer, Note, Outcome, Record, Scope
@@ -60,7 +61,12 @@ def feedback(
 
     A correction is the user's own words, found by the question and by themselves. Its source is the
     answer that it corrects: whoever forgets that answer forgets it too.
+
+    Raises:
+        InvalidInput: the verdict is neither "good" nor "bad", or the correction is empty.
     """
+    if verdict is not None and verdict not in OUTCOMES:
+        raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")
     counted, record = 0, None
     if verdict is not None:
         wide = scope.across_sessions()

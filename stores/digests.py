@@ -26,7 +26,10 @@ class Digests:
             likely = {
                 one: self._newest[user, one] for one in digests if (user, one) in self._newest
             }
-            found = {one: seq for one, seq in likely.items() if self._holds(seq, one)}
+            held = self._store.chunked(
+                "SELECT digest, seq FROM records WHERE seq IN (*)", list(likely.values())
+            )
+            found = {row[0]: row[1] for row in held if likely.get(row[0]) == row[1]}
             rows = self._store.chunked(
                 "SELECT digest, record FROM digests WHERE user = ? AND digest IN (*)",
                 digests,
@@ -51,7 +54,3 @@ class Digests:
         if rows:
             self._newest |= {(row[0], row[1]): row[2] for row in rows}
             self._upto = rows[-1][2]
-
-    def _holds(self, seq: int, digest: bytes) -> bool:
-        rows = self._store.query("SELECT digest FROM records WHERE seq = ?", (seq,))
-        return bool(rows) and rows[0][0] == digest

@@ -1,7 +1,7 @@
 """Settling: what was written goes into the indexes of words and of digests many rows at a time.
 
 Row by row, each would dirty pages of its own at every commit: that took longer than writing the
-rows. What is not settled yet is found all the same, in RAM (`lexical.py`, `digests.py`).
+rows. What is not settled yet is found all the same, in RAM (`matches.py`, `digests.py`).
 """
 
 import sqlite3

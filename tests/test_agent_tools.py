@@ -149,3 +149,10 @@ def test_two_sessions_talk_at_once_on_one_store(tmp_path: Path) -> None:
             mine = [one.value for one in reversed(records) if one.metadata["author"] == "user"]
             assert mine == said
         assert memory.verify() == ()
+
+
+def test_a_verdict_that_is_none_is_refused(memory: Memory, ada: Scope) -> None:
+    agent = Agent(memory=memory, model=ScriptedChat(["Yes."]))
+    answer = agent.ask("Is tea hot?", scope=ada)
+    with pytest.raises(InvalidInput, match="'good' or 'bad', not 'great'"):
+        agent.feedback(answer, verdict="great", scope=ada)  # type: ignore[arg-type]

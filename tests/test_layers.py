@@ -38,6 +38,7 @@ LAYERS = (
     {"entries"},
     {"vectorstore", "retriever", "chat_history", "langgraph"},
     {"remembering"},
+    {"doing"},
     {"agent", "aio", "probes"},
     {"evals", "conversation"},
     {"commands"},

@@ -1,6 +1,15 @@
 import pytest
 
-from memagent.questions import Turn, covers, is_question, new_names, offers, turn_of, wants
+from memagent.questions import (
+    Turn,
+    covers,
+    is_personal,
+    is_question,
+    new_names,
+    offers,
+    turn_of,
+    wants,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +76,22 @@ def test_the_point_in_time_that_a_question_asks_by() -> None:
 def test_a_text_covers_words_in_any_form() -> None:
     assert covers("I lived in Porto.", ["live", "porto"])
     assert not covers("I lived in Porto.", ["live", "faro"])
+
+
+@pytest.mark.parametrize(
+    ("question", "personal"),
+    [
+        ("Where is my car?", True),
+        ("What did I eat on Monday?", True),
+        ("How old is our cat?", True),
+        ("Can you tell me the capital of France?", False),
+        ("How do I cook rice?", False),
+        ("What should I do about my cold?", False),
+        ("Who leads the US?", False),
+        ("My car is blue.", False),
+    ],
+)
+def test_a_question_for_a_fact_about_oneself_is_told_from_others(
+    question: str, personal: bool
+) -> None:
+    assert is_personal(question) == personal

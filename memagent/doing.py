@@ -1,0 +1,123 @@
+"""What a turn needs done, done: recall, ask the model, use a tool, write the turn down."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import aclosing, closing
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from memagent import models, replies, tool_calling
+from memagent.errors import ContextTooLong, ModelUnavailable
+from memagent.memory import Memory
+from memagent.remembering import remember
+from memagent.steps import Said
+from memagent.tools.observation import Observation
+from memagent.tools.running import arun_tool, run_tool
+from memagent.turn import Ask, Look, Need, Use, Write
+from memagent.types import Call, Recollection, Scope
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.tools import BaseTool
+
+
+class Doing:
+    """What an agent can do for a turn; `Agent` says with what."""
+
+    memory: Memory | None
+    k: int
+    lessons: Scope | None
+    looks: int
+    tools: "Mapping[str, BaseTool]"
+    tool_timeout: float
+    _model: "str | BaseChatModel | Callable[[], BaseChatModel]"
+    _chat: "BaseChatModel | None"
+    _opening: Lock
+
+    def _done(
+        self, need: Need, question: str, scope: Scope, stream: bool
+    ) -> Generator[Said, None, Any]:
+        """Do what a turn needs next; yield the pieces of an answer, and return the outcome."""
+        if not isinstance(need, Ask):
+            return self._at_once(need, question, scope)
+        if need.tools:
+            decision = tool_calling.act(self.open(), need.messages, need.tools)
+            if isinstance(decision, tool_calling.Text):
+                yield Said(decision.text)
+            return decision
+        pieces, call = [], Call()
+        try:
+            with closing(replies.reply(self.open(), need.messages, stream=stream)) as told:
+                for text, measured in told:
+                    call = measured or call
+                    if text:
+                        pieces.append(text)
+                        yield Said(text)
+        except ContextTooLong as error:
+            if not pieces:
+                raise
+            raise ModelUnavailable(f"the answer broke off: {error}") from error
+        return tool_calling.Text(text="".join(pieces), call=call)
+
+    async def _adone(
+        self, need: Need, question: str, scope: Scope, stream: bool
+    ) -> AsyncIterator[Said | Any]:
+        """Do what a turn needs next; yield the pieces of an answer, and the outcome last."""
+        if isinstance(need, Use):
+            yield await arun_tool(
+                self.tools[need.action.name], need.action.arguments, self.tool_timeout
+            )
+            return
+        if not isinstance(need, Ask):
+            yield await asyncio.to_thread(self._at_once, need, question, scope)
+            return
+        chat = await asyncio.to_thread(self.open)
+        if need.tools:
+            decision = await tool_calling.aact(chat, need.messages, need.tools)
+            if isinstance(decision, tool_calling.Text):
+                yield Said(decision.text)
+            yield decision
+            return
+        pieces, call = [], Call()
+        try:
+            async with aclosing(replies.areply(chat, need.messages, stream=stream)) as told:
+                async for text, measured in told:
+                    call = measured or call
+                    if text:
+                        pieces.append(text)
+                        yield Said(text)
+        except ContextTooLong as error:
+            if not pieces:
+                raise
+            raise ModelUnavailable(f"the answer broke off: {error}") from error
+        yield tool_calling.Text(text="".join(pieces), call=call)
+
+    def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
+        if isinstance(need, Look):
+            return self._recall(question, scope)
+        if isinstance(need, Use):
+            return self._use(need)
+        return remember(self.memory, question, need.answer, need.steps, scope)
+
+    def _use(self, need: Use) -> Observation:
+        return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
+
+    def open(self) -> "BaseChatModel":
+        """Open the model now rather than at the first question, and return it.
+
+        Raises:
+            ModelUnavailable: there is none where it should be.
+        """
+        with self._opening:
+            if self._chat is None:
+                model = self._model
+                self._chat = model() if callable(model) else models.open_chat(model)
+            return self._chat
+
+    def _recall(self, question: str, scope: Scope) -> Recollection:
+        if self.memory is None:
+            return Recollection()
+        wide = scope.across_sessions()
+        return self.memory.recall(
+            question, scope=wide, k=self.k, lessons=self.lessons, looks=self.looks
+        )
