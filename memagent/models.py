@@ -72,7 +72,9 @@ def open_chat(
         temperature=0.0,
         max_completion_tokens=max_tokens,
         timeout=Timeout(timeout, connect=connect_timeout),
-        stream_chunk_timeout=timeout,
+        # The connection's read timeout bounds a stream too. LangChain's own bound would wait through
+        # asyncio.wait_for, which before Python 3.12 can lose a cancellation that comes with a piece.
+        stream_chunk_timeout=None,
         max_retries=retries,
         stream_usage=True,
         use_responses_api=False,

@@ -181,6 +181,21 @@ def test_closing_a_stream_reaches_the_server(serve: Serve) -> None:
 
 
 @pytest.mark.usefixtures("closing")
+async def test_a_stream_that_falls_silent_is_given_up_after_the_time_out(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(Hang(words=1))
+    chat = open_chat(server.url, timeout=0.05, retries=0)
+    with pytest.raises(ModelUnavailable, match="did not answer in time"):
+        list(reply(chat, HI, stream=True))
+    # before Python 3.12 it can lose a cancellation that comes together with a piece
+    monkeypatch.setattr(asyncio, "wait_for", None)
+    with pytest.raises(ModelUnavailable, match="did not answer in time"):
+        [one async for one in areply(chat, HI, stream=True)]
+    assert await asyncio.to_thread(server.wait_for, lambda one: one.gone == 2)
+
+
+@pytest.mark.usefixtures("closing")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_cancelling_a_task_reaches_the_server(serve: Serve, stream: bool) -> None:
     server = serve(Hang(words=1))
