@@ -88,11 +88,10 @@ class Window:
         if tokens and size >= TELLING:
             self._samples.append(size / tokens)
 
-    def refused(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]" = ()) -> None:
-        """Learn that a prompt did not fit after all; the server is asked for its length again."""
-        if self._length is not None:
-            self.answered(messages, tools, self._length)
-            self._known = False
+    def refused(self) -> None:
+        """Ask for the length again at the next prompt: one that seemed to fit did not."""
+        with self._lock:
+            self._known = self._known and self._length is None
 
     def _told(self) -> tuple[int | None, bool]:
         """Return how long the context is, and whether that is to be kept."""

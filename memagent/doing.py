@@ -122,8 +122,7 @@ class Doing:
         try:
             yield told
         except ContextTooLong:
-            if not need.last:
-                window.refused(need.messages, need.tools)
+            window.refused()
             raise
 
     def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
