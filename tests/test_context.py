@@ -87,6 +87,20 @@ async def test_it_is_the_same_when_awaited(memory: Memory, ada: Scope, serve: Se
 
 
 @pytest.mark.wire
+async def test_every_answer_teaches_how_long_a_token_is(serve: Serve, ada: Scope) -> None:
+    server = serve(context=1000)
+    asked = "Bird? " * 50
+    for awaited in (False, True):
+        agent = Agent(memory=None, model=open_chat(server.url))
+        if awaited:
+            await agent.aask(asked, scope=ada)
+        else:
+            agent.ask(asked, scope=ada)
+        assert agent.window.per_token > 2 * PER_TOKEN  # a word has more than four bytes
+    await close_connections()
+
+
+@pytest.mark.wire
 def test_with_nothing_to_leave_out_nothing_is_asked_and_the_request_is_the_bare_models(
     memory: Memory, ada: Scope, serve: Serve
 ) -> None:
