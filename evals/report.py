@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memagent.evals.metrics import mean, wilson
+from memagent.evals.metrics import mean
 from memagent.evals.runner import Plan, Score
+from memagent.evals.statistics import wilson
 from memagent.evals.task import Task
 
 if TYPE_CHECKING:
