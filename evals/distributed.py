@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from memagent.errors import ConfigError
@@ -45,7 +46,7 @@ def ray_crew(recipes: Sequence[Recipe], concurrency: int) -> Iterator[Asker]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
-        import ray
+        ray: Any = import_module("ray")
     except ImportError as error:
         raise ConfigError("--workers ray needs Ray: pip install 'memagent[ray]'") from error
     started = not ray.is_initialized()
