@@ -1,7 +1,7 @@
 """More ids at once than one SQLite statement has places for values."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
