@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["released", "generated"]
+Source = Literal["released", "edited", "generated"]
+"""Edited: files named as released that hold something else. No table mixes two sources."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
