@@ -1,11 +1,13 @@
-"""The nouns of an evaluation: a task, and the samples it asks."""
+"""The nouns of an evaluation: a task, the samples it asks, and how an answer is graded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from memagent.evals.metrics import exact_mention
+
 Source = Literal["released", "edited", "generated"]
-"""Edited: files named as released that hold something else. No table mixes two sources."""
+"""Edited: a file named as released holds something else. No table mixes two sources."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +27,23 @@ class Sample:
     ordered: bool = False
 
 
+Grade = Callable[["Task", Sample, str], Mapping[str, float]]
+"""A task, a sample of it and a prediction in; grades from 0 to 1 by name out, the task's first."""
+
+
+def mention(task: "Task", sample: Sample, prediction: str) -> dict[str, float]:
+    """Grade by whether the prediction mentions the gold answers, and no other of the task's."""
+    right = exact_mention(prediction, sample.gold, task.vocabulary, ordered=sample.ordered)
+    return {"exact_mention": float(right)}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """Samples to ask, and training samples to draw worked examples from; they share no story."""
+    """Samples to ask, and training samples to draw worked examples from; they share no story.
+
+    An answer is right whose first grade is 1. `edited` names the files that are named as released
+    ones but hold something else.
+    """
 
     name: str
     source: Source
@@ -35,6 +51,8 @@ class Task:
     asked: Sequence[Sample]
     training: Sequence[Sample]
     sha256: str
+    grade: Grade = mention
+    edited: tuple[str, ...] = ()
 
     @property
     def vocabulary(self) -> frozenset[str]:

@@ -44,9 +44,7 @@ def open_chat(
         return spec
     place: str | None = None
     if spec == "local" or spec.startswith("local:"):
-        path = Path(spec[6:]).expanduser() if spec[6:] else locate(SMOLLM2, _folder())
-        if not path.is_file():
-            raise ModelUnavailable(f"no weights at {path}")
+        path = embedded_weights(spec)
         server = embedded_server(path)
         url, name, key, place = server.url, path.stem, server.api_key, EMBEDDED
         in_flight = min(in_flight, 2 * SLOTS)  # one batch is decoded, the next waits there already
@@ -72,8 +70,8 @@ def open_chat(
         temperature=0.0,
         max_completion_tokens=max_tokens,
         timeout=Timeout(timeout, connect=connect_timeout),
-        # The connection's read timeout bounds a stream too. LangChain's own bound would wait through
-        # asyncio.wait_for, which before Python 3.12 can lose a cancellation that comes with a piece.
+        # The connection's read timeout bounds a stream too. LangChain's own bound waits through
+        # asyncio.wait_for, which before Python 3.12 can lose a cancellation.
         stream_chunk_timeout=None,
         max_retries=retries,
         stream_usage=True,
@@ -83,6 +81,19 @@ def open_chat(
         gate=gate_of(url, in_flight),
         place=place or url,
     )
+
+
+def embedded_weights(spec: str) -> Path:
+    """Return the GGUF file that "local" or "local:<path>" names.
+
+    Raises:
+        WeightsMissing: "local", and the weights are not on this disk.
+        ModelUnavailable: there is no such file.
+    """
+    path = Path(spec[6:]).expanduser() if spec[6:] else locate(SMOLLM2, _folder())
+    if not path.is_file():
+        raise ModelUnavailable(f"no weights at {path}")
+    return path
 
 
 def chat_of(settings: Settings) -> "BaseChatModel":

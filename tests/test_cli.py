@@ -157,7 +157,7 @@ def test_an_evaluation_keeps_a_server_fuller_than_the_embedded_model(
         out = tmp_path / str(together)
         asked = ["--tasks", "1", "--limit", "1", "--arms", "none", "--model", model]
         assert memagent("eval", "run", "babi", *asked, "--out", str(out))[0] == 0
-        assert json.loads((out / "run.json").read_text())["plan"]["concurrency"] == together
+        assert json.loads((out / "run.json").read_text())["concurrency"] == together
 
 
 def test_an_evaluation_with_questions_that_got_no_answer_fails_and_says_so(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,7 +43,9 @@ def load(folder: Path | None, number: int, split: Split | None) -> Task:
         )
     use_test = test is not None and split != "train"
     texts = [(str(path), _read(path)) for path in (train, test if use_test else None) if path]
-    return _task(number, "edited" if differing(folder, number) else "released", texts)
+    edited = differing(folder, number)
+    task = _task(number, "edited" if edited else "released", texts)
+    return replace(task, edited=tuple(edited))
 
 
 def generated(

@@ -22,7 +22,7 @@ def sizes(story: Story) -> None:
     order = [*big, *SMALL]
     told = _statements(rng, order, story.length)
     lines = story.mix([_sentence(rng, *pair) for pair in told], _asides(rng))
-    first = {pair: line for pair, line in reversed(list(zip(told, lines, strict=True)))}
+    first = dict(reversed(list(zip(told, lines, strict=True))))
     can = _between(told)
     for _ in range(QUESTIONS):
         large, small = rng.choice(sorted(can))
