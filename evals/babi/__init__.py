@@ -1,4 +1,4 @@
-"""bAbI: twenty tasks from the released files or our own generator, and a solver that checks both."""
+"""bAbI: twenty tasks, from the released files or our own generator, and a solver for both."""
 
 from memagent.evals.babi.generator import GENERATED, generate
 from memagent.evals.babi.lines import parse

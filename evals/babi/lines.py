@@ -8,7 +8,7 @@ A sample story, with the question's answer and supporting lines after tabs:
 
 Line numbers start at 1 with a new story, and questions count as lines. Most questions end in a
 space before the tab. Supporting lines need not be sorted. Answers of tasks 8 and 19 hold commas: a
-set in task 8, a sequence in task 19. One public copy of task 1 has `|` in place of the tabs. The
+set in task 8, a sequence in task 19. One public copy of task 1 has `|` in place of all tabs. The
 stories of some folders are told in other words or letters, so only the tabs tell a question.
 """
 
@@ -38,8 +38,9 @@ def parse(text: str, where: str) -> Iterator[list[Line]]:
         InvalidInput: a line is malformed; the message names file, line and what was expected.
     """
     story: list[Line] = []
+    separator = "\t" if "\t" in text else "|"
     for position, raw in enumerate(text.removesuffix("\n").split("\n"), start=1):
-        line = _parse_line(raw, f"{where}:{position}", story)
+        line = _parse_line(raw, f"{where}:{position}", story, separator)
         if line.number == 1 and story:
             yield story
             story = []
@@ -48,14 +49,14 @@ def parse(text: str, where: str) -> Iterator[list[Line]]:
         yield story
 
 
-def _parse_line(raw: str, where: str, story: Sequence[Line]) -> Line:
+def _parse_line(raw: str, where: str, story: Sequence[Line], separator: str) -> Line:
     found = _LINE.fullmatch(raw.rstrip())
     if found is None:
         raise InvalidInput(f"{where}: expected 'ID text', found {raw[:60]!r}")
     number, text = int(found[1]), found[2]
     if number not in (1, len(story) + 1):
         raise InvalidInput(f"{where}: expected line ID {len(story) + 1} or 1, found {number}")
-    question, *rest = text.split("\t" if "\t" in text else "|")
+    question, *rest = text.split(separator)
     if not rest:
         return Line(number, text)
     gold = tuple(part.strip() for part in rest[0].split(","))

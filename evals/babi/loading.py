@@ -14,7 +14,7 @@ from memagent.evals.task import Sample, Source, Task
 
 Split = Literal["test", "train"]
 Variant = Literal["en", "en-10k", "hn", "hn-10k", "shuffled", "shuffled-10k"]
-"""The released folders: English, Hindi in Latin letters, and shuffled letters; 1K or 10K questions."""
+"""The released folders: English, Hindi in Latin letters, shuffled letters; -10k: more stories."""
 TASKS = range(1, 21)
 ORDERED = (19,)
 ASKED_SHARE = 5

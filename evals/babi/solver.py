@@ -1,7 +1,7 @@
 """Answers questions of the bAbI tasks from the told lines alone.
 
-It shares nothing with the generator: not its words, and not its way. The generator keeps a world and
-what a reader knows of it, line by line; the solver reads the finished story back from a question.
+It shares nothing with the generator: not its words, and not its way. The generator keeps a world
+and what a reader knows of it, line by line; the solver goes back from a question over the lines.
 """
 
 import re

@@ -11,21 +11,19 @@ _GO = r"(?:went to|went back to|travelled to|journeyed to|moved to) the (?P<plac
 _TIME = r"yesterday|this morning|this afternoon|this evening"
 _THING = r"the (?P<thing>\w+)"
 TIMES = _TIME.split("|")
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern + r"\.", re.IGNORECASE))
-    for kind, pattern in (
-        ("at", rf"(?:then|afterwards|after that|following that) (?P<pronoun>he|she|they) {_GO}"),
-        ("at", rf"(?P<front>{_TIME}) (?P<who>\w+) {_GO}"),
-        ("at", rf"(?P<who>\w+) {_GO} (?P<back>{_TIME})"),
-        ("at", rf"(?P<who>\w+)(?: and (?P<too>\w+))? {_GO}"),
-        ("at", r"(?P<who>\w+) is in the (?P<place>\w+)"),
-        ("away", r"(?P<who>\w+) is (?:not|no longer) in the (?P<place>\w+)"),
-        ("either", r"(?P<who>\w+) is either in the (?P<place>\w+) or the (?P<or>\w+)"),
-        ("give", rf"(?P<who>\w+) (?:gave|passed|handed) {_THING} to (?P<too>\w+)"),
-        ("get", rf"(?P<who>\w+) (?:got|took|grabbed|picked up) {_THING}(?: there)?"),
-        ("drop", rf"(?P<who>\w+) (?:left|dropped|discarded|put down) {_THING}(?: there)?"),
-    )
+_SENTENCES: tuple[tuple[Kind, str], ...] = (
+    ("at", rf"(?:then|afterwards|after that|following that) (?P<pronoun>he|she|they) {_GO}"),
+    ("at", rf"(?P<front>{_TIME}) (?P<who>\w+) {_GO}"),
+    ("at", rf"(?P<who>\w+) {_GO} (?P<back>{_TIME})"),
+    ("at", rf"(?P<who>\w+)(?: and (?P<too>\w+))? {_GO}"),
+    ("at", r"(?P<who>\w+) is in the (?P<place>\w+)"),
+    ("away", r"(?P<who>\w+) is (?:not|no longer) in the (?P<place>\w+)"),
+    ("either", r"(?P<who>\w+) is either in the (?P<place>\w+) or the (?P<or>\w+)"),
+    ("give", rf"(?P<who>\w+) (?:gave|passed|handed) {_THING} to (?P<too>\w+)"),
+    ("get", rf"(?P<who>\w+) (?:got|took|grabbed|picked up) {_THING}(?: there)?"),
+    ("drop", rf"(?P<who>\w+) (?:left|dropped|discarded|put down) {_THING}(?: there)?"),
 )
+_PATTERNS = [(kind, re.compile(rf"{one}\.", re.IGNORECASE)) for kind, one in _SENTENCES]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +49,9 @@ def events(facts: Sequence[tuple[int, str]]) -> list[Event]:
     for line, text in facts:
         for kind, pattern in _PATTERNS:
             if found := pattern.fullmatch(text):
-                told.append(_event(line, kind, found.groupdict(), told))
+                parts = found.groupdict()
+                if told or not parts.get("pronoun"):
+                    told.append(_event(line, kind, parts, told))
                 break
     return told
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from memagent.evals.babi.solver_events import Event
 
-NUMBERS = ("none", "one", "two", "three")
+NUMBERS = ("none", "one", "two", "three", "four", "five", "six")
 
 
 def gift(

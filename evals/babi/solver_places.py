@@ -1,6 +1,7 @@
 """Where people and things are, were or may be: tasks 1 to 3, 6, and 9 to 14."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from memagent.evals.babi.solver_events import Event
 
@@ -47,7 +48,7 @@ def person_before(told: Sequence[Event], person: str, place: str) -> Found | Non
     }
     last = max((time for time in stays if stays[time].places == (place,)), default=0)
     before = stays.get(last - 1)
-    return before and (before.places[0], before.lines | stays[last].lines)
+    return (before.places[0], before.lines | stays[last].lines) if before else None
 
 
 def thing_before(told: Sequence[Event], thing: str, place: str) -> Found | None:
@@ -57,7 +58,7 @@ def thing_before(told: Sequence[Event], thing: str, place: str) -> Found | None:
     """
     handled = [event for event in told if event.thing == thing]
     journey = list(_journey(told, thing))
-    for before, after in reversed(list(zip(journey, journey[1:], strict=False))):
+    for before, after in reversed(list(pairwise(journey))):
         if after.places == (place,) != before.places:
             return before.places[0], handled[-1].lines | before.lines | after.lines
     return None

@@ -51,7 +51,7 @@ class Story:
                 units[index]()
 
     def mix(self, texts: Sequence[str], aside: Callable[[], str]) -> list[int]:
-        """Tell the facts of a whole story in the order given, asides in between; return the lines."""
+        """Tell all facts of a story in order, with asides in between, and return their lines."""
         lines: list[int] = []
 
         def unit(text: str) -> Callable[[], None]:

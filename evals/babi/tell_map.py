@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 from memagent.evals.babi.story import Story
 from memagent.evals.babi.words import MORE_PLACES, OPPOSITE, PLACES, neighbours
@@ -16,7 +17,7 @@ def neighbour(story: Story) -> None:
     usual = 2 if story.length is None else story.length
     row = rng.sample((*PLACES, *MORE_PLACES) if usual > len(PLACES) - 1 else PLACES, usual + 1)
     side = rng.choice(tuple(STEPS))
-    pairs = list(zip(row, row[1:], strict=False))
+    pairs = list(pairwise(row))
     rng.shuffle(pairs)
     lines = story.mix([_sentence(rng, one, side, two) for one, two in pairs], neighbours(rng))
     chosen = rng.randrange(usual)
