@@ -97,7 +97,7 @@ def test_a_story_is_as_long_and_as_distracting_as_it_was_asked_for(
     number: int, distractors: int
 ) -> None:
     kind = KINDS[number]
-    for length in (kind.shortest, min(kind.longest, 30)):
+    for length in (kind.shortest, min(kind.longest, 75)):
         text = generate(number, seed=1, stories=5, length=length, distractors=distractors)
         for story in parse(text, "text"):
             asides = [line for line in story if ASIDE.search(line.text)]

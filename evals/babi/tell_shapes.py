@@ -6,9 +6,7 @@ from collections.abc import Callable
 from memagent.evals.babi.story import Story
 from memagent.evals.babi.words import OPPOSITE
 
-SHAPES = (
-    *("blue square", "pink rectangle", "red sphere", "red square", "triangle", "yellow square"),
-)
+SHAPES = ("blue square", "pink rectangle", "red sphere", "red square", "triangle", "yellow square")
 MORE_SHAPES = ("blue rectangle", "green sphere", "orange square")
 """Shapes of longer stories."""
 ASIDES = ("black circle", "brown star", "gray cross", "purple circle", "white star")

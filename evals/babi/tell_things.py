@@ -19,8 +19,8 @@ from memagent.evals.babi.world import Action, Kind, World
 
 NUMBERS = ("none", "one", "two", "three")
 HANDLED: tuple[Kind, ...] = ("go", "get", "drop")
-"""Actions, each as often as it is drawn where it can be done: gifts seldom can."""
-GIVEN: tuple[Kind, ...] = ("go", "get", "drop", "give", "give", "give", "give", "give")
+GIVEN: tuple[Kind, ...] = (*HANDLED, *("give",) * 5)
+"""A gift is drawn more often, since it can seldom be done."""
 LATEST = 0.8
 """Of the questions of task 3, the share that is about the last move."""
 Ask = Callable[[Story, Knowledge, str], bool]

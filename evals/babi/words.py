@@ -10,19 +10,16 @@ DOUBTFUL = ("Bill", "Fred", "Julie", "Mary")
 FEARFUL = ("Emily", "Gertrude", "Jessica", "Winona")
 COLOURED = ("Bernhard", "Brian", "Greg", "Julius", "Lily")
 MOVED = ("Antoine", "Jason", "Sumit", "Yann")
-MORE_PEOPLE = (
-    *("Alice", "Clara", "Edgar", "Flora", "Henry", "Hugo", "Irene", "Laura"),
-    *("Martin", "Nina", "Olivia", "Oscar", "Paul", "Peter", "Ruth", "Simon"),
+MORE_PEOPLE = tuple(
+    "Alice Clara Edgar Flora Henry Hugo Irene Laura Martin Nina Olivia Oscar Paul Peter Ruth"
+    " Simon".split()
 )
 """People of longer stories."""
 BYSTANDERS = ("Beatrice", "Eva", "Gloria", "Harold", "Leo", "Stella", "Victor", "Walter")
 """People of asides, whom nobody asks about."""
 PLACES = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
 TOWN = ("bedroom", "cinema", "kitchen", "office", "park", "school")
-MORE_PLACES = (
-    *("cinema", "park", "school"),
-    *("bakery", "library", "museum", "station", "theatre"),
-)
+MORE_PLACES = tuple("bakery cinema library museum park school station theatre".split())
 """Places of longer stories."""
 ELSEWHERE = ("attic", "balcony", "cellar", "garage", "laundry", "pantry", "porch", "study")
 """Places of asides, from west to east."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["go", "get", "drop", "give"]
-REST = 0.35
+ONLY_MOVES = 0.35
 """The share of actions that are moves whatever else could be done, as in the released stories."""
 
 
@@ -46,7 +46,7 @@ class World:
         """Draw an action of one of the kinds that can be done, do it and return it."""
         can = [action for kind in kinds if (action := self._draw(kind))]
         move = self._draw("go")
-        action = move if self.rng.random() < REST or not can else self.rng.choice(can)
+        action = move if self.rng.random() < ONLY_MOVES or not can else self.rng.choice(can)
         assert action is not None
         self.do(action)
         return action
