@@ -152,7 +152,7 @@ def test_any_task_runs_with_no_data_and_an_edited_file_is_named(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "one"))
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "one"))
     asked = ["eval", "run", "babi", "--arms", "none", "--limit", "2", "--json"]
     code, out, err = memagent(*asked, "--tasks", "7", "--out", str(tmp_path / "generated"))
     (row,) = json.loads(out)["rows"]
