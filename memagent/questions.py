@@ -7,7 +7,7 @@ from typing import Literal
 
 from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
 
-Want = Literal["place", "name", "time", "number"]
+Want = Literal["place", "name", "time", "number", "colour"]
 Side = Literal["before", "after"]
 
 _OPENERS: tuple[tuple[str, Want], ...] = (
@@ -18,6 +18,7 @@ _OPENERS: tuple[tuple[str, Want], ...] = (
         "time",
     ),
     (r"how (?:many|much|old|long|far|tall)\b", "number"),
+    (r"(?:what|which) colou?r\b", "colour"),
 )
 _PLACE = re.compile(
     r"\b(?:in|at|to|into|onto|on|inside|near|under|behind|beside|towards?)\s+"
@@ -35,8 +36,11 @@ _NUMBER = re.compile(
     r"twenty|thirty|forty|fifty|hundred|thousand|several|both)\b",
     re.IGNORECASE,
 )
-
-
+_COLOUR = re.compile(
+    r"\b(?:black|white|gr[ae]y|red|orange|yellow|green|blue|purple|violet|pink|brown|beige|gold|"
+    r"golden|silver|turquoise|colou?rless)\b",
+    re.IGNORECASE,
+)
 _FACT = re.compile(
     r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I
 )
@@ -106,6 +110,8 @@ def offers(text: str, want: Want, question: str) -> bool:
         return _TIME.search(text) is not None
     if want == "number":
         return _NUMBER.search(text) is not None
+    if want == "colour":
+        return _COLOUR.search(text) is not None
     return bool(new_names(text, question))
 
 

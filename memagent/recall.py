@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from memagent.embedding import Encoder
 from memagent.looking import LOOKS, Goal, Looker, Trail
+from memagent.reasoning import Reasoner, Search
 from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
@@ -54,6 +55,7 @@ class Recaller:
         self._store = store
         self._bank = bank
         self._looker = Looker(bank)
+        self._reasoner = Reasoner(bank)
         self._rationales = rationales
         self._encoder = encoder
 
@@ -109,9 +111,21 @@ class Recaller:
         want = wants(question)
         chosen = _choose(hits, want, question, k)
         found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
-        if want is None or not chosen or looks < 2:
+        if not chosen:
             return found
         turn = turn_of(question)
+        if turn is None:
+            search = Search(
+                question=question, want=want, hits=tuple(hits), chosen=chosen, where=where,
+                looks=looks, k=k,
+            )
+            reasoned = self._reasoner.look(search)
+            if reasoned is not None:
+                return replace(
+                    found, chosen=reasoned.hits, queries=(question, *reasoned.queries)
+                )
+        if want is None or looks < 2:
+            return found
         if turn is not None:
             whole = [hit for hit in hits if _tells_all(hit, want, question)]
             if whole:
