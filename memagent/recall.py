@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
 from memagent.looking import LOOKS, Goal, Looker, Trail
 from memagent.reasoning import Reasoner, Search
@@ -56,6 +57,7 @@ class Recaller:
         self._bank = bank
         self._looker = Looker(bank)
         self._reasoner = Reasoner(bank)
+        self._chronicle = Chronicle(bank)
         self._rationales = rationales
         self._encoder = encoder
 
@@ -143,6 +145,11 @@ class Recaller:
         self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, looks: int
     ) -> _Found:
         """Look for what the question is about, and from there to the point in time it asks by."""
+        goal = Goal(question=question, want=want, turn=turn)
+        passage = self._chronicle.passage(goal, where, found.hits[0].score)
+        if passage is not None:
+            chosen, trails = [passage.anchor], {turn.side: passage.trail}
+            return replace(found, chosen=chosen, trails=trails, turn=turn)
         if content_words(turn.topic):
             hits, seconds = self._search(turn.topic, where)
             found = replace(
@@ -153,7 +160,6 @@ class Recaller:
             )
         if not found.chosen:
             return found
-        goal = Goal(question=question, want=want, turn=turn)
         taken = len(found.queries)
         trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, looks=looks)
         return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)

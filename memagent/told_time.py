@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta
 
-_DAYS = {"yesterday": -1, "last": -1, "today": 0, "this": 0, "tonight": 0, "tomorrow": 1}
+_DAYS = {"yesterday": -1, "last": -1, "today": 0, "this": 0, "tomorrow": 1}
 _HOURS = {"morning": 8, "noon": 12, "midday": 12, "afternoon": 15, "evening": 19, "night": 22}
 _WHEN = re.compile(
     r"\b(?:(?P<day>yesterday|today|tomorrow)(?:\s+(?P<part>morning|afternoon|evening|night))?"
