@@ -41,6 +41,9 @@ _COLOUR = re.compile(
     r"golden|silver|turquoise|colou?rless)\b",
     re.IGNORECASE,
 )
+_WHEREABOUTS = re.compile(
+    r"(is|are|am)\s+(.+?)\s+(?:still\s+|now\s+|back\s+)?(?:in|at|inside|on)\s+[^?]+\?", re.IGNORECASE
+)
 _FACT = re.compile(
     r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I
 )
@@ -81,6 +84,15 @@ def wants(question: str) -> Want | None:
     """Return the kind of thing that would answer, or None when the wording does not tell."""
     opening = question.strip().lower()
     return next((want for opener, want in _OPENERS if re.match(opener, opening)), None)
+
+
+def whereabouts(question: str) -> str | None:
+    """Return the question for a place that one whether somebody is there rests on.
+
+    "Is Zoe in the garden?" is answered by where she is; None for any other question.
+    """
+    found = _WHEREABOUTS.match(question.strip())
+    return f"Where {found[1].lower()} {found[2]}?" if found else None
 
 
 def turn_of(question: str) -> Turn | None:

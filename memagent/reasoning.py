@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from memagent.chains import Chains
 from memagent.inflection import forms, lemma, lemmas
 from memagent.looking import Trail
 from memagent.needs import (
@@ -45,11 +46,19 @@ class Reasoner:
 
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
+        self._chains = Chains(bank)
 
     def look(self, search: Search) -> Trail | None:
         """Return what is to be shown, with the looks that led there; None leaves the choice."""
-        rules = (self._related, self._listed, self._reason, self._described)
+        rules = (self._between, self._related, self._listed, self._reason, self._described)
         return next((trail for rule in rules if (trail := rule(search)) is not None), None)
+
+    def _between(self, search: Search) -> Trail | None:
+        """Show the chain of records between two things, where the question asks how they stand."""
+        chain = self._chains.between(search.question, search.where, search.looks)
+        if chain is None:
+            return None
+        return Trail(queries=tuple(chain[1]), hits=tuple(_hit(one, search) for one in chain[0]))
 
     def _related(self, search: Search) -> Trail | None:
         """Choose the newest hit that tells a relation from the end it is asked for."""

@@ -8,7 +8,8 @@ from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
 from memagent.looking import LOOKS, Goal, Looker, Trail
 from memagent.reasoning import Reasoner, Search
-from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants
+from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
+from memagent.roles import in_role, newest_telling
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.ranking import Ranking
@@ -109,6 +110,7 @@ class Recaller:
 
     def _look(self, question: str, where: Filter, k: int, looks: int) -> _Found:
         """Look once, and on from there if that is not enough and there is somewhere to look."""
+        question = whereabouts(question) or question
         hits, seconds = self._search(question, where)
         want = wants(question)
         chosen = _choose(hits, want, question, k)
@@ -189,7 +191,9 @@ def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> li
     if not hits or hits[0].score < FLOOR:
         return []
     band = [hit for hit in hits if hit.score >= BAND * hits[0].score]
+    band = [hit for hit in band if in_role(hit.key, question)] or band
     if want is None:
+        band = newest_telling(band)
         return band[:k] if is_question(question) else band[:1]
     newest = max(band, key=lambda hit: hit.record.moment)
     if offers(newest.record.value, want, question):

@@ -19,6 +19,11 @@ def relation_of(text: str) -> str | None:
     return next((word for word in words(text.lower()) if word in _CONVERSES), None)
 
 
+def is_relation(word: str) -> bool:
+    """Tell whether a word names a relation that has a converse."""
+    return word.lower() in _CONVERSES
+
+
 def relates(text: str, question: str) -> bool:
     """Tell whether a text holds the relation that a question asks for, from whichever end.
 
