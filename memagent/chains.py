@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from memagent.inflection import forms
 from memagent.phrases import Phrase, phrases, surely
@@ -11,8 +12,18 @@ from memagent.stores.filter import Filter
 from memagent.stores.words import content_words, names
 from memagent.types import Record
 
-_CHECKS = re.compile(r"(?:is|are|was|were|do|does|did|can|will)\b", re.IGNORECASE)
+_CHECKS = re.compile(r"(?:is|are|do|does)\b", re.IGNORECASE)
 _WAY = re.compile(r"how\b.*\bfrom\b.+\bto\b", re.IGNORECASE)
+WORDS = 12
+"""At most how many words are looked for at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Records, each of which shares a thing with the next, and the looks that found them."""
+
+    records: tuple[Record, ...]
+    queries: tuple[str, ...]
 
 
 class Chains:
@@ -21,23 +32,23 @@ class Chains:
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
 
-    def between(
-        self, question: str, where: Filter, looks: int
-    ) -> tuple[list[Record], list[str]] | None:
-        """Return the records that connect a question's two things, and what was looked for.
+    def between(self, question: str, where: Filter, looks: int) -> Chain | None:
+        """Return the shortest chain of records between a question's two things.
 
         None if the question does not ask how two things stand to each other, or nothing connects
         them within so many looks. People connect only where the question asks by a relation that
         lasts: who met whom says nothing of where either is.
         """
         lasting = relation_of(question) is not None or _WAY.match(question) is not None
-        if not (lasting or (_CHECKS.match(question) and not names(question))):
+        asks = _WAY.match(question) or (
+            _CHECKS.match(question) and (lasting or not names(question))
+        )
+        if not asks or len(phrases(question, surely(question))) != 2:
             return None
         found: dict[str, Record] = {}
-        wanted, queries = content_words(question), list[str]()
-        sought = set[str]()
+        wanted, queries, sought = content_words(question), list[str](), set[str]()
         for _ in range(2, looks + 1):
-            new = [word for word in wanted if word not in sought]
+            new = [word for word in dict.fromkeys(wanted) if word not in sought][:WORDS]
             if not new:
                 return None
             sought |= set(new)
@@ -45,8 +56,8 @@ class Chains:
             near = self._bank.mentioning(where, [form for word in new for form in forms(word)])
             found |= {one.id: one for one in near}
             chain = _chain(question, list(found.values()), people=lasting)
-            if chain is not None:
-                return chain, queries
+            if chain:
+                return Chain(tuple(chain), tuple(queries))
             wanted = [word for one in near for word in content_words(one.keys[0])]
         return None
 

@@ -39,7 +39,9 @@ class Chronicle:
         told = sorted(self._bank.mentioning(where, topic), key=_when)
         points = [one for one in told if covers(one.keys[0], turn.anchor) and _dated(one)]
         for point in reversed(points):
-            side = [one for one in told if _beside(one, point, turn.side) and goal.reached(one.value)]
+            side = [
+                one for one in told if _beside(one, point, turn.side) and goal.reached(one.value)
+            ]
             if side:
                 next_to = side[-1] if turn.side == "before" else side[0]
                 anchor = Hit(record=point, key=point.keys[0], score=score, why={"look": 2.0})

@@ -14,7 +14,7 @@ _LIST = re.compile(
 )
 _PAST = frozenset(("did", "was", "were", "had"))
 _WHY = re.compile(
-    r"(?:why|how\s+come)\s+(?:did|does|do|is|was|were|are|am|has|have|had)\s+"
+    r"(?:why\s+(?:did|does|do|is|was|were|are|am|has|have|had)|how\s+come)\s+"
     r"(?:(?:the|a|an|my|your|his|her|our|their)\s+)?(?P<who>[^\s?]+)",
     re.IGNORECASE,
 )
@@ -30,7 +30,7 @@ _THING = re.compile(
     re.IGNORECASE,
 )
 _TOWARDS = frozenset(
-    "in at to into onto on inside near under behind beside toward towards from of by".split()
+    "in at to into onto inside near under behind beside toward towards from of by".split()
 )
 _STATE = re.compile(
     r"\b(?:am|is|are|was|were|be|been|feels?|felt|feeling|looks?|looked|seems?|seemed|gets?|got|"
@@ -116,5 +116,5 @@ def opens_with(text: str, who: str) -> bool:
 
 
 def _who(text: str) -> list[str]:
-    """Return the words of a subject that can be looked for: the speaker, or what carries meaning."""
+    """Return the words to look a subject up by: the speaker, or those that carry meaning."""
     return [word for word in words(text) if word == "I"][:1] or content_words(text)

@@ -42,7 +42,8 @@ _COLOUR = re.compile(
     re.IGNORECASE,
 )
 _WHEREABOUTS = re.compile(
-    r"(is|are|am)\s+(.+?)\s+(?:still\s+|now\s+|back\s+)?(?:in|at|inside|on)\s+[^?]+\?", re.IGNORECASE
+    r"(is|are|am)\s+(.+?)\s+(?:still\s+|now\s+|back\s+)?(?:in|at|inside|on)\s+[^?]+\?",
+    re.IGNORECASE,
 )
 _FACT = re.compile(
     r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I

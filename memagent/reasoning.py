@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from memagent.chains import Chains
 from memagent.inflection import forms, lemma, lemmas
+from memagent.kinds import kind_of, said_of
 from memagent.looking import Trail
 from memagent.needs import (
+    Listing,
     asks_ahead,
     asks_why,
     listing_of,
@@ -17,7 +20,7 @@ from memagent.needs import (
     things,
 )
 from memagent.questions import Want, offers
-from memagent.relations import relates, relation_of
+from memagent.relations import relates
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.words import content_words, words
@@ -26,7 +29,11 @@ from memagent.types import Hit, Record
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """What was asked and first found: the hits (best first), of which `chosen` would be shown."""
+    """What was asked and first found: all hits, of which `chosen` would be shown.
+
+    The hits come best first. At most `looks` looks are taken, the first one counted, and at most
+    twice `k` records are gathered.
+    """
 
     question: str
     want: Want | None
@@ -36,12 +43,16 @@ class Search:
     looks: int
     k: int
 
+    def hit(self, record: Record) -> Hit:
+        """Return a record as a hit of the second look."""
+        return Hit(record=record, key=record.keys[0], score=self.hits[0].score, why={"look": 2.0})
+
 
 class Reasoner:
     """Tries, one after the other, what a person would do whose first look was not enough.
 
     Each rule returns the trail to what is to be shown instead of what was chosen, or None where it
-    has nothing to say; each look is one search of the index of words.
+    has nothing to say. Each look is one search of the index of words.
     """
 
     def __init__(self, bank: EpisodicBank) -> None:
@@ -50,7 +61,10 @@ class Reasoner:
 
     def look(self, search: Search) -> Trail | None:
         """Return what is to be shown, with the looks that led there; None leaves the choice."""
-        rules = (self._between, self._related, self._listed, self._reason, self._described)
+        related = _related(search)
+        if related is not None or search.looks < 2:
+            return related
+        rules = (self._between, self._kind, self._alike, self._listed, self._reason)
         return next((trail for rule in rules if (trail := rule(search)) is not None), None)
 
     def _between(self, search: Search) -> Trail | None:
@@ -58,145 +72,119 @@ class Reasoner:
         chain = self._chains.between(search.question, search.where, search.looks)
         if chain is None:
             return None
-        return Trail(queries=tuple(chain[1]), hits=tuple(_hit(one, search) for one in chain[0]))
-
-    def _related(self, search: Search) -> Trail | None:
-        """Choose the newest hit that tells a relation from the end it is asked for."""
-        if relation_of(search.question) is None:
-            return None
-        telling = [hit for hit in search.hits if relates(hit.key, search.question)]
-        return Trail(hits=(_newest(telling),)) if telling else None
+        return Trail(queries=chain.queries, hits=tuple(map(search.hit, chain.records)))
 
     def _listed(self, search: Search) -> Trail | None:
-        """Gather all that was told of whose things are listed or counted."""
-        listing = listing_of(search.question)
-        if listing is None or any(lemma(listing.verb) in _held(hit.key) for hit in search.hits):
-            if listing is None or listing.noun is None:
-                return None
-        assert listing is not None
-        named = [
-            hit
-            for hit in search.hits
-            if listing.noun is not None and lemma(listing.noun) in _held(hit.key)
-        ]
-        if named and not listing.past and any(offers(h.record.value, "number", "") for h in named):
-            return None  # somebody counted already
-        if named:
-            shown = [hit for hit in named if self._about(hit.key, listing.about)] or named
-            return Trail(hits=tuple(sorted(shown, key=_moment)[-2 * search.k :]))
-        if listing.past or search.looks < 2:
-            return None
-        near = self._bank.mentioning(search.where, list(listing.about))
-        holding = [one for one in near if things(one.value)][: 2 * search.k]
-        if not holding:
-            return None
-        hits = tuple(_hit(one, search) for one in reversed(holding))
-        return Trail(queries=(" ".join(listing.about),), hits=hits)
+        """Gather all that bears on a list or a count: what tells of it, or of whose it is.
 
-    def _about(self, text: str, about: Sequence[str]) -> bool:
-        held = _held(text) | {word.lower() for word in words(text) if word == "I"}
-        return all(lemma(word) in held or word.lower() in held for word in about)
+        What somebody has follows from all that they got and gave away, not from the newest of it.
+        """
+        listing = listing_of(search.question)
+        if listing is None:
+            return None
+        named = [hit for hit in search.hits if listing.noun and lemma(listing.noun) in _held(hit)]
+        if named:
+            return _counted(named, listing, search)
+        told = any(
+            _is_about(hit, listing) and lemma(listing.verb) in _held(hit) for hit in search.hits
+        )
+        if told or listing.past:
+            return None
+        near = self._bank.mentioning(search.where, listing.about)
+        holding = [one for one in near if things(one.value) and not kind_of(one.value)]
+        hits = tuple(search.hit(record) for record in reversed(holding[: 2 * search.k]))
+        return Trail(queries=(" ".join(listing.about),), hits=hits) if hits else None
 
     def _reason(self, search: Search) -> Trail | None:
         """Look for the state that somebody was in before what they did, or are about to do."""
         why, ahead = asks_why(search.question), asks_ahead(search.question)
-        who = why or ahead
-        if who is None or search.looks < 2:
+        who, tells = (why, tells_reason) if why else (ahead, tells_plan)
+        if who is None or any(tells(hit.record.value) for hit in search.chosen):
             return None
-        tells = tells_reason if why else tells_plan
-        if any(tells(hit.record.value) for hit in search.chosen):
-            return None
-        event = None
-        if why:
-            asked = set(lemmas(search.question)) - {lemma(who)}
-            event = next(
-                (h.record for h in search.chosen if asked & _held(h.key) and not tells_state(h.key)),
-                None,
-            )
-        near = self._bank.mentioning(search.where, forms(who), before=event)
+        asked = set(lemmas(search.question)) - {lemma(who)}
+        events = (hit.record for hit in search.chosen if why and asked & _held(hit))
+        near = self._bank.mentioning(search.where, forms(who), before=next(events, None))
         for record in near:
             if opens_with(record.keys[0], who) and tells_state(record.value):
-                return Trail(queries=(who,), hits=(_hit(record, search),))
+                return Trail(queries=(who,), hits=(search.hit(record),))
         return None
 
-    def _described(self, search: Search) -> Trail | None:
-        """Follow what somebody was said to be to what is said of its like.
+    def _kind(self, search: Search) -> Trail | None:
+        """Follow what somebody was said to be to what all such are said to do.
 
-        From "Rex is a dog" a question about Rex leads to what dogs do, and, where that is not
-        told, by the others that are dogs to what is told of them.
+        A question about Rex, where "Rex is a dog" is all that is told, leads to "Dogs like bones".
         """
-        if not search.chosen or search.looks < 2:
+        found = _only_its_kind(search)
+        if found is None or search.want is not None:
             return None
-        asked = lemmas(search.question)
-        if any(_answers(hit.key, asked, search) for hit in search.hits[:5]):
+        kind = kind_of(found.key)
+        wanted = [
+            word for word in content_words(search.question) if lemma(word) not in _held(found)
+        ]
+        if not wanted or len(wanted) == len(content_words(search.question)):
             return None
-        found = search.hits[0]
-        rest = [word for word in asked if word not in _held(found.key)]
-        new = [word for word in content_words(found.key) if lemma(word) not in asked]
-        if not new or not rest or not _is_a(found.key):
+        near = self._bank.mentioning(search.where, forms(kind), also=wanted)
+        told = [record for record in near if said_of(record.keys[0], kind, wanted)]
+        if not told:
             return None
-        if search.want is None and len(rest) == len(asked):
+        return Trail(hits=(found,)).on([kind, *wanted], told[0], found.score, 2)
+
+    def _alike(self, search: Search) -> Trail | None:
+        """Follow what somebody was said to be to another such, and to that one's trait.
+
+        Only for what one of a kind has in common with another, not for where or when.
+        """
+        found = _only_its_kind(search)
+        if found is None or search.want != "colour":
             return None
-        trail = Trail(hits=(found,))
-        wanted = [word for word in content_words(search.question) if lemma(word) in rest]
-        either = [form for word in new for form in forms(word)]
-        if search.want is None:
-            near = self._bank.mentioning(search.where, either, also=wanted)
-            near = [one for one in near if _in_order(one.keys[0], new, rest)]
-            if near:
-                return trail.on([*new, *wanted], near[0], found.score, 2)
-            return None
-        near = self._bank.mentioning(search.where, either)
-        like = [one for one in near if one.id != found.record.id and _is_a(one.keys[0])]
-        for look, one in enumerate(like, start=3):
-            if look > search.looks:
-                break
-            others = [w for w in content_words(one.keys[0]) if lemma(w) not in {*asked, *map(lemma, new)}]
-            if not others:
-                continue
-            told = self._bank.mentioning(search.where, others)
-            answers = [t for t in told if offers(t.value, search.want, search.question)]
-            if answers:
-                on = trail.on(new, one, found.score, 2)
-                return on.on(others, answers[0], found.score, look)
+        kind = kind_of(found.key)
+        near = self._bank.mentioning(search.where, forms(kind))
+        alike = [one for one in near if one.id != found.record.id]
+        others = [one for one in alike if lemma(kind_of(one.keys[0])) == lemma(kind)]
+        for look, other in enumerate(others[: search.looks - 2], start=3):
+            trail = Trail(hits=(found,)).on([kind], other, found.score, 2)
+            names = [word for word in content_words(other.keys[0]) if lemma(word) != lemma(kind)]
+            told = self._bank.mentioning(search.where, names) if names else []
+            traits = [one for one in told if offers(one.value, search.want, search.question)]
+            if traits:
+                return trail.on(names, traits[0], found.score, look)
         return None
 
 
-def _answers(text: str, asked: Sequence[str], search: Search) -> bool:
-    if search.want is not None:
-        return offers(text, search.want, search.question) and bool(set(asked) & _held(text))
-    return _held(text).issuperset(asked)
+def _related(search: Search) -> Trail | None:
+    """Choose the newest hit that tells a relation, from whichever end it is asked for."""
+    telling = [hit for hit in search.hits if relates(hit.key, search.question)]
+    return Trail(hits=(max(telling, key=_moment),)) if telling else None
 
 
-def _is_a(text: str) -> bool:
-    """Tell whether a text says what somebody is: "Rex is a dog"."""
-    said = [word.lower() for word in words(text)]
-    return len(content_words(text)) == 2 and any(
-        one in ("is", "was", "are", "were") and two in ("a", "an", "the")
-        for one, two in zip(said, said[1:], strict=False)
-    )
+def _counted(named: Sequence[Hit], listing: Listing, search: Search) -> Trail | None:
+    """Return all hits that name what is counted, or None where somebody counted already."""
+    if not listing.past and any(offers(hit.record.value, "number", "") for hit in named):
+        return None
+    theirs = [hit for hit in named if _is_about(hit, listing)]
+    return Trail(hits=tuple(sorted(theirs or named, key=_moment)[-2 * search.k :]))
 
 
-def _in_order(text: str, first: Sequence[str], then: Sequence[str]) -> bool:
-    """Tell whether what is spoken of comes before what is said of it."""
-    told = lemmas(text)
-    ahead = [told.index(lemma(word)) for word in first if lemma(word) in told]
-    after = [told.index(word) for word in then if word in told]
-    return bool(ahead and after) and min(ahead) < min(after)
+def _only_its_kind(search: Search) -> Hit | None:
+    """Return the best hit if it says what somebody is, and no hit says what was asked."""
+    asked = set(lemmas(search.question))
+    for hit in search.hits:
+        if search.want is None and _held(hit) >= asked:
+            return None
+        if search.want and asked & _held(hit) and offers(hit.key, search.want, search.question):
+            return None
+    best = search.chosen[-1]
+    return best if kind_of(best.key) else None
 
 
-def _held(text: str) -> set[str]:
-    return set(lemmas(text))
+def _is_about(hit: Hit, listing: Listing) -> bool:
+    held = _held(hit) | {word for word in words(hit.key) if word == "I"}
+    return all(word in held or lemma(word) in held for word in listing.about)
 
 
-def _moment(hit: Hit) -> object:
+def _held(hit: Hit) -> set[str]:
+    return set(lemmas(hit.key))
+
+
+def _moment(hit: Hit) -> tuple[datetime, int]:
     return hit.record.moment
-
-
-def _newest(hits: Sequence[Hit]) -> Hit:
-    return max(hits, key=lambda hit: hit.record.moment)
-
-
-def _hit(record: Record, search: Search) -> Hit:
-    score = search.hits[0].score if search.hits else 1.0
-    return Hit(record=record, key=record.keys[0], score=score, why={"look": 2.0})

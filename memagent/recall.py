@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
 from memagent.looking import LOOKS, Goal, Looker, Trail
-from memagent.reasoning import Reasoner, Search
 from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
+from memagent.reasoning import Reasoner, Search
 from memagent.roles import in_role, newest_telling
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
@@ -120,14 +120,17 @@ class Recaller:
         turn = turn_of(question)
         if turn is None:
             search = Search(
-                question=question, want=want, hits=tuple(hits), chosen=chosen, where=where,
-                looks=looks, k=k,
+                question=question,
+                want=want,
+                hits=hits.hits,
+                chosen=chosen,
+                where=where,
+                looks=looks,
+                k=k,
             )
             reasoned = self._reasoner.look(search)
             if reasoned is not None:
-                return replace(
-                    found, chosen=reasoned.hits, queries=(question, *reasoned.queries)
-                )
+                return replace(found, chosen=reasoned.hits, queries=(question, *reasoned.queries))
         if want is None or looks < 2:
             return found
         if turn is not None:

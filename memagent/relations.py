@@ -1,12 +1,13 @@
 """Relations that are told from either end: what is north of a town has the town south of it."""
 
+from collections.abc import Sequence
+
 from memagent.inflection import lemma
 from memagent.stores.words import FUNCTION_WORDS, words
 
-_PAIRS = """north south, east west, northeast southwest, northwest southeast, left right, above below,
-    over under, bigger smaller, larger smaller, older younger, taller shorter, longer shorter,
-    higher lower, heavier lighter, faster slower, richer poorer, stronger weaker, warmer colder,
-    earlier later, more less, better worse"""
+_PAIRS = """north south, east west, northeast southwest, northwest southeast, left right,
+    above below, bigger smaller, larger smaller, older younger, taller shorter, longer shorter, higher lower,
+    heavier lighter, faster slower, richer poorer, stronger weaker, warmer colder"""
 _CONVERSES: dict[str, set[str]] = {}
 for _pair in _PAIRS.split(","):
     _one, _other = _pair.split()
@@ -33,18 +34,19 @@ def relates(text: str, question: str) -> bool:
     relation, told = relation_of(question), relation_of(text)
     if relation is None or told is None or told not in {relation, *_CONVERSES[relation]}:
         return False
-    asked = _sides(question, relation)
-    held = _sides(text, told)
+    asked, held = _sides(question, relation), _sides(text, told)
     if told != relation:
         held = held[::-1]
-    return all(one <= other for one, other in zip(asked, held, strict=True))
+    named = any(asked) and all(held)
+    return named and all(one <= other for one, other in zip(asked, held, strict=True))
 
 
 def _sides(text: str, relation: str) -> tuple[set[str], set[str]]:
     """Return the lemmas of what stands before a relation's word, and of what stands after it."""
-    before, _, after = text.lower().partition(relation)
-    return _meaning(before), _meaning(after)
+    said = words(text.lower())
+    at = said.index(relation)
+    return _meaning(said[:at]), _meaning(said[at + 1 :])
 
 
-def _meaning(text: str) -> set[str]:
-    return {lemma(word) for word in words(text) if word not in FUNCTION_WORDS}
+def _meaning(said: Sequence[str]) -> set[str]:
+    return {lemma(word) for word in said if word not in FUNCTION_WORDS}

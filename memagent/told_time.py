@@ -11,7 +11,9 @@ _WHEN = re.compile(
     r"|at\s+(?P<at>noon|midday|night)|(?P<tonight>tonight))\b",
     re.IGNORECASE,
 )
-_AGO = re.compile(r"\b(\d+|an?|one|two|three|four|five|six|seven)\s+(day|week|month|year)s?\s+ago\b")
+_AGO = re.compile(
+    r"\b(\d+|an?|one|two|three|four|five|six|seven)\s+(day|week|month|year)s?\s+ago\b"
+)
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _DAYS_IN = {"day": 1, "week": 7, "month": 30, "year": 365}
 _WHOLE_DAY = 12
@@ -19,7 +21,7 @@ _WHOLE_DAY = 12
 
 
 def told_time(text: str, told: datetime) -> datetime | None:
-    """Return about when a text that was told at a time says that it was, None if it does not say."""
+    """Return about when it was by a text that was told at a time, None if it does not say."""
     midnight = told.replace(hour=0, minute=0, second=0, microsecond=0)
     if ago := _AGO.search(text.lower()):
         count = _COUNTS.get(ago[1]) or (int(ago[1]) if ago[1].isdigit() else 7)
