@@ -25,22 +25,26 @@ def diverse(examples: Sequence[Example], embedder: Embeddings, n: int) -> list[E
     vectors = np.array(embedder.embed_documents(texts), dtype=np.float32)
     forms = [form(one.question) for one in examples]
     frequency = Counter(forms)
-    central = vectors @ vectors.mean(axis=0)
+    likeness = -(vectors @ vectors.mean(axis=0))
     chosen: list[int] = []
     while len(chosen) < n:
         seen = {forms[at] for at in chosen}
         answers = Counter(examples[at].answer for at in chosen)
-        likeness = (vectors @ vectors[chosen].T).max(axis=1) if chosen else -central
-
-        def need(at: int) -> tuple[int, int, float]:
-            new = 0 if forms[at] in seen else frequency[forms[at]]
-            return -new, answers[examples[at].answer], float(likeness[at])
-
-        chosen.append(min((at for at in range(len(examples)) if at not in chosen), key=need))
+        left = (at for at in range(len(examples)) if at not in chosen)
+        _, _, _, best = min(
+            (
+                -frequency[forms[at]] if forms[at] not in seen else 0,
+                answers[examples[at].answer],
+                float(likeness[at]),
+                at,
+            )
+            for at in left
+        )
+        chosen.append(best)
+        likeness = (vectors @ vectors[chosen].T).max(axis=1)
     return [examples[at] for at in chosen]
 
 
 def form(question: str) -> tuple[str, ...]:
     """Return the grammar of a question: its words that carry no meaning, and gaps for the rest."""
-    kept = [word if word in FUNCTION_WORDS else "_" for word in words(question.lower())]
-    return tuple(kept)
+    return tuple(word if word in FUNCTION_WORDS else "_" for word in words(question.lower()))

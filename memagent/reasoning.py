@@ -166,15 +166,15 @@ def _counted(named: Sequence[Hit], listing: Listing, search: Search) -> Trail | 
 
 
 def _only_its_kind(search: Search) -> Hit | None:
-    """Return the best hit if it says what somebody is, and no hit says what was asked."""
+    """Return what says only what the one asked about is, if no hit says what was asked."""
     asked = set(lemmas(search.question))
     for hit in search.hits:
         if search.want is None and _held(hit) >= asked:
             return None
         if search.want and asked & _held(hit) and offers(hit.key, search.want, search.question):
             return None
-    best = search.chosen[-1]
-    return best if kind_of(best.key) else None
+    kinds = (hit for hit in search.chosen if kind_of(hit.key) and asked & _held(hit))
+    return next(kinds, None)
 
 
 def _is_about(hit: Hit, listing: Listing) -> bool:
