@@ -9,7 +9,7 @@ from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.words import content_words, words
 from memagent.told_time import told_time
-from memagent.types import Hit, Record
+from memagent.types import Hit, Hits, Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +26,14 @@ class Chronicle:
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
 
-    def passage(self, goal: Goal, where: Filter, score: float) -> Passage | None:
+    def passage(self, goal: Goal, where: Filter, found: Hits) -> Passage | None:
         """Return what was next on the side that a question names of its point in time.
 
-        None where that point is told of without a time of its own, or nothing lies beside it.
+        None where that point is told of without a time of its own, or nothing lies beside it; it is
+        looked for only if anything `found` names a time.
         """
         turn = goal.turn
-        if turn is None:
+        if turn is None or not any(_dated(hit.record) for hit in found):
             return None
         topic = [word for word in words(turn.topic) if word == "I"][:1]
         topic = topic or content_words(turn.topic)
@@ -44,8 +45,8 @@ class Chronicle:
             ]
             if side:
                 next_to = side[-1] if turn.side == "before" else side[0]
-                anchor = Hit(record=point, key=point.keys[0], score=score, why={"look": 2.0})
-                return Passage(anchor=anchor, trail=Trail().on(topic, next_to, score, 2))
+                anchor = Hit(record=point, key=point.keys[0], score=found[0].score, why={"look": 2.0})
+                return Passage(anchor=anchor, trail=Trail().on(topic, next_to, found[0].score, 2))
         return None
 
 

@@ -151,7 +151,7 @@ class Recaller:
     ) -> _Found:
         """Look for what the question is about, and from there to the point in time it asks by."""
         goal = Goal(question=question, want=want, turn=turn)
-        passage = self._chronicle.passage(goal, where, found.hits[0].score)
+        passage = self._chronicle.passage(goal, where, found.hits)
         if passage is not None:
             chosen, trails = [passage.anchor], {turn.side: passage.trail}
             return replace(found, chosen=chosen, trails=trails, turn=turn)

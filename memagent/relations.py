@@ -6,8 +6,8 @@ from memagent.inflection import lemma
 from memagent.stores.words import FUNCTION_WORDS, words
 
 _PAIRS = """north south, east west, northeast southwest, northwest southeast, left right,
-    above below, bigger smaller, larger smaller, older younger, taller shorter, longer shorter, higher lower,
-    heavier lighter, faster slower, richer poorer, stronger weaker, warmer colder"""
+    above below, bigger smaller, larger smaller, older younger, taller shorter, longer shorter,
+    higher lower, heavier lighter, faster slower, richer poorer, stronger weaker, warmer colder"""
 _CONVERSES: dict[str, set[str]] = {}
 for _pair in _PAIRS.split(","):
     _one, _other = _pair.split()
