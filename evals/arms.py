@@ -1,108 +1,169 @@
 """What the model is shown in each arm; the agent, the examples and the decoding are the same."""
 
 import random
+import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, get_args
-
-from langchain_core.embeddings import Embeddings
-from langchain_core.language_models import BaseChatModel
 
 from memagent.agent import Agent
+from memagent.errors import InvalidInput
+from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
 from memagent.memory import Memory
 from memagent.prompts import SHORT_ANSWER
-from memagent.types import Answer, Example, Note, Scope
+from memagent.types import Example, Hit, Note, Scope
 
-ArmName = Literal["none", "full", "memory", "oracle"]
-ARMS: tuple[ArmName, ...] = get_args(ArmName)
+ARMS = ("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong")
+"""Nothing; all facts; the last; the best by words alone, or by meaning alone; what the memory
+recalls; the gold facts; what the memory recalls of another story."""
+RECALLING = ("memory", "wrong")
+SEARCHING = ("bm25", "dense")
+WINDOW = 10
+"""How many facts `window` shows whose name does not say."""
+ALL = 400
+"""More than all the keys that the rankings of one search put forward."""
 STUDIED = 100
 """How many training questions the worked examples are drawn from."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
+Fact = tuple[int, str]
 
 
-class Arm:
-    """One way of showing a story: nothing, all of it, what the memory recalls, or the gold lines.
+class StoryArm:
+    """One way of showing a story.
 
     Every arm draws its worked examples from the same training questions, shown as the arm shows its
-    own; the memory arm also learns from them which way of looking found the answer. Only `oracle`
-    reads the gold supports.
+    own; what recalls also learns from them which way of looking found the answer. Only `oracle`
+    reads the gold supports. `wrong` is `memory` in all but whose story was told.
+
+    Raises:
+        InvalidInput: there is no such arm.
     """
 
-    def __init__(
-        self,
-        name: ArmName,
-        task: Task,
-        *,
-        memory: Memory,
-        embedder: Embeddings,
-        model: BaseChatModel,
-        shots: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
+        if name.kind not in ARMS:
+            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(ARMS)}")
         self.name = name
-        self._memory = memory
+        self._memory: Memory = parts.memory
         self._written: dict[str, int] = {}
+        self._telling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lessons = Scope(user=f"{task.name}/lessons")
+        self._strangers = Strangers(task, parts.seed) if name.kind == "wrong" else None
         self._agent = Agent(
-            memory=memory if name == "memory" else None,
-            model=model,
+            memory=parts.memory if name.kind in RECALLING else None,
+            model=parts.model,
             instructions=SHORT_ANSWER,
             lessons=self._lessons,
         )
-        if shots:
-            studied = studied_samples(task.training, seed)
-            if name == "memory":
-                self._learn(studied)
+        if name.shots:
+            studied = studied_samples(task.training, parts.seed)
+            if name.kind in RECALLING + SEARCHING:
+                self._study(studied)
             worked = [self._example(one) for one in studied]
-            self._agent.examples = diverse(worked, embedder, shots)
+            self._agent.examples = diverse(worked, parts.embedder, name.shots)
 
-    def ask(self, sample: Sample) -> Answer:
+    def ask(self, sample: Sample) -> Reply:
         """Answer a sample's question; of one story, samples must come in order."""
-        scope = Scope(user=sample.story)
-        if self.name == "memory":
-            self._remember(sample, scope)
-            return self._agent.ask(sample.question, scope=scope, remember=False)
-        shown = self._shown(sample)
-        return self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
+        scope = Scope(user=f"{self.name.kind}/{sample.story}")
+        facts = self._strangers.facts(sample) if self._strangers else sample.facts
+        if self.name.kind in RECALLING + SEARCHING:
+            self._tell(facts, scope)
+        if self.name.kind in RECALLING:
+            answer = self._agent.ask(sample.question, scope=scope, remember=False)
+            hits = answer.recollection.hits
+            lines: Sequence[int] = [int(hit.record.id) for hit in hits]
+            shown = answer.recollection.shown
+        else:
+            seen = self._shown(sample, scope)
+            lines, shown = [line for line, _ in seen], tuple(text for _, text in seen)
+            answer = self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
+        found = None if self._strangers else recall(sample, lines)
+        return Reply(answer=answer, shown=tuple(shown), recall=found)
 
-    def _learn(self, studied: Sequence[Sample]) -> None:
+    def _study(self, studied: Sequence[Sample]) -> None:
         """Read each studied story up to its question, in a scope of its own, and learn from it."""
         for sample in studied:
             scope = Scope(user=sample.id)
-            self._memory.add_many([_note(line, text) for line, text in sample.facts], scope=scope)
-            answer = " ".join(sample.gold)
-            self._memory.learn(sample.question, answer, scope=scope, lessons=self._lessons)
+            self._memory.add_many([_note(fact) for fact in sample.facts], scope=scope)
+            if self.name.kind in RECALLING:
+                answer = " ".join(sample.gold)
+                self._memory.learn(sample.question, answer, scope=scope, lessons=self._lessons)
 
     def _example(self, sample: Sample) -> Example:
         """Return a studied sample with its answer, asked as this arm asks its own."""
-        question, evidence = sample.question, tuple(self._shown(sample))
-        if self.name == "memory":
+        question, scope = sample.question, Scope(user=sample.id)
+        if self.name.kind in RECALLING:
             recollection = self._memory.recall(
-                question, scope=Scope(user=sample.id), k=self._agent.k, lessons=self._lessons
+                question, scope=scope, k=self._agent.k, lessons=self._lessons
             )
             question, evidence = recollection.remaining or question, recollection.shown
+        else:
+            evidence = tuple(text for _, text in self._shown(sample, scope))
         return Example(evidence=evidence, question=question, answer=", ".join(sample.gold))
 
-    def _shown(self, sample: Sample) -> list[str]:
-        """Return what this arm shows of a sample's facts; for the memory arm, its agent recalls."""
-        if self.name == "full":
-            return [text for _, text in sample.facts]
-        if self.name == "oracle":
-            return [text for line, text in sample.facts if line in sample.supports]
+    def _shown(self, sample: Sample, scope: Scope) -> Sequence[Fact]:
+        """Return which of a sample's facts are shown, in order, where it is not the agent's."""
+        kind = self.name.kind
+        if kind == "full":
+            return sample.facts
+        if kind == "window":
+            return sample.facts[-(self.name.size or WINDOW) :]
+        if kind == "oracle":
+            return [fact for fact in sample.facts if fact[0] in sample.supports]
+        if kind in SEARCHING:
+            hits = self._searched(sample.question, scope)
+            return sorted((int(hit.record.id), hit.record.value) for hit in hits)
         return []
 
-    def _remember(self, sample: Sample, scope: Scope) -> None:
-        """Write the sentences told since this story's last question, one by one."""
-        for line, text in sample.facts:
-            if line > self._written.get(sample.story, 0):
-                self._memory.add_many([_note(line, text)], scope=scope)
-                self._written[sample.story] = line
+    def _searched(self, question: str, scope: Scope) -> Sequence[Hit]:
+        """Return the best hits by one ranking alone."""
+        size = self.name.size or self._agent.k
+        if self.name.kind == "dense":
+            vector = self._memory.embeddings.embed_query(question)
+            return self._memory.search(vector=vector, scope=scope, k=size)
+        hits = self._memory.search(question, scope=scope, k=ALL, explain=True)
+        by_words = [hit for hit in hits if "bm25_rank" in hit.why]
+        return sorted(by_words, key=lambda hit: hit.why["bm25_rank"])[:size]
+
+    def _tell(self, facts: Sequence[Fact], scope: Scope) -> None:
+        """Write what was told since this story's last question, sentence by sentence."""
+        with self._telling[scope.user]:
+            for line, text in facts:
+                if line > self._written.get(scope.user, 0):
+                    self._memory.add_many([_note((line, text))], scope=scope)
+                    self._written[scope.user] = line
 
 
-def _note(line: int, text: str) -> Note:
+class Strangers:
+    """For each story another one of the task, always the same, cut where the own one is."""
+
+    def __init__(self, task: Task, seed: int) -> None:
+        longest = {sample.story: sample.facts for sample in task.asked}
+        stories = list(longest)
+        others = list(longest.values())
+        if len(stories) < 2:
+            others = list({one.story: one.facts for one in task.training}.values())
+        shift = random.Random(seed).randrange(1, max(2, len(others)))
+        self._other = {
+            story: others[(number + shift) % len(others)] for number, story in enumerate(stories)
+        }
+
+    def facts(self, sample: Sample) -> tuple[Fact, ...]:
+        """Return as many facts of the other story as the sample has of its own."""
+        return self._other[sample.story][: len(sample.facts)]
+
+
+def recall(sample: Sample, lines: Sequence[int]) -> float | None:
+    """Return the share of a sample's gold supports among the lines that were shown, if any."""
+    if not sample.supports:
+        return None
+    return len(set(sample.supports) & set(lines)) / len(set(sample.supports))
+
+
+def _note(fact: Fact) -> Note:
     """Return a story's line as a note that holds from its place in the story on."""
+    line, text = fact
     return Note(text=text, id=str(line), valid_from=_START + timedelta(minutes=line))
 
 

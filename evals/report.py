@@ -1,26 +1,30 @@
-"""A run as a table, and as rows for programs."""
+"""A run as tables, and as rows for programs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memagent.evals.metrics import mean, wilson
-from memagent.evals.runner import Plan, Score
+from memagent.evals.arm import ArmName
+from memagent.evals.metrics import mean
+from memagent.evals.score import Score
+from memagent.evals.statistics import wilson
 from memagent.evals.task import Task
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-def rows(tasks: Sequence[Task], plan: Plan, scores: Sequence[Score]) -> list[dict[str, Any]]:
+def rows(
+    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+) -> list[dict[str, Any]]:
     """Return one row a task and arm: accuracy with its 95% interval, and the cost per question.
 
     Questions that got no answer are counted under "failed", and nowhere else.
     """
     return [
-        _row(task, plan, arm, [one for one in scores if (one.task, one.arm) == (task.name, arm)])
+        _row(task, arm, [one for one in scores if (one.task, one.arm) == (task.name, str(arm))])
         for task in tasks
-        for arm in plan.arms
+        for arm in arms
     ]
 
 
@@ -29,15 +33,21 @@ def as_object(folder: Path, table: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"run": str(folder), "rows": list(table)}
 
 
-def as_table(table: Sequence[dict[str, Any]]) -> "Table":
-    """Return a table for people."""
+def as_tables(table: Sequence[dict[str, Any]]) -> "list[Table]":
+    """Return tables for people; questions of two sources never stand in one."""
+    sources = dict.fromkeys(f"{row['source']} stories, {row['split']}" for row in table)
+    return [
+        _table(title, [row for row in table if f"{row['source']} stories, {row['split']}" == title])
+        for title in sources
+    ]
+
+
+def _table(title: str, table: Sequence[dict[str, Any]]) -> "Table":
     from rich.table import Table
 
-    sources = sorted({f"{row['source']} stories, {row['split']}" for row in table})
-    shots = sorted({row["shots"] for row in table})
-    title = f"{'; '.join(sources)}; worked examples: {', '.join(map(str, shots))}"
     caption = (
-        "n: questions; gold: share with all supporting lines recalled; tokens, s: per question"
+        "+3: with so many worked examples; n: questions; gold: share with all supporting lines"
+        " shown; tokens, s: per question"
     )
     shown = Table(title=title, caption=caption)
     for name in ("task", "arm"):
@@ -48,7 +58,7 @@ def as_table(table: Sequence[dict[str, Any]]) -> "Table":
         supports = row["supports_shown"]
         shown.add_row(
             row["task"],
-            row["arm"],
+            row["name"],
             f"{row['accuracy']:.0%}",
             f"{row['low']:.0%}-{row['high']:.0%}",
             str(row["n"]),
@@ -59,25 +69,28 @@ def as_table(table: Sequence[dict[str, Any]]) -> "Table":
     return shown
 
 
-def _row(task: Task, plan: Plan, arm: str, scores: Sequence[Score]) -> dict[str, Any]:
+def _row(task: Task, arm: ArmName, scores: Sequence[Score]) -> dict[str, Any]:
     failed = sum(score.error is not None for score in scores)
     scores = [score for score in scores if score.error is None]
     right = sum(score.correct for score in scores)
     low, high = wilson(right, len(scores))
+    recalls = [score.recall for score in scores if score.recall is not None]
+    grades = dict.fromkeys(name for score in scores for name in score.grades)
     return {
         "task": task.name,
-        "arm": arm,
+        "arm": arm.kind,
+        "name": str(arm),
+        "shots": arm.shots,
         "n": len(scores),
         "failed": failed,
         "accuracy": mean([float(score.correct) for score in scores]),
         "low": low,
         "high": high,
+        **{name: mean([score.grades.get(name, 0.0) for score in scores]) for name in grades},
         "tokens": mean([score.prompt_tokens + score.completion_tokens for score in scores]),
         "seconds": mean([score.seconds for score in scores]),
-        "supports_shown": (
-            mean([float(score.supports_shown) for score in scores]) if arm == "memory" else None
-        ),
+        "recall": mean(recalls) if recalls else None,
+        "supports_shown": mean([float(one == 1.0) for one in recalls]) if recalls else None,
         "source": task.source,
         "split": task.split,
-        "shots": plan.shots,
     }

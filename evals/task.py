@@ -1,10 +1,12 @@
-"""The nouns of an evaluation: a task, and the samples it asks."""
+"""The nouns of an evaluation: a task, the samples it asks, and how an answer is graded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["released", "generated"]
+from memagent.evals.metrics import exact_mention
+
+Source = Literal["released", "edited", "generated"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +26,22 @@ class Sample:
     ordered: bool = False
 
 
+Grade = Callable[["Task", Sample, str], Mapping[str, float]]
+"""A task, a sample of it and a prediction in; grades from 0 to 1 by name out, the task's first."""
+
+
+def mention(task: "Task", sample: Sample, prediction: str) -> dict[str, float]:
+    """Grade by whether the prediction mentions the gold answers, and no other of the task's."""
+    right = exact_mention(prediction, sample.gold, task.vocabulary, ordered=sample.ordered)
+    return {"exact_mention": float(right)}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """Samples to ask, and training samples to draw worked examples from; they share no story."""
+    """Samples to ask, and training samples to draw worked examples from; they share no story.
+
+    An answer is right whose first grade is 1.
+    """
 
     name: str
     source: Source
@@ -34,6 +49,7 @@ class Task:
     asked: Sequence[Sample]
     training: Sequence[Sample]
     sha256: str
+    grade: Grade = mention
 
     @property
     def vocabulary(self) -> frozenset[str]:

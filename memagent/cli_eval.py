@@ -1,28 +1,24 @@
 """`memagent eval`: run an evaluation and print what it measured."""
 
-import difflib
 import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memagent.cli_output import Json
 from memagent.config import Settings, load_settings
-from memagent.errors import RunError
+from memagent.errors import InvalidInput, RunError
 
 if TYPE_CHECKING:
-    from memagent.evals.arms import ArmName
-    from memagent.evals.babi import Split
-    from memagent.evals.runner import Plan, Run
-    from memagent.evals.task import Task
-
-NAMES = ("babi",)
-RELEASED_TASKS = (1, 2, 11, 12)
-"""The bAbI tasks that are run when none are named and the released files are there."""
+    from memagent.evals.arm import ArmName
+    from memagent.evals.run import Run
+    from memagent.evals.runner import Progress
+    from memagent.evals.suite import Suite
 
 eval_app = typer.Typer(help="Measure what the memory is worth.", no_args_is_help=True)
 
@@ -34,51 +30,74 @@ def root() -> None:
 
 @eval_app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="The evaluation: babi.")],
-    tasks: Annotated[str | None, typer.Option(help="Task numbers, as 1,2,11,12.")] = None,
+    name: Annotated[str, typer.Argument(help="The evaluation; `eval list` names them.")],
+    tasks: Annotated[str | None, typer.Option(help="Tasks, as 1,2,11,12 or all.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Questions a task.")] = None,
-    arms: Annotated[str, typer.Option(help="Of none, full, memory, oracle.")] = (
-        "none,full,memory,oracle"
-    ),
+    arms: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as none,full,window:10,memory,oracle; memory+0 is without worked examples."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     split: Annotated[str | None, typer.Option(help="test or train.", show_default=False)] = None,
-    shots: Annotated[int, typer.Option(min=0, help="Worked examples in every prompt.")] = 3,
+    variant: Annotated[
+        str | None, typer.Option(help="Of released files: en, en-10k, hn, shuffled.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="A file of your own to ask.")] = None,
+    shots: Annotated[
+        int, typer.Option(min=0, help="Worked examples in arms that do not say how many.")
+    ] = 3,
     seed: Annotated[int, typer.Option(help="Draws questions and examples.")] = 0,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="Ask in a drawn order.")] = False,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Stories asked side by side: 4, of a server 64.")
     ] = None,
+    max_failures: Annotated[
+        int, typer.Option(min=0, help="End after more questions without an answer.")
+    ] = 100,
     model: Annotated[str | None, typer.Option(help="'local' or a URL.", show_default=False)] = None,
+    servers: Annotated[
+        str | None, typer.Option(help="URLs of servers of the same model, used side by side.")
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="ray, or ray:4: so many processes on a Ray cluster ask the questions."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Ask a task's questions in every arm; print accuracy, its interval, and the cost."""
-    from memagent.evals.babi import Split
-    from memagent.evals.runner import Plan, Run
+    from memagent.evals.plan import Plan
+    from memagent.evals.run import Run
+    from memagent.evals.suite import BadOption, Wanted, suite
 
-    if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]
-        raise RunError(f"unknown evaluation {name!r}: did you mean {near!r}?")
-    if split is not None and split not in get_args(Split):
-        raise typer.BadParameter("expected test or train", param_hint="--split")
+    one = suite(name)
     settings = load_settings(model=model)
-    chosen_arms = _arms(arms)
-    loaded = _load(settings, tasks, cast("Split | None", split))
-    plan = Plan(
-        arms=chosen_arms,
-        limit=limit,
-        shots=shots,
-        seed=seed,
-        concurrency=concurrency or (4 if settings.model.startswith("local") else 64),
-        model=settings.model,
-        embedder=settings.embedder,
-    )
     if resume and out is None:
         raise typer.BadParameter("name the run's folder with --out", param_hint="--resume")
+    wanted = Wanted(
+        tasks=tasks, split=split, variant=variant, data=settings.data, file=file, seed=seed
+    )
+    plan = Plan(
+        arms=_arms(one, arms, shots),
+        limit=limit,
+        seed=seed,
+        shuffle=shuffle,
+        model=settings.model,
+        embedder=settings.embedder,
+        concurrency=concurrency or _together(settings, servers, workers),
+        max_failures=max_failures,
+    )
+    try:
+        loaded = one.load(wanted)
+    except BadOption as error:
+        raise typer.BadParameter(str(error), param_hint=error.option) from error
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{name}-{stamp}"
-    whole = Run(folder, loaded, plan, resume=resume)
-    _go(whole, settings)
-    _print(whole, plan, as_json)
+    whole = Run(folder, loaded, plan, resume=resume, suite=name)
+    _go(whole, settings, one, servers, workers)
+    _print(whole, as_json)
     if whole.failed:
         first = whole.failed[0]
         raise RunError(
@@ -87,40 +106,119 @@ def run(
         )
 
 
-def _load(settings: Settings, tasks: str | None, split: "Split | None") -> "list[Task]":
-    from memagent.evals import babi
-    from memagent.evals.babi_world import GENERATED
+@eval_app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Name every evaluation, its tasks and its arms."""
+    from memagent.evals.suite import suites
 
-    folder = settings.data / "babi" / "en" if settings.data else None
-    if folder is not None and not folder.is_dir():
-        raise RunError(f"MEMAGENT_DATA is {settings.data}, but there is no folder {folder}")
-    numbers: Sequence[int] = RELEASED_TASKS if folder else GENERATED
-    if tasks is not None:
-        numbers = list(dict.fromkeys(_number(part) for part in tasks.split(",")))
-    return [babi.load(folder, number, split) for number in numbers]
+    every = suites().values()
+    if as_json:
+        rows = [
+            {"evaluation": one.name, "task": task.name, "about": task.about, "arms": [*one.arms]}
+            for one in every
+            for task in one.members
+        ]
+        print(json.dumps(rows))
+        return
+    for one in every:
+        print(f"{one.name}  {one.about}; arms: {', '.join(one.arms)}")
+        for task in one.members:
+            print(f"  {task.name:<10} {task.about}")
 
 
-def _number(text: str) -> int:
-    from memagent.evals.babi import TASKS
+@eval_app.command("migrate")
+def migrate_(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Bring a run of an older version to this one's format."""
+    from memagent.evals.migrate import migrate
 
-    if not text.strip().isdigit() or int(text) not in TASKS:
-        raise typer.BadParameter(f"{text!r} is not a task from 1 to 20", param_hint="--tasks")
-    return int(text)
+    print("migrated" if migrate(folder) else "nothing to do")
 
 
-def _arms(text: str) -> "tuple[ArmName, ...]":
-    from memagent.evals.arms import ARMS
+def _arms(one: "Suite", text: str | None, shots: int) -> "tuple[ArmName, ...]":
+    """Read the arms, each once.
 
-    wanted = list(dict.fromkeys(part.strip() for part in text.split(",")))
-    for one in wanted:
-        if one not in ARMS:
+    Raises:
+        BadParameter: one of them is none of the evaluation's.
+    """
+    from memagent.evals.arm import ArmName
+
+    parts: Sequence[str] = one.default if text is None else text.split(",")
+    try:
+        names = [ArmName.parse(part, shots) for part in parts]
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error), param_hint="--arms") from error
+    for arm in names:
+        if arm.kind not in one.arms:
             raise typer.BadParameter(
-                f"{one!r} is not one of {', '.join(ARMS)}", param_hint="--arms"
+                f"{arm.kind!r} is not one of {', '.join(one.arms)}", param_hint="--arms"
             )
-    return cast("tuple[ArmName, ...]", tuple(wanted))
+    return tuple(dict.fromkeys(names))
 
 
-def _go(whole: "Run", settings: Settings) -> None:
+def _together(settings: Settings, servers: str | None, workers: str | None) -> int:
+    """Return how many stories are asked side by side when nobody says."""
+    several = len(_urls(settings, servers))
+    if workers:
+        several = max(several, _ray_workers(workers) or 1)
+    embedded = settings.model.startswith("local") and not servers
+    return several * (4 if embedded else 64)
+
+
+def _urls(settings: Settings, servers: str | None) -> list[str]:
+    return [one.strip() for one in servers.split(",")] if servers else [settings.model]
+
+
+def _ray_workers(workers: str) -> int | None:
+    """Read "ray" or "ray:4".
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    kind, _, number = workers.partition(":")
+    if kind != "ray" or (number and (not number.isdigit() or int(number) < 1)):
+        raise typer.BadParameter(f"{workers!r} is not ray or ray:N", param_hint="--workers")
+    return int(number) if number else None
+
+
+def _ask(
+    whole: "Run",
+    settings: Settings,
+    one: "Suite",
+    tell: "Progress",
+    servers: str | None,
+    workers: str | None,
+) -> None:
+    """Have the questions asked: in this process, or by workers on a cluster."""
+    from memagent.evals.runner import ask_all, go
+    from memagent.models import open_chat, options_of
+
+    urls, options = _urls(settings, servers), options_of(settings)
+    if workers is None:
+        from memagent.embedders import open_embedder
+
+        chats = [open_chat(url, **options) for url in urls]
+        go(whole, chats, open_embedder(settings.embedder), tell, one.make)
+        return
+    from memagent.evals.distributed import Recipe, ray_crew
+
+    number = _ray_workers(workers) or len(urls)
+    recipes = [
+        Recipe(
+            make=one.make,
+            model=urls[place % len(urls)],
+            embedder=settings.embedder,
+            seed=whole.plan.seed,
+            options=options,
+        )
+        for place in range(number)
+    ]
+    with ray_crew(recipes, whole.plan.concurrency) as crew:
+        ask_all(whole, crew, tell)
+
+
+def _go(
+    whole: "Run", settings: Settings, one: "Suite", servers: str | None, workers: str | None
+) -> None:
     """Ask what is still to be asked, with a bar on stderr that tells the accuracy so far."""
     from rich.console import Console
     from rich.progress import (
@@ -131,11 +229,10 @@ def _go(whole: "Run", settings: Settings) -> None:
         TimeRemainingColumn,
     )
 
-    from memagent.embedders import open_embedder
-    from memagent.evals.runner import Score
-    from memagent.models import chat_of
+    from memagent.evals.score import Score
 
     todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
+    todo += len(whole.failed)
     if not todo:
         return
     columns = (
@@ -148,27 +245,28 @@ def _go(whole: "Run", settings: Settings) -> None:
         job = bar.add_task("loading the models", total=todo)
 
         counts: Counter[tuple[str, str, bool]] = Counter(
-            (one.task, one.arm, one.correct) for one in whole.scores if not one.error
+            (score.task, score.arm, score.correct) for score in whole.scores if not score.error
         )
 
         def tell(score: Score) -> None:
             counts[score.task, score.arm, score.correct] += not score.error
-            right, wrong = (counts[score.task, score.arm, one] for one in (True, False))
+            right, wrong = (counts[score.task, score.arm, way] for way in (True, False))
             part = right / max(1, right + wrong)
             described = f"{score.task} {score.arm}: {part:.0%} right"
             bar.update(job, advance=1, description=described)
 
-        whole.go(chat_of(settings), open_embedder(settings.embedder), tell)
+        _ask(whole, settings, one, tell, servers, workers)
 
 
-def _print(whole: "Run", plan: "Plan", as_json: bool) -> None:
-    from memagent.evals.report import as_object, as_table, rows
+def _print(whole: "Run", as_json: bool) -> None:
+    from memagent.evals.report import as_object, as_tables, rows
 
-    table = rows(whole.tasks, plan, whole.scores)
+    table = rows(whole.tasks, whole.plan.arms, whole.scores)
     if as_json:
         print(json.dumps(as_object(whole.folder, table)))
         return
     from rich.console import Console
 
-    Console().print(as_table(table))
+    for one in as_tables(table):
+        Console().print(one)
     print(f"every question: {whole.folder / 'samples.jsonl'}", file=sys.stderr)

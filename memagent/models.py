@@ -1,7 +1,7 @@
 """Chat models, by name or URL, as langchain-core objects."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, ModelUnavailable
@@ -44,9 +44,7 @@ def open_chat(
         return spec
     place: str | None = None
     if spec == "local" or spec.startswith("local:"):
-        path = Path(spec[6:]).expanduser() if spec[6:] else locate(SMOLLM2, _folder())
-        if not path.is_file():
-            raise ModelUnavailable(f"no weights at {path}")
+        path = embedded_weights(spec)
         server = embedded_server(path)
         url, name, key, place = server.url, path.stem, server.api_key, EMBEDDED
         in_flight = min(in_flight, 2 * SLOTS)  # one batch is decoded, the next waits there already
@@ -72,8 +70,8 @@ def open_chat(
         temperature=0.0,
         max_completion_tokens=max_tokens,
         timeout=Timeout(timeout, connect=connect_timeout),
-        # The connection's read timeout bounds a stream too. LangChain's own bound would wait through
-        # asyncio.wait_for, which before Python 3.12 can lose a cancellation that comes with a piece.
+        # The connection's read timeout bounds a stream too. LangChain's own bound waits through
+        # asyncio.wait_for, which before Python 3.12 can lose a cancellation.
         stream_chunk_timeout=None,
         max_retries=retries,
         stream_usage=True,
@@ -85,18 +83,35 @@ def open_chat(
     )
 
 
+def embedded_weights(spec: str) -> Path:
+    """Return the GGUF file that "local" or "local:<path>" names.
+
+    Raises:
+        WeightsMissing: "local", and the weights are not on this disk.
+        ModelUnavailable: there is no such file.
+    """
+    path = Path(spec[6:]).expanduser() if spec[6:] else locate(SMOLLM2, _folder())
+    if not path.is_file():
+        raise ModelUnavailable(f"no weights at {path}")
+    return path
+
+
 def chat_of(settings: Settings) -> "BaseChatModel":
     """Return the chat model that the settings name."""
-    return open_chat(
-        settings.model,
-        model=settings.model_name,
-        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-        max_tokens=settings.max_tokens,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
-        retries=settings.retries,
-        in_flight=settings.in_flight,
-    )
+    return open_chat(settings.model, **options_of(settings))
+
+
+def options_of(settings: Settings) -> dict[str, Any]:
+    """Return what the settings say of how the model is asked, as `open_chat` takes it."""
+    return {
+        "model": settings.model_name,
+        "api_key": settings.api_key.get_secret_value() if settings.api_key else None,
+        "max_tokens": settings.max_tokens,
+        "timeout": settings.timeout,
+        "connect_timeout": settings.connect_timeout,
+        "retries": settings.retries,
+        "in_flight": settings.in_flight,
+    }
 
 
 def _folder() -> Path:

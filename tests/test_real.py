@@ -16,8 +16,10 @@ from memagent.errors import (
     WeightsMissing,
 )
 from memagent.evals import babi, report
-from memagent.evals.arms import ARMS
-from memagent.evals.runner import Plan, Run
+from memagent.evals.arm import ArmName
+from memagent.evals.plan import Plan
+from memagent.evals.run import Run
+from memagent.evals.runner import go
 from memagent.prompts import render
 from memagent.replies import reply, structured
 from memagent.testing import HashEmbedder
@@ -183,16 +185,18 @@ def test_the_evaluation_end_to_end_with_a_floor(
 ) -> None:
     """Floors far below what is measured, that a broken arm would still fall through."""
     tasks = [babi.load(babi_folder, number, None) for number in (1, 2)]
-    plan = Plan(arms=ARMS, limit=12)
+    names = ("none", "full", "memory", "oracle")
+    plan = Plan(arms=tuple(map(ArmName, names)), limit=12)
     whole = Run(tmp_path / "run", tasks, plan, resume=False)
-    whole.go(open_chat("local"), embedder, lambda _: None)
+    go(whole, open_chat("local"), embedder, lambda _: None)
     accuracy = {
-        (row["task"], row["arm"]): row["accuracy"] for row in report.rows(tasks, plan, whole.scores)
+        (row["task"], row["arm"]): row["accuracy"]
+        for row in report.rows(tasks, plan.arms, whole.scores)
     }
     for task in ("babi/1", "babi/2"):
         assert accuracy[task, "memory"] >= 0.55
         assert accuracy[task, "oracle"] >= 0.55
         assert accuracy[task, "none"] <= 0.45
         assert accuracy[task, "memory"] > accuracy[task, "full"]
-    recalled = [one.supports_shown for one in whole.scores if one.arm == "memory"]
+    recalled = [one.recall == 1.0 for one in whole.scores if one.arm == "memory+3"]
     assert sum(recalled) >= 20

@@ -11,8 +11,13 @@ from langchain_core.messages import BaseMessage
 
 from memagent.errors import ModelUnavailable, RunError
 from memagent.evals import babi, patience, report
+from memagent.evals.arm import ArmName
 from memagent.evals.arms import ARMS, studied_samples
-from memagent.evals.runner import Plan, Run, Score, drawn, read_scores
+from memagent.evals.migrate import migrate
+from memagent.evals.plan import Plan, drawn
+from memagent.evals.run import Run
+from memagent.evals.runner import go
+from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Sample, Task
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -28,24 +33,32 @@ def task() -> Task:
     return babi.load(None, 1, None)
 
 
+def arms(*names: str, shots: int = 3) -> tuple[ArmName, ...]:
+    return tuple(ArmName.parse(name, shots) for name in names)
+
+
+def read_scores(folder: Path) -> list[Score]:
+    return ScoreFile(folder).read()
+
+
 def run(folder: Path, task: Task, plan: Plan, chat: ScriptedChat, *, resume: bool = False) -> Run:
     whole = Run(folder, [task], plan, resume=resume)
-    whole.go(chat, HashEmbedder(), lambda _: None)
+    go(whole, chat, HashEmbedder(), lambda _: None)
     return whole
 
 
 def test_every_arm_asks_the_same_questions_and_is_shown_what_it_should_be(
     tmp_path: Path, task: Task
 ) -> None:
-    plan = Plan(arms=ARMS, limit=12, shots=2)
+    plan = Plan(arms=arms(*ARMS, shots=2), limit=12)
     chat = ScriptedChat(reader)
     whole = run(tmp_path / "run", task, plan, chat)
-    by_arm = {arm: [one for one in whole.scores if one.arm == arm] for arm in ARMS}
+    by_arm = {arm: [one for one in whole.scores if one.arm == f"{arm}+2"] for arm in ARMS}
     asked = [{one.id for one in scores} for scores in by_arm.values()]
-    assert asked == [{one.id for one in drawn(task, plan)}] * 4
+    assert asked == [{one.id for one in drawn(task, plan)}] * len(ARMS)
     assert not any(one.correct for one in by_arm["none"])
     assert all(one.correct for one in by_arm["oracle"])
-    assert all(one.correct and one.supports_shown for one in by_arm["memory"])
+    assert all(one.correct and one.recall == 1.0 for one in by_arm["memory"])
     assert {len(messages) for messages in chat.requests} == {1 + 2 * 2 + 1}
 
 
@@ -56,7 +69,7 @@ def test_no_arm_but_the_oracle_sees_the_gold_supports(tmp_path: Path, task: Task
     lesser = replace(
         task, asked=blind, training=[replace(one, supports=()) for one in task.training]
     )
-    plan = Plan(arms=("none", "full", "memory"), limit=8)
+    plan = Plan(arms=arms("none", "full", "memory"), limit=8)
     seen, unseen = ScriptedChat(reader), ScriptedChat(reader)
     run(tmp_path / "a", task, replace(plan, concurrency=1), seen)
     run(tmp_path / "b", lesser, replace(plan, concurrency=1), unseen)
@@ -80,23 +93,23 @@ def test_the_memory_arm_s_examples_are_asked_as_it_asks(tmp_path: Path, task: Ta
     samples = [before("a", "ring"), before("b", "coat")]
     chat = ScriptedChat(["cabin"])
     lesser = replace(task, training=samples[:1], asked=samples[1:])
-    whole = run(tmp_path / "run", lesser, Plan(arms=("memory",), shots=1), chat)
+    whole = run(tmp_path / "run", lesser, Plan(arms=arms("memory+1")), chat)
     assert [str(one.content) for one in chat.requests[0][1:]] == [
         "Notes:\n- Zoe went to the cabin.\n- Zoe lost the ring.\n\nQuestion: Where was the ring?",
         "cabin",
         "Notes:\n- Zoe went to the cabin.\n- Zoe lost the coat.\n\nQuestion: Where was the coat?",
     ]
-    assert whole.scores[0].supports_shown
+    assert whole.scores[0].recall == 1.0
 
 
 def test_a_question_is_never_shown_what_was_told_after_it(tmp_path: Path, task: Task) -> None:
-    whole = run(tmp_path / "run", task, Plan(arms=("memory",), limit=40), ScriptedChat(reader))
+    whole = run(tmp_path / "run", task, Plan(arms=arms("memory"), limit=40), ScriptedChat(reader))
     facts = {one.id: {text for _, text in one.facts} for one in task.asked}
     assert all(set(score.shown) <= facts[score.id] for score in whole.scores)
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, task: Task) -> None:
-    plan = Plan(arms=("none", "memory"), limit=10)
+    plan = Plan(arms=arms("none", "memory"), limit=10)
     whole = run(tmp_path / "whole", task, plan, ScriptedChat(reader))
     calls = 0
 
@@ -123,37 +136,37 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path, task: T
 
 
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(tmp_path: Path, task: Task) -> None:
-    plan = Plan(arms=("none",), limit=2)
+    plan = Plan(arms=arms("none"), limit=2)
     run(tmp_path, task, plan, ScriptedChat(reader))
     with pytest.raises(RunError, match="holds a run already"):
         Run(tmp_path, [task], plan, resume=False)
     with pytest.raises(RunError, match="started with another plan"):
-        Run(tmp_path, [task], Plan(arms=("none",), limit=3), resume=True)
+        Run(tmp_path, [task], Plan(arms=arms("none"), limit=3), resume=True)
     (tmp_path / "samples.jsonl").write_text("{}\n")
     with pytest.raises(RunError, match=r"samples.jsonl:1: expected one answer"):
         Run(tmp_path, [task], plan, resume=True)
 
 
 def test_the_draw_is_seeded(task: Task) -> None:
-    plan = Plan(arms=("none",), limit=5)
+    plan = Plan(arms=arms("none"), limit=5)
     assert drawn(task, plan) == drawn(task, plan)
-    assert drawn(task, plan) != drawn(task, Plan(arms=("none",), limit=5, seed=1))
+    assert drawn(task, plan) != drawn(task, Plan(arms=arms("none"), limit=5, seed=1))
     assert studied_samples(task.training, 0) == studied_samples(task.training, 0)
 
 
 def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task) -> None:
-    plan = Plan(arms=("full", "memory"), limit=4)
+    plan = Plan(arms=arms("full", "memory"), limit=4)
     whole = run(tmp_path, task, plan, ScriptedChat(reader))
-    rows = report.rows([task], plan, whole.scores)
+    rows = report.rows([task], plan.arms, whole.scores)
     whole_object = json.loads(json.dumps(report.as_object(tmp_path, rows)))
     assert whole_object["run"] == str(tmp_path)
     memory = whole_object["rows"][1]
     assert (memory["task"], memory["arm"], memory["n"]) == ("babi/1", "memory", 4)
     assert (memory["accuracy"], memory["high"]) == (1.0, 1.0)
     assert memory["low"] == pytest.approx(0.51, abs=0.01)
-    assert (memory["supports_shown"], whole_object["rows"][0]["supports_shown"]) == (1.0, None)
+    assert (memory["supports_shown"], whole_object["rows"][0]["supports_shown"]) == (1.0, 1.0)
     assert (memory["source"], memory["split"], memory["shots"]) == ("generated", "test", 3)
-    table = report.as_table(rows)
+    (table,) = report.as_tables(rows)
     assert table.row_count == 2
     assert "generated stories, test" in str(table.title)
 
@@ -169,7 +182,7 @@ def test_a_server_that_dies_and_comes_back_costs_no_answer(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "PAUSES", (0.0,) * 20)
-    plan = Plan(arms=("oracle", "memory"), limit=8)
+    plan = Plan(arms=arms("oracle", "memory"), limit=8)
     calls, down = 0, threading.Event()
 
     def dying(messages: Sequence[BaseMessage]) -> str:
@@ -190,7 +203,7 @@ def test_a_server_that_stays_away_stops_the_run_which_goes_on_later(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0))
-    plan = Plan(arms=("oracle",), limit=10, concurrency=2)
+    plan = Plan(arms=arms("oracle"), limit=10, concurrency=2)
     calls = 0
 
     def dead(messages: Sequence[BaseMessage]) -> str:
@@ -213,7 +226,7 @@ def test_a_server_that_stays_away_stops_the_run_which_goes_on_later(
 def test_a_question_that_is_refused_is_neither_right_nor_wrong_and_is_asked_again(
     tmp_path: Path, task: Task
 ) -> None:
-    plan = Plan(arms=("oracle",), limit=6)
+    plan = Plan(arms=arms("oracle"), limit=6)
     bad = drawn(task, plan)[2].question
 
     def refusing(messages: Sequence[BaseMessage]) -> str:
@@ -225,7 +238,7 @@ def test_a_question_that_is_refused_is_neither_right_nor_wrong_and_is_asked_agai
     refused = [one for one in whole.scores if one.question == bad]
     assert whole.failed == refused
     assert {one.error for one in refused} == {"ModelUnavailable: 400: no such thing"}
-    (row,) = report.rows([task], plan, whole.scores)
+    (row,) = report.rows([task], plan.arms, whole.scores)
     assert (row["n"], row["failed"], row["accuracy"]) == (6 - len(refused), len(refused), 1.0)
     again = ScriptedChat(reader)
     whole = run(tmp_path / "run", task, plan, again, resume=True)
@@ -237,7 +250,7 @@ def test_a_question_that_is_refused_is_neither_right_nor_wrong_and_is_asked_agai
 def test_the_answers_are_in_the_order_of_the_questions_whichever_came_first(
     tmp_path: Path, task: Task
 ) -> None:
-    plan = Plan(arms=("oracle", "full"), limit=12, concurrency=8)
+    plan = Plan(arms=arms("oracle", "full"), limit=12, concurrency=8)
     first = drawn(task, plan)[0].question
     others = threading.Semaphore(0)
 
@@ -251,5 +264,133 @@ def test_the_answers_are_in_the_order_of_the_questions_whichever_came_first(
     whole = run(tmp_path / "run", task, plan, ScriptedChat(late))
     ids = [one.id for one in drawn(task, plan)]
     assert [(one.arm, one.id) for one in whole.scores] == [
-        (arm, one) for arm in plan.arms for one in ids
+        (str(arm), one) for arm in plan.arms for one in ids
     ]
+
+
+def test_a_resumed_run_equals_one_that_was_never_cut_off_byte_for_byte(
+    tmp_path: Path, task: Task
+) -> None:
+    plan = Plan(arms=arms("none", "memory", "wrong"), limit=9, shuffle=True)
+    run(tmp_path / "whole", task, plan, ScriptedChat(reader))
+    calls = 0
+
+    def failing(messages: Sequence[BaseMessage]) -> str:
+        nonlocal calls
+        calls += 1
+        if calls > 14:
+            raise KeyboardInterrupt
+        return reader(messages)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", task, plan, ScriptedChat(failing))
+    run(tmp_path / "cut", task, plan, ScriptedChat(reader), resume=True)
+
+    def without_what_is_measured(folder: Path) -> str:
+        text = (folder / "samples.jsonl").read_text()
+        return re.sub(r'"(cached_tokens|seconds|memory_seconds)": [^,]+, ', "", text)
+
+    whole = without_what_is_measured(tmp_path / "whole")
+    assert len(whole.splitlines()) == 27
+    assert "seconds" not in whole
+    assert without_what_is_measured(tmp_path / "cut") == whole
+
+
+def test_too_many_questions_without_an_answer_end_the_run(tmp_path: Path, task: Task) -> None:
+    def refuse(_: Sequence[BaseMessage]) -> str:
+        raise ModelUnavailable("400: no such thing")
+
+    plan = Plan(arms=arms("none"), limit=40, concurrency=1, max_failures=3)
+    with pytest.raises(RunError, match=r"^4 questions got no answer, such as .* is kept in"):
+        run(tmp_path, task, plan, ScriptedChat(refuse))
+    assert len(read_scores(tmp_path)) >= 4
+    assert len(run(tmp_path, task, plan, ScriptedChat(reader), resume=True).scores) == 40
+
+
+def test_a_full_disk_loses_nothing_but_what_is_in_flight(
+    tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(arms=arms("oracle"), limit=20, concurrency=1)
+    kept = 0
+    append = ScoreFile.append
+
+    def filling(file: ScoreFile, score: Score) -> None:
+        nonlocal kept
+        if kept == 7:
+            with file.path.open("a") as half:
+                half.write('{"id": "hal')
+            raise RunError("cannot write: No space left on device")
+        kept += 1
+        append(file, score)
+
+    with monkeypatch.context() as full:
+        full.setattr(ScoreFile, "append", filling)
+        with pytest.raises(RunError, match="No space left"):
+            run(tmp_path, task, plan, ScriptedChat(reader))
+    assert len(read_scores(tmp_path)) == 7
+    again = ScriptedChat(reader)
+    assert len(run(tmp_path, task, plan, again, resume=True).scores) == 20
+    assert len(again.requests) == 13
+
+
+def test_what_the_disk_refuses_is_said_in_one_line(tmp_path: Path) -> None:
+    file = ScoreFile(tmp_path / "nowhere")
+    score = Score(id="a", task="t", arm="none+0", question="?", gold=("x",))
+    with pytest.raises(RunError, match=r"cannot write to .*No such file.* go on with --resume"):
+        file.append(score)
+    with pytest.raises(RunError, match=r"cannot write .*No such file"):
+        file.replace([score])
+
+
+def test_a_shuffled_run_asks_the_same_in_another_order(task: Task) -> None:
+    plain, mixed = (Plan(arms=arms("none"), limit=30, shuffle=one) for one in (False, True))
+    ids = [[one.id for one in drawn(task, plan)] for plan in (plain, mixed)]
+    assert ids[0] != ids[1]
+    assert sorted(ids[0]) == sorted(ids[1])
+    lines = {one.id: len(one.facts) for one in task.asked}
+    told: dict[str, int] = {}
+    for one in drawn(task, mixed):
+        assert told.get(one.story, 0) < lines[one.id]
+        told[one.story] = lines[one.id]
+
+
+def test_the_manifest_says_what_the_run_was_made_with(tmp_path: Path, task: Task) -> None:
+    run(tmp_path, task, Plan(arms=arms("none"), limit=1, model="http://s/v1"), ScriptedChat(reader))
+    manifest = json.loads((tmp_path / "run.json").read_text())
+    assert manifest["plan"]["arms"] == ["none+3"]
+    assert manifest["tasks"][0]["sha256"] == task.sha256
+    assert manifest["model"] == {"spec": "http://s/v1"}
+    assert manifest["versions"]["memagent"]
+    assert manifest["machine"]["cores"] >= 1
+    assert {"began", "commit", "concurrency"} <= set(manifest)
+
+
+def test_a_run_of_another_format_says_how_to_go_on(tmp_path: Path, task: Task) -> None:
+    plan = Plan(arms=arms("none", "memory"), limit=2)
+    run(tmp_path, task, plan, ScriptedChat(reader))
+    path = tmp_path / "run.json"
+    now = json.loads(path.read_text())
+    path.write_text(json.dumps(now | {"format": 3, "versions": {"memagent": "9.0"}}))
+    with pytest.raises(RunError, match=r"format 3, not 2: read it with .* \(9.0\)"):
+        Run(tmp_path, [task], plan, resume=True)
+    with pytest.raises(RunError, match="format 3"):
+        migrate(tmp_path)
+    old = {name: value for name, value in now["plan"].items() if name != "shuffle"}
+    old |= {"arms": ["none", "memory"], "shots": 3, "concurrency": 4}
+    path.write_text(json.dumps(now | {"format": 1, "plan": old}))
+    scores = []
+    for one in read_scores(tmp_path):
+        row = one.outcome() | {"arm": one.arm.removesuffix("+3"), "supports_shown": True}
+        scores.append({k: v for k, v in row.items() if k not in ("grades", "recall")})
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in scores))
+    with pytest.raises(RunError, match=r"format 1, not 2: `memagent eval migrate"):
+        Run(tmp_path, [task], plan, resume=True)
+    assert migrate(tmp_path)
+    assert not migrate(tmp_path)
+    whole = Run(tmp_path, [task], plan, resume=True, suite="babi")
+    assert [one.recall for one in whole.scores] == [None, None, 1.0, 1.0]
+    assert not any(whole.todo(task, arm) for arm in plan.arms)
+    (tmp_path / "samples.jsonl").write_text("{}\n")
+    path.write_text(json.dumps(now | {"format": 1, "plan": old}))
+    with pytest.raises(RunError, match="holds no run that can be read"):
+        migrate(tmp_path)

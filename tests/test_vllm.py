@@ -27,8 +27,12 @@ from pydantic import BaseModel, Field
 from memagent import Memory, Scope, open_chat, vllm
 from memagent.errors import MemagentError, ModelUnavailable
 from memagent.evals import babi
+from memagent.evals.arm import ArmName
 from memagent.evals.batch import in_flight
-from memagent.evals.runner import Plan, Run, Score, drawn
+from memagent.evals.plan import Plan, drawn
+from memagent.evals.run import Run
+from memagent.evals.runner import go
+from memagent.evals.score import Score
 from memagent.serving import connect_or_start
 from memagent.testing import HashEmbedder
 from memagent.tool_calling import Action, act, observed
@@ -247,7 +251,7 @@ def test_every_tool_parser_that_we_name_is_one_that_vllm_knows() -> None:
 def test_an_evaluation_survives_the_death_of_its_server(tmp_path: Path) -> None:
     """The server is killed under a run, comes back, and every question has its own answer."""
     task = babi.load(None, 1, None)
-    plan = Plan(arms=("none", "oracle"), limit=20, concurrency=8)
+    plan = Plan(arms=(ArmName("none"), ArmName("oracle")), limit=20, concurrency=8)
     guard = _child(int(Path(PID_FILE or "").read_text()))
     server = _child(guard)
     chat = open_chat(URL, api_key=KEY, max_tokens=16)
@@ -259,7 +263,7 @@ def test_an_evaluation_survives_the_death_of_its_server(tmp_path: Path) -> None:
             os.kill(server, signal.SIGKILL)
 
     whole = Run(tmp_path / "run", [task], plan, resume=False)
-    whole.go(chat, HashEmbedder(), kill_after_ten)
+    go(whole, chat, HashEmbedder(), kill_after_ten)
     assert len(whole.scores) == 2 * len(drawn(task, plan)) > 10
     assert not whole.failed
     assert all(one.prediction for one in whole.scores)

@@ -1,0 +1,179 @@
+"""What a run was made with: settings, data, versions, model, code and machine."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from memagent.errors import RunError
+from memagent.evals.plan import Plan
+from memagent.evals.task import Task
+
+MANIFEST_FILE = "run.json"
+FORMAT = 2
+DECIDING = ("suite", "plan", "tasks")
+"""What a resumed run must have in common with its beginning."""
+PACKAGES = (
+    "memagent",
+    "faiss-cpu",
+    "langchain-core",
+    "langchain-openai",
+    "numpy",
+    "scipy",
+    "sentence-transformers",
+    "torch",
+    "transformers",
+    "xllamacpp",
+)
+
+
+def made(suite: str, tasks: Sequence[Task], plan: Plan) -> dict[str, Any]:
+    """Return the manifest of a run that begins now."""
+    return {
+        "format": FORMAT,
+        "suite": suite,
+        "plan": plan.deciding(),
+        "tasks": [
+            {"name": one.name, "source": one.source, "split": one.split, "sha256": one.sha256}
+            for one in tasks
+        ],
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "concurrency": plan.concurrency,
+        "model": _model(plan.model),
+        "commit": _commit(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "machine": _machine(),
+    }
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a run.
+
+    Raises:
+        RunError: the folder holds no run, or one of another format; the message says what to do.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} holds no run: there is no {MANIFEST_FILE} in it") from error
+    except ValueError as error:
+        raise RunError(f"{path} is no JSON: {error}") from error
+    found = manifest.get("format")
+    if found != FORMAT:
+        how = (
+            f"`memagent eval migrate {folder}` brings it to this version"
+            if isinstance(found, int) and found < FORMAT
+            else f"read it with the memagent that wrote it ({_writer(manifest)})"
+        )
+        raise RunError(f"{folder} holds a run of format {found}, not {FORMAT}: {how}")
+    return manifest
+
+
+def check(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    """Refuse to go on with a run that was started with other settings or other data.
+
+    Raises:
+        RunError: they differ; the message says in what.
+    """
+    for key in DECIDING:
+        if before.get(key) != now[key]:
+            raise RunError(
+                f"{folder} was started with another {key}{_what(before.get(key), now[key])}:"
+                " name another --out"
+            )
+
+
+def write(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest of a run into its folder, which is made.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(manifest, indent=2) + "\n"
+        (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write a run into {folder}: {error.strerror}") from error
+
+
+def _what(before: Any, now: Any) -> str:
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return ""
+    differing = [key for key in now if before.get(key) != now[key]]
+    return f" ({', '.join(f'{key} {before.get(key)!r}' for key in differing)})"
+
+
+def _writer(manifest: dict[str, Any]) -> str:
+    return str(manifest.get("versions", {}).get("memagent", "unknown"))
+
+
+def _model(spec: str) -> dict[str, Any]:
+    """Return what stands for the model: of the embedded one its file, with its SHA-256."""
+    from memagent.models import embedded_weights
+
+    if spec != "local" and not spec.startswith("local:"):
+        return {"spec": spec}
+    path = embedded_weights(spec)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"spec": spec, "file": path.name, "sha256": digest}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit of the code that runs, marked where it was changed; None if installed."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", __file__], capture_output=True, timeout=10
+        )
+        if tracked.returncode:
+            return None
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}, changed" if changed else commit
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,73 @@
+"""A run: a folder that holds its manifest, a line for each question asked, and the memory."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from memagent.errors import RunError
+from memagent.evals import manifest
+from memagent.evals.arm import ArmName
+from memagent.evals.plan import Plan, drawn
+from memagent.evals.score import Score, ScoreFile
+from memagent.evals.task import Sample, Task
+
+
+class Run:
+    """What was asked and answered so far; made new, or opened to go on with.
+
+    Raises:
+        RunError: the folder holds a run and `resume` is not set, or one that was started otherwise.
+    """
+
+    def __init__(
+        self, folder: Path, tasks: Sequence[Task], plan: Plan, *, resume: bool, suite: str = ""
+    ) -> None:
+        self.folder = folder
+        self.tasks = tasks
+        self.plan = plan
+        self._file = ScoreFile(folder)
+        now = manifest.made(suite, tasks, plan)
+        if (folder / manifest.MANIFEST_FILE).exists():
+            if not resume:
+                raise RunError(f"{folder} holds a run already: add --resume, or name another --out")
+            self.manifest: Mapping[str, Any] = manifest.read(folder)
+            manifest.check(dict(self.manifest), now, folder)
+        else:
+            manifest.write(folder, now)
+            self.manifest = now
+        self.scores: list[Score] = self._file.read()
+
+    def todo(self, task: Task, arm: ArmName) -> list[Sample]:
+        """Return the samples of a task that an arm has not answered yet, in order."""
+        done = {one.id for one in self.scores if (one.task, one.arm) == (task.name, str(arm))}
+        return [sample for sample in drawn(task, self.plan) if sample.id not in done]
+
+    @property
+    def failed(self) -> list[Score]:
+        """The questions that got no answer, in order."""
+        return [score for score in self.scores if score.error]
+
+    def retry(self) -> None:
+        """Count the questions that got no answer as not asked."""
+        self.scores = [score for score in self.scores if not score.error]
+
+    def keep(self, score: Score) -> None:
+        """Keep a score, on the disk first.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        self._file.append(score)
+        self.scores.append(score)
+
+    def put_in_order(self) -> None:
+        """Order the scores by task, arm and question, whatever the order of the answers was."""
+        asked = [
+            (task.name, str(arm), sample.id)
+            for task in self.tasks
+            for arm in self.plan.arms
+            for sample in drawn(task, self.plan)
+        ]
+        place = {key: number for number, key in enumerate(asked)}
+        self.scores.sort(key=lambda one: place.get(one.key, len(place)))
+        self._file.replace(self.scores)

@@ -1,0 +1,116 @@
+"""What came of one question, and the file of a run that keeps a line for each."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from memagent.errors import RunError
+
+SAMPLES_FILE = "samples.jsonl"
+MEASURED = ("cached_tokens", "seconds", "memory_seconds")
+"""What depends on the machine and on what else was asked; all else repeats."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """One question of one arm: what was shown, what came back, how it was graded, what it cost.
+
+    `recall` is the share of the gold supports among what was shown. Where `error` is set there is
+    no answer: the question counts neither as right nor as wrong, and is asked again when the run is
+    resumed.
+    """
+
+    id: str
+    task: str
+    arm: str
+    question: str
+    gold: tuple[str, ...]
+    prediction: str = ""
+    correct: bool = False
+    grades: Mapping[str, float] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+    recall: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    seconds: float = 0.0
+    memory_seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a run holds at most one score of: the task, the arm and the question."""
+        return self.task, self.arm, self.id
+
+    def outcome(self) -> dict[str, Any]:
+        """Return all that the same run gives again: everything but what was measured."""
+        return {name: value for name, value in asdict(self).items() if name not in MEASURED}
+
+
+class ScoreFile:
+    """The scores of a run, a JSON line each, flushed one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / SAMPLES_FILE
+
+    def append(self, score: Score) -> None:
+        """Add a score.
+
+        Raises:
+            RunError: it cannot be written, as on a full disk; what was written before stays.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(score))
+        except OSError as error:
+            raise RunError(
+                f"cannot write to {self.path} ({error.strerror}): all answers before are kept;"
+                " mend that and go on with --resume"
+            ) from error
+
+    def replace(self, scores: Iterable[Score]) -> None:
+        """Put these scores in the place of all, at once or not at all.
+
+        Raises:
+            RunError: they cannot be written; the file is as it was.
+        """
+        beside = self.path.with_suffix(".new")
+        try:
+            beside.write_text("".join(map(_line, scores)), encoding="utf-8")
+            beside.replace(self.path)
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror}") from error
+
+    def read(self) -> list[Score]:
+        """Read the scores back, of a question asked twice the last.
+
+        A last line that a kill cut short is dropped from the file.
+
+        Raises:
+            RunError: a line is no score.
+        """
+        if not self.path.exists():
+            return []
+        text = self.path.read_text(encoding="utf-8")
+        whole, _, rest = text.rpartition("\n")
+        if rest:
+            self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+        scores: dict[tuple[str, str, str], Score] = {}
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                score = score_of(json.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise RunError(f"{self.path}:{number}: expected one answer as JSON") from error
+            scores[score.key] = score
+        return list(scores.values())
+
+
+def _line(score: Score) -> str:
+    return json.dumps(asdict(score), ensure_ascii=False) + "\n"
+
+
+def score_of(row: dict[str, Any]) -> Score:
+    """Return a score that JSON kept."""
+    return Score(**row | {"gold": tuple(row["gold"]), "shown": tuple(row["shown"])})

@@ -1,0 +1,107 @@
+"""Evaluations by name: ours, and those that other packages register.
+
+A package registers one through the entry point group `memagent.evals`:
+
+    [project.entry-points."memagent.evals"]
+    mine = "my_package.my_eval:SUITE"
+"""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from memagent.errors import InvalidInput, RunError
+from memagent.evals.arm import MakeArm
+from memagent.evals.arms import ARMS, StoryArm
+from memagent.evals.task import Task
+
+GROUP = "memagent.evals"
+OURS = {"babi": "memagent.evals.babi_suite:SUITE"}
+
+
+class BadOption(InvalidInput):
+    """An option's value is none of those that are possible; `option` names it."""
+
+    def __init__(self, option: str, message: str) -> None:
+        super().__init__(message)
+        self.option = option
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which of a suite's tasks are wanted, and where their files are.
+
+    `tasks` is what was asked for, as "1,2,11"; `data` the folder of released files, `file` one file
+    of the user's own.
+    """
+
+    tasks: str | None = None
+    split: str | None = None
+    variant: str | None = None
+    data: Path | None = None
+    file: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One task of a suite, by name."""
+
+    name: str
+    about: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suite:
+    """Tasks that belong together: how they are named and loaded, and the arms they are asked in.
+
+    `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
+    and `BadOption` where something else was wanted than there is; `default`
+    are the arms when none are named.
+    """
+
+    name: str
+    about: str
+    members: Sequence[Member]
+    load: Callable[[Wanted], Sequence[Task]]
+    arms: Sequence[str] = ARMS
+    default: Sequence[str] = ("none", "full", "memory", "oracle")
+    make: MakeArm = StoryArm
+
+
+def suites() -> dict[str, Suite]:
+    """Return every evaluation by its name, ours first."""
+    found = {name: _ours(where) for name, where in OURS.items()}
+    for point in entry_points(group=GROUP):
+        if point.name in found:
+            raise RunError(f"two evaluations are called {point.name!r}, one of {point.value}")
+        found[point.name] = _checked(point.name, point.load())
+    return found
+
+
+def suite(name: str) -> Suite:
+    """Return an evaluation.
+
+    Raises:
+        RunError: there is none of that name; the message has the nearest.
+    """
+    known = suites()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise RunError(f"unknown evaluation {name!r}: did you mean {near!r}?")
+    return known[name]
+
+
+def _ours(where: str) -> Suite:
+    module, _, attribute = where.partition(":")
+    one: Suite = getattr(import_module(module), attribute)
+    return one
+
+
+def _checked(name: str, one: object) -> Suite:
+    if not isinstance(one, Suite):
+        raise RunError(f"the evaluation {name!r} is no Suite, but {type(one).__name__}")
+    return one

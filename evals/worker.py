@@ -1,0 +1,89 @@
+"""Asks the questions of a story, one after the other, and grades the answers."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Protocol
+
+from memagent.evals.arm import Arm, ArmName, MakeArm, Parts
+from memagent.evals.patience import NotAnswered, patiently
+from memagent.evals.score import Score
+from memagent.evals.task import Sample, Task
+
+
+class Asker(Protocol):
+    """Who asks questions: a worker in this process, or several elsewhere."""
+
+    def ask(
+        self, task: Task, name: ArmName, samples: Sequence[Sample], stop: threading.Event
+    ) -> Iterator[Score]:
+        """Yield a score for each sample of a story, in order, until `stop` is set."""
+        ...
+
+
+class Worker:
+    """Makes each arm once, and asks with it; stories may be asked side by side."""
+
+    def __init__(self, make: MakeArm, parts: Parts) -> None:
+        self._make = make
+        self._parts = parts
+        self._arms: dict[tuple[str, ArmName], Arm] = {}
+        self._making = threading.Lock()
+
+    def ask(
+        self, task: Task, name: ArmName, samples: Sequence[Sample], stop: threading.Event
+    ) -> Iterator[Score]:
+        """Yield a score for each sample of a story, in order, until `stop` is set.
+
+        Raises:
+            ServerGone: the model's server stayed away.
+        """
+        arm = self._arm(task, name)
+        for sample in samples:
+            if stop.is_set():
+                return
+            try:
+                yield patiently(partial(_asked, arm, name, task, sample), stop)
+            except NotAnswered as error:
+                yield _score(name, task, sample, error=str(error))
+
+    def _arm(self, task: Task, name: ArmName) -> Arm:
+        with self._making:
+            if (task.name, name) not in self._arms:
+                self._arms[task.name, name] = self._make(name, task, self._parts)
+            return self._arms[task.name, name]
+
+
+def _asked(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
+    started = time.perf_counter()
+    reply = arm.ask(sample)
+    seconds = time.perf_counter() - started
+    answer = reply.answer
+    grades = dict(task.grade(task, sample, answer.answer))
+    return _score(
+        name,
+        task,
+        sample,
+        prediction=answer.answer,
+        correct=next(iter(grades.values())) == 1.0,
+        grades=grades,
+        shown=reply.shown,
+        recall=reply.recall,
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
+        cached_tokens=answer.usage.cached_tokens,
+        seconds=seconds,
+        memory_seconds=answer.timings.memory,
+    )
+
+
+def _score(name: ArmName, task: Task, sample: Sample, **rest: object) -> Score:
+    return Score(
+        id=sample.id,
+        task=task.name,
+        arm=str(name),
+        question=sample.question,
+        gold=sample.gold,
+        **rest,  # type: ignore[arg-type]
+    )

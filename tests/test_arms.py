@@ -1,0 +1,149 @@
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import BaseMessage
+
+from memagent.errors import InvalidInput
+from memagent.evals import babi
+from memagent.evals.arm import ArmName, Parts
+from memagent.evals.arms import StoryArm, Strangers
+from memagent.evals.plan import by_story
+from memagent.evals.task import Sample, Task
+from memagent.memory import Memory
+from memagent.testing import HashEmbedder, ScriptedChat
+
+TOLD = (
+    (1, "Mary went to the garden."),
+    (2, "John took the milk."),
+    (3, "Mary took the apple."),
+    (4, "Sandra went to the office."),
+)
+
+
+def sample(story: str, question: str = "What did Mary take?", told: Sequence[str] = ()) -> Sample:
+    facts = tuple(enumerate(told, start=1)) if told else TOLD
+    return Sample(
+        id=f"{story}/{len(facts)}",
+        story=story,
+        facts=facts,
+        question=question,
+        gold=("apple",),
+        supports=(3,),
+    )
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return replace(
+        babi.load(None, 1, None), asked=[sample("one"), sample("two", told=["A.", "B."])]
+    )
+
+
+def shown(task: Task, name: str, asked: Sample) -> tuple[list[str], float | None]:
+    """Return what an arm shows the model, and its recall."""
+    chat = ScriptedChat(["apple"])
+    embedder = HashEmbedder()
+    with Memory.open(None, embedder=embedder) as memory:
+        arm = StoryArm(
+            ArmName.parse(name, 0), task, Parts(memory=memory, embedder=embedder, model=chat)
+        )
+        reply = arm.ask(asked)
+    lines = re.findall(r"- (.+)", text(chat.requests[0]))
+    assert tuple(lines) == reply.shown
+    return lines, reply.recall
+
+
+def text(messages: Sequence[BaseMessage]) -> str:
+    return str(messages[-1].content)
+
+
+def test_a_name_says_how_much_is_shown_and_how_many_worked_examples() -> None:
+    for name in ("memory+3", "window:10+0", "full+12"):
+        assert str(ArmName.parse(name)) == name
+    assert ArmName.parse("bm25:2", shots=5) == ArmName("bm25", 2, 5)
+    for bad in ("", "memory+", "window:", "Memory", "a b"):
+        with pytest.raises(InvalidInput, match="expected a name such as"):
+            ArmName.parse(bad)
+
+
+def test_an_arm_that_is_none_is_refused(task: Task) -> None:
+    with pytest.raises(InvalidInput, match="'all' is not one of none, full"):
+        shown(task, "all", sample("one"))
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "recall"),
+    [
+        ("none", [], 0.0),
+        ("full", [1, 2, 3, 4], 1.0),
+        ("window:2", [3, 4], 1.0),
+        ("window:1", [4], 0.0),
+        ("oracle", [3], 1.0),
+        ("bm25:1", [3], 1.0),
+        ("dense:1", [3], 1.0),
+    ],
+)
+def test_each_arm_shows_what_its_name_says(
+    task: Task, name: str, lines: list[int], recall: float
+) -> None:
+    told = dict(TOLD)
+    assert shown(task, name, sample("one")) == ([told[line] for line in lines], recall)
+
+
+def test_by_words_alone_is_not_by_meaning_alone(task: Task) -> None:
+    """Who shares no word is not found by words, and always somewhere by meaning."""
+    asked = sample("one", question="Xylophone?")
+    assert shown(task, "bm25", asked)[0] == []
+    assert shown(task, "dense:2", asked)[0] != []
+
+
+def test_what_a_search_found_is_shown_in_the_order_it_was_told(task: Task) -> None:
+    lines, _ = shown(task, "bm25:4", sample("one", question="Mary apple took?"))
+    assert lines == [text for _, text in sorted(TOLD) if text in lines]
+    assert len(lines) == 3
+
+
+def test_wrong_is_told_another_story_and_never_the_own(task: Task) -> None:
+    lines, recall = shown(task, "wrong", sample("one", question="A?"))
+    assert set(lines) <= {"A.", "B."}
+    assert recall is None
+
+
+def test_the_strangers_story_is_cut_where_the_own_one_is() -> None:
+    stories = {"a": ["a1", "a2", "a3"], "b": ["b1"], "c": ["c1", "c2"]}
+    asked = [
+        sample(story, told=lines[:n])
+        for story, lines in stories.items()
+        for n in range(1, len(lines) + 1)
+    ]
+    base = babi.load(None, 1, None)
+    for seed in range(5):
+        strangers = Strangers(replace(base, asked=asked), seed)
+        for one in asked:
+            facts = strangers.facts(one)
+            assert len(facts) <= len(one.facts)
+            assert facts
+            assert all(not text.startswith(one.story) for _, text in facts)
+    alone = Strangers(replace(base, asked=[sample("a")]), 0)
+    assert alone.facts(sample("a"))[0][1] in {text for _, text in base.training[-1].facts} | {
+        text for one in base.training for _, text in one.facts
+    }
+
+
+def test_questions_of_a_story_told_step_by_step_stay_together() -> None:
+    steps = [sample("a", told=["x"]), sample("a", told=["x", "y"])]
+    whole = [sample("b", question="One?"), sample("b", question="Two?")]
+    assert by_story([*steps, *whole]) == [steps, [whole[0]], [whole[1]]]
+
+
+def test_no_shots_is_no_example(task: Task, tmp_path: Path) -> None:
+    chat = ScriptedChat(lambda _: "apple")
+    embedder = HashEmbedder()
+    with Memory.open(tmp_path, embedder=embedder) as memory:
+        parts = Parts(memory=memory, embedder=embedder, model=chat)
+        for shots in (0, 2):
+            StoryArm(ArmName("full", None, shots), task, parts).ask(sample("one"))
+    assert [len(messages) for messages in chat.requests] == [2, 6]

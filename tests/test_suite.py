@@ -1,0 +1,68 @@
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from memagent.errors import RunError
+from memagent.evals import suite as registry
+from memagent.evals.babi_suite import SUITE
+from memagent.evals.suite import BadOption, Suite, Wanted, suite, suites
+
+
+def test_babi_has_its_twenty_tasks() -> None:
+    assert [one.name for one in suites()["babi"].members] == [f"babi/{n}" for n in range(1, 21)]
+    assert len({one.about for one in SUITE.members}) == 20
+
+
+@pytest.mark.parametrize("asked", ["1,2", "babi/1, babi/2", "1,2,1"])
+def test_tasks_are_named_by_number_or_in_full(asked: str) -> None:
+    assert [one.name for one in SUITE.load(Wanted(tasks=asked))] == ["babi/1", "babi/2"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "option"),
+    [
+        (Wanted(tasks="21"), "--tasks"),
+        (Wanted(tasks="two"), "--tasks"),
+        (Wanted(split="dev"), "--split"),
+        (Wanted(variant="de", data=Path()), "--variant"),
+    ],
+)
+def test_what_is_none_of_the_choices_names_its_option(wanted: Wanted, option: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        SUITE.load(wanted)
+    assert caught.value.option == option
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"there is no folder .*hn"):
+        SUITE.load(Wanted(data=tmp_path, variant="hn"))
+    with pytest.raises(RunError, match="set MEMAGENT_DATA"):
+        SUITE.load(Wanted(variant="hn"))
+
+
+MINE = Suite(name="mine", about="one of another package", members=[], load=lambda _: [])
+
+
+def points(*named: tuple[str, str]) -> list[EntryPoint]:
+    return [EntryPoint(name=name, value=value, group=registry.GROUP) for name, value in named]
+
+
+def test_another_package_registers_an_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = points(("mine", "tests.test_suite:MINE"))
+    monkeypatch.setattr(EntryPoint, "load", lambda _: MINE)
+    monkeypatch.setattr(registry, "entry_points", lambda group: found if group else [])
+    assert suite("mine") is MINE
+    with pytest.raises(RunError, match="unknown evaluation 'nine': did you mean 'mine'"):
+        suite("nine")
+
+
+def test_a_name_that_is_taken_or_no_suite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: points(("babi", "other:SUITE")) if group else []
+    )
+    with pytest.raises(RunError, match="two evaluations are called 'babi', one of other:SUITE"):
+        suites()
+    monkeypatch.setattr(registry, "entry_points", lambda group: points(("x", "json:dumps")))
+    with pytest.raises(RunError, match="'x' is no Suite, but function"):
+        suites()
