@@ -1,13 +1,13 @@
 """What came before or after, where texts say themselves when it was ("yesterday", "tonight")."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from memagent.looking import Goal, Trail
 from memagent.questions import covers
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
-from memagent.stores.words import content_words, words
+from memagent.stores.words import content_words, names, words
 from memagent.told_time import told_time
 from memagent.types import Hit, Hits, Record
 
@@ -36,7 +36,7 @@ class Chronicle:
         if turn is None or not any(_dated(hit.record) for hit in found):
             return None
         topic = [word for word in words(turn.topic) if word == "I"][:1]
-        topic = topic or content_words(turn.topic)
+        topic = topic or names(turn.topic) or content_words(turn.topic)
         told = sorted(self._bank.mentioning(where, topic), key=_when)
         points = [one for one in told if covers(one.keys[0], turn.anchor) and _dated(one)]
         for point in reversed(points):
@@ -45,8 +45,8 @@ class Chronicle:
             ]
             if side:
                 next_to = side[-1] if turn.side == "before" else side[0]
-                anchor = Hit(record=point, key=point.keys[0], score=found[0].score, why={"look": 2.0})
-                return Passage(anchor=anchor, trail=Trail().on(topic, next_to, found[0].score, 2))
+                anchor = replace(found[0], record=point, key=point.keys[0], why={"look": 2.0})
+                return Passage(anchor=anchor, trail=Trail().on(topic, next_to, anchor.score, 2))
         return None
 
 

@@ -32,11 +32,13 @@ _THING = re.compile(
 _TOWARDS = frozenset(
     "in at to into onto inside near under behind beside toward towards from of by".split()
 )
-_STATE = re.compile(
-    r"\b(?:am|is|are|was|were|be|been|feels?|felt|feeling|looks?|looked|seems?|seemed|gets?|got|"
-    r"became|becomes?|'m|'s)\s+(?:(?:very|so|too|quite|really|rather|still|getting)\s+)?"
-    r"(?P<state>[a-z]\w+)\s*(?:[.!,;]|$|\b(?:and|but|with|of|about|because|today|now)\b)"
+_STATE = (
+    r"\s+(?:(?:am|is|are|was|were|have been|has been|feels?|felt|seems?|seemed|got|became)\s+"
+    r"(?:(?:very|so|too|quite|really|rather|still)\s+)?(?P<state>[a-z]\w+)"
+    r"\s*(?:[.!,;]|$|\b(?:and|but|with|of|about|because|today|now)\b)"
+    r"|(?:have|has|had)\s+(?:a|an|no)\s+\w+)"
 )
+_OWNS = frozenset(("have", "own", "possess"))
 _REASON = re.compile(r"\b(?:because|since|so that|in order to|due to)\b", re.IGNORECASE)
 _PLAN = re.compile(
     r"\b(?:will|shall|going to|plans?|planning|wants?|tomorrow|'ll)\b", re.IGNORECASE
@@ -92,9 +94,15 @@ def things(text: str) -> list[str]:
     return [one["thing"] for one in found if (one["before"] or "").lower() not in _TOWARDS]
 
 
-def tells_state(text: str) -> bool:
+def asks_possession(question: str) -> bool:
+    """Tell whether a question asks what somebody has, which no record need say in such words."""
+    listing = listing_of(question)
+    return listing is not None and listing.verb in _OWNS
+
+
+def tells_state(text: str, who: str) -> bool:
     """Tell whether a text says how somebody is: "I am ill", but not "I am a nurse"."""
-    found = _STATE.search(text)
+    found = re.search(rf"\b{re.escape(who)}{_STATE}", text, re.IGNORECASE)
     return found is not None and found["state"] not in FUNCTION_WORDS
 
 

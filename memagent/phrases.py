@@ -54,6 +54,8 @@ def _runs(text: str) -> Iterator[_Run]:
     while at < len(tokens) - 1:
         word = tokens[at]
         at += 1
+        if word.lower() in ("i", "me"):
+            yield _Run(("i",), True)
         if word[0].isupper() and word.lower() not in FUNCTION_WORDS:
             yield _Run((lemma(word),), True)
         if word.lower() not in _DETERMINERS:

@@ -61,10 +61,9 @@ class Reasoner:
 
     def look(self, search: Search) -> Trail | None:
         """Return what is to be shown, with the looks that led there; None leaves the choice."""
-        related = _related(search)
-        if related is not None or search.looks < 2:
-            return related
-        rules = (self._between, self._kind, self._alike, self._listed, self._reason)
+        rules = (self._between, _related, self._kind, self._alike, self._listed, self._reason)
+        if search.looks < 2:
+            rules = (_related,)
         return next((trail for rule in rules if (trail := rule(search)) is not None), None)
 
     def _between(self, search: Search) -> Trail | None:
@@ -105,7 +104,7 @@ class Reasoner:
         events = (hit.record for hit in search.chosen if why and asked & _held(hit))
         near = self._bank.mentioning(search.where, forms(who), before=next(events, None))
         for record in near:
-            if opens_with(record.keys[0], who) and tells_state(record.value):
+            if opens_with(record.keys[0], who) and tells_state(record.keys[0], who):
                 return Trail(queries=(who,), hits=(search.hit(record),))
         return None
 
@@ -162,7 +161,7 @@ def _counted(named: Sequence[Hit], listing: Listing, search: Search) -> Trail | 
     if not listing.past and any(offers(hit.record.value, "number", "") for hit in named):
         return None
     theirs = [hit for hit in named if _is_about(hit, listing)]
-    return Trail(hits=tuple(sorted(theirs or named, key=_moment)[-2 * search.k :]))
+    return Trail(hits=tuple(sorted(theirs, key=_moment)[-2 * search.k :])) if theirs else None
 
 
 def _only_its_kind(search: Search) -> Hit | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
 from memagent.looking import LOOKS, Goal, Looker, Trail
+from memagent.needs import asks_possession
 from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
 from memagent.reasoning import Reasoner, Search
 from memagent.roles import in_role, newest_telling
@@ -115,7 +116,7 @@ class Recaller:
         want = wants(question)
         chosen = _choose(hits, want, question, k)
         found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
-        if not chosen:
+        if not chosen and not (hits and asks_possession(question)):
             return found
         turn = turn_of(question)
         if turn is None:
@@ -131,7 +132,7 @@ class Recaller:
             reasoned = self._reasoner.look(search)
             if reasoned is not None:
                 return replace(found, chosen=reasoned.hits, queries=(question, *reasoned.queries))
-        if want is None or looks < 2:
+        if want is None or looks < 2 or not chosen:
             return found
         if turn is not None:
             whole = [hit for hit in hits if _tells_all(hit, want, question)]

@@ -3,6 +3,7 @@ import pytest
 from memagent.needs import (
     Listing,
     asks_ahead,
+    asks_possession,
     asks_why,
     listing_of,
     opens_with,
@@ -62,17 +63,25 @@ def test_things_are_told_from_places(text: str, held: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "yes"),
+    ("text", "who", "yes"),
     [
-        ("I am very ill.", True),
-        ("Zoe felt lonely and went out.", True),
-        ("Zoe is a nurse.", False),
-        ("Zoe is in Porto.", False),
-        ("Zoe sang.", False),
+        ("I am very ill.", "I", True),
+        ("Zoe felt lonely and went out.", "zoe", True),
+        ("My sister had a cold.", "sister", True),
+        ("Zoe is a nurse.", "Zoe", False),
+        ("Zoe is in Porto.", "Zoe", False),
+        ("Zoe sold the car that was old.", "Zoe", False),
+        ("Zoe sang.", "Zoe", False),
     ],
 )
-def test_a_state_is_told_from_a_kind_and_a_place(text: str, yes: bool) -> None:
-    assert tells_state(text) is yes
+def test_a_state_is_told_from_a_kind_and_a_place(text: str, who: str, yes: bool) -> None:
+    assert tells_state(text, who) is yes
+
+
+def test_having_is_told_from_needing() -> None:
+    assert asks_possession("What do I own?")
+    assert asks_possession("What does Zoe have?")
+    assert not asks_possession("What do I need?")
 
 
 def test_reasons_and_plans_in_so_many_words() -> None:

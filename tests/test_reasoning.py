@@ -44,6 +44,17 @@ def test_a_count_needs_every_record_of_what_is_counted(memory: Memory, ada: Scop
     assert shown == ["I bought a book in Rome.", "I bought two books in Bonn."]
 
 
+def test_what_others_have_of_a_kind_is_not_counted(memory: Memory, ada: Scope) -> None:
+    told = ("Zoe has a book.", "I bought a lamp.")
+    assert "I bought a lamp." not in recalled(memory, ada, "How many books did I buy?", *told)
+
+
+def test_what_i_own_is_what_i_got_whatever_the_words(memory: Memory, ada: Scope) -> None:
+    told = ("I bought a lamp.", "Zoe sang.", "I sold the lamp.", "I was given a ring.")
+    shown = recalled(memory, ada, "What do I own?", *told)
+    assert shown == [told[0], told[2], told[3]]
+
+
 def test_what_was_counted_already_is_not_counted_anew(memory: Memory, ada: Scope) -> None:
     told = ("I have two cats.", "The cat is asleep.", "I have three cats.")
     assert recalled(memory, ada, "How many cats do I have?", *told) == ["I have three cats."]
@@ -96,6 +107,11 @@ def test_two_things_are_followed_until_they_meet(memory: Memory, ada: Scope) -> 
     recollection_of = "Is Eva older than Ana?"
     assert recalled(memory, ada, recollection_of, *CHAIN) == list(CHAIN[:2])
     assert len(memory.recall(recollection_of, scope=ada).looks) <= 4
+
+
+def test_the_speaker_is_an_end_of_a_chain(memory: Memory, ada: Scope) -> None:
+    told = ("Zoe is older than Ana.", "Ana is older than me.")
+    assert recalled(memory, ada, "Is Zoe older than me?", *told) == list(told)
 
 
 def test_a_way_leads_from_place_to_place(memory: Memory, ada: Scope) -> None:
