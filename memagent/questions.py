@@ -42,7 +42,7 @@ _COLOUR = re.compile(
     re.IGNORECASE,
 )
 _WHEREABOUTS = re.compile(
-    r"(is|are|am)\s+(.+?)\s+(?:still\s+|now\s+|back\s+)?(?:in|at|inside|on)\s+[^?]+\?",
+    r"(is|are|am)\s+(?!there\b)(.+?)\s+(?:still\s+|now\s+|back\s+)?((?:in|at|inside|on)\s+[^?]+)\?",
     re.IGNORECASE,
 )
 _FACT = re.compile(
@@ -93,7 +93,11 @@ def whereabouts(question: str) -> str | None:
     "Is Zoe in the garden?" is answered by where she is; None for any other question.
     """
     found = _WHEREABOUTS.match(question.strip())
-    return f"Where {found[1].lower()} {found[2]}?" if found else None
+    if found is None or not places(found[3]) or _TIME.search(found[3]):
+        return None
+    if not content_words(found[2]) and found[2] != "I":
+        return None
+    return f"Where {found[1].lower()} {found[2]}?"
 
 
 def turn_of(question: str) -> Turn | None:

@@ -49,7 +49,8 @@ class Recaller:
     A weak model reads one right memory well and five badly, so how many are shown depends on the
     question. One that wants a single thing (a place, a name, a time, a number) gets the newest of
     the equally relevant records; any other gets up to `k` of them. If what was found holds nothing
-    of the wanted kind, more looks follow the names in it, to before and after it in time.
+    of the wanted kind, more looks follow the names in it, to before and after it in time. Before
+    that, `Reasoner` is asked whether the answer follows from several records.
     """
 
     def __init__(

@@ -110,6 +110,9 @@ def test_a_question_for_a_fact_about_oneself_is_told_from_others(
         ("Is Zoe older than Eva?", None),
         ("Was Zoe in the garden?", None),
         ("Is Zoe a nurse?", None),
+        ("Is Zoe in love?", None),
+        ("Is the party on Friday?", None),
+        ("Is there milk in the fridge?", None),
     ],
 )
 def test_whether_somebody_is_there_is_asked_as_where(question: str, asked: str | None) -> None:
