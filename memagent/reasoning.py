@@ -61,9 +61,9 @@ class Reasoner:
 
     def look(self, search: Search) -> Trail | None:
         """Return what is to be shown, with the looks that led there; None leaves the choice."""
-        rules = (self._between, _related, self._kind, self._alike, self._listed, self._reason)
         if search.looks < 2:
-            rules = (_related,)
+            return _related(search)
+        rules = (self._between, _related, self._kind, self._alike, self._listed, self._reason)
         return next((trail for rule in rules if (trail := rule(search)) is not None), None)
 
     def _between(self, search: Search) -> Trail | None:
