@@ -28,7 +28,8 @@ def migrate(folder: Path) -> bool:
             raise RunError(f"{folder} holds a run of format {found}: only 1 is known before this")
         shots = manifest["plan"].pop("shots")
         file = ScoreFile(folder)
-        lines = file.path.read_text(encoding="utf-8").splitlines() if file.path.exists() else []
+        text = file.path.read_text(encoding="utf-8") if file.path.exists() else ""
+        lines = text.removesuffix("\n").split("\n") if text else []
         scores = [score_of(_row(json.loads(line), shots)) for line in lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder} holds no run that can be read: {error!r}") from error
