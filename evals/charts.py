@@ -66,9 +66,9 @@ def bars(items: Sequence[Bar], title: str) -> str:
     for number, item in enumerate(items):
         middle = number * _BAR_HEIGHT + _BAR_HEIGHT / 2
         link = SubElement(root, "a", {"href": item.link})
-        SubElement(link, "title").text = (
-            f"{item.label}: {item.value:.1%} ({item.low:.1%} to {item.high:.1%})"
-        )
+        SubElement(
+            link, "title"
+        ).text = f"{item.label}: {item.value:.1%} ({item.low:.1%} to {item.high:.1%})"
         _text(link, _LABEL - 6, middle + 4, item.label, "end", "label")
         _rect(link, at(0), middle - 6, max(1.0, item.value * span), 12, f"bar c{item.colour}")
         _whisker(link, at(item.low), at(item.high), middle)
@@ -162,9 +162,7 @@ def _root(width: int, height: int, title: str) -> Element:
     return root
 
 
-def _rect(
-    parent: Element, x: float, y: float, width: float, height: float, kind: str
-) -> None:
+def _rect(parent: Element, x: float, y: float, width: float, height: float, kind: str) -> None:
     size = {"width": _n(width), "height": _n(height)}
     SubElement(parent, "rect", {"x": _n(x), "y": _n(y), "class": kind} | size)
 
@@ -180,9 +178,7 @@ def _whisker(parent: Element, low: float, high: float, y: float) -> None:
         _line(parent, end, y - 3, end, y + 3, "whisker")
 
 
-def _text(
-    parent: Element, x: float, y: float, text: str, anchor: str, kind: str = "tick"
-) -> None:
+def _text(parent: Element, x: float, y: float, text: str, anchor: str, kind: str = "tick") -> None:
     place = {"x": _n(x), "y": _n(y), "text-anchor": anchor, "class": kind}
     SubElement(parent, "text", place).text = text
 

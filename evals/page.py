@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 PAGE = Path(__file__).parent / "page"
+DASH = "\N{EN DASH}"
+"""Stands where a value is not defined."""
 COMPACT = {"separators": (",", ":")}
 
 
@@ -36,20 +37,24 @@ def page(run: SavedRun) -> str:
 
     style, script = _read("report.css"), _read("report.js")
     found = sections(run)
-    return _templates().get_template("report.html").render(
-        run=run,
-        sections=found,
-        charts=[_charts(one, colours(run.arms)) for one in found],
-        published=[_published(run, one) for one in found],
-        pass_mark=PASS_MARK,
-        our_setting=OUR_SETTING,
-        facts=facts(run.manifest),
-        complete=all(map(_complete, found)),
-        link=link,
-        data=payload(run),
-        style=Markup(style),
-        script=Markup(script),
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            run=run,
+            sections=found,
+            charts=[_charts(one, colours(run.arms)) for one in found],
+            published=[_published(run, one) for one in found],
+            pass_mark=PASS_MARK,
+            our_setting=OUR_SETTING,
+            facts=facts(run.manifest),
+            complete=all(map(_complete, found)),
+            link=link,
+            data=payload(run),
+            style=Markup(style),
+            script=Markup(script),
+            policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
+        )
     )
 
 
@@ -63,7 +68,7 @@ def write_page(run: SavedRun, path: Path) -> None:
     beside = path.with_name(f"{path.name}.new")
     try:
         beside.write_text(text, encoding="utf-8", errors="replace")
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 
@@ -184,12 +189,12 @@ def _templates() -> "Environment":
 
 def percent(value: float | None) -> str:
     """Return a share in percent, without the sign; a dash for None."""
-    return "–" if value is None else f"{100 * value:.1f}"
+    return DASH if value is None else f"{100 * value:.1f}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number with so many digits after the point; a dash for None."""
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return DASH if value is None else f"{value:,.{digits}f}"
 
 
 def p_value(value: float) -> str:

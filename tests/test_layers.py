@@ -44,6 +44,7 @@ LAYERS = (
     {"commands"},
     {"chat", "terminal"},
     {"cli_output"},
+    {"cli_eval_report"},
     {
         "cli_config",
         "cli_eval",
