@@ -158,8 +158,7 @@ def _y(value: float) -> float:
 
 
 def _root(width: int, height: int, title: str) -> Element:
-    root = Element("svg", {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": title})
-    return root
+    return Element("svg", {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": title})
 
 
 def _rect(parent: Element, x: float, y: float, width: float, height: float, kind: str) -> None:

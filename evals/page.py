@@ -12,8 +12,8 @@ from memagent.evals.arm import ArmName
 from memagent.evals.arms import ARMS
 from memagent.evals.charts import COLOURS, Bar, LagPoint, Spot, bars, lag_curve, spots
 from memagent.evals.payload import payload
-from memagent.evals.published import MODELS, OUR_SETTING, published_rows
 from memagent.evals.provenance import facts
+from memagent.evals.published import MODELS, OUR_SETTING, published_rows
 from memagent.evals.saved import SavedRun
 from memagent.evals.section import Section, sections
 from memagent.evals.statistics import PASS_MARK
