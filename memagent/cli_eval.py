@@ -18,6 +18,7 @@ from memagent.errors import InvalidInput, RunError
 if TYPE_CHECKING:
     from memagent.evals.arm import ArmName
     from memagent.evals.run import Run
+    from memagent.evals.runner import Progress
     from memagent.evals.suite import Suite
 
 eval_app = typer.Typer(help="Measure what the memory is worth.", no_args_is_help=True)
@@ -44,7 +45,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     split: Annotated[str | None, typer.Option(help="test or train.", show_default=False)] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Of released files: en, en-10k, hn, shuffled.")
+        str | None, typer.Option(help="Of released files: en, hn or shuffled, or those with -10k.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A file of your own to ask.")] = None,
     shots: Annotated[
@@ -59,6 +60,13 @@ def run(
         int, typer.Option(min=0, help="End after more questions without an answer.")
     ] = 100,
     model: Annotated[str | None, typer.Option(help="'local' or a URL.", show_default=False)] = None,
+    servers: Annotated[
+        str | None, typer.Option(help="URLs of servers of the same model, used side by side.")
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="ray, or ray:4: so many processes on a Ray cluster ask the questions."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -81,17 +89,24 @@ def run(
         shuffle=shuffle,
         model=settings.model,
         embedder=settings.embedder,
-        concurrency=concurrency or (4 if settings.model.startswith("local") else 64),
+        concurrency=concurrency or _together(settings, servers, workers),
         max_failures=max_failures,
     )
     try:
         loaded = one.load(wanted)
     except BadOption as error:
         raise typer.BadParameter(str(error), param_hint=error.option) from error
+    if edited := [name for task in loaded for name in task.edited]:
+        print(f"not as released: {', '.join(edited)}", file=sys.stderr)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{name}-{stamp}"
     whole = Run(folder, loaded, plan, resume=resume, suite=name)
-    _go(whole, settings, one)
+    try:
+        _go(whole, settings, one, servers, workers)
+    except KeyboardInterrupt:
+        kept = f"{len(whole.scores)} answers are kept in {folder}, go on with --resume"
+        print(f"memagent: stopped: {kept}", file=sys.stderr)
+        raise
     _print(whole, as_json)
     if whole.failed:
         first = whole.failed[0]
@@ -150,7 +165,70 @@ def _arms(one: "Suite", text: str | None, shots: int) -> "tuple[ArmName, ...]":
     return tuple(dict.fromkeys(names))
 
 
-def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
+def _together(settings: Settings, servers: str | None, workers: str | None) -> int:
+    """Return how many stories are asked side by side when nobody says."""
+    several = len(_urls(settings, servers))
+    if workers:
+        several = max(several, _ray_workers(workers) or 1)
+    embedded = settings.model.startswith("local") and not servers
+    return several * (4 if embedded else 64)
+
+
+def _urls(settings: Settings, servers: str | None) -> list[str]:
+    return [one.strip() for one in servers.split(",")] if servers else [settings.model]
+
+
+def _ray_workers(workers: str) -> int | None:
+    """Read "ray" or "ray:4".
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    kind, _, number = workers.partition(":")
+    if kind != "ray" or (number and (not number.isdigit() or int(number) < 1)):
+        raise typer.BadParameter(f"{workers!r} is not ray or ray:N", param_hint="--workers")
+    return int(number) if number else None
+
+
+def _ask(
+    whole: "Run",
+    settings: Settings,
+    one: "Suite",
+    tell: "Progress",
+    servers: str | None,
+    workers: str | None,
+) -> None:
+    """Have the questions asked: in this process, or by workers on a cluster."""
+    from memagent.evals.runner import ask_all, go
+    from memagent.models import open_chat, options_of
+
+    urls, options = _urls(settings, servers), options_of(settings)
+    if workers is None:
+        from memagent.embedders import open_embedder
+
+        chats = [open_chat(url, **options) for url in urls]
+        go(whole, chats, open_embedder(settings.embedder), tell, one.make)
+        return
+    from memagent.evals.distributed import Recipe, ray_crew
+
+    number = _ray_workers(workers) or len(urls)
+    recipes = [
+        Recipe(
+            make=one.make,
+            model=urls[place % len(urls)],
+            embedder=settings.embedder,
+            seed=whole.plan.seed,
+            options=options,
+        )
+        for place in range(number)
+    ]
+    with ray_crew(recipes, whole.plan.concurrency) as crew:
+        ask_all(whole, crew, tell)
+
+
+def _go(
+    whole: "Run", settings: Settings, one: "Suite", servers: str | None, workers: str | None
+) -> None:
     """Ask what is still to be asked, with a bar on stderr that tells the accuracy so far."""
     from rich.console import Console
     from rich.progress import (
@@ -161,10 +239,7 @@ def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
         TimeRemainingColumn,
     )
 
-    from memagent.embedders import open_embedder
-    from memagent.evals.runner import go
     from memagent.evals.score import Score
-    from memagent.models import chat_of
 
     todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
     todo += len(whole.failed)
@@ -190,7 +265,7 @@ def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
             described = f"{score.task} {score.arm}: {part:.0%} right"
             bar.update(job, advance=1, description=described)
 
-        go(whole, chat_of(settings), open_embedder(settings.embedder), tell, one.make)
+        _ask(whole, settings, one, tell, servers, workers)
 
 
 def _print(whole: "Run", as_json: bool) -> None:
