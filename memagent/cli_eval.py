@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memagent.cli_eval_report import add_to
 from memagent.cli_output import Json
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, RunError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from memagent.evals.suite import Suite
 
 eval_app = typer.Typer(help="Measure what the memory is worth.", no_args_is_help=True)
+
+add_to(eval_app)
 
 
 @eval_app.callback()

@@ -59,6 +59,7 @@ LAYERS = (
     {"commands"},
     {"chat", "terminal"},
     {"cli_output"},
+    {"cli_eval_report"},
     {
         "cli_config",
         "cli_eval",
