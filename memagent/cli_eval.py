@@ -56,6 +56,10 @@ def run(
         int, typer.Option(min=0, help="End after more questions without an answer.")
     ] = 100,
     model: Annotated[str | None, typer.Option(help="'local' or a URL.", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A size of this evaluation, such as streams=3."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -68,18 +72,26 @@ def run(
     settings = load_settings(model=model)
     if resume and out is None:
         raise typer.BadParameter("name the run's folder with --out", param_hint="--resume")
+    sizes = _sizes(one, set_ or [])
     wanted = Wanted(
-        tasks=tasks, split=split, variant=variant, data=settings.data, file=file, seed=seed
+        tasks=tasks,
+        split=split,
+        variant=variant,
+        data=settings.data,
+        file=file,
+        seed=seed,
+        settings=sizes,
     )
     plan = Plan(
         arms=_arms(one, arms, shots),
         limit=limit,
         seed=seed,
         shuffle=shuffle,
-        model=settings.model,
+        model=settings.model if one.model else "none",
         embedder=settings.embedder,
         concurrency=concurrency or (4 if settings.model.startswith("local") else 64),
         max_failures=max_failures,
+        settings={**one.settings, **sizes},
     )
     try:
         loaded = one.load(wanted)
@@ -89,7 +101,7 @@ def run(
     folder = out or Path("runs") / f"{name}-{stamp}"
     whole = Run(folder, loaded, plan, resume=resume, suite=name)
     _go(whole, settings, one)
-    _print(whole, as_json)
+    _print(whole, one, as_json)
     if whole.failed:
         first = whole.failed[0]
         raise RunError(
@@ -147,6 +159,27 @@ def _arms(one: "Suite", text: str | None, shots: int) -> "tuple[ArmName, ...]":
     return tuple(dict.fromkeys(names))
 
 
+def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:
+    """Read "name=number", each one of the evaluation's settings.
+
+    Raises:
+        BadParameter: it has no such setting, or the value is no number.
+    """
+    sizes = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            sizes[name] = float(value)
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"{text!r}: expected name=number", param_hint="--set"
+            ) from error
+        if name not in one.settings:
+            known = ", ".join(one.settings) or "none"
+            raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint="--set")
+    return sizes
+
+
 def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
     """Ask what is still to be asked, with a bar on stderr that tells the accuracy so far."""
     from rich.console import Console
@@ -159,9 +192,9 @@ def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
     )
 
     from memagent.embedders import open_embedder
-    from memagent.evals.runner import go
     from memagent.evals.score import Score
     from memagent.models import chat_of
+    from memagent.testing import ScriptedChat
 
     todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
     todo += len(whole.failed)
@@ -187,18 +220,21 @@ def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
             described = f"{score.task} {score.arm}: {part:.0%} right"
             bar.update(job, advance=1, description=described)
 
-        go(whole, chat_of(settings), open_embedder(settings.embedder), tell, one.make)
+        chat = chat_of(settings) if one.model else ScriptedChat([])  # which nobody asks
+        one.go(whole, chat, open_embedder(settings.embedder), tell, one.make)
 
 
-def _print(whole: "Run", as_json: bool) -> None:
+def _print(whole: "Run", one: "Suite", as_json: bool) -> None:
+    from memagent.evals.measures import as_tables as more_tables
     from memagent.evals.report import as_object, as_tables, rows
 
     table = rows(whole.tasks, whole.plan.arms, whole.scores)
+    more = one.more(whole.tasks, whole.plan.arms, whole.scores)
     if as_json:
-        print(json.dumps(as_object(whole.folder, table)))
+        print(json.dumps(as_object(whole.folder, table) | more))
         return
     from rich.console import Console
 
-    for one in as_tables(table):
-        Console().print(one)
+    for shown in [*as_tables(table), *more_tables(more)]:
+        Console().print(shown)
     print(f"every question: {whole.folder / 'samples.jsonl'}", file=sys.stderr)
