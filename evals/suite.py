@@ -29,6 +29,7 @@ GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.babi_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",
+    "probes": "memagent.evals.probes_suite:SUITE",
 }
 Go = Callable[[Run, BaseChatModel, Embeddings, Progress, MakeArm], None]
 Measures = Callable[
