@@ -1,7 +1,7 @@
 """Ask what a run has still to ask: bounded concurrency, every answer flushed, resumable."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
@@ -10,6 +10,7 @@ from memagent.errors import RunError
 from memagent.evals.arm import ArmName, MakeArm, Parts
 from memagent.evals.arms import StoryArm
 from memagent.evals.batch import in_flight
+from memagent.evals.crew import Crew
 from memagent.evals.patience import ServerGone
 from memagent.evals.plan import by_story
 from memagent.evals.run import Run
@@ -24,19 +25,24 @@ Group = tuple[Task, ArmName, list[Sample]]
 
 def go(
     run: Run,
-    model: BaseChatModel,
+    model: BaseChatModel | Sequence[BaseChatModel],
     embedder: Embeddings,
     progress: Progress,
     make: MakeArm = StoryArm,
 ) -> None:
     """Ask all that is still to be asked, in this process; `progress` is called after each answer.
 
+    Of several models (the same one, on several servers) each gets as many stories.
+
     Raises:
         RunError: as `ask_all`.
     """
+    models = [model] if isinstance(model, BaseChatModel) else list(model)
     with Memory.open(run.folder / "memory", embedder=embedder) as memory:
-        parts = Parts(memory=memory, embedder=embedder, model=model, seed=run.plan.seed)
-        ask_all(run, Worker(make, parts), progress)
+        every = [
+            Parts(memory=memory, embedder=embedder, model=one, seed=run.plan.seed) for one in models
+        ]
+        ask_all(run, Crew([Worker(make, parts) for parts in every]), progress)
 
 
 def ask_all(run: Run, asker: Asker, progress: Progress) -> None:

@@ -14,14 +14,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from langchain_core.embeddings import Embeddings
-from langchain_core.language_models import BaseChatModel
-
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName, MakeArm
 from memagent.evals.arms import ARMS, StoryArm
-from memagent.evals.run import Run
-from memagent.evals.runner import Progress, go
 from memagent.evals.score import Score
 from memagent.evals.task import Task
 
@@ -31,7 +26,6 @@ OURS = {
     "interference": "memagent.evals.interference_suite:SUITE",
     "probes": "memagent.evals.probes_suite:SUITE",
 }
-Go = Callable[[Run, BaseChatModel, Embeddings, Progress, MakeArm], None]
 Measures = Callable[
     [Sequence[Task], Sequence[ArmName], Sequence[Score]], dict[str, list[dict[str, Any]]]
 ]
@@ -77,9 +71,8 @@ class Suite:
 
     `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
     and `BadOption` where something else was wanted than there is; `default`
-    are the arms when none are named. `settings` are numbers of its own with their defaults. `go`
-    asks what a run has still to ask, `more` measures what is more than accuracy. One that has no
-    `model` asks the memory alone.
+    are the arms when none are named. `settings` are numbers of its own with their defaults. `more`
+    measures what is more than accuracy. One that has no `model` asks the memory alone.
     """
 
     name: str
@@ -90,7 +83,6 @@ class Suite:
     default: Sequence[str] = ("none", "full", "memory", "oracle")
     make: MakeArm = StoryArm
     settings: Mapping[str, float] = field(default_factory=dict)
-    go: Go = go
     more: Measures = lambda tasks, arms, scores: {}
     model: bool = True
 

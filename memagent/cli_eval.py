@@ -17,6 +17,7 @@ from memagent.errors import InvalidInput, RunError
 if TYPE_CHECKING:
     from memagent.evals.arm import ArmName
     from memagent.evals.run import Run
+    from memagent.evals.runner import Progress
     from memagent.evals.suite import Suite
 
 eval_app = typer.Typer(help="Measure what the memory is worth.", no_args_is_help=True)
@@ -60,6 +61,13 @@ def run(
         list[str] | None,
         typer.Option("--set", help="A size of this evaluation, such as streams=3."),
     ] = None,
+    servers: Annotated[
+        str | None, typer.Option(help="URLs of servers of the same model, used side by side.")
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(help="ray, or ray:4: so many processes on a Ray cluster ask the questions."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -89,7 +97,7 @@ def run(
         shuffle=shuffle,
         model=settings.model if one.model else "none",
         embedder=settings.embedder,
-        concurrency=concurrency or (4 if settings.model.startswith("local") else 64),
+        concurrency=concurrency or _together(settings, servers, workers),
         max_failures=max_failures,
         settings={**one.settings, **sizes},
     )
@@ -100,7 +108,7 @@ def run(
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{name}-{stamp}"
     whole = Run(folder, loaded, plan, resume=resume, suite=name)
-    _go(whole, settings, one)
+    _go(whole, settings, one, servers, workers)
     _print(whole, one, as_json)
     if whole.failed:
         first = whole.failed[0]
@@ -180,7 +188,73 @@ def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:
     return sizes
 
 
-def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
+def _together(settings: Settings, servers: str | None, workers: str | None) -> int:
+    """Return how many stories are asked side by side when nobody says."""
+    several = len(_urls(settings, servers))
+    if workers:
+        several = max(several, _ray_workers(workers) or 1)
+    embedded = settings.model.startswith("local") and not servers
+    return several * (4 if embedded else 64)
+
+
+def _urls(settings: Settings, servers: str | None) -> list[str]:
+    return [one.strip() for one in servers.split(",")] if servers else [settings.model]
+
+
+def _ray_workers(workers: str) -> int | None:
+    """Read "ray" or "ray:4".
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    kind, _, number = workers.partition(":")
+    if kind != "ray" or (number and (not number.isdigit() or int(number) < 1)):
+        raise typer.BadParameter(f"{workers!r} is not ray or ray:N", param_hint="--workers")
+    return int(number) if number else None
+
+
+def _ask(
+    whole: "Run",
+    settings: Settings,
+    one: "Suite",
+    tell: "Progress",
+    servers: str | None,
+    workers: str | None,
+) -> None:
+    """Have the questions asked: in this process, or by workers on a cluster."""
+    from memagent.evals.runner import ask_all, go
+    from memagent.models import open_chat, options_of
+    from memagent.testing import ScriptedChat
+
+    if workers and not one.model:
+        raise typer.BadParameter(f"{one.name} asks no model", param_hint="--workers")
+    urls, options = _urls(settings, servers), options_of(settings)
+    if workers is None:
+        from memagent.embedders import open_embedder
+
+        chats = [open_chat(url, **options) if one.model else ScriptedChat([]) for url in urls]
+        go(whole, chats, open_embedder(settings.embedder), tell, one.make)
+        return
+    from memagent.evals.distributed import Recipe, ray_crew
+
+    number = _ray_workers(workers) or len(urls)
+    recipes = [
+        Recipe(
+            make=one.make,
+            model=urls[place % len(urls)],
+            embedder=settings.embedder,
+            seed=whole.plan.seed,
+            options=options,
+        )
+        for place in range(number)
+    ]
+    with ray_crew(recipes, whole.plan.concurrency) as crew:
+        ask_all(whole, crew, tell)
+
+
+def _go(
+    whole: "Run", settings: Settings, one: "Suite", servers: str | None, workers: str | None
+) -> None:
     """Ask what is still to be asked, with a bar on stderr that tells the accuracy so far."""
     from rich.console import Console
     from rich.progress import (
@@ -191,10 +265,7 @@ def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
         TimeRemainingColumn,
     )
 
-    from memagent.embedders import open_embedder
     from memagent.evals.score import Score
-    from memagent.models import chat_of
-    from memagent.testing import ScriptedChat
 
     todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
     todo += len(whole.failed)
@@ -220,8 +291,7 @@ def _go(whole: "Run", settings: Settings, one: "Suite") -> None:
             described = f"{score.task} {score.arm}: {part:.0%} right"
             bar.update(job, advance=1, description=described)
 
-        chat = chat_of(settings) if one.model else ScriptedChat([])  # which nobody asks
-        one.go(whole, chat, open_embedder(settings.embedder), tell, one.make)
+        _ask(whole, settings, one, tell, servers, workers)
 
 
 def _print(whole: "Run", one: "Suite", as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Chat models, by name or URL, as langchain-core objects."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, ModelUnavailable
@@ -98,16 +98,20 @@ def embedded_weights(spec: str) -> Path:
 
 def chat_of(settings: Settings) -> "BaseChatModel":
     """Return the chat model that the settings name."""
-    return open_chat(
-        settings.model,
-        model=settings.model_name,
-        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-        max_tokens=settings.max_tokens,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
-        retries=settings.retries,
-        in_flight=settings.in_flight,
-    )
+    return open_chat(settings.model, **options_of(settings))
+
+
+def options_of(settings: Settings) -> dict[str, Any]:
+    """Return what the settings say of how the model is asked, as `open_chat` takes it."""
+    return {
+        "model": settings.model_name,
+        "api_key": settings.api_key.get_secret_value() if settings.api_key else None,
+        "max_tokens": settings.max_tokens,
+        "timeout": settings.timeout,
+        "connect_timeout": settings.connect_timeout,
+        "retries": settings.retries,
+        "in_flight": settings.in_flight,
+    }
 
 
 def _folder() -> Path:

@@ -131,7 +131,7 @@ def test_the_evaluation_prints_one_object_and_writes_every_question(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "garden"))
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "garden"))
     where = ["--out", str(tmp_path / "run"), "--arms", "none,memory", "--limit", "3"]
     code, out, _ = memagent("eval", "run", "babi", "--tasks", "1", *where, "--json")
     rows = json.loads(out)["rows"]
@@ -152,7 +152,7 @@ def test_an_evaluation_keeps_a_server_fuller_than_the_embedded_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda _: "garden"))
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "garden"))
     for model, together in (("local", 4), ("http://server/v1", 64)):
         out = tmp_path / str(together)
         asked = ["--tasks", "1", "--limit", "1", "--arms", "none", "--model", model]
@@ -167,7 +167,7 @@ def test_an_evaluation_with_questions_that_got_no_answer_fails_and_says_so(
         raise ModelUnavailable("404: no such model")
 
     monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(refuse))
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(refuse))
     where = ["--out", str(tmp_path / "run"), "--arms", "none", "--limit", "3", "--tasks", "1"]
     code, out, err = memagent("eval", "run", "babi", *where, "--json")
     (row,) = json.loads(out)["rows"]

@@ -138,6 +138,11 @@ def test_sample_efficiency_is_height_times_speed() -> None:
     assert sample_efficiency([40], [80]) == 0.5
 
 
+def test_a_curve_that_is_level_but_for_rounding_does_not_fall() -> None:
+    level = [0.1 + 0.2] * 4 + [0.3] * 4
+    assert sample_efficiency(level, level) == 1.0
+
+
 def test_sample_efficiency_is_zero_for_who_hardly_learns_and_undefined_without_an_expert() -> None:
     assert sample_efficiency([10, 15], [20, 80]) == 0
     # 20% of 80 is enough: 16 / 80 * 2 / 2.

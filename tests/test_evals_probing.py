@@ -2,12 +2,19 @@ from collections.abc import Sequence
 
 import pytest
 
+from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.evals.continual import acc, bwt, wc_acc
 from memagent.evals.probing import ProbeSet, Round
 
 PROBES = (("Where is Mary?", "Where is John?"), ("Where is the cat?",))
 GOLD = {"Where is Mary?": "garden", "Where is John?": "attic", "Where is the cat?": "roof"}
+
+
+GOLD_LINES = {
+    "Where is Mary?": "Mary moved to the garden.",
+    "Where is Daniel?": "Daniel went to the office.",
+}
 
 
 class World:
@@ -142,3 +149,31 @@ def test_what_comes_out_of_order_is_refused(world: World) -> None:
     probes.after(0)
     with pytest.raises(InvalidInput, match="before the first write"):
         probes.before()
+
+
+def test_a_real_memory_s_recall_tells_which_prompts_a_write_changed(
+    memory: Memory, ada: Scope
+) -> None:
+    asked: list[str] = []
+
+    def prompt_of(question: str) -> str:
+        hits = memory.recall(question, scope=ada).hits
+        return "\n".join([*(hit.record.value for hit in hits), question])
+
+    def ask(prompts: Sequence[str]) -> list[str | None]:
+        asked.extend(prompts)
+        return list(prompts)
+
+    probes = ProbeSet(
+        [["Where is Mary?"], ["Where is Daniel?"]],
+        prompt_of=prompt_of,
+        ask=ask,
+        score=lambda question, shown: float(shown.startswith(GOLD_LINES[question])),
+    )
+    assert probes.before().scores == (0.0, 0.0)
+    asked.clear()
+    memory.add(GOLD_LINES["Where is Mary?"], scope=ada)
+    assert probes.after(0).scores == (1.0, 0.0)
+    memory.add(GOLD_LINES["Where is Daniel?"], scope=ada)
+    assert probes.after(1).scores == (1.0, 1.0)
+    assert asked == [f"{line}\n{question}" for question, line in GOLD_LINES.items()]
