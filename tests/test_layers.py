@@ -83,7 +83,7 @@ def modules() -> list[tuple[str, Path]]:
     """Every module with the name of its layer's member."""
     found = [(path.stem, path) for path in sorted((ROOT / "memagent").glob("*.py"))]
     for folder in ("stores", "tools", "evals"):
-        found += [(folder, path) for path in sorted((ROOT / folder).glob("*.py"))]
+        found += [(folder, path) for path in sorted((ROOT / folder).glob("**/*.py"))]
     return found
 
 
