@@ -105,8 +105,7 @@ class Rationales:
         records = self._memory.add_many([_note(item) for item in items], scope=self._scope)
         for item, record in zip(items, records, strict=True):
             found = Hit(record=record, key=item.text, score=1.0, why={})
-            side = "before" if item.side == "before" else "after"
-            self._bank.keep(item.question, found, side, self._lessons)
+            self._bank.keep(item.question, found, item.side, self._lessons)
 
     def match(self, item: Item, *, near: bool = False) -> float:
         """Return how alike the most similar case is."""

@@ -133,9 +133,8 @@ class StreamArm:
 
     def _answer(self, prompt: str) -> Answer:
         column, question, shown = json.loads(prompt)
-        return self._agents[column].ask(
-            question, scope=self._told, remember=False, evidence=tuple(shown)
-        )
+        agent: Agent = self._agents[column]
+        return agent.ask(question, scope=self._told, remember=False, evidence=tuple(shown))
 
     def _score(self, probe: tuple[int, Sample], answer: str) -> float:
         return mention(self._task, probe[1], answer)["exact_mention"]

@@ -6,6 +6,7 @@ paraphrase "At noon Ada cleaned the brass lantern." No two items have the same c
 
 import random
 from dataclasses import dataclass
+from typing import Literal
 
 NAMES = (
     "Ada Boris Carla Dmitri Elena Farid Greta Hamid Ines Jonas Kira Lars Mina Noor Olga Pavel"
@@ -40,7 +41,8 @@ WHENS = (
     "without a word",
     "for a neighbour",
 )
-SIDES = ("before", "after")
+Side = Literal["before", "after"]
+SIDES: tuple[Side, ...] = ("before", "after")
 MOST = len(NAMES) * len(VERBS) * len(LOOKS)
 """How many items there are: one for each cue."""
 
@@ -57,7 +59,7 @@ class Item:
     cue: str
     near: str
     question: str
-    side: str
+    side: Side
 
 
 def items(count: int, seed: int) -> list[Item]:
