@@ -110,7 +110,12 @@ def run(
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{name}-{stamp}"
     whole = Run(folder, loaded, plan, resume=resume, suite=name)
-    _go(whole, settings, one, servers, workers)
+    try:
+        _go(whole, settings, one, servers, workers)
+    except KeyboardInterrupt:
+        kept = f"{len(whole.scores)} answers are kept in {folder}, go on with --resume"
+        print(f"memagent: stopped: {kept}", file=sys.stderr)
+        raise
     _print(whole, one, as_json)
     if whole.failed:
         first = whole.failed[0]
