@@ -14,11 +14,12 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 from memagent.evals import babi
 from memagent.evals.recurrence import recurring
-from memagent.evals.task import Sample
+from memagent.evals.task import Sample, Task
 
 STORIES = (1, 11, 12, 13)
 """bAbI tasks that ask for people alone: things have the same names in every story."""
@@ -52,7 +53,7 @@ def stream(kind: str, *, updates: int, probes: int, exponent: float, seed: int) 
     """Return a stream of generated stories; the same seed gives the same."""
     numbers = STORIES if kind == "stories" else LESSONS
     order = recurring(len(numbers), updates, exponent=exponent, seed=seed)
-    tasks = [babi.load(None, number, None) for number in numbers]
+    tasks = [told_task(number) for number in numbers]
     rng = random.Random(f"continual-{kind}-{seed}")
     told: list[Sample] = []
     if kind == "stories":
@@ -73,6 +74,12 @@ def stream(kind: str, *, updates: int, probes: int, exponent: float, seed: int) 
         ]
         asked = [tuple(_shuffled(task.asked, rng)[:probes]) for task in tasks]
     return Stream(kind, tuple(task.name for task in tasks), order, tuple(told), tuple(asked))
+
+
+@cache
+def told_task(number: int) -> Task:
+    """Return a generated bAbI task, made once: telling a thousand stories takes a second."""
+    return babi.load(None, number, None)
 
 
 def samples(name: str, whole: Stream) -> list[Asked]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from memagent.evals.arm import ArmName
 from memagent.evals.continual import Results, summary
 from memagent.evals.continual_arm import KINDS, StreamArm
-from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream
+from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
@@ -44,8 +44,6 @@ def load(wanted: Wanted) -> Sequence[Task]:
 
 
 def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
-    from memagent.evals import babi
-
     whole = stream(
         kind,
         updates=int(sizes["updates"]),
@@ -54,7 +52,7 @@ def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
         seed=seed,
     )
     numbers = STORIES if kind == "stories" else LESSONS
-    training = [one for number in numbers for one in babi.load(None, number, None).training]
+    training = [one for number in numbers for one in told_task(number).training]
     return Task(
         name=f"continual/{kind}",
         source="generated",

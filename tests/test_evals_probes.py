@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from memagent.evals import banks
+from memagent.evals import banks, probes_suite
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.banks import BANKS, Bank, Episodes
 from memagent.evals.plan import Plan
@@ -169,7 +169,10 @@ def test_forgetting_is_passed_only_at_the_baseline_and_where_it_was_seen_before(
     assert [grade(3, 1, 0), grade(0, 0, 0), grade(3, 0, 0, lost=1)] == [0.0, 0.0, 0.0]
 
 
-def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path) -> None:
+def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes_suite, "FURTHER", (0, 10, 60))
     tasks = [loaded("retention"), loaded("recall")]
     names = ("episodic:50", "rationale")
     whole = asked(tmp_path / "whole", tasks, *names)
