@@ -35,7 +35,8 @@ def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
     """Grade an answer, and tell what a wrong one is.
 
     An "intrusion" is the one place that another fact about the same person tells, a "swap" one that
-    was told of somebody else; all other errors name no place, several, or one never told.
+    was told of somebody else; all other errors name no place, several, or one never told. The "lag"
+    goes with them, for a report's curve.
     """
     trial = cast(Trial, sample)
     said = {word for word in _WORD.findall(prediction.lower()) if word in PLACES}
@@ -45,6 +46,7 @@ def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
         "exact_mention": float(right),
         "intrusion": float(one in trial.competing),
         "swap": float(one in trial.told and one not in trial.competing),
+        "lag": float(trial.lag),
     }
 
 

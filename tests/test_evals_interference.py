@@ -189,12 +189,12 @@ def test_a_wrong_answer_tells_where_it_comes_from() -> None:
     other = next(one for one in trial.told if one not in (*trial.competing, *trial.gold))
     untold = next(one for one in PLACES if one not in trial.told)
     graded = {
-        said: tuple(task.grade(task, trial, said).values())
+        said: tuple(task.grade(task, trial, said).values())[:3]
         for said in (trial.gold[0], trial.competing[0], other, untold, "I do not know.")
     }
     assert list(graded.values()) == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (0, 0, 0)]
     both = task.grade(task, trial, f"the {trial.gold[0]} or the {trial.competing[0]}")
-    assert tuple(both.values()) == (0, 0, 0)
+    assert tuple(both.values()) == (0, 0, 0, trial.lag)
     row = measured(
         [Cell(trial, scored(trial, said, task)) for said in (trial.competing[0], other, untold)]
     )
