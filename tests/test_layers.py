@@ -28,7 +28,7 @@ LAYERS = (
         "serving",
         "vllm",
     },
-    {"server_chat", "replies", "tool_probe", "pulling", "precision", "bert"},
+    {"server_chat", "replies", "tool_probe", "context", "pulling", "precision", "bert"},
     {"sentence_embedder"},
     {"models", "embedders", "examples", "looking", "rewording", "tool_calling", "steps"},
     {"turn"},
