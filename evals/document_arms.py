@@ -21,14 +21,13 @@ from memagent.evals.shelf import Writing, raw, shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.evals.worked import Show, worked_examples
 from memagent.prompts import SHORT_ANSWER
+from memagent.recall import BAND
 from memagent.types import Hit, Scope
 
 TOKENS = 16
 """At most how long an answer gets, as in MAC's protocol."""
 POOL = 16
 """Among how many passages the newest of the equally relevant is looked for."""
-BAND = 0.9
-"""Passages whose score is at least this share of the best count as equally relevant."""
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -37,9 +36,10 @@ class Way:
     """One way of showing a stream.
 
     `rank` is by what passages are found: meaning and words, one of these alone, or nothing. With
-    `time`, what is newer than the question is not seen; with `recency`, of equally relevant
-    passages the newest counts, unless the question names a year. A `frozen` memory stopped reading
-    where the recent past begins; a `wrong` one has only the passages of other articles.
+    `time`, what is newer than the question is not seen; with `recency`, of about equally relevant
+    passages those of a year that the question names come first, or else the newest. A `frozen`
+    memory stopped reading where the recent past begins; a `wrong` one has only the passages of
+    other articles.
     """
 
     rank: Literal["both", "meaning", "words", "gold", "none"] = "both"
@@ -139,8 +139,8 @@ class DocumentArm:
             by_words = [hit for hit in whole if "bm25_rank" in hit.why]
             return sorted(by_words, key=lambda hit: hit.why["bm25_rank"])
         hits = self._memory.search(question, scope=self._shelf.scope, k=POOL, **seen)
-        if self._way.recency and self._task.dated and not _YEAR.search(question):
-            return newest_first(hits)
+        if self._way.recency and self._task.dated:
+            return by_time(hits, question)
         return hits
 
     def _seen(self, asked: DocumentQuestion) -> dict[str, Any]:
@@ -164,12 +164,20 @@ class DocumentArm:
         return hit.record.value if self._way.show == "passage" else hit.key
 
 
-def newest_first(hits: Sequence[Hit]) -> list[Hit]:
-    """Order hits, best first, so that of those about as relevant as the best the newest leads."""
+def by_time(hits: Sequence[Hit], question: str) -> list[Hit]:
+    """Order hits, best first, by time among those about as relevant as the best.
+
+    Those of a year that the question names come first; if it names none, the newest.
+    """
+    years = set(_YEAR.findall(question))
     least = BAND * hits[0].score if hits else 0.0
     equal = [hit for hit in hits if hit.score >= least]
     rest = [hit for hit in hits if hit.score < least]
-    return sorted(equal, key=lambda hit: hit.record.moment, reverse=True) + rest
+    if years:
+        equal.sort(key=lambda hit: not years & set(_YEAR.findall(hit.key)))
+    else:
+        equal.sort(key=lambda hit: hit.record.moment, reverse=True)
+    return equal + rest
 
 
 def short(model: BaseChatModel) -> BaseChatModel:

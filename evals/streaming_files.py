@@ -2,7 +2,7 @@
 
 A question, one JSON object a line (shortened; in the files the key is the whole of it):
 
-    {"qa_id": "eval-7", "question": "Who became mayor of Hull?", "answers": ["Ann Lee", "Lee", "A."],
+    {"qa_id": "eval-7", "question": "Who became mayor of Hull?", "answers": ["Ann Lee", "A."],
      "answers_additional": [], "question_ts": 1588291200, "evidence_ts": 1587859200,
      "evidence_id": "20200426000000000000\\u0000\\u0001<64 hex>\\u0000\\u0001",
      "recent_or_past": "recent", "written_or_generated": "written", "toxicity_...": 0.01}

@@ -1,10 +1,10 @@
 """A small world of dated news in StreamingQA's format: facts that change, and events that do not.
 
 Of each town there are offices that change hands now and then, and events that happen once. Each is
-told by one article of two passages, among sentences that answer no question. A question about the
-recent past asks who holds an office that changed hands in the month before; one about the past
-names the year of what it asks for. So a memory that stopped reading before 2020 knows the past, and
-is wrong about what changed since.
+told by one article of two passages, among sentences that answer no question. In 2020 every office
+changes hands twice. A question about the recent past asks who holds an office that changed hands in
+the month before; one about the past names the year of what it asks for. So a memory that stopped
+reading before 2020 knows the past, and is wrong about what changed since.
 """
 
 import random
@@ -15,12 +15,11 @@ from datetime import UTC, datetime, timedelta
 from memagent.evals.streaming_files import Age, Origin, QuestionSplit
 
 SIZES = {"small": 12, "medium": 60, "large": 360}
-"""How many towns a world of each size has; an article tells one of about fourteen changes a town."""
+"""How many towns a world of each size has; of each there are about eighteen articles."""
 SEEDS: dict[QuestionSplit, int] = {"train": 1, "valid": 2, "eval": 3}
 """A split's world has towns and people of its own."""
 RECENT = datetime(2020, 1, 1, tzinfo=UTC)
 """From here on things are recent: all questions are asked in this year."""
-BEGIN = datetime(2007, 1, 1, tzinfo=UTC)
 
 _HEADS = (
     "Al Ber Cas Dun El Far Gar Hol Is Kel Lan Mar Nor Os Pen Quar Ros Stan Tor Ul Ver Wil".split()
@@ -162,18 +161,21 @@ class World:
             yield self._ask(story, RECENT + timedelta(days=self._random.randrange(366)), "past")
 
     def _of(self, town: str) -> Iterator[Story]:
-        """Yield what is told of a town: each office changes hands three to five times."""
+        """Yield what is told of a town: each office changes hands several times, in 2020 twice."""
         for office in OFFICES:
             years = self._random.sample(range(2007, 2020), self._random.randint(2, 4))
-            for year in (*years, 2020):
+            for year in years:
                 yield self._story(town, office, year)
+            yield self._story(town, office, 2020, 0, 120)
+            yield self._story(town, office, 2020, 180, 335)
         for event in EVENTS:
             for year in self._random.sample(range(2007, 2020), 3):
                 yield self._story(town, event, year)
 
-    def _story(self, town: str, office: Office, year: int) -> Story:
-        first = datetime(year, 1, 1, tzinfo=UTC)
-        published = first + timedelta(days=self._random.randrange(335))
+    def _story(self, town: str, office: Office, year: int, first: int = 0, end: int = 335) -> Story:
+        """Return a story of a day of a year, from the `first` (0) to before the `end`."""
+        begin = datetime(year, 1, 1, tzinfo=UTC)
+        published = begin + timedelta(days=self._random.randrange(first, end))
         person = self._person()
         day = f"{published:%B} {published.day}"
         told = self._random.choice(office.told).format(p=person, t=town, d=day)

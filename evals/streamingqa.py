@@ -18,6 +18,7 @@ from memagent.evals.documents import (
 from memagent.evals.qa_scores import normalised
 from memagent.evals.squad import FIRST
 from memagent.evals.streaming_files import (
+    SEPARATOR,
     Article,
     NewsQuestion,
     QuestionSplit,
@@ -101,7 +102,7 @@ def _document(number: int, passage: Passage) -> Document:
         number=number,
         sentences=tuple(f"{' '.join(one.split())}." for one in passage.sentences),
         text=passage.text,
-        group=passage.article,
+        group=_name(passage.article),
         when=passage.published,
         date=passage.date,
     )
@@ -115,21 +116,27 @@ def _asked(
     for one in documents:
         by_article.setdefault(one.group, []).append(one)
     for question in sorted(questions, key=lambda one: (one.asked_at, one.id)):
-        told = by_article.get(question.evidence_id)
+        group = _name(question.evidence_id)
+        told = by_article.get(group)
         if told is None:
             continue
         gold = [one.number for one in told if _holds(one, question.answers)]
         asked = DocumentQuestion(
             id=question.id,
-            story=question.evidence_id,
+            story=group,
             facts=(),
             question=question.question,
             gold=question.answers,
             supports=tuple(gold[:1] or [told[0].number]),
-            group=question.evidence_id,
+            group=group,
             asked_at=question.asked_at,
         )
         yield asked, question
+
+
+def _name(key: str) -> str:
+    """Return a sorting key without the bytes that SQLite would end a text at."""
+    return key.replace(SEPARATOR, "-")
 
 
 def _holds(document: Document, answers: Sequence[str]) -> bool:
