@@ -46,6 +46,7 @@ LAYERS = (
     {"cli_output"},
     {
         "cli_config",
+        "cli_data",
         "cli_eval",
         "cli_memory",
         "cli_model",
