@@ -72,10 +72,14 @@ class KeySet:
 
 
 def _read(number: int, line: bytes, path: Path) -> bytes:
-    digest = _digest(_ESCAPED.sub(lambda found: b"\0" if found[1] == b"0" else b"\1", line))
+    digest = _digest(_ESCAPED.sub(_unescaped, line))
     if not digest:
         raise InvalidInput(f"{path}:{number}: expected a sorting key, found {line[:60]!r}")
     return digest
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return b"\0" if found[1] == b"0" else b"\1"
 
 
 def _digest(key: bytes) -> bytes:

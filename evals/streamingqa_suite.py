@@ -8,6 +8,7 @@ from typing import cast, get_args
 from memagent.errors import RunError
 from memagent.evals import streamingqa
 from memagent.evals.document_arms import DOCUMENT_ARMS, make
+from memagent.evals.documents import StreamTask
 from memagent.evals.squad_suite import chosen
 from memagent.evals.stream_measures import measures
 from memagent.evals.streaming_files import QuestionSplit, question_file
@@ -38,7 +39,7 @@ def load(wanted: Wanted) -> Sequence[Task]:
     return chosen(NAME, made, wanted.tasks, DEFAULT)
 
 
-def _made(wanted: Wanted, split: QuestionSplit) -> "dict[str, streamingqa.StreamTask]":
+def _made(wanted: Wanted, split: QuestionSplit) -> dict[str, StreamTask]:
     folder = wanted.file or (wanted.data / NAME if wanted.data else None)
     if folder is not None and (folder / question_file(split)).is_file():
         variant = _one_of(wanted.variant or "mac", tuple(DRAWN))

@@ -7,7 +7,7 @@ import pytest
 
 from memagent.errors import RunError
 from memagent.evals import streamingqa
-from memagent.evals.documents import gold_sentences
+from memagent.evals.documents import StreamTask, gold_sentences
 from memagent.evals.streaming_files import question_file, read_articles, read_questions
 from memagent.evals.streaming_keys import KeySet
 from memagent.evals.streaming_world import SIZES, World
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def load(folder: Path) -> dict[str, streamingqa.StreamTask]:
+def load(folder: Path) -> dict[str, StreamTask]:
     return streamingqa.load(folder, "eval", "generated", None, 0)
 
 
