@@ -176,7 +176,8 @@ def read_keys(arguments: argparse.Namespace) -> None:
     seconds = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"{len(held):,} keys in {seconds:.0f} s: {held.nbytes / 1e6:.0f} MB held; largest resident"
+        f"{len(held):,} keys in {seconds:.0f} s, {time.process_time():.0f} of a processor:"
+        f" {held.nbytes / 1e6:.0f} MB held; largest resident"
         f" memory {after / 1024:.0f} MiB, {before / 1024:.0f} of it before"
     )
 
