@@ -23,6 +23,9 @@ from memagent.evals.task import Task
 GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.babi_suite:SUITE",
+    "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
+    "squad": "memagent.evals.squad_suite:SUITE",
+    "archivalqa": "memagent.evals.archivalqa_suite:SUITE",
     "continual": "memagent.evals.continual_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",
     "probes": "memagent.evals.probes_suite:SUITE",

@@ -62,6 +62,7 @@ LAYERS = (
     {"cli_eval_report"},
     {
         "cli_config",
+        "cli_data",
         "cli_eval",
         "cli_memory",
         "cli_model",
