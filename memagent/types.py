@@ -152,12 +152,19 @@ class Hit:
     """A record that a search found.
 
     `score` is the relevance in [0, 1], `key` the key that matched, `why` the parts of the score.
+    `excerpt` is what of the value is wanted, where not all of it is.
     """
 
     record: Record
     score: float
     key: str
     why: Mapping[str, float]
+    excerpt: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What a model is told of the record."""
+        return self.record.value if self.excerpt is None else self.excerpt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +216,7 @@ class Recollection:
     @property
     def shown(self) -> tuple[str, ...]:
         """The values of the hits for a model: of all but those that the looks only passed by."""
-        return tuple(hit.record.value for hit in self.hits if "passed" not in hit.why)
+        return tuple(hit.shown for hit in self.hits if "passed" not in hit.why)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
