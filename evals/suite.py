@@ -19,7 +19,12 @@ from memagent.evals.arms import ARMS, StoryArm
 from memagent.evals.task import Task
 
 GROUP = "memagent.evals"
-OURS = {"babi": "memagent.evals.babi_suite:SUITE"}
+OURS = {
+    "babi": "memagent.evals.babi_suite:SUITE",
+    "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
+    "squad": "memagent.evals.squad_suite:SUITE",
+    "archivalqa": "memagent.evals.archivalqa_suite:SUITE",
+}
 
 
 class BadOption(InvalidInput):
