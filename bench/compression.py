@@ -67,7 +67,7 @@ def row(memory: Memory, questions: list[tuple[str, list[str], str]], *, notes: b
         shown = {"note": hits[0].record.value}
         if notes:
             gathered = memory.gather(question, scope=ADA, tokens=ROOM, self_match=False)
-            behind = memory._driller.drilled(question, Recollection(hits=(hits[0],)), ADA)
+            behind = memory.drill(question, Recollection(hits=(hits[0],)), scope=ADA)
             shown["gathered"] = " ".join(gathered.lines)
             shown["drilled"] = " ".join(behind.shown)
         for name, text in shown.items():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from memagent.errors import RunError
 from memagent.evals import question_lines
-from memagent.evals.document_arms import DOCUMENT_ARMS, make
+from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
 from memagent.evals.suite import Member, Suite, Wanted
 from memagent.evals.task import Task
@@ -35,7 +35,7 @@ SUITE = Suite(
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
     ),
     load=load,
-    arms=DOCUMENT_ARMS,
+    arms=NOTE_ARMS,
     default=("none", "memory", "oracle", "wrong"),
     make=make,
 )

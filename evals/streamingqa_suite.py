@@ -7,7 +7,7 @@ from typing import cast, get_args
 
 from memagent.errors import RunError
 from memagent.evals import streamingqa
-from memagent.evals.document_arms import DOCUMENT_ARMS, make
+from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
 from memagent.evals.streaming_files import QuestionSplit, question_file
 from memagent.evals.streaming_world import SIZES
@@ -70,7 +70,7 @@ SUITE = Suite(
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
     ),
     load=load,
-    arms=DOCUMENT_ARMS,
+    arms=NOTE_ARMS,
     default=("none", "frozen", "memory", "oracle"),
     make=make,
 )

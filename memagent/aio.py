@@ -80,6 +80,7 @@ class AsyncMemory:
     enrich = _threaded(Memory.enrich)
     compress = _threaded(Memory.compress)
     compress_sessions = _threaded(Memory.compress_sessions)
+    drill = _threaded(Memory.drill)
     gather = _threaded(Memory.gather)
     sources_of = _threaded(Memory.sources_of)
     separate = _threaded(Memory.separate)

@@ -9,6 +9,7 @@ from memagent.ageing import Age, age
 from memagent.aggregation import Gathered
 from memagent.compression import Compacted, compress
 from memagent.compressor import Budget, Compressor
+from memagent.drilling import Driller
 from memagent.embedding import Encoder
 from memagent.errors import InvalidInput
 from memagent.extractive import Extractive
@@ -20,7 +21,7 @@ from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.rarity import Rarity
 from memagent.stores.sqlite import SqliteStore
-from memagent.types import Record, Scope
+from memagent.types import Recollection, Record, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -36,6 +37,7 @@ class Banking:
     _encoder: Encoder
     _bank: EpisodicBank
     _notes: CompressionBank
+    _driller: Driller
 
     def compress(
         self,
@@ -130,6 +132,13 @@ class Banking:
         With `deep`, in the place of notes on notes what these were made from.
         """
         return self._notes.sources(scope, id, deep=deep)
+
+    def drill(self, question: str, found: Recollection, *, scope: Scope) -> Recollection:
+        """Look behind the notes among what was recalled that are not enough for a question.
+
+        In such a note's place come the sentences of its sources that are nearest to the question.
+        """
+        return self._driller.drilled(question, found, scope)
 
     def _put_away(self, done: Compacted, scope: Scope) -> Compacted:
         return replace(done, archived=self._notes.archive_sources(scope))
