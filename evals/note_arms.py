@@ -17,6 +17,7 @@ from memagent.evals.shelf import shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.extracts import sentences
 from memagent.stores.compression import KeyedBy
+from memagent.stores.words import content_words, stem
 from memagent.types import Hit, Recollection
 
 RATIO = 4
@@ -27,8 +28,10 @@ ROOM = 160
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """How passages are compressed, and what is shown: the best note, the line of it that is
-    nearest to the question, what several notes say, or the sentences behind the note.
+    """How passages are compressed, and what is shown.
+
+    That is the best note, the line of it that is left of the sentence found, what several notes
+    say, or the sentence behind the note.
     """
 
     method: Method = "runs"
@@ -116,17 +119,22 @@ class NoteArm(DocumentArm):
             found = Recollection(hits=(hit,))
             return self._memory.drill(question, found, scope=self._shelf.scope).shown
         if show == "line":
-            return [self._nearest(question, hit.record.value)]
+            return [line_of(hit)]
         return [hit.record.value]
 
-    def _nearest(self, question: str, note: str) -> str:
-        """Return the line of a note that is nearest to a question, by meaning."""
-        embedder = self._memory.embeddings
-        lines = [span.of(note) for span in sentences(note)]
-        query = embedder.embed_query(question)
-        vectors = embedder.embed_documents(lines)
-        near = [sum(a * b for a, b in zip(one, query, strict=True)) for one in vectors]
-        return lines[near.index(max(near))]
+
+def line_of(hit: Hit) -> str:
+    """Return the line of a note that is left of the sentence by which it was found.
+
+    Of no such line, the first; a line's words are all of one sentence.
+    """
+    key = {stem(word) for word in content_words(hit.key)}
+
+    def share(line: str) -> float:
+        own = {stem(word) for word in content_words(line)}
+        return len(own & key) / len(own) if own else 0.0
+
+    return max((span.of(hit.record.value) for span in sentences(hit.record.value)), key=share)
 
 
 def make(name: ArmName, task: Task, parts: Parts) -> Arm:

@@ -10,7 +10,7 @@ from memagent.extracts import sentences
 from memagent.questions import Want, offers, wants
 from memagent.stores.compression import CompressionBank
 from memagent.stores.derived import MARK
-from memagent.stores.words import content_words, stem
+from memagent.stores.words import content_words, needs_context, stem
 from memagent.types import Hit, Recollection, Record, Scope
 
 DRILLS = 5
@@ -18,7 +18,7 @@ DRILLS = 5
 LOOKED_AT = 16
 """At most so many sentences of a note's sources are compared by meaning."""
 SHOWN = 2
-"""So many sentences are shown in the place of a note."""
+"""A key of so many sentences of the source is shown as it is."""
 
 
 class Driller:
@@ -69,26 +69,30 @@ class Driller:
         return self._shown(hit, question, [(text, record) for _, text, record in likely])
 
     def _shown(self, hit: Hit, question: str, told: Sequence[tuple[str, Record]]) -> Hit:
-        """Return a hit on the source of the nearest sentence, that shows this and one more of it.
+        """Return a hit on a source of a note, which shows the one sentence wanted of it.
 
-        What is nearest is told by meaning and by words, as a search does.
+        It is the one by which the note was found, if its key is a sentence of the source; else the
+        one nearest to the question, by meaning and by words. A sentence that speaks of somebody
+        only by pronoun is shown with the one before it.
         """
+        why = {**hit.why, "drilled": 1.0}
+        matched = [record for text, record in told if text in hit.key]
+        if 0 < len(matched) <= SHOWN:
+            return replace(hit, record=matched[0], why=why, excerpt=hit.key)
         asked = {stem(word) for word in content_words(question)}
         vectors = self._encoder.documents([text for text, _ in told])
         near = vectors @ self._encoder.query(question)
         words = np.array([_held(asked, text) for text, _ in told]) / max(1, len(asked))
-        best = np.argsort(-(near + words), kind="stable")
-        record = told[best[0]][1]
-        own = [place for place in best if told[place][1].id == record.id][:SHOWN]
-        texts = {told[place][0] for place in own}
+        text, record = told[int(np.argmax(near + words))]
+        return replace(hit, record=record, why=why, excerpt=_with_context(text, record))
+
+
+def _with_context(sentence: str, record: Record) -> str:
+    if needs_context(sentence):
         order = [span.of(record.value) for span in sentences(record.value)]
-        return Hit(
-            record=record,
-            key=told[best[0]][0],
-            score=hit.score,
-            why={**hit.why, "drilled": 1.0},
-            excerpt=" ".join(text for text in order if text in texts),
-        )
+        place = order.index(sentence)
+        return " ".join(order[max(0, place - 1) : place + 1])
+    return sentence
 
 
 def _held(asked: set[str], text: str) -> int:

@@ -138,12 +138,14 @@ def _runs(
             value = sum(values.get(one, 0.0) for one in stems)
             share = KNOWN if not new else (1 + len(new) / len(stems)) / 2
             known.update(stems)
-            densest.append((-share * value / (len(run) + 1), run))
-    kept = []
-    for _, run in sorted(densest):
-        if len(run) + 1 <= room:
+            densest.append((-share * value / (len(run) + 1), run, span))
+    kept, begun = [], set[Span]()
+    for _, run, span in sorted(densest):
+        cost = len(run) + 1 + (span not in begun)  # each sentence ends in a mark
+        if cost <= room:
             kept.append(run)
-            room -= len(run) + 1
+            begun.add(span)
+            room -= cost
     return sorted(kept)
 
 
