@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 Method = Literal["runs", "sentences", "notes"]
+SUMMARY = 50
+"""So many tokens a summary of a session has at least, where there is so much to tell."""
 METHODS: tuple[Method, ...] = ("runs", "sentences", "notes")
 
 
@@ -95,7 +97,7 @@ class Banking:
             raise InvalidInput(f"how many records stay must be at least 0, not {but}")
         budget, own = _budget(ratio, tokens), self._compressor(method, scope, aware, model)
         self._encoder.check()
-        old = Age(before=before, but=but)
+        old, budget = Age(before=before, but=but), replace(budget, least=SUMMARY)
         done = age(self._store, self._notes, own, scope, budget, old, progress=progress)
         return self._put_away(done, scope) if archive else done
 

@@ -13,7 +13,7 @@ from memagent.stores.ranking import tokens_of
 class Budget:
     """How long a compressed text may be: a share of its source, a number of tokens, or the less.
 
-    Tokens are of four characters.
+    Tokens are of four characters. The ratio leaves `least` tokens, where there are so many.
 
     Raises:
         InvalidInput: the ratio is not above 0 and at most 1, or the tokens are not positive.
@@ -21,6 +21,7 @@ class Budget:
 
     ratio: float | None = 0.25
     tokens: int | None = None
+    least: int = 0
 
     def __post_init__(self) -> None:
         if self.ratio is None and self.tokens is None:
@@ -34,7 +35,7 @@ class Budget:
         """Return how many characters a text may keep."""
         limits = [len(text)]
         if self.ratio is not None:
-            limits.append(int(self.ratio * len(text)))
+            limits.append(max(4 * self.least, int(self.ratio * len(text))))
         if self.tokens is not None:
             limits.append(4 * self.tokens)
         return min(limits)
