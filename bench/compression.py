@@ -80,7 +80,8 @@ def shares(memory: Memory, questions: list[Question], *, notes: bool) -> str:
         hits = memory.search(question, scope=ADA, k=5)
         found = [(hit.record.sources or (hit.record.id,))[0] for hit in hits]
         if notes:
-            count("kept", holds(by_source.get(number, ""), gold))
+            (source,) = memory.get([number], scope=ADA)
+            count("kept", holds(by_source.get(number, source.value), gold))
         count("top1", found[:1] == [number])
         count("top5", number in found)
         count("note", holds(hits[0].record.value, gold), hits[0].record.value)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from memagent.banking import Method
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts, Reply
 from memagent.evals.document_arms import DOCUMENT_ARMS, DocumentArm
@@ -16,9 +15,8 @@ from memagent.evals.documents import DocumentQuestion, StreamTask
 from memagent.evals.shelf import shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.extracts import sentences
-from memagent.stores.compression import KeyedBy
 from memagent.stores.words import content_words, stem
-from memagent.types import Hit, Recollection
+from memagent.types import Hit, KeyedBy, Method, Recollection
 
 RATIO = 4
 """How many times shorter notes are where a name does not say."""

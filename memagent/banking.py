@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
 
 from memagent.ageing import Age, age
 from memagent.aggregation import Gathered
@@ -16,20 +16,19 @@ from memagent.extractive import Extractive
 from memagent.gathering import Gathering, gather
 from memagent.models import open_chat
 from memagent.note_writer import NoteWriter
-from memagent.stores.compression import CompressionBank, KeyedBy
+from memagent.stores.compression import CompressionBank
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.rarity import Rarity
 from memagent.stores.sqlite import SqliteStore
-from memagent.types import Recollection, Record, Scope
+from memagent.types import KeyedBy, Method, Recollection, Record, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-Method = Literal["runs", "sentences", "notes"]
 SUMMARY = 50
 """So many tokens a summary of a session has at least, where there is so much to tell."""
-METHODS: tuple[Method, ...] = ("runs", "sentences", "notes")
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class Banking:

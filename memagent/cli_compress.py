@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from memagent.banking import Method
 from memagent.cli_output import Home, Json, Model, Session, User, opened, record_object
 from memagent.config import load_settings
-from memagent.stores.compression import KeyedBy
+from memagent.types import KeyedBy, Method
 
 compress_app = typer.Typer()
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memagent.compressor import Budget, Compressed, Compressor
-from memagent.stores.compression import CompressionBank, KeyedBy
+from memagent.stores.compression import CompressionBank
 from memagent.stores.derived import MARK
 from memagent.stores.ranking import tokens_of
 from memagent.stores.writing import Trace
-from memagent.types import Note, Record, Scope
+from memagent.types import KeyedBy, Note, Record, Scope
 
 SHORTEST = 200
 """A text of at most so many characters is short enough already: it gets no note."""

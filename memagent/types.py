@@ -26,6 +26,10 @@ Action = Literal[
 ]
 Outcome = Literal["helped", "hurt"]
 Policy = Literal["activation", "fifo", "lru"]
+Method = Literal["runs", "sentences", "notes"]
+"""How a text is compressed: to runs of words, to sentences, or to notes that a model writes."""
+KeyedBy = Literal["source", "own"]
+"""What a note is found by: the keys of what it was made from, or its own text."""
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 """What an embedder computes in; "auto" is the fastest that is as good as float32."""
 

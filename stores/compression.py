@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from memagent.stores.derived import MARK, Made, made
 from memagent.stores.episodic import Embed, EpisodicBank, Given, keys_of
@@ -11,9 +10,8 @@ from memagent.stores.retention import archive
 from memagent.stores.rows import unpacked
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
-from memagent.types import Note, Record, Scope
+from memagent.types import KeyedBy, Note, Record, Scope
 
-KeyedBy = Literal["source", "own"]
 PAGE = 100
 DEPTH = 8
 """More levels of notes made from notes than there are."""

@@ -148,3 +148,14 @@ def test_a_model_that_is_not_there_is_one_clear_error(memory: Memory, ada: Scope
     memory.add(NORMANS, scope=ada)
     with pytest.raises(ModelUnavailable, match="no weights"):
         memory.compress("notes", scope=ada, model="local:/nowhere.gguf")
+
+
+def test_an_imported_note_goes_stale_with_its_source(memory: Memory, ada: Scope) -> None:
+    source = memory.add(NORMANS, scope=ada)
+    memory.compress(scope=ada)
+    with Memory.open(None, embedder=HashEmbedder()) as other:
+        other.import_(memory.export(scope=ada))
+        assert len(other.list(scope=ada, kind="note")) == 1
+        assert other.compress(scope=ada).notes == 0
+        other.update(source.id, BREAD, scope=ada)
+        assert other.list(scope=ada, kind="note") == []
