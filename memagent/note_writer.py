@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
@@ -18,8 +18,10 @@ from memagent.stores.words import content_words, stem
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-MOST = 8
-"""How many claims, names and dates a model is asked for at most."""
+CLAIMS, NAMES = 3, 6
+"""How many claims, and how many names and dates, a model is asked for at most."""
+CLAIM_CHARS, NAME_CHARS = 160, 40
+"""How long each may be: a small model does not come to an end by itself."""
 SHARED = 0.6
 """The share of a claim's content words that its quote must hold."""
 
@@ -27,16 +29,19 @@ SHARED = 0.6
 class Claim(BaseModel):
     """One thing that a text says, and the words with which it does."""
 
-    claim: str
-    quote: str
+    claim: str = Field(max_length=CLAIM_CHARS)
+    quote: str = Field(max_length=CLAIM_CHARS)
+
+
+Name = Annotated[str, Field(max_length=NAME_CHARS)]
 
 
 class Notes(BaseModel):
     """What the model is to answer with, by its server's JSON-schema decoding."""
 
-    claims: list[Claim] = Field(max_length=MOST)
-    entities: list[str] = Field(default_factory=list, max_length=MOST)
-    dates: list[str] = Field(default_factory=list, max_length=MOST)
+    claims: list[Claim] = Field(max_length=CLAIMS)
+    entities: list[Name] = Field(default_factory=list, max_length=NAMES)
+    dates: list[Name] = Field(default_factory=list, max_length=NAMES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

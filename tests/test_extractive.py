@@ -106,7 +106,6 @@ def told(
 def test_claims_without_support_are_dropped_and_counted() -> None:
     reply = told(
         ("Vera Lund opened a school", "Dr. Vera  Lund opened the school"),
-        ("Ashby has a castle", "Ashby has a castle"),
         ("Ashby lies by the sea near mountains", "The town of Ashby lies"),
         ("The school was opened in 1903", "opened the school there in 1902"),
         entities=("Ashby", "London"),
@@ -115,7 +114,7 @@ def test_claims_without_support_are_dropped_and_counted() -> None:
     made = NoteWriter(chat=ScriptedChat([reply])).compress(TEXT, Budget(ratio=0.9))
     assert made is not None
     assert made.text.split("\n") == ["Vera Lund opened a school", "Ashby", "1902"]
-    assert made.dropped == 5
+    assert made.dropped == 4
     assert [span.of(TEXT) for span in made.spans] == [
         "Dr. Vera Lund opened the school",
         "Ashby",
