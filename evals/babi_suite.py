@@ -6,14 +6,13 @@ from typing import cast, get_args
 
 from memagent.errors import RunError
 from memagent.evals import babi
-from memagent.evals.babi import TASKS, Split
-from memagent.evals.babi_world import GENERATED
+from memagent.evals.babi import TASKS, Split, Variant
 from memagent.evals.suite import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
 
 DEFAULT = (1, 2, 11, 12)
 """The tasks that are run when none are named."""
-VARIANTS = ("en", "en-10k", "hn", "hn-10k", "shuffled", "shuffled-10k")
+VARIANTS = get_args(Variant)
 TITLES = (
     "one supporting fact",
     "two supporting facts",
@@ -51,8 +50,7 @@ def load(wanted: Wanted) -> Sequence[Task]:
     if wanted.variant is not None and wanted.variant not in VARIANTS:
         raise BadOption("--variant", f"{wanted.variant!r} is not one of {', '.join(VARIANTS)}")
     folder = _folder(wanted)
-    default = [number for number in DEFAULT if folder or number in GENERATED]
-    numbers = default if wanted.tasks is None else _numbers(wanted.tasks)
+    numbers = DEFAULT if wanted.tasks is None else _numbers(wanted.tasks)
     split = cast("Split | None", wanted.split)
     return [babi.load(folder, number, split) for number in numbers]
 

@@ -21,16 +21,6 @@ def exact_mention(
     return said == wanted if ordered else set(said) == set(wanted)
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95% Wilson score interval of a proportion, (0, 1) for none."""
-    from scipy.stats import binomtest
-
-    if n == 0:
-        return 0.0, 1.0
-    interval = binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def mean(values: Sequence[float]) -> float:
     """Return the arithmetic mean, 0 for none."""
     return sum(values) / len(values) if values else 0.0

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.metrics import mean, wilson
+from memagent.evals.metrics import mean
 from memagent.evals.score import Score
+from memagent.evals.statistics import wilson
 from memagent.evals.task import Task
 
 if TYPE_CHECKING:

@@ -57,6 +57,6 @@ SUITE = Suite(
     members=MEMBERS,
     load=load,
     arms=NOTE_ARMS,
-    default=("none", "memory", "oracle", "wrong"),
+    default=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
 )

@@ -14,8 +14,8 @@ from memagent.evals.streaming_files import lines
 
 BYTES = 16
 """Of a key's BLAKE2b: two of eleven million keys are the same once in 10^24 such lists."""
-_KEY = re.compile(rb"(\d{20}|\d{8})\D.*?([0-9a-f]{64})", re.DOTALL)
-_ENDINGS = re.compile(rb"[\r\n]+$")
+_KEY = re.compile(rb"(\d{20})\x00\x01([0-9a-f]{64})(?:\x00\x01)?\s*")
+_ESCAPED = re.compile(rb"\\(?:u00|x)0([01])")
 
 
 class KeySet:
@@ -54,7 +54,10 @@ class KeySet:
         return cls(np.frombuffer(packed, dtype=np.uint64).reshape(-1, 2))
 
     def __contains__(self, key: str) -> bool:
-        high, low = np.frombuffer(_digest(key.encode()), dtype=np.uint64)
+        digest = _digest(key.encode())
+        if not digest:
+            return False
+        high, low = np.frombuffer(digest, dtype=np.uint64)
         first = int(np.searchsorted(self._high, high, side="left"))
         last = int(np.searchsorted(self._high, high, side="right"))
         return bool((self._low[first:last] == low).any())
@@ -69,7 +72,7 @@ class KeySet:
 
 
 def _read(number: int, line: bytes, path: Path) -> bytes:
-    digest = _digest(_ENDINGS.sub(b"", line))
+    digest = _digest(_ESCAPED.sub(lambda found: b"\0" if found[1] == b"0" else b"\1", line))
     if not digest:
         raise InvalidInput(f"{path}:{number}: expected a sorting key, found {line[:60]!r}")
     return digest
@@ -77,7 +80,7 @@ def _read(number: int, line: bytes, path: Path) -> bytes:
 
 def _digest(key: bytes) -> bytes:
     """Return what stands for a key, empty if it is none: of its date and its hash alone."""
-    found = _KEY.search(key)
+    found = _KEY.fullmatch(key)
     if found is None:
         return b""
     return hashlib.blake2b(found[1] + found[2], digest_size=BYTES).digest()

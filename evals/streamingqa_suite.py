@@ -71,6 +71,6 @@ SUITE = Suite(
     ),
     load=load,
     arms=NOTE_ARMS,
-    default=("none", "frozen", "memory", "oracle"),
+    default=("none+8", "frozen+8", "memory+8", "oracle+8"),
     make=make,
 )

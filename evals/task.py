@@ -7,6 +7,7 @@ from typing import Literal
 from memagent.evals.metrics import exact_mention
 
 Source = Literal["released", "edited", "generated"]
+"""Edited: a file named as released holds something else. No table mixes two sources."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,8 @@ def mention(task: "Task", sample: Sample, prediction: str) -> dict[str, float]:
 class Task:
     """Samples to ask, and training samples to draw worked examples from; they share no story.
 
-    An answer is right whose first grade is 1.
+    An answer is right whose first grade is 1. `edited` names the files that are named as released
+    ones but hold something else.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Task:
     training: Sequence[Sample]
     sha256: str
     grade: Grade = mention
+    edited: tuple[str, ...] = ()
 
     @property
     def vocabulary(self) -> frozenset[str]:

@@ -95,10 +95,43 @@ WORKED = (
         question="How much are the repairs of the Hallam Bridge expected to cost?",
         answer="6.5 million pounds",
     ),
+    Worked(
+        sentences=(
+            "The violinist Elena Marsh grew up in a village near Tarn Bridge.",
+            "Her teacher was Oskar Fell, who had played at the court of Duke Henrik IV of Aldmark.",
+            "She gave her first concert at the age of eleven.",
+        ),
+        place=1,
+        date="Saturday, October 10, 2009",
+        question="Who was Elena Marsh's teacher?",
+        answer="Oskar Fell",
+    ),
+    Worked(
+        sentences=(
+            "Wool from the island of Skerrow was sold as far away as Lisbon.",
+            "The trade ended when the harbour silted up in the 17th century.",
+            "Two warehouses still stand by the old quay.",
+        ),
+        place=1,
+        date="Sunday, August 5, 2018",
+        question="When did the wool trade of Skerrow end?",
+        answer="17th century",
+    ),
+    Worked(
+        sentences=(
+            "The Tamber river rises in the Grey Hills and flows east.",
+            "It forms the border between the provinces of Loam and Wester.",
+            "Its largest tributary is the Isk.",
+        ),
+        place=2,
+        date="Monday, January 17, 2011",
+        question="What is the largest tributary of the Tamber called?",
+        answer="the Isk",
+    ),
 )
 """In this order: an arm with three shows the first three."""
 
 
 def worked_examples(n: int, show: Show, dated: bool) -> Sequence[Example]:
-    """Return the first `n` examples as an arm shows them; there are no more than five."""
+    """Return the first `n` examples as an arm shows them; there are no more than eight."""
     return [one.example(show, dated) for one in WORKED[:n]]

@@ -12,6 +12,7 @@ import typer
 from memagent import __version__
 from memagent.cli_compress import compress_app
 from memagent.cli_config import config_app
+from memagent.cli_data import data_app
 from memagent.cli_eval import eval_app
 from memagent.cli_memory import memory_app
 from memagent.cli_model import model_app
@@ -51,6 +52,7 @@ app.add_typer(serve_app)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(eval_app, name="eval")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:

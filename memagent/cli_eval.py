@@ -42,7 +42,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     split: Annotated[str | None, typer.Option(help="test or train.", show_default=False)] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Of released files: en, en-10k, hn, shuffled.")
+        str | None, typer.Option(help="Of released files: en, hn or shuffled, or those with -10k.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A file of your own to ask.")] = None,
     shots: Annotated[
@@ -93,10 +93,17 @@ def run(
         loaded = one.load(wanted)
     except BadOption as error:
         raise typer.BadParameter(str(error), param_hint=error.option) from error
+    if edited := [name for task in loaded for name in task.edited]:
+        print(f"not as released: {', '.join(edited)}", file=sys.stderr)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{name}-{stamp}"
     whole = Run(folder, loaded, plan, resume=resume, suite=name)
-    _go(whole, settings, one, servers, workers)
+    try:
+        _go(whole, settings, one, servers, workers)
+    except KeyboardInterrupt:
+        kept = f"{len(whole.scores)} answers are kept in {folder}, go on with --resume"
+        print(f"memagent: stopped: {kept}", file=sys.stderr)
+        raise
     _print(whole, as_json)
     if whole.failed:
         first = whole.failed[0]

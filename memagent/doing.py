@@ -1,12 +1,13 @@
 """What a turn needs done, done: recall, ask the model, use a tool, write the turn down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import aclosing, closing
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing, closing, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from memagent import models, replies, tool_calling
+from memagent.context import Window
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory import Memory
 from memagent.remembering import remember
@@ -34,6 +35,8 @@ class Doing:
     _model: "str | BaseChatModel | Callable[[], BaseChatModel]"
     _chat: "BaseChatModel | None"
     _opening: Lock
+    window: Window
+    """What the opened model's context has room for."""
 
     def _done(
         self, need: Need, question: str, scope: Scope, stream: bool
@@ -41,14 +44,25 @@ class Doing:
         """Do what a turn needs next; yield the pieces of an answer, and return the outcome."""
         if not isinstance(need, Ask):
             return self._at_once(need, question, scope)
-        if need.tools:
-            decision = tool_calling.act(self.open(), need.messages, need.tools)
-            if isinstance(decision, tool_calling.Text):
-                yield Said(decision.text)
-            return decision
+        chat = self.open()
+        if not need.last:
+            self.window.check(need.messages, need.tools)
+        with self._learning(need) as told:
+            if need.tools:
+                decision = tool_calling.act(chat, need.messages, need.tools)
+                if isinstance(decision, tool_calling.Text):
+                    yield Said(decision.text)
+            else:
+                decision = yield from self._replied(chat, need, stream)
+            told(decision.call)
+        return decision
+
+    def _replied(
+        self, chat: "BaseChatModel", need: Ask, stream: bool
+    ) -> Generator[Said, None, tool_calling.Text]:
         pieces, call = [], Call()
         try:
-            with closing(replies.reply(self.open(), need.messages, stream=stream)) as told:
+            with closing(replies.reply(chat, need.messages, stream=stream)) as told:
                 for text, measured in told:
                     call = measured or call
                     if text:
@@ -73,25 +87,44 @@ class Doing:
             yield await asyncio.to_thread(self._at_once, need, question, scope)
             return
         chat = await asyncio.to_thread(self.open)
-        if need.tools:
-            decision = await tool_calling.aact(chat, need.messages, need.tools)
-            if isinstance(decision, tool_calling.Text):
-                yield Said(decision.text)
-            yield decision
-            return
-        pieces, call = [], Call()
+        if not need.last:
+            await asyncio.to_thread(self.window.check, need.messages, need.tools)
+        with self._learning(need) as told:
+            if need.tools:
+                decision = await tool_calling.aact(chat, need.messages, need.tools)
+                told(decision.call)
+                if isinstance(decision, tool_calling.Text):
+                    yield Said(decision.text)
+                yield decision
+                return
+            pieces, call = [], Call()
+            try:
+                async with aclosing(replies.areply(chat, need.messages, stream=stream)) as said:
+                    async for text, measured in said:
+                        call = measured or call
+                        if text:
+                            pieces.append(text)
+                            yield Said(text)
+            except ContextTooLong as error:
+                if not pieces:
+                    raise
+                raise ModelUnavailable(f"the answer broke off: {error}") from error
+            told(call)
+            yield tool_calling.Text(text="".join(pieces), call=call)
+
+    @contextmanager
+    def _learning(self, need: Ask) -> Iterator[Callable[[Call], None]]:
+        """Let what comes of a request tell how many tokens its messages have."""
+        window = self.window
+
+        def told(call: Call) -> None:
+            window.answered(need.messages, need.tools, call.usage.prompt_tokens)
+
         try:
-            async with aclosing(replies.areply(chat, need.messages, stream=stream)) as told:
-                async for text, measured in told:
-                    call = measured or call
-                    if text:
-                        pieces.append(text)
-                        yield Said(text)
-        except ContextTooLong as error:
-            if not pieces:
-                raise
-            raise ModelUnavailable(f"the answer broke off: {error}") from error
-        yield tool_calling.Text(text="".join(pieces), call=call)
+            yield told
+        except ContextTooLong:
+            window.refused()
+            raise
 
     def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
         if isinstance(need, Look):
@@ -113,6 +146,7 @@ class Doing:
             if self._chat is None:
                 model = self._model
                 self._chat = model() if callable(model) else models.open_chat(model)
+                self.window = Window(self._chat)
             return self._chat
 
     def _recall(self, question: str, scope: Scope) -> Recollection:

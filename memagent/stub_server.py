@@ -40,8 +40,10 @@ class StubServer:
 
     `script` is what to do with each request for a chat in turn (after its end, the last again), or
     a function of the request's body. A model not in `models` is answered with 404, and a prompt of
-    more than `context` words with the error of a server whose context is too small. `requests`
-    holds the bodies that came, `gone` counts the clients that left a `Hang`.
+    more than `context` words with the error of a server whose context is too small; with `tells`,
+    it says how long its context is, and counts a prompt's words, as vLLM does. `requests` holds the
+    bodies that came, `told` the paths that were asked for these, and `gone` counts the clients that
+    left a `Hang`.
     """
 
     def __init__(
@@ -50,11 +52,14 @@ class StubServer:
         *,
         models: Sequence[str] = ("stub-model",),
         context: int | None = None,
+        tells: bool = False,
         api_key: str | None = None,
     ) -> None:
         self.script = script
         self.models: Sequence[str] = tuple(models)
         self.context = context
+        self.tells = tells
+        self.told: list[str] = []
         self.api_key = api_key
         self.requests: list[Asked] = []
         self.gone = 0

@@ -73,6 +73,9 @@ class Stub(Protocol):
     changed: Condition
     open_connections: set[socket.socket]
     models: Sequence[str]
+    context: int | None
+    tells: bool
+    told: list[str]
     api_key: str | None
     gone: int
 
@@ -112,7 +115,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Tell which models there are."""
         if self._allowed():
-            listed = [{"id": name, "object": "model"} for name in self.server.stub.models]
+            stub = self.server.stub
+            stub.told.append(self.path)
+            length = {"max_model_len": stub.context} if stub.tells else {}
+            listed = [{"id": name, "object": "model"} | length for name in stub.models]
             known = self.path == "/v1/models"
             self._send(200, {"object": "list", "data": listed}) if known else self._send(404, {})
 
@@ -122,6 +128,9 @@ class Handler(BaseHTTPRequestHandler):
         if not self._allowed():
             return
         asked = json.loads(body)
+        if self.path == "/tokenize":
+            self._count(asked)
+            return
         act = self.server.stub.act(asked)
         streamed = bool(asked.get("stream"))
         if isinstance(act, Fail):
@@ -136,6 +145,12 @@ class Handler(BaseHTTPRequestHandler):
             self._cut(asked, act, streamed)
         else:
             self._hang(asked, act, streamed)
+
+    def _count(self, asked: Asked) -> None:
+        stub = self.server.stub
+        stub.told.append(self.path)
+        count = sum(len(words_of(message)) for message in asked["messages"])
+        self._send(200, {"count": count}) if stub.tells else self._send(404, {})
 
     def _allowed(self) -> bool:
         key = self.server.stub.api_key

@@ -29,10 +29,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """To be done: ask the model for its next step; the outcome is a `Decision`."""
+    """To be done: ask the model for its next step; the outcome is a `Decision`.
+
+    `last` says that nothing is left to leave out: then it is asked, whether that seems to fit or
+    not.
+    """
 
     messages: "list[BaseMessage]"
     tools: "Sequence[BaseTool]"
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +143,10 @@ def _decided(
             examples=plan.examples,
             turns=course.room.turns,
         )
+        less = course.room.narrower()
         try:
-            return (yield Ask([*messages, *course.exchange], tools))
+            return (yield Ask([*messages, *course.exchange], tools, last=less is None))
         except ContextTooLong:
-            less = course.room.narrower()
             if less is None:
                 raise
             course.room = less

@@ -11,11 +11,11 @@ from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
 from memagent.stores.digests import Digests
-from memagent.stores.filter import Filter
+from memagent.stores.filter import Filter, micros
 from memagent.stores.fusion import RRF_K, reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
-from memagent.stores.partition import Near
+from memagent.stores.partition import Moment, Near
 from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
@@ -205,10 +205,15 @@ class EpisodicBank:
         after: Record | None = None,
     ) -> list[Record]:
         """Return the newest records that hold any of the words and all of `also`, newest first."""
+        held = self._vectors.keys(where, before=_moment(before), after=_moment(after))
         seqs = self._words.mentioning(
-            where, words, CANDIDATES, also=also, before=before, after=after
+            where, words, CANDIDATES, also=also, before=before, after=after, held=held
         )
         return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
+
+
+def _moment(record: Record | None) -> Moment | None:
+    return None if record is None else (micros(record.moment[0]), record.seq)
 
 
 def _nearest(near: Sequence[Near], ranking: Ranking) -> list[Candidate]:

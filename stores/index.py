@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.filter import Filter
-from memagent.stores.partition import FOREVER, Near, Partition
+from memagent.stores.partition import FOREVER, Held, Moment, Near, Partition
 from memagent.stores.rows import reading
 from memagent.stores.snapshot import Snapshots
 from memagent.stores.sqlite import SqliteStore, State
@@ -59,6 +59,24 @@ class VectorIndex:
             self._make_room(where.scope.user)
         return found
 
+    def keys(
+        self, where: Filter, *, before: Moment | None = None, after: Moment | None = None
+    ) -> Held | None:
+        """Return which of a user's keys pass; None if their partition is not in memory.
+
+        `before` and `after` bound the records' moments.
+        """
+        user = where.scope.user
+        state, partition = self._store.state(user), self._partitions.get(user)
+        if state is None or partition is None or partition.removals != state.removals:
+            return None
+        records, affirmed = self._records(where), self._affirmed(user)
+        with partition.lock:
+            if not partition.intact:
+                return None
+            self._follow(partition, state)
+            return partition.keys(where, records, affirmed, before, after)
+
     def save(self) -> int:
         """Write the large partitions that have grown into snapshot files; return how many."""
         saved = 0
@@ -91,6 +109,16 @@ class VectorIndex:
         condition, values = where.condition()
         rows = self._store.query(f"SELECT r.seq FROM records r WHERE {condition}", values)
         return np.array([row["seq"] for row in rows], dtype=np.int64)
+
+    def _affirmed(self, user: str) -> NDArray[np.int64]:
+        """Return which records were told again, by rising number, and when last (records x 2)."""
+        rows = self._store.query(
+            "SELECT seq, affirmed FROM records WHERE user = ? AND affirmed IS NOT NULL",
+            (self._store.user(user),),
+        )
+        with reading("a record's time"):
+            found = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 2)
+        return found[np.argsort(found[:, 0])]
 
     def _partition(self, user: str, dimensions: int, state: State) -> Partition:
         """Return the user's partition, a new one if there is none or what it holds was removed."""

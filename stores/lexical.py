@@ -7,12 +7,15 @@ from itertools import islice
 
 from memagent.stores.filter import Filter, micros
 from memagent.stores.matches import Matches
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.partition import Held
+from memagent.stores.sqlite import SqliteStore, State
 from memagent.stores.words import content_words, stem, words
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000
 """A word's newest matches, at most so many, are looked at, so that its cost has a bound."""
+MAX_WORDS = 128
+"""How many words' matches are kept; a word has at most some 80 KB of them."""
 K1, B = 1.2, 0.75
 """The usual constants of BM25."""
 CHUNK = 256
@@ -21,6 +24,16 @@ _JOINED = (
     " WHERE {index} MATCH ?"
 )
 """Matching keys with their records, for `Matches.rows`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A word's newest keys, newest first, as one user's keys up to one of them were."""
+
+    removals: int
+    undone: int
+    upto: int
+    keys: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +68,14 @@ class LexicalIndex:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._found = Matches(store)
+        self._postings: dict[tuple[str, str], Posting] = {}
 
     def terms(self, scope: Scope, query: str) -> Terms:
         """Look a query's content words up in a user's keys."""
-        owner = self._store.owner(scope.user)
-        found = {
-            word: () if owner is None else self._matches(owner, word)
-            for word in content_words(query)
-        }
-        return Terms(owner, found)
+        state, asked = self._store.state(scope.user), content_words(query)
+        if state is None:
+            return Terms(None, dict.fromkeys(asked, ()))
+        return Terms(state.owner, {word: self._matches(state, word) for word in asked})
 
     def search(self, where: Filter, terms: Terms, n: int) -> tuple[list[int], list[int]]:
         """Return two lists of at most `n` key ids: best BM25 first, and newest first.
@@ -95,36 +107,61 @@ class LexicalIndex:
         also: Sequence[str] = (),
         before: Record | None = None,
         after: Record | None = None,
+        held: Held | None = None,
     ) -> list[int]:
         """Return at most `n` records (by `seq`) that hold any of the names, last written first.
 
         Each holds all of the words in `also`, too. `before` and `after` bound the time that the
-        records speak of.
+        records speak of. `held`, if known, tells which keys pass all this: then the database need
+        not look at every match.
         """
         owner = self._store.owner(where.scope.user)
         if owner is None or not names:
             return []
+        any_of = " OR ".join(_quoted(word) for word in names)
+        all_of = "".join(f" AND text:{_quoted(word)}" for word in also)
+        match = self._match(owner, f"text:({any_of}){all_of}")
+        if held is not None:
+            return self._found.among(match, held, n)
         condition, values = where.condition()
         bounds: list[int] = []
         for sign, bound in (("<", before), (">", after)):
             if bound is not None:
                 condition += f" AND (COALESCE(r.affirmed, r.valid_from), r.seq) {sign} (?, ?)"
                 bounds += [micros(bound.moment[0]), bound.seq]
-        any_of = " OR ".join(_quoted(word) for word in names)
-        all_of = "".join(f" AND text:{_quoted(word)}" for word in also)
-        return self._found.rows(
-            f"SELECT DISTINCT k.record {_JOINED} AND {condition}",
-            f"owner:{_quoted(owner)} AND text:({any_of}){all_of}",
-            (*values, *bounds),
-            n,
-        )
+        select = f"SELECT DISTINCT k.record {_JOINED} AND {condition}"
+        return self._found.rows(select, match, (*values, *bounds), n)
 
-    def _matches(self, owner: str, word: str) -> list[int]:
-        """Return the newest of a user's keys that hold a word, at most MAX_MATCHES."""
-        match = f"owner:{_quoted(owner)} AND text:{_quoted(word)}"
-        return self._found.rows(
-            "SELECT rowid FROM {index} WHERE {index} MATCH ?", match, (), MAX_MATCHES
+    def _matches(self, state: State, word: str) -> list[int]:
+        """Return the newest of a user's keys that hold a word, at most MAX_MATCHES.
+
+        They are kept: as long as nothing is removed, only newer keys are looked at the next time.
+        """
+        known, undone = self._postings.get((state.owner, word)), self._store.undone
+        if known is None or (known.removals, known.undone) != (state.removals, undone):
+            known = Posting(state.removals, undone, 0, [])
+        if known.upto == state.key:
+            return known.keys
+        newer = self._found.rows(
+            "SELECT rowid FROM {index} WHERE {index} MATCH ? AND rowid BETWEEN ? AND ?",
+            self._match(state.owner, f"text:{_quoted(word)}"),
+            (known.upto + 1, state.key),
+            MAX_MATCHES,
         )
+        keys = [*newer, *known.keys][:MAX_MATCHES]
+        if len(self._postings) >= MAX_WORDS:
+            self._postings.clear()
+        self._postings[state.owner, word] = Posting(state.removals, undone, state.key, keys)
+        return keys
+
+    def _match(self, owner: str, text: str) -> str:
+        """Return a full-text query for one user's keys.
+
+        Where there is one user only, all keys are theirs, and to ask for that would take longer
+        than the words.
+        """
+        users = self._store.query("SELECT 1 FROM users LIMIT 2")
+        return text if len(users) == 1 else f"owner:{_quoted(owner)} AND {text}"
 
     def _passing(self, where: Filter, keys: Sequence[int], n: int) -> dict[int, str]:
         """Return the first `n` keys that the filter lets through, in their order, with texts."""
@@ -150,7 +187,7 @@ class LexicalIndex:
         if owner is None or word is None:
             return []
         condition, values = where.condition()
-        match = f"owner:{_quoted(owner)} AND text:{_quoted(word)}"
+        match = self._match(owner, f"text:{_quoted(word)}")
         return self._found.rows(f"SELECT k.id {_JOINED} AND {condition}", match, values, n)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,8 +26,19 @@ KEYS_AND_RECORDS = np.array([[0], [1]])
 """Where the table holds the first two columns."""
 MAX_MASKS = 8
 
+Moment = tuple[int, int]
+"""When a record counts as told: microseconds since 1970, and of equal ones its number."""
 Near = tuple[int, int, float]
 """A key that was found: its id, its record's number, and its cosine to the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The keys that are held, by rising id, their records, and which of them pass (bool)."""
+
+    ids: NDArray[np.int64]
+    records: NDArray[np.int64]
+    passing: NDArray[np.bool_]
 
 
 class Partition:
@@ -142,6 +153,34 @@ class Partition:
         found = self.vectors.search(query, min(n, self._size), allowed)
         keys, records = self._table[KEYS_AND_RECORDS, [row for row, _ in found]].tolist()
         return list(zip(keys, records, (cosine for _, cosine in found), strict=True))
+
+    def keys(
+        self,
+        where: Filter,
+        records: NDArray[np.int64] | None,
+        affirmed: NDArray[np.int64],
+        before: Moment | None,
+        after: Moment | None,
+    ) -> Held:
+        """Return which keys pass.
+
+        `affirmed` (records x 2) are the records that were told again, by rising number, and when
+        last; `before` and `after` bound the records' moments.
+        """
+        mask = self.allowed(where, records)
+        mask = np.ones(self._size, dtype=bool) if mask is None else mask.copy()
+        numbers, moments = self.column("record"), self.column("valid_from")
+        if len(affirmed):
+            places = np.searchsorted(affirmed[:, 0], numbers).clip(max=len(affirmed) - 1)
+            again = affirmed[places]
+            moments = np.where(again[:, 0] == numbers, again[:, 1], moments)
+        if before is not None:
+            at, number = before
+            mask &= (moments < at) | ((moments == at) & (numbers < number))
+        if after is not None:
+            at, number = after
+            mask &= (moments > at) | ((moments == at) & (numbers > number))
+        return Held(self.column("key_id"), numbers, mask)
 
     def allowed(self, where: Filter, records: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
         """Return one flag a key for what the filter lets through; None if that is everything."""

@@ -32,6 +32,8 @@ def _counted(outcome: str) -> str:
 _TOLD = f"{_KEYED}, {_counted('helped')}, {_counted('hurt')}{_FROM}"
 _RECORDS = f"{_KEYED}, NULL, NULL{_FROM}"
 _ORDER = " ORDER BY r.seq, k.id"
+_SORTED = " ORDER BY +r.seq, k.id"
+"""The same order, but `+` keeps SQLite from going through all of a user's records for it."""
 
 
 class Told(NamedTuple):
@@ -80,7 +82,7 @@ class Reader:
         """Return this scope's records by id, in the order asked for; unknown ones are left out."""
         condition, values = Filter(scope=scope, everything=True).condition()
         rows = self.chunked(
-            f"{_RECORDS}{condition} AND r.id IN (*){_ORDER}", list(set(ids)), values
+            f"{_RECORDS}{condition} AND r.id IN (*){_SORTED}", list(set(ids)), values
         )
         by_id = {record.id: record for record in _records(rows)}
         return [by_id[one] for one in ids if one in by_id]

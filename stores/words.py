@@ -2,7 +2,9 @@
 
 import re
 from functools import lru_cache
+from string import ascii_letters
 
+_LETTERS = frozenset(ascii_letters)
 _WORD = re.compile(r"\w+(?:['’]\w+)*")  # noqa: RUF001
 
 FUNCTION_WORDS = frozenset(
@@ -27,6 +29,8 @@ _PRONOUN = re.compile(rf"\b(?:{'|'.join(sorted(PERSONAL_PRONOUNS))})\b", re.IGNO
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Return the Porter stem of a word, as the full-text index stems it."""
+    if word[-1:] not in _LETTERS:
+        return word  # numbers, above all: every ending that is taken off is of English letters
     import snowballstemmer
 
     return str(snowballstemmer.stemmer("porter").stemWord(word))

@@ -85,7 +85,7 @@ def test_timings_go_to_stderr(memagent: Command) -> None:
         (["list", "--home", "/dev/null/x"], b"", "cannot open a memory in /dev/null/x/memory.db"),
         (["list", "--user", " "], b"", "scope: user must be a non-empty text"),
         (["eval", "run", "bab"], b"", "unknown evaluation 'bab': did you mean 'babi'?"),
-        (["eval", "run", "babi", "--tasks", "3"], b"", "task 3 needs the released files"),
+        (["eval", "run", "babi", "--variant", "hn"], b"", "--variant chooses among released files"),
     ],
 )
 def test_what_somebody_can_mend_is_one_line_and_nothing_is_half_written(
@@ -148,6 +148,26 @@ def test_the_evaluation_prints_one_object_and_writes_every_question(
     assert "generated stories, test" in table[1]
 
 
+def test_any_task_runs_with_no_data_and_an_edited_file_is_named(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "one"))
+    asked = ["eval", "run", "babi", "--arms", "none", "--limit", "2", "--json"]
+    code, out, err = memagent(*asked, "--tasks", "7", "--out", str(tmp_path / "generated"))
+    (row,) = json.loads(out)["rows"]
+    assert (code, row["task"], row["source"], "not as" in err) == (0, "babi/7", "generated", False)
+    name = "qa7_counting_train.txt"
+    (tmp_path / "babi" / "en").mkdir(parents=True)
+    (tmp_path / "babi" / "en" / name).write_text("1 A b.\n2 C d?\tone\t1\n" * 5)
+    monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
+    code, out, err = memagent(
+        *asked, "--tasks", "7", "--shots", "0", "--out", str(tmp_path / "edited")
+    )
+    assert (code, json.loads(out)["rows"][0]["source"]) == (0, "edited")
+    assert f"not as released: {name}\n" in err
+
+
 def test_an_evaluation_keeps_a_server_fuller_than_the_embedded_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +178,31 @@ def test_an_evaluation_keeps_a_server_fuller_than_the_embedded_model(
         asked = ["--tasks", "1", "--limit", "1", "--arms", "none", "--model", model]
         assert memagent("eval", "run", "babi", *asked, "--out", str(out))[0] == 0
         assert json.loads((out / "run.json").read_text())["concurrency"] == together
+
+
+def test_an_evaluation_that_is_stopped_says_how_to_go_on(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(stop))
+    where = ["--out", str(tmp_path / "run"), "--arms", "none", "--limit", "3", "--tasks", "1"]
+    code, out, err = memagent("eval", "run", "babi", *where)
+    assert (code, out) == (130, "")
+    assert f"stopped: 0 answers are kept in {tmp_path / 'run'}, go on with --resume" in err
+
+
+def test_every_evaluation_is_named_with_its_tasks(memagent: Command) -> None:
+    code, out, _ = memagent("eval", "list", "--json")
+    rows = json.loads(out)
+    babi = [row["task"] for row in rows if row["evaluation"] == "babi"]
+    assert (code, babi) == (0, [f"babi/{number}" for number in range(1, 21)])
+    assert {"none", "window", "bm25", "wrong"} <= set(rows[0]["arms"])
+    plain = memagent("eval", "list")[1]
+    assert "babi/20" in plain
+    assert "agents' motivations" in plain
 
 
 def test_an_evaluation_with_questions_that_got_no_answer_fails_and_says_so(

@@ -33,7 +33,7 @@ LAYERS = (
         "serving",
         "vllm",
     },
-    {"server_chat", "replies", "tool_probe", "pulling", "precision", "bert"},
+    {"server_chat", "replies", "tool_probe", "context", "pulling", "precision", "bert"},
     {"sentence_embedder"},
     {"models", "embedders", "examples", "looking", "rewording", "tool_calling", "steps"},
     {"turn"},
@@ -53,6 +53,7 @@ LAYERS = (
     {
         "cli_compress",
         "cli_config",
+        "cli_data",
         "cli_eval",
         "cli_memory",
         "cli_model",
@@ -90,7 +91,7 @@ def modules() -> list[tuple[str, Path]]:
     """Every module with the name of its layer's member."""
     found = [(path.stem, path) for path in sorted((ROOT / "memagent").glob("*.py"))]
     for folder in ("stores", "tools", "evals"):
-        found += [(folder, path) for path in sorted((ROOT / folder).glob("*.py"))]
+        found += [(folder, path) for path in sorted((ROOT / folder).glob("**/*.py"))]
     return found
 
 

@@ -1,7 +1,7 @@
 """More ids at once than one SQLite statement has places for values."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -66,3 +66,21 @@ def test_ids_of_odd_characters_are_got(memory: Memory) -> None:
     assert memory.get([], scope=ADA) == []
     assert memory._store.records([]) == []
     assert memory._store.history([]) == []
+
+
+def test_a_few_ids_are_looked_up_one_by_one_however_many_records_there_are(
+    memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [one.id for one in memory.add_many(["one", "two", "three"], scope=ada)]
+    store, asked = memory._store, list[tuple[str, Sequence[object]]]()
+    query = store.query
+
+    def watched(sql: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
+        asked.append((sql, values))
+        return query(sql, values)
+
+    monkeypatch.setattr(store, "query", watched)
+    assert len(memory.get(ids, scope=ada)) == 3
+    ((sql, values),) = [one for one in asked if "r.id IN" in one[0]]
+    plan = [row["detail"] for row in query(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert any("(user=? AND id=?)" in step for step in plan)

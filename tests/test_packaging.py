@@ -34,7 +34,16 @@ def test_the_version_is_the_package_s() -> None:
 
 
 def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
-    heavy = ("torch", "faiss", "sentence_transformers", "langchain_core", "openai", "scipy")
+    heavy = (
+        "torch",
+        "faiss",
+        "sentence_transformers",
+        "langchain_core",
+        "openai",
+        "scipy",
+        "statsmodels",
+        "pandas",
+    )
     code = (
         "import sys, memagent, memagent.cli\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"

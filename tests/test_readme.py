@@ -73,7 +73,7 @@ def test_every_file_is_in_the_tree_and_every_setting_in_the_table() -> None:
     files = [
         path
         for name in ("memagent", "stores", "tools", "evals")
-        for path in (ROOT / name).glob("*.py")
+        for path in (ROOT / name).glob("**/*.py")
     ]
     missing = [
         path.name for path in files if not path.name.startswith("__") and path.name not in tree

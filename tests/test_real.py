@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from memagent import Agent, Memory, Scope, open_chat, open_embedder
+from memagent.context import Window
 from memagent.errors import (
     ContextTooLong,
     EmbedderMismatch,
@@ -22,6 +23,7 @@ from memagent.evals.run import Run
 from memagent.evals.runner import go
 from memagent.prompts import render
 from memagent.replies import reply, structured
+from memagent.server import CONTEXT_TOKENS
 from memagent.testing import HashEmbedder
 from memagent.tool_calling import Action, Text, act
 from memagent.tools.memory import memory_tools
@@ -142,9 +144,21 @@ def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left
     with Memory.open(None, embedder=HashEmbedder()) as memory:
         texts = ["Mary bird word.", f"Mary bird {'word ' * 5000}"]
         kept, _ = memory.add_many(texts, scope=ada)
-        answer = Agent(memory=memory, model=chat).ask("Mary bird word?", scope=ada, remember=False)
+        agent = Agent(memory=memory, model=chat)
+        answer = agent.ask("Mary bird word?", scope=ada, remember=False)
         assert answer.recollection.left_out == 1
         assert answer.memories == [kept.id]
+        assert agent.window.length == CONTEXT_TOKENS
+
+
+def test_what_the_embedded_server_counts_before_is_what_it_says_afterwards() -> None:
+    chat = open_chat("local", max_tokens=5)
+    asked = [SystemMessage("Be brief."), HumanMessage("Where did Zoë put 17 keys? " * 30)]
+    *_, (_, call) = reply(chat, asked)
+    assert call is not None
+    window = Window(chat)
+    assert window.length == CONTEXT_TOKENS
+    assert window._counted(asked) == call.usage.prompt_tokens > 200
 
 
 def test_the_second_turn_of_a_conversation_comes_from_the_prefix_cache(ada: Scope) -> None:

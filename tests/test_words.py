@@ -1,6 +1,16 @@
 import pytest
+import snowballstemmer
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from memagent.stores.words import content_words, names, needs_context
+from memagent.stores.words import content_words, names, needs_context, stem
+
+
+@given(st.text(alphabet="aeginsyz059é", min_size=1, max_size=8))
+@example("ing5")
+@example("yies0")
+def test_a_stem_is_porters_for_numbers_too(word: str) -> None:
+    assert stem(word) == snowballstemmer.stemmer("porter").stemWord(word)
 
 
 def test_content_words_leave_out_grammar_and_repeated_stems() -> None:

@@ -1,0 +1,92 @@
+"""Stories for all twenty tasks, simulated and told in the released wording and format.
+
+A world says what is so, and a reader's knowledge what of it was told. A question is asked only when
+its answer follows from that, and its supports are the lines that the released files would name.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from memagent.errors import InvalidInput
+from memagent.evals.babi import tell_doubt, tell_kinds, tell_map, tell_moves, tell_things
+from memagent.evals.babi.story import Story
+from memagent.evals.babi.tell_motives import motives
+from memagent.evals.babi.tell_shapes import positions
+from memagent.evals.babi.tell_sizes import sizes
+from memagent.evals.babi.tell_times import times
+
+MOST_DISTRACTORS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a task's stories are told, how many make 1,000 questions, and how long they can be."""
+
+    tell: Callable[[Story], None]
+    stories: int
+    shortest: int
+    longest: int
+
+
+KINDS = {
+    1: Kind(tell_moves.one_fact, 200, 5, 500),
+    2: Kind(tell_things.two_facts, 200, 5, 500),
+    3: Kind(tell_things.three_facts, 200, 5, 500),
+    4: Kind(tell_map.neighbour, 1000, 2, 12),
+    5: Kind(tell_things.gifts, 200, 5, 500),
+    6: Kind(tell_things.yes_or_no, 200, 5, 500),
+    7: Kind(tell_things.counts, 200, 5, 500),
+    8: Kind(tell_things.lists, 200, 5, 500),
+    9: Kind(tell_doubt.negation, 200, 5, 500),
+    10: Kind(tell_doubt.doubt, 200, 5, 500),
+    11: Kind(tell_moves.pronouns, 200, 10, 500),
+    12: Kind(tell_moves.pairs, 200, 5, 500),
+    13: Kind(tell_moves.pair_pronouns, 200, 10, 500),
+    14: Kind(times, 200, 5, 75),
+    15: Kind(tell_kinds.fears, 250, 5, 24),
+    16: Kind(tell_kinds.colours, 1000, 3, 41),
+    17: Kind(positions, 125, 2, 8),
+    18: Kind(sizes, 200, 2, 20),
+    19: Kind(tell_map.path, 1000, 2, 13),
+    20: Kind(motives, 94, 2, 40),
+}
+GENERATED = tuple(KINDS)
+"""The tasks that can be generated: all of them."""
+
+
+def generate(
+    number: int,
+    *,
+    seed: int,
+    stories: int | None = None,
+    length: int | None = None,
+    distractors: int = 0,
+) -> str:
+    """Return the text of a file of stories; the same arguments give the same text.
+
+    `stories` is as many as make about 1,000 questions where it is None. `length` is how many
+    statements a story tells at least, without distractors, and None is as in the released files.
+    `distractors` is how many statements about people, places or things that nobody asks about come
+    with each question, or with all the facts of a story of tasks 4 and 15 to 19.
+
+    Raises:
+        InvalidInput: no such task, or it cannot be told at that length or with those distractors.
+    """
+    kind = KINDS.get(number)
+    if kind is None:
+        raise InvalidInput(f"expected a task from 1 to {len(KINDS)}, found {number}")
+    if length is not None and not kind.shortest <= length <= kind.longest:
+        raise InvalidInput(
+            f"expected a length from {kind.shortest} to {kind.longest} statements for task"
+            f" {number}, found {length}"
+        )
+    if not 0 <= distractors <= MOST_DISTRACTORS:
+        raise InvalidInput(f"expected 0 to {MOST_DISTRACTORS} distractors, found {distractors}")
+    rng = random.Random(f"babi-{number}-{seed}-{length}-{distractors}")
+    lines: list[str] = []
+    for _ in range(kind.stories if stories is None else stories):
+        story = Story(rng=rng, length=length, distractors=distractors)
+        kind.tell(story)
+        lines += story.lines
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,71 @@
+"""What the lines of a story tell of people, places and things, for the solver."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["at", "away", "either", "get", "drop", "give"]
+
+_GO = r"(?:went to|went back to|travelled to|journeyed to|moved to) the (?P<place>\w+)"
+_TIME = r"yesterday|this morning|this afternoon|this evening"
+_THING = r"the (?P<thing>\w+)"
+TIMES = _TIME.split("|")
+_SENTENCES: tuple[tuple[Kind, str], ...] = (
+    ("at", rf"(?:then|afterwards|after that|following that) (?P<pronoun>he|she|they) {_GO}"),
+    ("at", rf"(?P<front>{_TIME}) (?P<who>\w+) {_GO}"),
+    ("at", rf"(?P<who>\w+) {_GO} (?P<back>{_TIME})"),
+    ("at", rf"(?P<who>\w+)(?: and (?P<too>\w+))? {_GO}"),
+    ("at", r"(?P<who>\w+) is in the (?P<place>\w+)"),
+    ("away", r"(?P<who>\w+) is (?:not|no longer) in the (?P<place>\w+)"),
+    ("either", r"(?P<who>\w+) is either in the (?P<place>\w+) or the (?P<or>\w+)"),
+    ("give", rf"(?P<who>\w+) (?:gave|passed|handed) {_THING} to (?P<too>\w+)"),
+    ("get", rf"(?P<who>\w+) (?:got|took|grabbed|picked up) {_THING}(?: there)?"),
+    ("drop", rf"(?P<who>\w+) (?:left|dropped|discarded|put down) {_THING}(?: there)?"),
+)
+_PATTERNS = [(kind, re.compile(rf"{one}\.", re.IGNORECASE)) for kind, one in _SENTENCES]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One line that was understood, with the lines that tell it.
+
+    `lines` holds the line itself, and the line before it when that says who "she" is. `time` counts
+    from 0, yesterday, to 3, this evening; it is None where no time is told.
+    """
+
+    line: int
+    lines: frozenset[int]
+    kind: Kind
+    people: tuple[str, ...]
+    thing: str
+    places: tuple[str, ...]
+    time: int | None
+
+
+def events(facts: Sequence[tuple[int, str]]) -> list[Event]:
+    """Return the events that are told, in the order of their lines; other lines are left out."""
+    told: list[Event] = []
+    for line, text in facts:
+        for kind, pattern in _PATTERNS:
+            if found := pattern.fullmatch(text):
+                parts = found.groupdict()
+                if told or not parts.get("pronoun"):
+                    told.append(_event(line, kind, parts, told))
+                break
+    return told
+
+
+def _event(line: int, kind: Kind, parts: dict[str, str | None], told: Sequence[Event]) -> Event:
+    named = tuple(one for name in ("who", "too") if (one := parts.get(name)))
+    time = parts.get("front") or parts.get("back")
+    follows = bool(parts.get("pronoun"))
+    return Event(
+        line=line,
+        lines=frozenset({line, told[-1].line} if follows else {line}),
+        kind=kind,
+        people=told[-1].people if follows else named,
+        thing=parts.get("thing") or "",
+        places=tuple(one for name in ("place", "or") if (one := parts.get(name))),
+        time=TIMES.index(time.lower()) if time else None,
+    )

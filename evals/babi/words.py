@@ -1,0 +1,84 @@
+"""The words of the released stories, and the names that longer and harder stories add to them."""
+
+import random
+from collections.abc import Callable
+
+PEOPLE = ("Daniel", "John", "Mary", "Sandra")
+WOMEN = ("Mary", "Sandra")
+GIVERS = ("Bill", "Fred", "Jeff", "Mary")
+DOUBTFUL = ("Bill", "Fred", "Julie", "Mary")
+FEARFUL = ("Emily", "Gertrude", "Jessica", "Winona")
+COLOURED = ("Bernhard", "Brian", "Greg", "Julius", "Lily")
+MOVED = ("Antoine", "Jason", "Sumit", "Yann")
+MORE_PEOPLE = tuple(
+    "Alice Clara Edgar Flora Henry Hugo Irene Laura Martin Nina Olivia Oscar Paul Peter Ruth"
+    " Simon".split()
+)
+"""People of longer stories."""
+BYSTANDERS = ("Beatrice", "Eva", "Gloria", "Harold", "Leo", "Stella", "Victor", "Walter")
+"""People of asides, whom nobody asks about."""
+PLACES = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
+TOWN = ("bedroom", "cinema", "kitchen", "office", "park", "school")
+MORE_PLACES = tuple("bakery cinema library museum park school station theatre".split())
+"""Places of longer stories."""
+ELSEWHERE = ("attic", "balcony", "cellar", "garage", "laundry", "pantry", "porch", "study")
+"""Places of asides, from west to east."""
+THINGS = ("apple", "football", "milk")
+TRINKETS = ("candle", "lamp", "newspaper", "pencil", "scarf", "spoon", "towel", "umbrella")
+"""Things of asides: one for every bystander."""
+TIMES = ("yesterday", "this morning", "this afternoon", "this evening")
+"""Times, in order."""
+GO = ("went to", "went back to", "travelled to", "journeyed to", "moved to")
+GET = ("got", "took", "grabbed", "picked up")
+DROP = ("left", "dropped", "discarded", "put down")
+GIVE = ("gave", "passed", "handed")
+AFTER = ("Then", "Afterwards", "After that", "Following that")
+OPPOSITE = {
+    "north": "south",
+    "south": "north",
+    "east": "west",
+    "west": "east",
+    "above": "below",
+    "below": "above",
+    "to the left of": "to the right of",
+    "to the right of": "to the left of",
+}
+
+
+def move_text(rng: random.Random, who: str, place: str) -> str:
+    """Return a sentence in which somebody goes somewhere, without the full stop."""
+    return f"{who} {rng.choice(GO)} the {place}"
+
+
+def walkers(rng: random.Random) -> Callable[[], str]:
+    """Return asides in which bystanders move."""
+    return lambda: f"{move_text(rng, rng.choice(BYSTANDERS), rng.choice(PLACES))}."
+
+
+def handlers(rng: random.Random) -> Callable[[], str]:
+    """Return asides in which bystanders move, and get and drop things of their own."""
+    holding: set[str] = set()
+    walk = walkers(rng)
+
+    def aside() -> str:
+        if rng.random() < 0.5:
+            return walk()
+        who, thing = rng.choice(list(zip(BYSTANDERS, TRINKETS, strict=True)))
+        holding.symmetric_difference_update({who})
+        verb = rng.choice(GET if who in holding else DROP)
+        return f"{who} {verb} the {thing} there."
+
+    return aside
+
+
+def neighbours(rng: random.Random) -> Callable[[], str]:
+    """Return asides about places that nobody asks about."""
+
+    def aside() -> str:
+        index = rng.randrange(len(ELSEWHERE) - 1)
+        west, east = ELSEWHERE[index : index + 2]
+        return rng.choice(
+            (f"The {west} is west of the {east}.", f"The {east} is east of the {west}.")
+        )
+
+    return aside
