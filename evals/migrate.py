@@ -12,8 +12,9 @@ from memagent.evals.score import ScoreFile, score_of
 def migrate(folder: Path) -> bool:
     """Rewrite a run of an older format in place; returns False if there was nothing to do.
 
-    Format 1 knew one grade and no share of the supports that were shown, only whether all were; its
-    arms did not say how many worked examples they showed.
+    Format 1 knew one grade and no share of the supports that were shown, only whether all were:
+    one cannot make a mean of that, so the share is left out. Its arms did not say how many worked
+    examples they showed.
 
     Raises:
         RunError: the folder holds no run, one of a newer format, or one that cannot be read.
@@ -28,7 +29,8 @@ def migrate(folder: Path) -> bool:
             raise RunError(f"{folder} holds a run of format {found}: only 1 is known before this")
         shots = manifest["plan"].pop("shots")
         file = ScoreFile(folder)
-        lines = file.path.read_text(encoding="utf-8").splitlines() if file.path.exists() else []
+        text = file.path.read_text(encoding="utf-8") if file.path.exists() else ""
+        lines = text.removesuffix("\n").split("\n") if text else []
         scores = [score_of(_row(json.loads(line), shots)) for line in lines]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder} holds no run that can be read: {error!r}") from error
@@ -47,8 +49,8 @@ def migrate(folder: Path) -> bool:
 
 
 def _row(row: dict[str, Any], shots: int) -> dict[str, Any]:
-    shown_all = row.pop("supports_shown")
-    row["arm"], kind = f"{row['arm']}+{shots}", row["arm"]
+    del row["supports_shown"]
+    row["arm"] = f"{row['arm']}+{shots}"
     row["grades"] = {} if row.get("error") else {"exact_mention": float(row["correct"])}
-    row["recall"] = 1.0 if kind == "memory" and shown_all else None
+    row["recall"] = None
     return row

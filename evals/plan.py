@@ -1,8 +1,8 @@
 """What a run asks, and how."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from memagent.evals.arm import ArmName
@@ -15,7 +15,7 @@ class Plan:
 
     `limit` draws so many questions of each task by `seed`, the same for every arm; with `shuffle`
     the stories are asked in a drawn order. `concurrency` stories are asked side by side, and more
-    than `max_failures` questions without an answer end the run.
+    than `max_failures` questions without an answer end the run. `settings` are the evaluation's.
     """
 
     arms: tuple[ArmName, ...]
@@ -26,11 +26,13 @@ class Plan:
     embedder: str = "all-MiniLM-L6-v2"
     concurrency: int = 4
     max_failures: int = 100
+    settings: Mapping[str, float] = field(default_factory=dict)
 
     def deciding(self) -> dict[str, Any]:
         """Return what decides the answers, as JSON."""
         all_of_it = asdict(self) | {"arms": [str(arm) for arm in self.arms]}
-        return {k: v for k, v in all_of_it.items() if k not in ("concurrency", "max_failures")}
+        idle = {"concurrency", "max_failures"} | (set() if self.settings else {"settings"})
+        return {name: value for name, value in all_of_it.items() if name not in idle}
 
 
 def drawn(task: Task, plan: Plan) -> list[Sample]:

@@ -1,31 +1,92 @@
 """A run as tables, and as rows for programs."""
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics import mean
 from memagent.evals.score import Score
-from memagent.evals.statistics import wilson
-from memagent.evals.task import Task
+from memagent.evals.statistics import memory_efficiency, wilson
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+REFERENCES = ("none", "oracle")
+"""The arms that the others' memory efficiency is measured between."""
+ByArm = Mapping[tuple[str, str], Sequence[Score]]
+"""The answered questions by task and arm, in order."""
+
+
+class TaskName(Protocol):
+    """What a row says of its task."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def split(self) -> str: ...  # noqa: D102
+
 
 def rows(
-    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+    tasks: Sequence[TaskName], arms: Sequence[ArmName], scores: Sequence[Score]
 ) -> list[dict[str, Any]]:
     """Return one row a task and arm: accuracy with its 95% interval, and the cost per question.
 
-    Questions that got no answer are counted under "failed", and nowhere else.
+    Questions that got no answer are counted under "failed", and nowhere else. "efficiency" is None
+    where it is not defined, and where the run has not both arms it is measured between.
     """
-    return [
-        _row(task, arm, [one for one in scores if (one.task, one.arm) == (task.name, str(arm))])
-        for task in tasks
-        for arm in arms
-    ]
+    answered = by_arm(scores)
+    failed = by_arm(scores, failed=True)
+    table = []
+    for task in tasks:
+        for arm in arms:
+            key = (task.name, str(arm))
+            shared = shared_scores(answered, task.name, arm)
+            found = memory_efficiency(*map(mean, shared)) if shared and shared[0] else None
+            row = _row(task, arm, answered.get(key, []), len(failed.get(key, [])))
+            table.append(row | {"efficiency": found})
+    return table
+
+
+def by_arm(scores: Sequence[Score], *, failed: bool = False) -> dict[tuple[str, str], list[Score]]:
+    """Group the answered questions by task and arm, or those that got no answer."""
+    grouped: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        if (score.error is not None) == failed:
+            grouped.setdefault((score.task, score.arm), []).append(score)
+    return grouped
+
+
+def shared_scores(
+    answered: ByArm, task: str, arm: ArmName
+) -> tuple[list[float], list[float], list[float]] | None:
+    """Return what `none`, this arm and `oracle` scored on the questions that all three answered.
+
+    The two must show as many worked examples. None where the run has not both of them, and of the
+    two themselves.
+    """
+    names = [ArmName(REFERENCES[0], None, arm.shots), arm, ArmName(REFERENCES[1], None, arm.shots)]
+    lists = [answered.get((task, str(name))) for name in names]
+    if arm.kind in REFERENCES or not all(lists):
+        return None
+    right = [{one.id: float(one.correct) for one in scores or ()} for scores in lists]
+    common = [number for number in right[0] if number in right[1] and number in right[2]]
+    none, own, oracle = ([one[number] for number in common] for one in right)
+    return none, own, oracle
+
+
+def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as CSV, with a head; what is None is empty."""
+    columns = dict.fromkeys(name for row in table for name in row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
 
 
 def as_object(folder: Path, table: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -47,12 +108,12 @@ def _table(title: str, table: Sequence[dict[str, Any]]) -> "Table":
 
     caption = (
         "+3: with so many worked examples; n: questions; gold: share with all supporting lines"
-        " shown; tokens, s: per question"
+        " shown; worth: memory efficiency, (arm - none) / (oracle - none); tokens, s: per question"
     )
     shown = Table(title=title, caption=caption)
     for name in ("task", "arm"):
         shown.add_column(name)
-    for name in ("accuracy", "95% CI", "n", "gold", "tokens", "s"):
+    for name in ("accuracy", "95% CI", "n", "gold", "worth", "tokens", "s"):
         shown.add_column(name, justify="right")
     for row in table:
         supports = row["supports_shown"]
@@ -63,15 +124,14 @@ def _table(title: str, table: Sequence[dict[str, Any]]) -> "Table":
             f"{row['low']:.0%}-{row['high']:.0%}",
             str(row["n"]),
             "" if supports is None else f"{supports:.0%}",
+            "" if row["efficiency"] is None else f"{row['efficiency']:.2f}",
             f"{row['tokens']:.0f}",
             f"{row['seconds']:.2f}",
         )
     return shown
 
 
-def _row(task: Task, arm: ArmName, scores: Sequence[Score]) -> dict[str, Any]:
-    failed = sum(score.error is not None for score in scores)
-    scores = [score for score in scores if score.error is None]
+def _row(task: TaskName, arm: ArmName, scores: Sequence[Score], failed: int) -> dict[str, Any]:
     right = sum(score.correct for score in scores)
     low, high = wilson(right, len(scores))
     recalls = [score.recall for score in scores if score.recall is not None]

@@ -83,10 +83,10 @@ class ScoreFile:
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror}") from error
 
-    def read(self) -> list[Score]:
+    def read(self, *, mend: bool = True) -> list[Score]:
         """Read the scores back, of a question asked twice the last.
 
-        A last line that a kill cut short is dropped from the file.
+        A last line that a kill cut short is left out, and with `mend` dropped from the file.
 
         Raises:
             RunError: a line is no score.
@@ -95,10 +95,10 @@ class ScoreFile:
             return []
         text = self.path.read_text(encoding="utf-8")
         whole, _, rest = text.rpartition("\n")
-        if rest:
+        if rest and mend:
             self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")
         scores: dict[tuple[str, str, str], Score] = {}
-        for number, line in enumerate(whole.splitlines(), start=1):
+        for number, line in enumerate(whole.split("\n") if whole else [], start=1):
             try:
                 score = score_of(json.loads(line))
             except (ValueError, TypeError, KeyError) as error:

@@ -7,15 +7,17 @@ A package registers one through the entry point group `memagent.evals`:
 """
 
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals.arm import MakeArm
+from memagent.evals.arm import ArmName, MakeArm
 from memagent.evals.arms import ARMS, StoryArm
+from memagent.evals.score import Score
 from memagent.evals.task import Task
 
 GROUP = "memagent.evals"
@@ -24,7 +26,14 @@ OURS = {
     "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
     "squad": "memagent.evals.squad_suite:SUITE",
     "archivalqa": "memagent.evals.archivalqa_suite:SUITE",
+    "continual": "memagent.evals.continual_suite:SUITE",
+    "interference": "memagent.evals.interference_suite:SUITE",
+    "probes": "memagent.evals.probes_suite:SUITE",
 }
+Measures = Callable[
+    [Sequence[Task], Sequence[ArmName], Sequence[Score]], dict[str, list[dict[str, Any]]]
+]
+"""Tasks, arms and scores of a run in; further tables out, by name, each a list of rows."""
 
 
 class BadOption(InvalidInput):
@@ -40,7 +49,7 @@ class Wanted:
     """Which of a suite's tasks are wanted, and where their files are.
 
     `tasks` is what was asked for, as "1,2,11"; `data` the folder of released files, `file` one file
-    of the user's own.
+    of the user's own. `settings` are the suite's own, those that were named.
     """
 
     tasks: str | None = None
@@ -49,6 +58,7 @@ class Wanted:
     data: Path | None = None
     file: Path | None = None
     seed: int = 0
+    settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +75,8 @@ class Suite:
 
     `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
     and `BadOption` where something else was wanted than there is; `default`
-    are the arms when none are named.
+    are the arms when none are named. `settings` are numbers of its own with their defaults. `more`
+    measures what is more than accuracy. One that has no `model` asks the memory alone.
     """
 
     name: str
@@ -75,6 +86,9 @@ class Suite:
     arms: Sequence[str] = ARMS
     default: Sequence[str] = ("none", "full", "memory", "oracle")
     make: MakeArm = StoryArm
+    settings: Mapping[str, float] = field(default_factory=dict)
+    more: Measures = lambda tasks, arms, scores: {}
+    model: bool = True
 
 
 def suites() -> dict[str, Suite]:

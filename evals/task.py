@@ -31,6 +31,11 @@ Grade = Callable[["Task", Sample, str], Mapping[str, float]]
 """A task, a sample of it and a prediction in; grades from 0 to 1 by name out, the task's first."""
 
 
+def is_right(grades: Mapping[str, float]) -> bool:
+    """Tell whether an answer with these grades is right: whether the first of them is 1."""
+    return next(iter(grades.values())) == 1.0
+
+
 def mention(task: "Task", sample: Sample, prediction: str) -> dict[str, float]:
     """Grade by whether the prediction mentions the gold answers, and no other of the task's."""
     right = exact_mention(prediction, sample.gold, task.vocabulary, ordered=sample.ordered)

@@ -9,7 +9,7 @@ from typing import Protocol
 from memagent.evals.arm import Arm, ArmName, MakeArm, Parts
 from memagent.evals.patience import NotAnswered, patiently
 from memagent.evals.score import Score
-from memagent.evals.task import Sample, Task
+from memagent.evals.task import Sample, Task, is_right
 
 
 class Asker(Protocol):
@@ -66,7 +66,7 @@ def _asked(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
         task,
         sample,
         prediction=answer.answer,
-        correct=next(iter(grades.values())) == 1.0,
+        correct=is_right(grades),
         grades=grades,
         shown=reply.shown,
         recall=reply.recall,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memagent.cli_eval_report import add_to
 from memagent.cli_output import Json
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, RunError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from memagent.evals.suite import Suite
 
 eval_app = typer.Typer(help="Measure what the memory is worth.", no_args_is_help=True)
+
+add_to(eval_app)
 
 
 @eval_app.callback()
@@ -57,6 +60,10 @@ def run(
         int, typer.Option(min=0, help="End after more questions without an answer.")
     ] = 100,
     model: Annotated[str | None, typer.Option(help="'local' or a URL.", show_default=False)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A size of this evaluation, such as streams=3."),
+    ] = None,
     servers: Annotated[
         str | None, typer.Option(help="URLs of servers of the same model, used side by side.")
     ] = None,
@@ -76,18 +83,26 @@ def run(
     settings = load_settings(model=model)
     if resume and out is None:
         raise typer.BadParameter("name the run's folder with --out", param_hint="--resume")
+    sizes = _sizes(one, set_ or [])
     wanted = Wanted(
-        tasks=tasks, split=split, variant=variant, data=settings.data, file=file, seed=seed
+        tasks=tasks,
+        split=split,
+        variant=variant,
+        data=settings.data,
+        file=file,
+        seed=seed,
+        settings=sizes,
     )
     plan = Plan(
         arms=_arms(one, arms, shots),
         limit=limit,
         seed=seed,
         shuffle=shuffle,
-        model=settings.model,
+        model=settings.model if one.model else "none",
         embedder=settings.embedder,
         concurrency=concurrency or _together(settings, servers, workers),
         max_failures=max_failures,
+        settings={**one.settings, **sizes},
     )
     try:
         loaded = one.load(wanted)
@@ -104,7 +119,7 @@ def run(
         kept = f"{len(whole.scores)} answers are kept in {folder}, go on with --resume"
         print(f"memagent: stopped: {kept}", file=sys.stderr)
         raise
-    _print(whole, as_json)
+    _print(whole, one, as_json)
     if whole.failed:
         first = whole.failed[0]
         raise RunError(
@@ -162,6 +177,27 @@ def _arms(one: "Suite", text: str | None, shots: int) -> "tuple[ArmName, ...]":
     return tuple(dict.fromkeys(names))
 
 
+def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:
+    """Read "name=number", each one of the evaluation's settings.
+
+    Raises:
+        BadParameter: it has no such setting, or the value is no number.
+    """
+    sizes = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            sizes[name] = float(value)
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"{text!r}: expected name=number", param_hint="--set"
+            ) from error
+        if name not in one.settings:
+            known = ", ".join(one.settings) or "none"
+            raise typer.BadParameter(f"{name!r} is not one of {known}", param_hint="--set")
+    return sizes
+
+
 def _together(settings: Settings, servers: str | None, workers: str | None) -> int:
     """Return how many stories are asked side by side when nobody says."""
     several = len(_urls(settings, servers))
@@ -198,12 +234,15 @@ def _ask(
     """Have the questions asked: in this process, or by workers on a cluster."""
     from memagent.evals.runner import ask_all, go
     from memagent.models import open_chat, options_of
+    from memagent.testing import ScriptedChat
 
+    if workers and not one.model:
+        raise typer.BadParameter(f"{one.name} asks no model", param_hint="--workers")
     urls, options = _urls(settings, servers), options_of(settings)
     if workers is None:
         from memagent.embedders import open_embedder
 
-        chats = [open_chat(url, **options) for url in urls]
+        chats = [open_chat(url, **options) if one.model else ScriptedChat([]) for url in urls]
         go(whole, chats, open_embedder(settings.embedder), tell, one.make)
         return
     from memagent.evals.distributed import Recipe, ray_crew
@@ -265,15 +304,17 @@ def _go(
         _ask(whole, settings, one, tell, servers, workers)
 
 
-def _print(whole: "Run", as_json: bool) -> None:
+def _print(whole: "Run", one: "Suite", as_json: bool) -> None:
+    from memagent.evals.measures import as_tables as more_tables
     from memagent.evals.report import as_object, as_tables, rows
 
     table = rows(whole.tasks, whole.plan.arms, whole.scores)
+    more = one.more(whole.tasks, whole.plan.arms, whole.scores)
     if as_json:
-        print(json.dumps(as_object(whole.folder, table)))
+        print(json.dumps(as_object(whole.folder, table) | more))
         return
     from rich.console import Console
 
-    for one in as_tables(table):
-        Console().print(one)
+    for shown in [*as_tables(table), *more_tables(more)]:
+        Console().print(shown)
     print(f"every question: {whole.folder / 'samples.jsonl'}", file=sys.stderr)

@@ -244,6 +244,7 @@ class Memory(Upkeep, Banking, Views):
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` first hits, oldest first.
 
+        What a list or a count rests on may be twice as many.
         `lessons` names another scope whose rationales advise the search; the own scope if None.
         `as_of` asks what was known to hold at a time, and `where` filters metadata as in `search`.
         It looks again with what it found, `looks` times in all at most; 1 is never again. With

@@ -71,6 +71,18 @@ def notes_for(text: str, tokens: int) -> list[BaseMessage]:
     ]
 
 
+def summary_of(before: str, news: Sequence[str], *, tokens: int) -> list[BaseMessage]:
+    """Return the messages that ask for a running summary to be brought up to date."""
+    lines = "\n".join(f"- {' '.join(text.split())}" for text in news)
+    return [
+        SystemMessage(
+            "You keep a summary of what you are told. Rewrite it with the news in it, in at most"
+            f" {tokens * 3 // 4} words. Keep who is where. Reply with the summary only."
+        ),
+        HumanMessage(f"Summary:\n{before or 'nothing yet'}\n\nNews:\n{lines}"),
+    ]
+
+
 def tools_told(tools: Sequence[Mapping[str, Any]]) -> str:
     """Return the text that tells a model without tool calls how to use tools, given as schemas."""
     lines = [f"- {one['name']}: {one['description']} {_arguments(one)}" for one in tools]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
 
-Want = Literal["place", "name", "time", "number"]
+Want = Literal["place", "name", "time", "number", "colour"]
 Side = Literal["before", "after"]
 
 _OPENERS: tuple[tuple[str, Want], ...] = (
@@ -18,6 +18,7 @@ _OPENERS: tuple[tuple[str, Want], ...] = (
         "time",
     ),
     (r"how (?:many|much|old|long|far|tall)\b", "number"),
+    (r"(?:what|which) colou?r\b", "colour"),
 )
 _PLACE = re.compile(
     r"\b(?:in|at|to|into|onto|on|inside|near|under|behind|beside|towards?)\s+"
@@ -35,8 +36,15 @@ _NUMBER = re.compile(
     r"twenty|thirty|forty|fifty|hundred|thousand|several|both)\b",
     re.IGNORECASE,
 )
-
-
+_COLOUR = re.compile(
+    r"\b(?:black|white|gr[ae]y|red|orange|yellow|green|blue|purple|violet|pink|brown|beige|gold|"
+    r"golden|silver|turquoise|colou?rless)\b",
+    re.IGNORECASE,
+)
+_WHEREABOUTS = re.compile(
+    r"(is|are|am)\s+(?!there\b)(.+?)\s+(?:still\s+|now\s+|back\s+)?((?:in|at|inside|on)\s+[^?]+)\?",
+    re.IGNORECASE,
+)
 _FACT = re.compile(
     r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I
 )
@@ -79,6 +87,19 @@ def wants(question: str) -> Want | None:
     return next((want for opener, want in _OPENERS if re.match(opener, opening)), None)
 
 
+def whereabouts(question: str) -> str | None:
+    """Return the question for a place that one whether somebody is there rests on.
+
+    "Is Zoe in the garden?" is answered by where she is; None for any other question.
+    """
+    found = _WHEREABOUTS.match(question.strip())
+    if found is None or not places(found[3]) or _TIME.search(found[3]):
+        return None
+    if not content_words(found[2]) and found[2] != "I":
+        return None
+    return f"Where {found[1].lower()} {found[2]}?"
+
+
 def turn_of(question: str) -> Turn | None:
     """Return the point in time by which a question asks, or None if it names none."""
     found = _TURN.match(question.strip())
@@ -106,6 +127,8 @@ def offers(text: str, want: Want, question: str) -> bool:
         return _TIME.search(text) is not None
     if want == "number":
         return _NUMBER.search(text) is not None
+    if want == "colour":
+        return _COLOUR.search(text) is not None
     return bool(new_names(text, question))
 
 

@@ -4,9 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
 from memagent.looking import LOOKS, Goal, Looker, Trail
-from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants
+from memagent.needs import asks_possession
+from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
+from memagent.reasoning import Reasoner, Search
+from memagent.roles import in_role, newest_telling
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.ranking import Ranking
@@ -45,7 +49,8 @@ class Recaller:
     A weak model reads one right memory well and five badly, so how many are shown depends on the
     question. One that wants a single thing (a place, a name, a time, a number) gets the newest of
     the equally relevant records; any other gets up to `k` of them. If what was found holds nothing
-    of the wanted kind, more looks follow the names in it, to before and after it in time.
+    of the wanted kind, more looks follow the names in it, to before and after it in time. Before
+    that, `Reasoner` is asked whether the answer follows from several records.
     """
 
     def __init__(
@@ -54,6 +59,8 @@ class Recaller:
         self._store = store
         self._bank = bank
         self._looker = Looker(bank)
+        self._reasoner = Reasoner(bank)
+        self._chronicle = Chronicle(bank)
         self._rationales = rationales
         self._encoder = encoder
 
@@ -105,13 +112,29 @@ class Recaller:
 
     def _look(self, question: str, where: Filter, k: int, looks: int) -> _Found:
         """Look once, and on from there if that is not enough and there is somewhere to look."""
+        question = whereabouts(question) or question
         hits, seconds = self._search(question, where)
         want = wants(question)
         chosen = _choose(hits, want, question, k)
         found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
-        if want is None or not chosen or looks < 2:
+        if not chosen and not (hits and asks_possession(question)):
             return found
         turn = turn_of(question)
+        if turn is None:
+            search = Search(
+                question=question,
+                want=want,
+                hits=hits.hits,
+                chosen=chosen,
+                where=where,
+                looks=looks,
+                k=k,
+            )
+            reasoned = self._reasoner.look(search)
+            if reasoned is not None:
+                return replace(found, chosen=reasoned.hits, queries=(question, *reasoned.queries))
+        if want is None or looks < 2 or not chosen:
+            return found
         if turn is not None:
             whole = [hit for hit in hits if _tells_all(hit, want, question)]
             if whole:
@@ -129,6 +152,11 @@ class Recaller:
         self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, looks: int
     ) -> _Found:
         """Look for what the question is about, and from there to the point in time it asks by."""
+        goal = Goal(question=question, want=want, turn=turn)
+        passage = self._chronicle.passage(goal, where, found.hits)
+        if passage is not None:
+            chosen, trails = [passage.anchor], {turn.side: passage.trail}
+            return replace(found, chosen=chosen, trails=trails, turn=turn)
         if content_words(turn.topic):
             hits, seconds = self._search(turn.topic, where)
             found = replace(
@@ -139,7 +167,6 @@ class Recaller:
             )
         if not found.chosen:
             return found
-        goal = Goal(question=question, want=want, turn=turn)
         taken = len(found.queries)
         trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, looks=looks)
         return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)
@@ -169,7 +196,9 @@ def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> li
     if not hits or hits[0].score < FLOOR:
         return []
     band = [hit for hit in hits if hit.score >= BAND * hits[0].score]
+    band = [hit for hit in band if in_role(hit.key, question)] or band
     if want is None:
+        band = newest_telling(band)
         return band[:k] if is_question(question) else band[:1]
     newest = max(band, key=lambda hit: hit.record.moment)
     if offers(newest.record.value, want, question):

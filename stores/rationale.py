@@ -63,9 +63,7 @@ class RationaleBank:
 
     def advise(self, question: str, found: str, scope: Scope) -> Direction | None:
         """Return the direction that worked in the most similar cases, or None without any."""
-        case = _case(question, found)
-        where = Filter(scope=scope, kind="rationale")
-        hits = self._episodes.search(case, self._embed([case])[0], where, Ranking(k=NEIGHBOURS))
+        hits = self._similar(question, found, scope)
         votes: dict[Direction, float] = {"before": 0.0, "after": 0.0}
         for hit in hits:
             if hit.why["cosine"] >= MIN_COSINE:
@@ -73,6 +71,16 @@ class RationaleBank:
         if votes["before"] == votes["after"]:
             return None
         return "before" if votes["before"] > votes["after"] else "after"
+
+    def match(self, question: str, found: str, scope: Scope) -> float:
+        """Return the cosine of the most similar case, -1 without any: is this case known?"""
+        hits = self._similar(question, found, scope)
+        return max((hit.why["cosine"] for hit in hits), default=-1.0)
+
+    def _similar(self, question: str, found: str, scope: Scope) -> Sequence[Hit]:
+        case = _case(question, found)
+        where = Filter(scope=scope, kind="rationale")
+        return self._episodes.search(case, self._embed([case])[0], where, Ranking(k=NEIGHBOURS))
 
 
 def _case(question: str, found: str) -> str:

@@ -60,3 +60,20 @@ def test_a_memory_loads_the_views_of_it_only_when_they_are_asked_for() -> None:
     )
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert outcome.stdout.strip() == "[]", outcome.stderr
+
+
+def test_every_file_that_is_no_module_is_listed_as_data() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    for package, folder in setuptools["package-dir"].items():
+        listed = {
+            path
+            for pattern in setuptools["package-data"].get(package, [])
+            for path in (ROOT / folder).glob(pattern)
+        }
+        assert all(path.is_file() for path in listed)
+        found = {
+            path
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and path.suffix not in (".py", ".pyc")
+        }
+        assert found <= listed, package

@@ -9,6 +9,7 @@ from memagent.questions import (
     offers,
     turn_of,
     wants,
+    whereabouts,
 )
 
 
@@ -24,6 +25,7 @@ from memagent.questions import (
         ("What day is the meeting?", "time"),
         ("How many cats do I have?", "number"),
         ("How do I cook rice?", None),
+        ("What colour is Zoe's coat?", "colour"),
         ("What do I like?", None),
         ("Mary went home.", None),
     ],
@@ -46,6 +48,8 @@ def test_what_a_question_wants(question: str, want: str | None) -> None:
         ("It is late.", "time", "When is it?", False),
         ("We have two cats.", "number", "How many cats have we?", True),
         ("We have cats.", "number", "How many cats have we?", False),
+        ("Rex is grey.", "colour", "What color is Rex?", True),
+        ("Rex is old.", "colour", "What color is Rex?", False),
     ],
 )
 def test_whether_a_text_offers_it(text: str, want: str, question: str, yes: bool) -> None:
@@ -95,3 +99,21 @@ def test_a_question_for_a_fact_about_oneself_is_told_from_others(
     question: str, personal: bool
 ) -> None:
     assert is_personal(question) == personal
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Is Zoe in the garden?", "Where is Zoe?"),
+        ("Are my keys still at the office?", "Where are my keys?"),
+        ("Am I in Rome?", "Where am I?"),
+        ("Is Zoe older than Eva?", None),
+        ("Was Zoe in the garden?", None),
+        ("Is Zoe a nurse?", None),
+        ("Is Zoe in love?", None),
+        ("Is the party on Friday?", None),
+        ("Is there milk in the fridge?", None),
+    ],
+)
+def test_whether_somebody_is_there_is_asked_as_where(question: str, asked: str | None) -> None:
+    assert whereabouts(question) == asked

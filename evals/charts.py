@@ -1,0 +1,190 @@
+"""Drawings of results as SVG text; their colours and fonts are those of the page they stand in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from memagent.evals.statistics import PASS_MARK
+
+COLOURS = 8
+"""How many colours the page knows, as the classes `c0` to `c7`."""
+_BAR_WIDTH, _BAR_HEIGHT, _LABEL = 300, 20, 82
+_WIDTH, _HEIGHT = 460, 290
+_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 84, 12, 42
+_LINE = 13
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """A proportion with its interval; `colour` is a number, `link` where a click leads."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    colour: int
+    link: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spot:
+    """A named point of a plane: x from 0, y from 0 to 1."""
+
+    label: str
+    x: float
+    y: float
+    colour: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LagPoint:
+    """The accuracy of an arm on `n` questions that were asked `lag` steps after they were told."""
+
+    arm: str
+    lag: float
+    n: int
+    value: float
+    low: float
+    high: float
+    colour: int
+
+
+def bars(items: Sequence[Bar], title: str) -> str:
+    """Draw proportions as bars with whiskers, below one another; a broken line is the pass mark."""
+    height = _BAR_HEIGHT * len(items) + 18
+    root = _root(_BAR_WIDTH, height, title)
+    span = _BAR_WIDTH - _LABEL - 40
+
+    def at(value: float) -> float:
+        return _LABEL + value * span
+
+    for tick in (0.0, 0.5, 1.0):
+        _line(root, at(tick), 0, at(tick), height - 16, "grid")
+        _text(root, at(tick), height - 4, f"{tick:.0%}", "middle")
+    _line(root, at(PASS_MARK), 0, at(PASS_MARK), height - 16, "mark")
+    for number, item in enumerate(items):
+        middle = number * _BAR_HEIGHT + _BAR_HEIGHT / 2
+        link = SubElement(root, "a", {"href": item.link})
+        SubElement(
+            link, "title"
+        ).text = f"{item.label}: {item.value:.1%} ({item.low:.1%} to {item.high:.1%})"
+        _text(link, _LABEL - 6, middle + 4, item.label, "end", "label")
+        _rect(link, at(0), middle - 6, max(1.0, item.value * span), 12, f"bar c{item.colour}")
+        _whisker(link, at(item.low), at(item.high), middle)
+        _text(link, at(1) + 38, middle + 4, f"{item.value:.0%}", "end", "label")
+    return _svg(root)
+
+
+def spots(points: Sequence[Spot], x_name: str) -> str:
+    """Draw named points: accuracy against a cost."""
+    root = _root(_WIDTH, _HEIGHT, f"accuracy against {x_name}")
+    most = max((point.x for point in points), default=0.0)
+    ticks = _axes(root, most, x_name)
+    placed: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda one: -one.y):
+        x, y = _x(point.x, ticks[-1]), _y(point.y)
+        dot = SubElement(
+            root, "circle", {"cx": _n(x), "cy": _n(y), "r": "5", "class": f"dot c{point.colour}"}
+        )
+        SubElement(dot, "title").text = f"{point.label}: {point.y:.1%} at {point.x:.4g} {x_name}"
+        _text(root, x + 9, _free(placed, x, y) + 4, point.label, "start", "label")
+    return _svg(root)
+
+
+def lag_curve(points: Sequence[LagPoint]) -> str:
+    """Draw accuracy by lag, a line an arm, with each point's interval."""
+    root = _root(_WIDTH, _HEIGHT, "accuracy by lag")
+    ticks = _axes(root, max((point.lag for point in points), default=0.0), "lag")
+    placed: list[tuple[float, float]] = []
+    for arm in dict.fromkeys(point.arm for point in points):
+        curve = sorted((one for one in points if one.arm == arm), key=lambda one: one.lag)
+        places = [(_x(one.lag, ticks[-1]), _y(one.value)) for one in curve]
+        path = " ".join(f"{_n(x)},{_n(y)}" for x, y in places)
+        SubElement(root, "polyline", {"points": path, "class": f"curve c{curve[0].colour}"})
+        for (x, y), one in zip(places, curve, strict=True):
+            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            dot = SubElement(
+                root, "circle", {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
+            )
+            SubElement(dot, "title").text = (
+                f"{arm}, lag {one.lag:g}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%}),"
+                f" {one.n} questions"
+            )
+        x, y = places[-1]
+        _text(root, x + 9, _free(placed, x, y) + 4, arm, "start", "label")
+    return _svg(root)
+
+
+def ticks_to(most: float) -> list[float]:
+    """Return round numbers from 0 to at least `most`, four to seven of them."""
+    if most <= 0:
+        return [0.0, 0.5, 1.0]
+    size = 10 ** floor(log10(most))
+    step = next(size * part for part in (0.2, 0.25, 0.5, 1, 2) if most / (size * part) <= 6)
+    ticks = [0.0]
+    while ticks[-1] < most * (1 - 1e-9):
+        ticks.append(step * len(ticks))
+    return ticks
+
+
+def _axes(root: Element, most: float, x_name: str) -> list[float]:
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        _line(root, _LEFT, _y(tick), _WIDTH - _RIGHT, _y(tick), "grid")
+        _text(root, _LEFT - 6, _y(tick) + 4, f"{tick:.0%}", "end")
+    ticks = ticks_to(most)
+    for tick in ticks:
+        x = _x(tick, ticks[-1])
+        _line(root, x, _TOP, x, _HEIGHT - _BOTTOM, "grid")
+        _text(root, x, _HEIGHT - _BOTTOM + 16, f"{tick:g}", "middle")
+    _text(root, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, x_name, "middle", "label")
+    return ticks
+
+
+def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:
+    """Return where below y a label has room, and take that place."""
+    while any(abs(x - other_x) < 80 and abs(y - other_y) < _LINE for other_x, other_y in placed):
+        y += 1
+    placed.append((x, y))
+    return y
+
+
+def _x(value: float, most: float) -> float:
+    return _LEFT + value / most * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _y(value: float) -> float:
+    return _TOP + (1 - value) * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _root(width: int, height: int, title: str) -> Element:
+    return Element("svg", {"viewBox": f"0 0 {width} {height}", "role": "img", "aria-label": title})
+
+
+def _rect(parent: Element, x: float, y: float, width: float, height: float, kind: str) -> None:
+    size = {"width": _n(width), "height": _n(height)}
+    SubElement(parent, "rect", {"x": _n(x), "y": _n(y), "class": kind} | size)
+
+
+def _line(parent: Element, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
+    ends = {"x1": _n(x1), "y1": _n(y1), "x2": _n(x2), "y2": _n(y2)}
+    SubElement(parent, "line", ends | {"class": kind})
+
+
+def _whisker(parent: Element, low: float, high: float, y: float) -> None:
+    _line(parent, low, y, high, y, "whisker")
+    for end in (low, high):
+        _line(parent, end, y - 3, end, y + 3, "whisker")
+
+
+def _text(parent: Element, x: float, y: float, text: str, anchor: str, kind: str = "tick") -> None:
+    place = {"x": _n(x), "y": _n(y), "text-anchor": anchor, "class": kind}
+    SubElement(parent, "text", place).text = text
+
+
+def _n(number: float) -> str:
+    return f"{number:.1f}"
+
+
+def _svg(root: Element) -> str:
+    return tostring(root, encoding="unicode", short_empty_elements=False)

@@ -1,0 +1,147 @@
+"""Two ways of answering the same questions, compared question by question."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from memagent.errors import RunError
+from memagent.evals.arm import ArmName
+from memagent.evals.saved import SavedRun
+from memagent.evals.score import Score
+from memagent.evals.statistics import Estimate, difference, holm, mcnemar
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed:
+    """A question that only one of the two got right: its task, and both predictions."""
+
+    id: str
+    task: str
+    question: str
+    gold: tuple[str, ...]
+    first: str
+    second: str
+    right: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """One task's questions that both answered: `n` of them, and how many each got right.
+
+    `only_first` and `only_second` count what only one got right, `p` is McNemar's exact test,
+    `holm` that p corrected for the number of tasks. `difference` is second minus first.
+    """
+
+    task: str
+    first: str
+    second: str
+    n: int
+    first_right: int
+    second_right: int
+    only_first: int
+    only_second: int
+    p: float
+    holm: float
+    difference: Estimate
+    changed: tuple[Changed, ...]
+
+
+def compared(first: Sequence[Score], second: Sequence[Score]) -> list[Comparison]:
+    """Compare two arms' scores task by task, over the questions that both have answered.
+
+    Tasks without such a question are left out. `holm` corrects over the others.
+    """
+    other = {(score.task, score.id): score for score in second if score.error is None}
+    pairs: dict[str, list[tuple[Score, Score]]] = {}
+    for score in first:
+        if score.error is None and (score.task, score.id) in other:
+            twin = other[score.task, score.id]
+            pairs.setdefault(score.task, []).append((score, twin))
+    tests = {
+        task: mcnemar([one.correct for one, _ in both], [two.correct for _, two in both])
+        for task, both in pairs.items()
+    }
+    corrected = holm({task: test.p for task, test in tests.items()})
+    return [
+        Comparison(
+            task=task,
+            first=both[0][0].arm,
+            second=both[0][1].arm,
+            n=len(both),
+            first_right=sum(one.correct for one, _ in both),
+            second_right=sum(two.correct for _, two in both),
+            only_first=tests[task].only_first,
+            only_second=tests[task].only_second,
+            p=tests[task].p,
+            holm=corrected[task],
+            difference=difference(
+                [float(two.correct) for _, two in both], [float(one.correct) for one, _ in both]
+            ),
+            changed=tuple(_changed(one, two) for one, two in both if one.correct != two.correct),
+        )
+        for task, both in pairs.items()
+    ]
+
+
+def between(
+    first: SavedRun, second: SavedRun, arms: Iterable[tuple[ArmName, ArmName]]
+) -> list[Comparison]:
+    """Compare pairs of arms, the first arm of the first run with the second of the second.
+
+    Raises:
+        RunError: the runs were asked of different data, or have no question in common.
+    """
+    check_data(first, second)
+    found = [
+        one for left, right in arms for one in compared(first.of_arm(left), second.of_arm(right))
+    ]
+    if not found:
+        raise RunError(
+            f"{first.folder} and {second.folder} have no question that both have answered"
+        )
+    return found
+
+
+def same_arms(first: SavedRun, second: SavedRun) -> list[tuple[ArmName, ArmName]]:
+    """Return the arms that both runs have, each with itself.
+
+    Raises:
+        RunError: there is none.
+    """
+    both = [arm for arm in first.arms if arm in second.arms]
+    if not both:
+        ours, theirs = (", ".join(map(str, run.arms)) for run in (first, second))
+        raise RunError(
+            f"the runs have no arm in common ({ours}; {theirs}): name two with --arms x,y"
+        )
+    return [(arm, arm) for arm in both]
+
+
+def check_data(first: SavedRun, second: SavedRun) -> None:
+    """Refuse two runs whose tasks of the same name hold different data.
+
+    Raises:
+        RunError: they do, or they have no task in common; the message names both data's SHA-256.
+    """
+    theirs = {task.name: task for task in second.tasks}
+    common = [(task, theirs[task.name]) for task in first.tasks if task.name in theirs]
+    if not common:
+        raise RunError(f"{first.folder} and {second.folder} have no task in common")
+    for one, two in common:
+        if one.sha256 != two.sha256:
+            raise RunError(
+                f"{one.name} was asked from different data: {one.source}, {one.split}"
+                f" (sha256 {one.sha256[:12]}) in {first.folder}, {two.source}, {two.split}"
+                f" (sha256 {two.sha256[:12]}) in {second.folder}; only the same questions compare"
+            )
+
+
+def _changed(one: Score, two: Score) -> Changed:
+    return Changed(
+        id=one.id,
+        task=one.task,
+        question=one.question,
+        gold=one.gold,
+        first=one.prediction,
+        second=two.prediction,
+        right="first" if one.correct else "second",
+    )

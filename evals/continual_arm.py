@@ -1,0 +1,166 @@
+"""A memory that goes through a stream, and is asked the same after every update."""
+
+import json
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from memagent.agent import Agent
+from memagent.errors import InvalidInput, UserError
+from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.arms import studied_samples
+from memagent.evals.batch import in_flight
+from memagent.evals.continual_streams import Asked, Stream
+from memagent.evals.patience import trouble
+from memagent.evals.probing import ProbeSet
+from memagent.evals.task import Sample, Task, mention
+from memagent.examples import diverse
+from memagent.prompts import SHORT_ANSWER
+from memagent.types import Answer, Example, Note, Policy, Scope
+
+KINDS = ("memory", "activation", "fifo", "lru")
+"""Everything is kept at hand; or after each update only so many records, by that policy."""
+POLICIES: dict[str, Policy] = {"activation": "activation", "fifo": "fifo", "lru": "lru"}
+CAPACITY = 40
+"""How many records are kept where a policy's name does not say."""
+TOGETHER = 4
+"""How many questions of one round are out at once."""
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class StreamArm:
+    """One way of keeping what a stream tells.
+
+    After an update every probe is recalled for again, and only those are asked whose prompt is
+    another than before (`ProbeSet`). Asking writes nothing.
+
+    Raises:
+        InvalidInput: there is no such arm.
+    """
+
+    def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
+        if name.kind not in KINDS:
+            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(KINDS)}")
+        self.name = name
+        self._task = task
+        self._parts = parts
+        self._base = f"{name}/{task.name}"
+        self._lessons = Scope(user=f"{self._base}/lessons")
+        self._told = Scope(user=f"{self._base}/told")
+        self._lock = threading.Lock()
+        self._kind = ""
+        self._at: int | None = None
+        self._answers: dict[str, Answer] = {}
+        self._probes: ProbeSet[tuple[int, Sample]] | None = None
+        self._agents: list[Agent] = []
+
+    def ask(self, sample: Sample) -> Reply:
+        """Answer a probe after its update; samples must come in the order of updates."""
+        asked = cast(Asked, sample)
+        with self._lock:
+            self._advance(asked)
+            prompt = self._prompt((asked.column, asked.probe))
+            # One that got no answer in its round is asked by itself, and says why.
+            answer = self._answers.get(prompt) or self._answer(prompt)
+            self._answers[prompt] = answer
+        return Reply(answer=answer, shown=tuple(json.loads(prompt)[2]))
+
+    def _advance(self, asked: Asked) -> None:
+        """Do the updates up to the sample's, and ask what changed by them."""
+        stream = asked.stream
+        if self._at is None or self._at > asked.update:
+            self._begin(stream)
+            if asked.update == 0 and self._probes is not None:
+                self._probes.before()
+        if self._at is None or self._probes is None or self._at == asked.update:
+            return
+        while self._at < asked.update:
+            self._update(stream, self._at)
+            self._at += 1
+        self._probes.after(stream.order[self._at - 1])
+
+    def _begin(self, stream: Stream) -> None:
+        memory, self._kind = self._parts.memory, stream.kind
+        for scope in (self._lessons, self._told):
+            memory.forget(scope=scope, everything=True)
+        probes = [[(column, one) for one in some] for column, some in enumerate(stream.probes)]
+        if stream.kind == "lessons":
+            for _, probe in (one for some in probes for one in some):
+                memory.add_many(_notes(probe, 0), scope=self._scope(probe))
+        self._agents = [self._agent(column) for column in stream.columns]
+        self._probes = ProbeSet(probes, prompt_of=self._prompt, ask=self._round, score=self._score)
+        self._at = 0
+
+    def _update(self, stream: Stream, number: int) -> None:
+        """Tell a story, or study a lesson; then keep at hand what the policy keeps."""
+        memory, story = self._parts.memory, stream.updates[number]
+        grows = self._told
+        if stream.kind == "stories":
+            memory.add_many(_notes(story, number), scope=self._told)
+        else:
+            grows, scope = self._lessons, Scope(user=f"{self._base}/lesson/{number}")
+            memory.add_many(_notes(story, 0), scope=scope)
+            answer = " ".join(story.gold)
+            memory.learn(story.question, answer, scope=scope, lessons=self._lessons)
+        if self.name.kind in POLICIES:
+            capacity = self.name.size or CAPACITY
+            memory.retain(capacity, scope=grows, policy=POLICIES[self.name.kind])
+
+    def _scope(self, probe: Sample) -> Scope:
+        return Scope(user=f"{self._base}/probe/{probe.id}")
+
+    def _prompt(self, probe: tuple[int, Sample]) -> str:
+        """Return what decides a probe's answer now: whose examples, the question, the notes."""
+        column, one = probe
+        scope = self._scope(one) if self._kind == "lessons" else self._told
+        found = self._parts.memory.recall(one.question, scope=scope, lessons=self._lessons)
+        return json.dumps([column, found.remaining or one.question, list(found.shown)])
+
+    def _round(self, prompts: Sequence[str]) -> list[str | None]:
+        """Ask prompts side by side; None where the server will not answer."""
+        return list(in_flight(prompts, self._tried, limit=TOGETHER))
+
+    def _tried(self, prompt: str) -> str | None:
+        try:
+            answer = self._answers.get(prompt) or self._answer(prompt)
+        except UserError as error:
+            if trouble(error) == "gone":
+                raise
+            return None
+        self._answers[prompt] = answer
+        return answer.answer
+
+    def _answer(self, prompt: str) -> Answer:
+        column, question, shown = json.loads(prompt)
+        agent: Agent = self._agents[column]
+        return agent.ask(question, scope=self._told, remember=False, evidence=tuple(shown))
+
+    def _score(self, probe: tuple[int, Sample], answer: str) -> float:
+        return mention(self._task, probe[1], answer)["exact_mention"]
+
+    def _agent(self, column: str) -> Agent:
+        """Return who answers one task's questions: worked examples show the gold facts alone."""
+        agent = Agent(memory=None, model=self._parts.model, instructions=SHORT_ANSWER)
+        if self.name.shots:
+            own = [one for one in self._task.training if one.story.startswith(f"{column}/")]
+            worked = [_example(one) for one in studied_samples(own, self._parts.seed)]
+            agent.examples = diverse(worked, self._parts.embedder, self.name.shots)
+        return agent
+
+
+def _notes(story: Sample, update: int) -> list[Note]:
+    """Return a story's lines as notes, each holding from its place in the stream on."""
+    return [
+        Note(
+            text=text,
+            id=f"{update}/{line}",
+            valid_from=_START + timedelta(days=update, minutes=line),
+        )
+        for line, text in story.facts
+    ]
+
+
+def _example(sample: Sample) -> Example:
+    evidence = tuple(text for line, text in sample.facts if line in sample.supports)
+    return Example(evidence=evidence, question=sample.question, answer=", ".join(sample.gold))

@@ -1,0 +1,147 @@
+"""Continual learning as an evaluation: bAbI streams, probed after every write."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, cast
+
+from memagent.evals.arm import ArmName
+from memagent.evals.continual import Results, summary
+from memagent.evals.continual_arm import KINDS, StreamArm
+from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
+from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.task import Task
+
+TASKS = {
+    "stories": "the memory is told one story after another; asked is what they told",
+    "lessons": "the memory learns where to look on; asked are held-out questions",
+}
+SETTINGS = {"updates": 20, "probes": 5, "exponent": 0.5}
+"""How many updates; at most how many probes a column; d of the recurrence, 0 is uniform."""
+MOST = 200
+"""At most so many updates."""
+WINDOWS = (10,)
+
+
+def load(wanted: Wanted) -> Sequence[Task]:
+    """Return the wanted streams, of generated stories.
+
+    Raises:
+        BadOption: there is no such stream, or a size is none.
+    """
+    sizes = {**SETTINGS, **wanted.settings}
+    if not (1 <= sizes["updates"] <= MOST and sizes["probes"] >= 1 and sizes["exponent"] >= 0):
+        raise BadOption(
+            "--set", f"expected 1 to {MOST} updates, a probe at least, and an exponent of 0 or more"
+        )
+    named = list(TASKS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
+    chosen = [one.strip().removeprefix("continual/") for one in named]
+    for one in chosen:
+        if one not in TASKS:
+            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(TASKS)}")
+    return [_task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+
+
+def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
+    whole = stream(
+        kind,
+        updates=int(sizes["updates"]),
+        probes=int(sizes["probes"]),
+        exponent=sizes["exponent"],
+        seed=seed,
+    )
+    numbers = STORIES if kind == "stories" else LESSONS
+    training = [one for number in numbers for one in told_task(number).training]
+    return Task(
+        name=f"continual/{kind}",
+        source="generated",
+        split="test",
+        asked=samples(f"continual/{kind}", whole),
+        training=training,
+        sha256=hashlib.sha256(repr(whole).encode()).hexdigest(),
+    )
+
+
+def results(task: Task, scores: Sequence[Score]) -> Results:
+    """Return the matrix of one arm's scores: a row for each update, a column for each bAbI task.
+
+    A cell is None where a probe of it got no answer.
+    """
+    asked = [cast(Asked, one) for one in task.asked]
+    right = {one.id: one.correct for one in scores if not one.error}
+    cells: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
+    for one in asked:
+        cells[one.update, one.column].append(right.get(one.id))
+    whole = asked[0].stream
+    rows = [
+        tuple(_mean(cells[update, column]) for column in range(len(whole.columns)))
+        for update in range(len(whole.updates) + 1)
+    ]
+    return Results(scores=tuple(rows[1:]), trained=whole.order, baseline=rows[0])
+
+
+def measures(
+    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the metrics of each stream and arm, and the matrix that they are derived from.
+
+    "asked" counts the probes whose notes were other than after the update before, "reused" those
+    that kept their answer; "probes" is how many there are.
+    """
+    tables: dict[str, list[dict[str, Any]]] = {"continual": [], "matrix": []}
+    for task in tasks:
+        whole = cast(Asked, task.asked[0]).stream
+        for arm in arms:
+            own = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+            found = results(task, own)
+            asked = changed(task, own)
+            of = {"task": task.name, "arm": str(arm)}
+            counts = {
+                "updates": len(whole.updates),
+                "probes": sum(map(len, whole.probes)),
+                "asked": asked,
+                "reused": len(own) - asked,
+            }
+            tables["continual"].append(of | counts | summary(found, WINDOWS))
+            tables["matrix"].append(
+                of
+                | {
+                    "columns": list(whole.columns),
+                    "trained": list(found.trained),
+                    "baseline": list(found.baseline),
+                    "scores": [list(row) for row in found.scores],
+                }
+            )
+    return tables
+
+
+def changed(task: Task, scores: Sequence[Score]) -> int:
+    """Return how many probes were shown other notes than at the time before."""
+    shown = {one.id: one.shown for one in scores if not one.error}
+    last: dict[str, tuple[str, ...] | None] = {}
+    count = 0
+    for one in (cast(Asked, sample) for sample in task.asked):
+        probe = one.id.split("/", 3)[3]
+        if one.id in shown:
+            count += probe not in last or last[probe] != shown[one.id]
+            last[probe] = shown[one.id]
+    return count
+
+
+def _mean(right: Sequence[bool | None]) -> float | None:
+    known = [one for one in right if one is not None]
+    return sum(known) / len(known) if known and len(known) == len(right) else None
+
+
+SUITE = Suite(
+    name="continual",
+    about="what a memory keeps and gains while it goes through a stream of bAbI tasks",
+    members=[Member(name=f"continual/{name}", about=about) for name, about in TASKS.items()],
+    load=load,
+    arms=KINDS,
+    default=("memory", "fifo"),
+    make=StreamArm,
+    settings=SETTINGS,
+    more=measures,
+)

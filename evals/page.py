@@ -1,0 +1,211 @@
+"""A run as one HTML page that needs no network and nothing beside it."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from memagent.errors import RunError
+from memagent.evals.arm import ArmName
+from memagent.evals.arms import ARMS
+from memagent.evals.charts import COLOURS, Bar, LagPoint, Spot, bars, lag_curve, spots
+from memagent.evals.payload import payload
+from memagent.evals.provenance import facts
+from memagent.evals.published import MODELS, OUR_SETTING, published_rows
+from memagent.evals.saved import SavedRun
+from memagent.evals.section import Section, sections
+from memagent.evals.statistics import PASS_MARK
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+PAGE = Path(__file__).parent / "page"
+DASH = "\N{EN DASH}"
+"""Stands where a value is not defined."""
+COMPACT = {"separators": (",", ":")}
+
+
+def page(run: SavedRun) -> str:
+    """Return the report of a run as HTML.
+
+    Names and texts are escaped where they stand; the page's policy forbids it to fetch anything,
+    and to run any script but its own.
+    """
+    from markupsafe import Markup
+
+    style, script = _read("report.css"), _read("report.js")
+    found = sections(run)
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            run=run,
+            sections=found,
+            charts=[_charts(one, colours(run.arms)) for one in found],
+            published=[_published(run, one) for one in found],
+            pass_mark=PASS_MARK,
+            our_setting=OUR_SETTING,
+            facts=facts(run.manifest),
+            complete=all(map(_complete, found)),
+            link=link,
+            data=payload(run),
+            style=Markup(style),
+            script=Markup(script),
+            policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
+        )
+    )
+
+
+def write_page(run: SavedRun, path: Path) -> None:
+    """Write the report of a run, at once or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    text = page(run)
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        beside.write_text(text, encoding="utf-8", errors="replace")
+        beside.replace(path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from error
+
+
+def link(task: str, arm: str) -> str:
+    """Return where the page shows the questions of a task and arm."""
+    return f"#q/{urlencode({'task': task, 'arm': arm})}"
+
+
+def colours(arms: Sequence[ArmName]) -> dict[str, int]:
+    """Return a colour's number for each arm: that of its kind where it is still free."""
+    taken: dict[str, int] = {}
+    for arm in arms:
+        free = [number for number in range(COLOURS) if number not in taken.values()]
+        own = ARMS.index(arm.kind) if arm.kind in ARMS else None
+        everything = free or [len(taken) % COLOURS]
+        taken[str(arm)] = own if own in everything else everything[0]
+    return taken
+
+
+def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
+    """Return a section's drawings: bars by task, cost against accuracy, and the lags if any."""
+    from markupsafe import Markup
+
+    asked = [one for one in section.overall.values() if one.questions]
+    tokens = [
+        Spot(
+            label=one.arm,
+            x=one.prompt_tokens + one.completion_tokens,
+            y=one.accuracy,
+            colour=colour[one.arm],
+        )
+        for one in asked
+    ]
+    seconds = [
+        Spot(label=one.arm, x=one.seconds, y=one.accuracy, colour=colour[one.arm]) for one in asked
+    ]
+    lags = [
+        LagPoint(
+            arm=one.arm,
+            lag=one.lag,
+            n=one.n,
+            value=one.right / one.n,
+            low=one.interval[0],
+            high=one.interval[1],
+            colour=colour.get(one.arm, 0),
+        )
+        for one in section.lags
+    ]
+    return {
+        "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
+        "tokens": Markup(spots(tokens, "tokens per question")),
+        "seconds": Markup(spots(seconds, "seconds per question")),
+        "lags": Markup(lag_curve(lags)) if lags else None,
+    }
+
+
+def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
+    items = [
+        Bar(
+            label=arm,
+            value=section.rows[task, arm]["accuracy"],
+            low=section.rows[task, arm]["low"],
+            high=section.rows[task, arm]["high"],
+            colour=colour[arm],
+            link=link(task, arm),
+        )
+        for arm in section.arms
+        if section.rows[task, arm]["n"]
+    ]
+    return bars(items, f"accuracy on {task}")
+
+
+def _published(run: SavedRun, section: Section) -> dict[str, Any] | None:
+    """Return published accuracies of the section's tasks; None where there are none to show.
+
+    They were measured on the released test files, so that they stand beside no generated stories.
+    """
+    numbers = {
+        task: int(task.rpartition("/")[2])
+        for task in section.tasks
+        if task.rpartition("/")[2].isdigit()
+    }
+    if run.suite != "babi" or section.source != "released" or not numbers:
+        return None
+    found = {(row.task, row.model): row.accuracy for row in published_rows(numbers.values())}
+    return {
+        "models": MODELS,
+        "tasks": numbers,
+        "accuracy": found,
+        "ours": [str(arm) for arm in run.arms if arm.kind == "memory"],
+    }
+
+
+def _complete(section: Section) -> bool:
+    """Tell whether every arm has come to as many questions of a task as any other arm."""
+    counts = [
+        [section.rows[task, arm]["n"] + section.rows[task, arm]["failed"] for arm in section.arms]
+        for task in section.tasks
+    ]
+    return all(len(set(of_task)) == 1 and of_task[0] for of_task in counts)
+
+
+def _templates() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    found = Environment(
+        loader=FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.policies["json.dumps_kwargs"] = COMPACT
+    found.filters |= {"percent": percent, "number": number, "p_value": p_value}
+    return found
+
+
+def percent(value: float | None) -> str:
+    """Return a share in percent, without the sign; a dash for None."""
+    return DASH if value is None else f"{100 * value:.1f}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with so many digits after the point; a dash for None."""
+    return DASH if value is None else f"{value:,.{digits}f}"
+
+
+def p_value(value: float) -> str:
+    """Return a p value; very small ones as a bound."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _read(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,67 @@
+"""Every question of a run, packed for a page that shows them a few at a time."""
+
+from typing import Any
+
+from memagent.evals.saved import SavedRun
+from memagent.evals.score import Score
+
+WRONG, RIGHT, UNANSWERED = 0, 1, 2
+
+
+class Table:
+    """Distinct values by number, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._number: dict[Any, int] = {}
+
+    def number(self, value: Any) -> int:
+        """Return a value's number."""
+        return self._number.setdefault(value, len(self._number))
+
+    def values(self) -> list[Any]:
+        """Return the values, each at the place of its number."""
+        return list(self._number)
+
+
+def payload(run: SavedRun) -> dict[str, Any]:
+    """Return the run's questions and answers as JSON; texts that repeat are numbers into `texts`.
+
+    A question is [task, id, question, gold]; an answer [question, arm, verdict, prediction, shown,
+    recall, tokens, seconds, grades], where an unanswered one has its error as the prediction.
+    """
+    tasks, arms, texts, questions = Table(), Table(), Table(), Table()
+    for task in run.tasks:
+        tasks.number(task.name)
+    for arm in run.arms:
+        arms.number(str(arm))
+    answers = []
+    for score in run.scores:
+        asked = (
+            tasks.number(score.task),
+            score.id,
+            texts.number(score.question),
+            texts.number(", ".join(score.gold)),
+        )
+        shown = [texts.number(text) for text in score.shown]
+        answers.append([questions.number(asked), arms.number(score.arm), *_answer(score, shown)])
+    return {
+        "tasks": tasks.values(),
+        "arms": arms.values(),
+        "texts": texts.values(),
+        "questions": questions.values(),
+        "answers": answers,
+    }
+
+
+def _answer(score: Score, shown: list[int]) -> list[Any]:
+    if score.error is not None:
+        return [UNANSWERED, score.error, [], None, 0, 0, {}]
+    return [
+        RIGHT if score.correct else WRONG,
+        score.prediction,
+        shown,
+        None if score.recall is None else round(score.recall, 3),
+        score.prompt_tokens + score.completion_tokens,
+        round(score.seconds, 2),
+        dict(score.grades) if len(score.grades) > 1 else {},
+    ]

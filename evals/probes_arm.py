@@ -1,0 +1,141 @@
+"""Asks a bank, without a model: do I know this, what goes with it, and is it gone?"""
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from memagent import probes
+from memagent.errors import InvalidInput
+from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.banks import BANKS, Bank
+from memagent.evals.probe_items import Item
+from memagent.evals.task import Sample, Task
+from memagent.memory import Memory
+from memagent.types import Answer, Recollection, Scope
+
+Asked = Literal["recognition", "recall", "forgetting"]
+SEEN, NEW, EVEN = "studied", "foil", "neither"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Study(Sample):
+    """What is asked about an item that was studied with others, after so many `further` writes.
+
+    `foil` was never studied; with `near` it is the item's own near paraphrase. `fillers` are what
+    the further writes are taken from.
+    """
+
+    asked: Asked
+    item: Item
+    studied: tuple[Item, ...]
+    fillers: tuple[Item, ...] = ()
+    further: int = 0
+    foil: Item | None = None
+    near: bool = False
+
+
+class BankArm:
+    """One bank, named as in `BANKS`; `episodic:200` keeps at most 200 items at hand.
+
+    Raises:
+        InvalidInput: there is no such bank.
+    """
+
+    def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
+        if name.kind not in BANKS:
+            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(BANKS)}")
+        self.name = name
+        self._parts = parts
+        self._written: set[str] = set()
+        self._lock = threading.Lock()
+
+    def ask(self, sample: Sample) -> Reply:
+        """Ask the bank."""
+        study = cast(Study, sample)
+        if study.asked == "forgetting":
+            return _reply(json.dumps(self._forgotten(study)))
+        with self._lock:
+            bank = self._bank(study)
+        if study.asked == "recall":
+            return _reply(bank.recall(study.item))
+        return _reply(_recognised(bank, study))
+
+    def _bank(self, study: Study) -> Bank:
+        """Return the bank of a story, with all written; of one story, that is the same."""
+        scope = Scope(user=f"{self.name}/{study.story}")
+        bank = BANKS[self.name.kind](self._parts.memory, scope)
+        if study.story not in self._written:
+            self._parts.memory.forget(scope=scope, everything=True)
+            bank.study(study.studied)
+            bank.study(study.fillers[: study.further])
+            if self.name.size is not None:
+                bank.evict(self.name.size)
+            self._written.add(study.story)
+        return bank
+
+    def _forgotten(self, study: Study) -> Mapping[str, object]:
+        """Forget the item in a store of its own, and ask for it in every way.
+
+        The baseline is another store, which was never told of it.
+        """
+        scope, make = Scope(user="probed"), BANKS[self.name.kind]
+        others = [one for one in study.studied if one != study.item]
+        with self._store() as memory:
+            bank = make(memory, scope)
+            bank.study(study.studied)
+            what = probes.target(memory, [study.item.id], scope=scope, texts=[study.item.text])
+            bank.forget(study.item)
+            findings = probes.check_forgotten(memory, what)
+        with self._store() as memory:
+            make(memory, scope).study(others)
+            never = probes.target(memory, scope=scope, texts=[study.item.text])
+        return {
+            "before": {one.kind: one.before for one in findings.probes},
+            "after": {one.kind: one.after for one in findings.probes},
+            "never": dict(never.before),
+            "lost": len(findings.lost),
+        }
+
+    @contextmanager
+    def _store(self) -> Iterator[Memory]:
+        """Open an empty store on the disk, for a while."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Memory.open(folder, embedder=self._parts.embedder) as memory,
+        ):
+            yield memory
+
+
+def exact(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
+    """Grade what a bank said: it has to be one of the gold values."""
+    return {"exact": float(prediction in sample.gold)}
+
+
+def forgotten(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
+    """Grade what the probes found; 1 where they found it before, and now no more than never told.
+
+    Of each kind of probe, the grade is 1 where it finds no more than where it was never told.
+    """
+    found = json.loads(prediction)
+    kinds = {
+        kind: float(after <= found["never"].get(kind, 0)) for kind, after in found["after"].items()
+    }
+    seen = float(any(found["before"].values()))
+    kept = float(not found["lost"])
+    return {"forgotten": min([seen, kept, *kinds.values()]), "seen": seen, "kept": kept, **kinds}
+
+
+def _recognised(bank: Bank, study: Study) -> str:
+    own = bank.match(study.item)
+    other = bank.match(study.foil or study.item, near=study.near)
+    if own == other:
+        return EVEN
+    return SEEN if own > other else NEW
+
+
+def _reply(text: str) -> Reply:
+    return Reply(answer=Answer(answer=text, recollection=Recollection()))

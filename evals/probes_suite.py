@@ -1,0 +1,177 @@
+"""Recognition, recall and retention (after Orhan 2023), asked of the memory's banks; no model.
+
+Items are studied once. Recognition: does the item match better than a foil that was not studied?
+Recall: does its first part bring it back? Retention: the same after further writes. Forgetting: is
+an item that was erased found no more often than one never told? A sample of recall:
+
+    studied: "Ada polished the brass lantern at noon." and 99 more
+    cue:     "Ada polished the brass"
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from memagent.evals.arm import ArmName
+from memagent.evals.banks import BANKS
+from memagent.evals.interference import proportion
+from memagent.evals.probe_items import MOST, Item, items
+from memagent.evals.probes_arm import SEEN, BankArm, Study, exact, forgotten
+from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.task import Grade, Task
+
+TASKS = {
+    "recognition": "a studied item against one never studied, by key match",
+    "recognition-near": "a studied item against its own near paraphrase",
+    "recall": "the first part of an item brings back what was stored",
+    "retention": "recognition and recall after 0, 1, 10, 100 and 1000 further writes",
+    "forgetting": "what was erased is found no more often than what was never told",
+}
+SETTINGS = {"items": 100, "others": 20}
+"""How many items are studied; how many others a store holds from which one is erased."""
+FURTHER = (0, 1, 10, 100, 1000)
+
+
+def load(wanted: Wanted) -> Sequence[Task]:
+    """Return the wanted probes.
+
+    Raises:
+        BadOption: there is no such probe, or there are not so many items.
+    """
+    sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
+    most = (MOST - FURTHER[-1]) // 2
+    if not all(1 <= size <= most for size in sizes.values()):
+        raise BadOption("--set", f"expected sizes from 1 to {most}")
+    named = list(TASKS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
+    chosen = [one.strip().removeprefix("probes/") for one in named]
+    for one in chosen:
+        if one not in TASKS:
+            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(TASKS)}")
+    return [task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+
+
+def task(name: str, sizes: Mapping[str, int], seed: int) -> Task:
+    """Return one probe: each studied item is asked for, of the retention after every delay."""
+    count = sizes["items"]
+    drawn = items(2 * count + FURTHER[-1], seed)
+    studied, foils, fillers = drawn[:count], drawn[count : 2 * count], tuple(drawn[2 * count :])
+    if name == "forgetting":
+        asked = [_erased(one, studied, sizes["others"]) for one in studied]
+    elif name == "retention":
+        asked = [
+            sample
+            for further in FURTHER
+            for one, foil in zip(studied, foils, strict=True)
+            for sample in (
+                _study("retention", one, studied, foil=foil, fillers=fillers, further=further),
+                _study("retention", one, studied, fillers=fillers, further=further),
+            )
+        ]
+    elif name == "recall":
+        asked = [_study(name, one, studied) for one in studied]
+    else:
+        near = name == "recognition-near"
+        asked = [
+            _study(name, one, studied, foil=one if near else foil, near=near)
+            for one, foil in zip(studied, foils, strict=True)
+        ]
+    grade: Grade = forgotten if name == "forgetting" else exact
+    return Task(
+        name=f"probes/{name}",
+        source="generated",
+        split="test",
+        asked=asked,
+        training=(),
+        sha256=hashlib.sha256(repr([drawn, sizes, FURTHER]).encode()).hexdigest(),
+        grade=grade,
+    )
+
+
+def retained(
+    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the points of the retention: recognition and recall after so many further writes."""
+    points = []
+    for task in tasks:
+        if task.name != "probes/retention":
+            continue
+        studies = {one.id: cast(Study, one) for one in task.asked}
+        for arm in arms:
+            found: dict[tuple[int, str], list[bool]] = defaultdict(list)
+            for one in scores:
+                if (one.task, one.arm) == (task.name, str(arm)) and not one.error:
+                    study = studies[one.id]
+                    found[study.further, study.asked].append(one.correct)
+            points += [
+                {
+                    "arm": str(arm),
+                    "asked": asked,
+                    "further": further,
+                    **proportion(found[further, asked]),
+                }
+                for further, asked in sorted(found)
+            ]
+    return {"retention": points} if points else {}
+
+
+def _study(
+    name: str,
+    item: Item,
+    studied: Sequence[Item],
+    *,
+    foil: Item | None = None,
+    near: bool = False,
+    fillers: tuple[Item, ...] = (),
+    further: int = 0,
+) -> Study:
+    """Return a sample of recognition, or of recall where there is no foil."""
+    recall = foil is None
+    return Study(
+        id=f"probes/{name}/{further}/{item.id}/{'recall' if recall else 'recognition'}",
+        story=f"probes/{name}/{further}",
+        facts=tuple((number, one.text) for number, one in enumerate(studied, start=1)),
+        question=item.cue if recall else item.text,
+        gold=(item.text, item.side) if recall else (SEEN,),
+        supports=(),
+        asked="recall" if recall else "recognition",
+        item=item,
+        studied=tuple(studied),
+        fillers=fillers,
+        further=further,
+        foil=foil,
+        near=near,
+    )
+
+
+def _erased(item: Item, studied: Sequence[Item], others: int) -> Study:
+    """Return a sample of forgetting: the item, told among some others, is erased."""
+    place = studied.index(item)
+    around = [studied[(place + step) % len(studied)] for step in range(1, others + 1)]
+    told = sorted({item, *around}, key=lambda one: int(one.id))
+    return Study(
+        id=f"probes/forgetting/{item.id}",
+        story=f"probes/forgetting/{item.id}",
+        facts=tuple((number, one.text) for number, one in enumerate(told, start=1)),
+        question=item.text,
+        gold=("forgotten",),
+        supports=(),
+        asked="forgetting",
+        item=item,
+        studied=tuple(told),
+    )
+
+
+SUITE = Suite(
+    name="probes",
+    about="what the memory's banks recognise, recall, retain and forget; no model",
+    members=[Member(name=f"probes/{name}", about=about) for name, about in TASKS.items()],
+    load=load,
+    arms=tuple(BANKS),
+    default=[f"{bank}+0" for bank in BANKS],
+    make=BankArm,
+    settings=SETTINGS,
+    more=retained,
+    model=False,
+)

@@ -1,0 +1,92 @@
+"""Grade a run again from the predictions it kept; no model is asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from memagent.errors import RunError
+from memagent.evals.saved import SavedRun, SavedTask
+from memagent.evals.score import Score, ScoreFile
+from memagent.evals.suite import BadOption, Suite, Wanted
+from memagent.evals.task import Sample, Task, is_right
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Regrade:
+    """An answer whose grades changed."""
+
+    before: Score
+    after: Score
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rescored:
+    """How many answers were graded again, and those that changed by it."""
+
+    graded: int
+    changed: tuple[Regrade, ...]
+
+
+def rescore(run: SavedRun, suite: Suite, wanted: Wanted) -> Rescored:
+    """Grade every answer again by its task, and put the file of answers in place at once.
+
+    `wanted` says where the data is; its tasks and split are those of the run. Questions that got no
+    answer stay as they are.
+
+    Raises:
+        RunError: the data cannot be loaded or is not the run's, or the file cannot be written; the
+            run is as it was.
+    """
+    samples = {
+        (task.name, sample.id): (task, sample)
+        for task in load_again(run.tasks, suite, wanted)
+        for sample in task.asked
+    }
+    after = [_graded(score, samples) for score in run.scores]
+    changed = tuple(
+        Regrade(before=before, after=now)
+        for before, now in zip(run.scores, after, strict=True)
+        if before != now
+    )
+    if changed:
+        ScoreFile(run.folder).replace(after)
+    return Rescored(graded=sum(score.error is None for score in after), changed=changed)
+
+
+def load_again(kept: Sequence[SavedTask], suite: Suite, wanted: Wanted) -> list[Task]:
+    """Load a run's tasks, and make sure that they hold the data it was asked from.
+
+    Raises:
+        RunError: they do not; the message names the task and both sums.
+    """
+    names = None if wanted.file else ",".join(task.name for task in kept)
+    problem = RunError(f"a run of {suite.name} without a task")
+    for split in dict.fromkeys([wanted.split, *(task.split.split(",")[0] for task in kept)]):
+        try:
+            loaded = suite.load(replace(wanted, tasks=names, split=split))
+        except BadOption as error:
+            problem = RunError(f"the data of the run cannot be loaded: {error}")
+            continue
+        found = {task.name: task for task in loaded}
+        other = [task for task in kept if _sum(found.get(task.name)) != task.sha256]
+        if not other:
+            return [found[task.name] for task in kept]
+        problem = RunError(
+            f"the data of {other[0].name} is not the run's: sha256"
+            f" {_sum(found.get(other[0].name)) or 'of nothing'}, not {other[0].sha256}"
+            f" ({other[0].source}, {other[0].split}); MEMAGENT_DATA, --variant and --file choose it"
+        )
+    raise problem
+
+
+def _sum(task: Task | None) -> str | None:
+    return task.sha256 if task else None
+
+
+def _graded(score: Score, samples: Mapping[tuple[str, str], tuple[Task, Sample]]) -> Score:
+    if score.error is not None:
+        return score
+    if (score.task, score.id) not in samples:
+        raise RunError(f"{score.id} is no question of {score.task} any more: nothing was changed")
+    task, sample = samples[score.task, score.id]
+    grades = dict(task.grade(task, sample, score.prediction))
+    return replace(score, grades=grades, correct=is_right(grades))

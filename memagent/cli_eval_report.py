@@ -1,0 +1,172 @@
+"""`memagent eval report`, `compare` and `rescore`: what kept runs tell, without asking a model."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memagent.cli_output import Json
+from memagent.config import load_settings
+from memagent.errors import RunError
+
+if TYPE_CHECKING:
+    from memagent.evals.arm import ArmName
+    from memagent.evals.comparison import Changed, Comparison
+    from memagent.evals.saved import SavedRun
+
+Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to `memagent eval`."""
+    app.command()(report)
+    app.command()(compare)
+    app.command("rescore")(rescore_)
+
+
+def report(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(help="The page; report.html in the run's folder.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the rows as CSV; no page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run as one HTML page, or its rows as JSON or CSV."""
+    from memagent.evals.report import as_csv, as_object, rows
+    from memagent.evals.saved import open_saved
+
+    run = open_saved(folder)
+    if csv or as_json:
+        table = rows(run.tasks, run.arms, run.scores)
+        if csv:
+            try:
+                csv.write_text(as_csv(table), encoding="utf-8")
+            except OSError as error:
+                raise RunError(f"cannot write {csv}: {error.strerror}") from error
+        if as_json:
+            print(json.dumps(as_object(folder, table)))
+    if out or not (csv or as_json):
+        from memagent.evals.page import write_page
+
+        page = out or folder / "report.html"
+        write_page(run, page)
+        print(page, file=sys.stderr if as_json else sys.stdout)
+
+
+def compare(
+    first: Folder,
+    second: Annotated[
+        Path | None, typer.Argument(help="Folder of another run.", show_default=False)
+    ] = None,
+    arms: Annotated[
+        str | None, typer.Option(help="Two arms, as full,memory: the first run's, the second's.")
+    ] = None,
+    changed: Annotated[int, typer.Option(min=0, help="Show so many changed questions.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs, or two arms, on the questions both answered; tell which changed sides."""
+    from memagent.evals.comparison import between, same_arms
+    from memagent.evals.saved import open_saved
+
+    if second is None and arms is None:
+        raise typer.BadParameter("name a second run, or two arms of this one", param_hint="--arms")
+    one = open_saved(first)
+    two = one if second is None else open_saved(second)
+    found = between(one, two, same_arms(one, two) if arms is None else [_two(arms, one, two)])
+    if as_json:
+        runs = {"first": str(first), "second": str(second or first)}
+        print(json.dumps(runs | {"comparisons": [asdict(row) for row in found]}))
+        return
+    _print(found, changed)
+
+
+def rescore_(
+    folder: Folder,
+    variant: Annotated[
+        str | None, typer.Option(help="The released files it was asked from.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="The file it was asked from.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Grade a run's kept answers again, without a model; say how many changed."""
+    from memagent.evals.rescore import rescore
+    from memagent.evals.saved import open_saved
+    from memagent.evals.suite import Wanted, suite
+
+    run = open_saved(folder)
+    seed = int(run.manifest["plan"].get("seed", 0))
+    wanted = Wanted(variant=variant, data=load_settings().data, file=file, seed=seed)
+    outcome = rescore(run, suite(run.suite), wanted)
+    now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
+    now_wrong = sum(one.before.correct and not one.after.correct for one in outcome.changed)
+    if as_json:
+        told = {"graded": outcome.graded, "changed": len(outcome.changed)}
+        print(json.dumps(told | {"now_right": now_right, "now_wrong": now_wrong}))
+        return
+    print(
+        f"{outcome.graded} answers graded again, {len(outcome.changed)} changed:"
+        f" {now_right} are right now, {now_wrong} wrong"
+    )
+
+
+def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, ArmName]":
+    names = arms.split(",")
+    if len(names) != 2:
+        raise typer.BadParameter("expected two arms, as full,memory", param_hint="--arms")
+    return first.arm(names[0]), second.arm(names[1])
+
+
+def _print(found: "Sequence[Comparison]", shown: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        caption="difference: second minus first, in points, with its 95% bootstrap interval;"
+        " only: questions that only one got right; p: McNemar's exact test; Holm: corrected for"
+        " the number of tasks"
+    )
+    for name in ("task", "first", "second"):
+        table.add_column(name)
+    for name in ("n", "right", "right", "difference", "only 1st", "only 2nd", "p", "Holm"):
+        table.add_column(name, justify="right")
+    for one in found:
+        table.add_row(
+            one.task,
+            one.first,
+            one.second,
+            str(one.n),
+            str(one.first_right),
+            str(one.second_right),
+            _difference(one),
+            str(one.only_first),
+            str(one.only_second),
+            f"{one.p:.3g}",
+            f"{one.holm:.3g}",
+        )
+    Console().print(table)
+    changed = [(one, what) for one in found for what in one.changed]
+    for one, what in changed[:shown]:
+        print(_line(one, what))
+    if len(changed) > shown:
+        print(f"{len(changed) - shown} more changed: --changed {len(changed)} or --json tells all")
+
+
+def _difference(one: "Comparison") -> str:
+    value, low, high = one.difference.value, one.difference.low, one.difference.high
+    if value is None:
+        return ""
+    interval = "" if low is None or high is None else f" ({100 * low:+.0f} to {100 * high:+.0f})"
+    return f"{100 * value:+.1f}{interval}"
+
+
+def _line(one: "Comparison", what: "Changed") -> str:
+    side = "gained" if what.right == "second" else "lost"
+    return (
+        f"{side}  {what.id}  {what.question}  gold {', '.join(what.gold)!r}:"
+        f" {one.first} {what.first!r}, {one.second} {what.second!r}"
+    )

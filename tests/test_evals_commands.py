@@ -1,0 +1,87 @@
+"""The evaluations of interference, streams and probes, from the command line, with fakes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memagent import embedders, models
+from memagent.evals.measures import as_tables
+from memagent.testing import HashEmbedder, ScriptedChat
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    chat = ScriptedChat(lambda _: "garden")
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: chat)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "tables"),
+    [
+        ("interference", ["streams=1", "episodes=2"], {"interference", "lags", "matrix"}),
+        ("continual", ["updates=2", "probes=1"], {"continual", "matrix"}),
+    ],
+)
+def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
+    name: str, sizes: list[str], tables: set[str], memagent: Command, tmp_path: Path
+) -> None:
+    settings = [part for size in sizes for part in ("--set", size)]
+    asked = ["eval", "run", name, *settings, "--shots", "0", "--out", str(tmp_path / "run")]
+    code, out, _ = memagent(*asked, "--json")
+    printed = json.loads(out)
+    assert (code, tables <= set(printed)) == (0, True)
+    first, _, value = sizes[0].partition("=")
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert manifest["plan"]["settings"][first] == float(value)
+    assert json.loads(memagent(*asked, "--json", "--resume")[1]) == printed
+    other = memagent(*asked, "--resume", "--set", f"{first}=3")
+    assert (other[0], "was started with another plan" in other[2]) == (1, True)
+    text = memagent(*asked, "--resume")[1]
+    assert name in text
+    assert "matrix" not in text
+
+
+def test_probes_open_no_model(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "open_chat", None)
+    asked = ["eval", "run", "probes", "--tasks", "recall", "--set", "items=3", "--json"]
+    code, out, _ = memagent(*asked, "--out", str(tmp_path / "run"))
+    assert code == 0
+    assert [row["accuracy"] for row in json.loads(out)["rows"] if row["arm"] == "episodic"] == [1.0]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["model"] == {"spec": "none"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["interference", "--set", "streams"], "expected name=number"),
+        (["interference", "--set", "stream=2"], "'stream' is not one of streams"),
+        (["babi", "--set", "streams=2"], "'streams' is not one of none"),
+        (["interference", "--arms", "oracle"], "'oracle' is not one of none, full"),
+        (["probes", "--workers", "ray"], "probes asks no model"),
+    ],
+)
+def test_what_an_evaluation_does_not_know_is_refused(
+    wrong: list[str], message: str, memagent: Command, tmp_path: Path
+) -> None:
+    code, out, err = memagent("eval", "run", *wrong, "--out", str(tmp_path / "run"))
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.replace("│", " ").split())
+
+
+def test_a_table_has_every_column_that_is_no_list_and_a_dash_for_what_is_not_defined() -> None:
+    rows = [{"arm": "memory", "acc": 0.5, "bwt": None, "scores": [[1.0]]}, {"arm": "x", "n": 3}]
+    (table,) = as_tables({"continual": rows, "matrix": [{"arm": "memory", "scores": []}]})
+    assert [str(column.header) for column in table.columns] == ["arm", "acc", "bwt", "n"]
+    assert [list(column.cells) for column in table.columns] == [
+        ["memory", "x"],
+        ["0.500", "-"],
+        ["-", "-"],
+        ["-", "3"],
+    ]

@@ -1,0 +1,97 @@
+import pytest
+
+from memagent.needs import (
+    Listing,
+    asks_ahead,
+    asks_possession,
+    asks_why,
+    listing_of,
+    opens_with,
+    tells_plan,
+    tells_reason,
+    tells_state,
+    things,
+)
+
+
+def test_what_is_to_be_listed_or_counted() -> None:
+    assert listing_of("What is Zoe wearing?") == Listing(
+        about=("zoe",), verb="wearing", noun=None, past=False
+    )
+    assert listing_of("How many books did I buy?") == Listing(
+        about=("I",), verb="buy", noun="books", past=True
+    )
+    assert listing_of("What do I own?") == Listing(about=("I",), verb="own", noun=None, past=False)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What did Zoe say?",
+        "What is Zoe afraid of?",
+        "What is a boat?",
+        "Where is Zoe sleeping?",
+        "What do you recommend?",
+        "What should I cook?",
+        "What did Zoe give to Eva?",
+    ],
+)
+def test_what_asks_for_no_list(question: str) -> None:
+    assert listing_of(question) is None
+
+
+def test_of_whom_a_reason_or_a_forecast_is_wanted() -> None:
+    assert asks_why("Why did my sister leave?") == "sister"
+    assert asks_why("How come I was late?") == "I"
+    assert asks_why("How did I come here?") is None
+    assert asks_ahead("Where will Zoe sleep?") == "Zoe"
+    assert asks_ahead("Where is Zoe going to live?") == "Zoe"
+    assert asks_ahead("Where is Zoe sleeping?") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("I bought a lamp and two chairs.", ["lamp", "chairs"]),
+        ("Zoe went to the harbour.", []),
+        ("Zoe put the ring in the box.", ["ring"]),
+        ("I like jazz.", []),
+    ],
+)
+def test_things_are_told_from_places(text: str, held: list[str]) -> None:
+    assert things(text) == held
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "yes"),
+    [
+        ("I am very ill.", "I", True),
+        ("Zoe felt lonely and went out.", "zoe", True),
+        ("My sister had a cold.", "sister", True),
+        ("Zoe is a nurse.", "Zoe", False),
+        ("Zoe is in Porto.", "Zoe", False),
+        ("Zoe sold the car that was old.", "Zoe", False),
+        ("Zoe sang.", "Zoe", False),
+    ],
+)
+def test_a_state_is_told_from_a_kind_and_a_place(text: str, who: str, yes: bool) -> None:
+    assert tells_state(text, who) is yes
+
+
+def test_having_is_told_from_needing() -> None:
+    assert asks_possession("What do I own?")
+    assert asks_possession("What does Zoe have?")
+    assert not asks_possession("What do I need?")
+
+
+def test_reasons_and_plans_in_so_many_words() -> None:
+    assert tells_reason("I left because of the rain.")
+    assert not tells_reason("I left in the rain.")
+    assert tells_plan("Zoe wants to see Rome.")
+    assert not tells_plan("Zoe saw Rome.")
+
+
+def test_of_whom_a_text_speaks_first() -> None:
+    assert opens_with("Zoe met Eva.", "zoe")
+    assert not opens_with("Eva met Zoe.", "Zoe")
+    assert opens_with("Then I slept.", "I")
