@@ -13,10 +13,10 @@ def test_compress_gather_and_go_back_to_the_source(memagent: Command) -> None:
     assert (code, err.strip()) == (0, "")
     assert out.startswith("1 notes of ")
     assert out.endswith("0 failed, 0 claims without support, 1 records archived\n")
-    (line,) = memagent("gather", "Which king?", "--tokens", "200")[1].splitlines()
-    weight, note, text = line.split("  ", 2)
+    lines = memagent("gather", "Which king?", "--tokens", "200")[1].splitlines()
+    weight, note, _ = lines[0].split("  ", 2)
     assert weight == "1.00"
-    assert text in NORMANS.replace("were the people who in the", "") or "King" in text
+    assert any("King Charles III of West Francia" in line for line in lines)
     assert json.loads(memagent("sources", note, "--json")[1])[0]["id"] == id
     assert id in memagent("sources", note, "--deep")[1]
     found = json.loads(memagent("gather", "Which king?", "--json")[1])
