@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent import Memory, Scope, open_embedder
-from memagent.evals.metrics import wilson
+from memagent.evals.statistics import wilson
 from memagent.extracts import sentences
 from memagent.stores.ranking import tokens_of
 from memagent.types import Note, Recollection
