@@ -6,6 +6,7 @@ from memagent.errors import RunError
 from memagent.evals import question_lines
 from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
+from memagent.evals.stream_measures import measures
 from memagent.evals.suite import Member, Suite, Wanted
 from memagent.evals.task import Task
 
@@ -38,4 +39,5 @@ SUITE = Suite(
     arms=NOTE_ARMS,
     default=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
+    more=measures,
 )

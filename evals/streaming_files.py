@@ -16,7 +16,6 @@ stands, still in base64, and nothing, with bytes 00 01 between.
 """
 
 import base64
-import binascii
 import gzip
 import hashlib
 import json
@@ -95,21 +94,40 @@ def read_articles(path: Path) -> Iterator[Article]:
         yield article_of(line, f"{path}:{number}")
 
 
+def key_of_line(line: bytes, where: str) -> str:
+    """Return the sorting key of a line of an archive, whose text is not unpacked for it.
+
+    Raises:
+        InvalidInput: it is malformed.
+    """
+    published, _, unsplit = _fields(line, where)
+    return sorting_key(published, unsplit)
+
+
 def article_of(line: bytes, where: str) -> Article:
     """Read one line of an archive.
 
     Raises:
         InvalidInput: it is malformed.
     """
+    published, split, unsplit = _fields(line, where)
+    try:
+        text = base64.b64decode(split, validate=True).decode()
+    except ValueError as error:
+        raise InvalidInput(f"{where}: expected base64 of UTF-8 ({error})") from error
+    return Article(key=sorting_key(published, unsplit), published=published, text=text)
+
+
+def _fields(line: bytes, where: str) -> tuple[datetime, bytes, bytes]:
+    """Return the day, and the two texts as they stand."""
     fields = line.rstrip(b"\r\n").split(b"\t")
     if len(fields) != 3 or _DATE.fullmatch(fields[0]) is None:
         raise InvalidInput(f"{where}: expected YYYYMMDD<TAB>base64<TAB>base64, found {line[:60]!r}")
     try:
         published = datetime.strptime(fields[0].decode(), "%Y%m%d").replace(tzinfo=UTC)
-        text = base64.b64decode(fields[1], validate=True).decode()
-    except (ValueError, binascii.Error) as error:
-        raise InvalidInput(f"{where}: expected a date and base64 of UTF-8 ({error})") from error
-    return Article(key=sorting_key(published, fields[2]), published=published, text=text)
+    except ValueError as error:
+        raise InvalidInput(f"{where}: expected a date as YYYYMMDD ({error})") from error
+    return published, fields[1], fields[2]
 
 
 def sorting_key(published: datetime, unsplit: bytes) -> str:

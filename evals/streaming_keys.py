@@ -68,7 +68,7 @@ class KeySet:
     @property
     def nbytes(self) -> int:
         """How many bytes it holds."""
-        return self._high.nbytes + self._low.nbytes
+        return int(self._high.nbytes + self._low.nbytes)
 
 
 def _read(number: int, line: bytes, path: Path) -> bytes:

@@ -16,8 +16,14 @@ from memagent.evals.streaming_files import (
 from memagent.evals.streaming_world import SEEDS, SIZES, Asked, Story, World
 
 KEYS_FILE = "wmt_sorting_key_ids.txt.gz"
-TOXICITY = ("toxicity_identity_attack", "toxicity_insult", "toxicity_profanity")
-TOXICITY += ("toxicity_severe_toxicity", "toxicity_sexually_explicit", "toxicity_threat")
+TOXICITY = (
+    "toxicity_identity_attack",
+    "toxicity_insult",
+    "toxicity_profanity",
+    "toxicity_severe_toxicity",
+    "toxicity_sexually_explicit",
+    "toxicity_threat",
+)
 
 
 def archive_file(year: int) -> str:

@@ -1,5 +1,7 @@
 """StreamingQA as tasks: the articles that questions are about, read by date, and the questions."""
 
+import gzip
+import hashlib
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -22,6 +24,9 @@ from memagent.evals.streaming_files import (
     Article,
     NewsQuestion,
     QuestionSplit,
+    article_of,
+    key_of_line,
+    lines,
     question_file,
     read_articles,
     read_questions,
@@ -81,6 +86,9 @@ def load(
 def articles(folder: Path, wanted: Collection[str]) -> Iterator[Article]:
     """Yield those articles of a folder's archives that are wanted and not left out as repeats.
 
+    The archives are read through once: their lines are kept in a small archive beside them, which
+    is read instead the next time, as long as the archives and what is wanted are the same.
+
     Raises:
         InvalidInput: a line is malformed.
         RunError: there are no archives, or no list of keys, or they cannot be read.
@@ -88,13 +96,31 @@ def articles(folder: Path, wanted: Collection[str]) -> Iterator[Article]:
     archives = sorted((folder / "wmt").glob("news-docs.*.gz"))
     if not archives:
         raise RunError(f"no archive news-docs.*.gz in {folder / 'wmt'}: docs/evals-streaming.md")
-    kept = KeySet.read(folder / KEYS_FILE)
+    told = [f"{path.name} {path.stat().st_size}" for path in archives]
+    digest = hashlib.sha256("\n".join((*told, *sorted(wanted))).encode()).hexdigest()
+    chosen = folder / f"selected-{digest[:16]}.gz"
+    if not chosen.exists():
+        lines_wanted = b"".join(_lines(archives, KeySet.read(folder / KEYS_FILE), wanted))
+        try:
+            beside = chosen.with_suffix(".new")
+            beside.write_bytes(gzip.compress(lines_wanted))
+            beside.replace(chosen)
+        except OSError:  # a folder that is only read: the next time it is read through again
+            for line in lines_wanted.splitlines():
+                yield article_of(line, str(folder))
+            return
+    yield from read_articles(chosen)
+
+
+def _lines(archives: Sequence[Path], kept: KeySet, wanted: Collection[str]) -> Iterator[bytes]:
+    """Yield the lines of the articles that are wanted, each once."""
     seen: set[str] = set()
     for path in archives:
-        for article in read_articles(path):
-            if article.key in wanted and article.key in kept and article.key not in seen:
-                seen.add(article.key)
-                yield article
+        for number, line in lines(path):
+            key = key_of_line(line, f"{path}:{number}")
+            if key in wanted and key in kept and key not in seen:
+                seen.add(key)
+                yield line
 
 
 def _document(number: int, passage: Passage) -> Document:

@@ -9,6 +9,7 @@ from memagent.errors import RunError
 from memagent.evals import streamingqa
 from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
+from memagent.evals.stream_measures import measures
 from memagent.evals.streaming_files import QuestionSplit, question_file
 from memagent.evals.streaming_world import SIZES
 from memagent.evals.streaming_writing import write_world
@@ -73,4 +74,5 @@ SUITE = Suite(
     arms=NOTE_ARMS,
     default=("none+8", "frozen+8", "memory+8", "oracle+8"),
     make=make,
+    more=measures,
 )

@@ -69,7 +69,7 @@ WORKED = (
         ),
         place=1,
         date="Wednesday, May 20, 2020",
-        question="Who was chosen to head the transport board of Port Ellery?",
+        question="Who heads the transport board of Port Ellery?",
         answer="Judith Okafor-Lindqvist",
     ),
     Worked(
@@ -97,14 +97,14 @@ WORKED = (
     ),
     Worked(
         sentences=(
-            "The violinist Elena Marsh grew up in a village near Tarn Bridge.",
-            "Her teacher was Oskar Fell, who had played at the court of Duke Henrik IV of Aldmark.",
-            "She gave her first concert at the age of eleven.",
+            "The Brackwater Choir gave its last concert of the season on Sunday.",
+            "The Brackwater Choir named Pia Holmquist-Reyes as its new conductor.",
+            "It has 60 singers.",
         ),
         place=1,
         date="Saturday, October 10, 2009",
-        question="Who was Elena Marsh's teacher?",
-        answer="Oskar Fell",
+        question="Who is the conductor of the Brackwater Choir?",
+        answer="Pia Holmquist-Reyes",
     ),
     Worked(
         sentences=(

@@ -203,13 +203,25 @@ class EpisodicBank:
         also: Sequence[str] = (),
         before: Record | None = None,
         after: Record | None = None,
+        oldest: bool = False,
     ) -> list[Record]:
-        """Return the newest records that hold any of the words and all of `also`, newest first."""
+        """Return the newest records that hold any of the words and all of `also`, newest first.
+
+        With `oldest` it is the oldest, oldest first.
+        """
         held = self._vectors.keys(where, before=_moment(before), after=_moment(after))
         seqs = self._words.mentioning(
-            where, words, CANDIDATES, also=also, before=before, after=after, held=held
+            where,
+            words,
+            CANDIDATES,
+            also=also,
+            before=before,
+            after=after,
+            held=held,
+            oldest=oldest,
         )
-        return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
+        records = self._store.records(seqs)
+        return sorted(records, key=lambda record: record.moment, reverse=not oldest)
 
 
 def _moment(record: Record | None) -> Moment | None:

@@ -8,7 +8,10 @@ import pytest
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import question_lines, squad
+from memagent.evals.arm import ArmName
+from memagent.evals.score import Score
 from memagent.evals.squad_suite import SUITE
+from memagent.evals.stream_measures import measures
 from memagent.evals.suite import BadOption, Wanted, suite
 from memagent.evals.worked import WORKED, worked_examples
 
@@ -149,6 +152,41 @@ def test_every_worked_example_has_its_answer_in_its_sentence() -> None:
         "Tuesday, June 4, 2013. The engineer Tobias Wenlock finished it in 1868, after nine years"
         " of work.",
     )
+
+
+def test_what_is_retained_is_the_ratio_over_the_questions_answered_in_both(tmp_path: Path) -> None:
+    tasks = squad.tasks(file(tmp_path))
+    asked = [tasks["squad/retention-before"], tasks["squad/retention-after"]]
+
+    def score(task: int, id: str, f1: float, error: str | None = None) -> Score:
+        return Score(
+            id=id,
+            task=asked[task].name,
+            arm="memory+8",
+            question="Who?",
+            gold=("Ann",),
+            grades={} if error else {"f1": f1},
+            prompt_tokens=100,
+            error=error,
+        )
+
+    scores = [
+        score(0, "a", 1.0),
+        score(0, "b", 0.5),
+        score(0, "c", 1.0),
+        score(1, "a", 1.0),
+        score(1, "b", 0.2),
+        score(1, "c", 0.0, "the server refused"),
+    ]
+    arms = [ArmName.parse("memory+8")]
+    told = measures(asked, arms, scores)
+    (row,) = told["retention"]
+    assert (row["n"], row["before"], row["after"]) == (2, 0.75, 0.6)
+    assert row["retained"] == pytest.approx(0.8)
+    assert [one["prompt_tokens"] for one in told["prompts"]] == [100.0, 100.0]
+    (none,) = measures(asked, arms, [score(0, "a", 0.0), score(1, "a", 1.0)])["retention"]
+    assert none["retained"] is None
+    assert set(measures(asked[:1], arms, scores)) == {"prompts"}
 
 
 ROWS = [

@@ -131,6 +131,24 @@ def test_only_so_many_questions_are_drawn_the_same_for_the_same_seed(folder: Pat
     assert drawn(1) == drawn(1) != drawn(2)
 
 
+def test_the_archives_are_read_through_once(tmp_path: Path) -> None:
+    write_world(tmp_path, "valid")
+
+    def texts() -> list[str]:
+        tasks = streamingqa.load(tmp_path, "valid", "released", None, 0)
+        return [one.text for one in tasks["streamingqa/recent"].documents]
+
+    first = texts()
+    (selected,) = tmp_path.glob("selected-*.gz")
+    (tmp_path / KEYS_FILE).unlink()  # which only the archives need
+    assert texts() == first
+    changed = tmp_path / "wmt" / "news-docs.2020.en.filtered.gz"
+    changed.write_bytes(gzip.compress(gzip.decompress(changed.read_bytes()), compresslevel=1))
+    with pytest.raises(RunError, match=KEYS_FILE):  # another archive: read again
+        texts()
+    assert selected.exists()
+
+
 def test_a_missing_archive_or_article_is_told(folder: Path, tmp_path: Path) -> None:
     (tmp_path / question_file("eval")).write_bytes((folder / question_file("eval")).read_bytes())
     with pytest.raises(RunError, match=r"no archive news-docs"):
