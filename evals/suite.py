@@ -60,6 +60,11 @@ class Wanted:
     seed: int = 0
     settings: Mapping[str, float] = field(default_factory=dict)
 
+    def chosen(self) -> dict[str, str]:
+        """Return which data was chosen, by the option that chooses it again."""
+        options = {"variant": self.variant, "file": self.file and str(self.file.absolute())}
+        return {name: value for name, value in options.items() if value}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:

@@ -100,7 +100,13 @@ def rescore_(
 
     run = open_saved(folder)
     seed = int(run.manifest["plan"].get("seed", 0))
-    wanted = Wanted(variant=variant, data=load_settings().data, file=file, seed=seed)
+    chosen = run.manifest.get("chosen", {})
+    wanted = Wanted(
+        variant=variant or chosen.get("variant"),
+        data=load_settings().data,
+        file=file or (Path(chosen["file"]) if "file" in chosen else None),
+        seed=seed,
+    )
     outcome = rescore(run, suite(run.suite), wanted)
     now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
     now_wrong = sum(one.before.correct and not one.after.correct for one in outcome.changed)
