@@ -19,7 +19,7 @@ from memagent.stores.filter import Filter
 from memagent.stores.ranking import tokens_of
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
-from memagent.types import Note, Record, Scope
+from memagent.types import KeyedBy, Note, Record, Scope
 
 TOGETHER = 20
 """A summary is of about so many records: no turn is cut in two for it."""
@@ -239,6 +239,6 @@ def _kept(
         sources=tuple(one.id for one in records),
         metadata={MARK: told},
     )
-    keys = "own" if told["level"] else "source"
+    keys: KeyedBy = "own" if told["level"] else "source"
     kept = bank.keep(note, records[0].scope, Trace(why=told["by"]), keys)
     return done.plus(before, made, kept=kept is not None)
