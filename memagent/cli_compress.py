@@ -4,13 +4,16 @@ import json
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memagent.cli_output import Home, Json, Model, Session, User, opened, record_object
 from memagent.config import load_settings
 from memagent.types import KeyedBy, Method
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 compress_app = typer.Typer()
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -56,8 +59,7 @@ def compress(
         raise typer.BadParameter("it is for --sessions", param_hint="--older-than")
     before = None if older_than is None else datetime.now(UTC) - span_of(older_than)
     wanted = load_settings(home=home, user=user, model=model)
-    chat = {"model": chat_of(wanted)} if method == "notes" else {}
-    short = {"ratio": ratio, "tokens": tokens}
+    chat: "str | BaseChatModel" = chat_of(wanted) if method == "notes" else "local"
     with (
         opened(home, user, session) as (memory, scope),
         Progress(console=Console(stderr=True), transient=True) as bar,
@@ -76,8 +78,9 @@ def compress(
                 aware=not salience,
                 archive=archive,
                 progress=tell,
-                **short,
-                **chat,
+                ratio=ratio,
+                tokens=tokens,
+                model=chat,
             )
         else:
             done = memory.compress(
@@ -88,8 +91,9 @@ def compress(
                 archive=archive,
                 limit=limit,
                 progress=tell,
-                **short,
-                **chat,
+                ratio=ratio,
+                tokens=tokens,
+                model=chat,
             )
     if as_json:
         print(json.dumps(asdict(done)))
