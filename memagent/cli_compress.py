@@ -59,7 +59,7 @@ def compress(
         raise typer.BadParameter("it is for --sessions", param_hint="--older-than")
     before = None if older_than is None else datetime.now(UTC) - span_of(older_than)
     wanted = load_settings(home=home, user=user, model=model)
-    chat: "str | BaseChatModel" = chat_of(wanted) if method == "notes" else "local"
+    chat: str | BaseChatModel = chat_of(wanted) if method == "notes" else "local"
     with (
         opened(home, user, session) as (memory, scope),
         Progress(console=Console(stderr=True), transient=True) as bar,
