@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from memagent.errors import RunError
 from memagent.evals import question_lines
-from memagent.evals.document_arms import DOCUMENT_ARMS, make
+from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
 from memagent.evals.stream_measures import measures
 from memagent.evals.suite import Member, Suite, Wanted
@@ -36,7 +36,7 @@ SUITE = Suite(
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
     ),
     load=load,
-    arms=DOCUMENT_ARMS,
+    arms=NOTE_ARMS,
     default=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
     more=measures,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from memagent.errors import RunError
 from memagent.evals import squad
-from memagent.evals.document_arms import DOCUMENT_ARMS, make
+from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.stream_measures import measures
 from memagent.evals.suite import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
@@ -57,7 +57,7 @@ SUITE = Suite(
     about="SQuAD (Rajpurkar et al. 2016) as a stream, after MAC (Tack et al. 2024)",
     members=MEMBERS,
     load=load,
-    arms=DOCUMENT_ARMS,
+    arms=NOTE_ARMS,
     default=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
     more=measures,

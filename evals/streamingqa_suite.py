@@ -7,8 +7,8 @@ from typing import cast, get_args
 
 from memagent.errors import RunError
 from memagent.evals import streamingqa
-from memagent.evals.document_arms import DOCUMENT_ARMS, make
 from memagent.evals.documents import StreamTask
+from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
 from memagent.evals.stream_measures import measures
 from memagent.evals.streaming_files import QuestionSplit, question_file
@@ -72,7 +72,7 @@ SUITE = Suite(
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
     ),
     load=load,
-    arms=DOCUMENT_ARMS,
+    arms=NOTE_ARMS,
     default=("none+8", "frozen+8", "memory+8", "oracle+8"),
     make=make,
     more=measures,

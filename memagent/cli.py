@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent import __version__
+from memagent.cli_compress import compress_app
 from memagent.cli_config import config_app
 from memagent.cli_data import data_app
 from memagent.cli_eval import eval_app
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
+app.add_typer(compress_app)
 app.add_typer(store_app)
 app.add_typer(serve_app)
 app.add_typer(model_app, name="model")

@@ -180,6 +180,16 @@ class EpisodicBank:
             found[record] = Candidate(record, key, relevance, why, own)
         return list(found.values())
 
+    def counts(self, scope: Scope, words: Sequence[str]) -> dict[str, int]:
+        """Return in how many of a user's keys words occur, as far as this is counted."""
+        terms = self._words.terms(scope, " ".join(words))
+        return {word: len(keys) for word, keys in terms.postings.items()}
+
+    def size(self, scope: Scope) -> int:
+        """Return how many keys a user has."""
+        owner = self._store.owner(scope.user)
+        return int(self._store.query("SELECT count(*) FROM keys WHERE owner = ?", (owner,))[0][0])
+
     def close(self) -> None:
         """Leave behind what makes the next opening faster."""
         self._vectors.save()
