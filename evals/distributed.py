@@ -16,12 +16,10 @@ from typing import Any
 from memagent.errors import ConfigError
 from memagent.evals.arm import ArmName, MakeArm, Parts
 from memagent.evals.crew import Crew
+from memagent.evals.patience import PAUSES, ServerGone
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.evals.worker import Asker, Worker
-
-TRIES = 3
-"""How often a story is begun again whose worker died."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +115,7 @@ class _Elsewhere:
             if task.name not in self._tasks:
                 self._tasks[task.name] = ray.put(task)
         rest = list(samples)
-        for tries in range(1, TRIES + 1):
+        for pause in (*PAUSES, None):
             asking = self._actor.ask.options(num_returns="streaming")
             scores = asking.remote([self._tasks[task.name]], task.name, name, rest)
             try:
@@ -128,6 +126,8 @@ class _Elsewhere:
                     if stop.is_set():
                         return
                 return
-            except RayActorError:
-                if tries == TRIES:
-                    raise
+            except RayActorError as error:
+                if pause is None or stop.wait(pause):
+                    raise ServerGone(
+                        f"a worker of the cluster does not come back: {error}"
+                    ) from error

@@ -14,6 +14,8 @@ SLOTS = 4
 """How many requests are decoded together."""
 CONTEXT_TOKENS = 4096
 """The context of each slot."""
+PROMPTS_MIB = 256
+"""RAM for what was read of prompts that have left their slots; llama.cpp would take 8 GiB."""
 
 _running: dict[Path, "EmbeddedServer"] = {}
 _lock = threading.Lock()
@@ -54,6 +56,7 @@ def _start(weights: Path) -> EmbeddedServer:
     params.model_alias = {weights.stem}
     params.n_ctx = SLOTS * CONTEXT_TOKENS
     params.n_parallel = SLOTS
+    params.cache_ram_mib = PROMPTS_MIB
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads or 1
     params.port = 0
     params.api_keys = [key]

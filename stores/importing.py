@@ -105,6 +105,7 @@ def _import_batch(
                 "the memory was moved to another embedder just now; nothing of the last"
                 f" {len(batch)} records was written"
             )
+        marked = False
         for one in batch:
             own = [next(blobs) for _ in one["keys"]]
             if _known(store, digests, one, aliases):
@@ -116,7 +117,8 @@ def _import_batch(
                     f"line {one.get('line', '?')}: not what was exported ({error})"
                 ) from error
             new += 1
-        if any(MARK in one["metadata"] for one in batch):
+            marked |= isinstance(one["metadata"], dict) and MARK in one["metadata"]
+        if marked:
             store.set_meta(MARK, "yes")
     return new
 

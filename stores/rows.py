@@ -155,19 +155,26 @@ def reading(what: str) -> Iterator[None]:
 
 
 def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
-    """Return the record that the values of READ, in their order, are of."""
+    """Return the record that the values of READ, in their order, are of.
+
+    Raises:
+        TypeError: its value or a key is no text; other damage raises others of DAMAGE.
+    """
     (
         number, name, kind, value, user, agent, session, created, valid_from,
         valid_to, affirmed, superseded, supersedes, sources, context, evidence,
         metadata, recalled, helped, hurt, pinned, archived,
     ) = values  # fmt: skip
     made = moment_of(created)
+    texts = (value, *keys)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text that is none")
     return Record(
         id=name,
         seq=number,
         kind=kind,
         value=value,
-        keys=tuple(keys),
+        keys=texts[1:],
         scope=Scope(user=user, agent=agent, session=session),
         created=made,
         valid_from=made if valid_from == created else moment_of(valid_from),
