@@ -11,14 +11,20 @@ from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
+from memagent.likeness import Likeness
 from memagent.memory import Memory
 from memagent.prompts import SHORT_ANSWER
+from memagent.turn import Examples
 from memagent.types import Example, Hit, Note, Scope
 
-ARMS = ("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong")
+ARMS = (
+    *("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong"),
+    *("memory-random", "memory-similar"),
+)
 """Nothing; all facts; the last; the best by words alone, or by meaning alone; what the memory
-recalls; the gold facts; what the memory recalls of another story."""
-RECALLING = ("memory", "wrong")
+recalls; the gold facts; what the memory recalls of another story. `memory` shows diverse worked
+examples, the last two show randomly drawn ones, and those most like the question."""
+RECALLING = ("memory", "memory-random", "memory-similar", "wrong")
 SEARCHING = ("bm25", "dense")
 WINDOW = 10
 """How many facts `window` shows whose name does not say."""
@@ -61,7 +67,7 @@ class StoryArm:
             if name.kind in RECALLING + SEARCHING:
                 self._study(studied)
             worked = [self._example(one) for one in studied]
-            self._agent.examples = diverse(worked, parts.embedder, name.shots)
+            self._agent.examples = self._chosen(worked, parts)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a sample's question; of one story, samples must come in order."""
@@ -80,6 +86,19 @@ class StoryArm:
             answer = self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
         found = None if self._strangers else recall(sample, lines)
         return Reply(answer=answer, shown=tuple(shown), recall=found)
+
+    def _chosen(self, worked: Sequence[Example], parts: Parts) -> Examples:
+        """Return which worked examples are shown: the same before every question, or the most alike.
+
+        Every arm chooses as many from the same.
+        """
+        shots = self.name.shots
+        if self.name.kind == "memory-similar":
+            likeness = Likeness(worked)
+            return lambda question, evidence: likeness.nearest(question, evidence, shots)
+        if self.name.kind == "memory-random":
+            return random.Random(parts.seed).sample(worked, min(shots, len(worked)))
+        return diverse(worked, parts.embedder, shots)
 
     def _study(self, studied: Sequence[Sample]) -> None:
         """Read each studied story up to its question, in a scope of its own, and learn from it."""

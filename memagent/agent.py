@@ -15,8 +15,8 @@ from memagent.prompts import ASSISTANT
 from memagent.remembering import Verdict, feedback
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.tools.running import TIMEOUT
-from memagent.turn import Ask, Look, Need, Plan, Use, Write, turn
-from memagent.types import Answer, Example, Record, Scope
+from memagent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
+from memagent.types import Answer, Record, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -33,10 +33,11 @@ class Agent(Doing, Runnable[Any, Any]):
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
     first question, or by `open`. With `memory` None, or with nothing found, the model gets exactly
     what it would get without a memory. `lessons` is the scope whose rationales advise the search
-    (the asker's own if None). `examples` are worked examples, shown before every question. `tools`
-    are used at most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks`
-    bounds how often the memory is looked into for one question, each time with what was found
-    before; 1 is never again.
+    (the asker's own if None). `examples` are worked examples, shown before every question, or a
+    function that chooses them for a question and the evidence shown with it. `tools` are used at
+    most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks` bounds how often
+    the memory is looked into for one question, each time with what was found before; 1 is never
+    again.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -51,7 +52,7 @@ class Agent(Doing, Runnable[Any, Any]):
         instructions: str = ASSISTANT,
         k: int = 5,
         lessons: Scope | None = None,
-        examples: Sequence[Example] = (),
+        examples: Examples = (),
         looks: int = LOOKS,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,

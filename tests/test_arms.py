@@ -147,3 +147,20 @@ def test_no_shots_is_no_example(task: Task, tmp_path: Path) -> None:
         for shots in (0, 2):
             StoryArm(ArmName("full", None, shots), task, parts).ask(sample("one"))
     assert [len(messages) for messages in chat.requests] == [2, 6]
+
+
+def test_similar_worked_examples_differ_from_question_to_question_and_random_ones_do_not(
+    task: Task,
+) -> None:
+    shown: dict[str, list[str]] = {}
+    for kind in ("memory-similar", "memory-random"):
+        chat, embedder = ScriptedChat(lambda _: "apple"), HashEmbedder()
+        with Memory.open(None, embedder=embedder) as memory:
+            parts = Parts(memory=memory, embedder=embedder, model=chat)
+            arm = StoryArm(ArmName(kind, None, 3), task, parts)
+            for number, question in enumerate(("What did Mary take?", "Where is Sandra?")):
+                arm.ask(sample(f"s{number}", question))
+        assert [len(messages) for messages in chat.requests] == [8, 8]
+        shown[kind] = [repr(messages[:-1]) for messages in chat.requests]
+    assert len(set(shown["memory-similar"])) == 2
+    assert len(set(shown["memory-random"])) == 1
