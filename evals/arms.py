@@ -88,7 +88,7 @@ class StoryArm:
         return Reply(answer=answer, shown=tuple(shown), recall=found)
 
     def _chosen(self, worked: Sequence[Example], parts: Parts) -> Examples:
-        """Return which worked examples are shown: the same before every question, or the most alike.
+        """Return which worked examples are shown: the same to all questions, or the most alike.
 
         Every arm chooses as many from the same.
         """

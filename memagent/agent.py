@@ -1,6 +1,14 @@
 """The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -9,9 +17,12 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent.doing import Doing
 from memagent.errors import ContextTooLong, InvalidInput
+from memagent.learning import How, Learned, learn
 from memagent.looking import LOOKS
 from memagent.memory import Memory
+from memagent.problems import Check, Problem
 from memagent.prompts import ASSISTANT
+from memagent.rationales import Rationales
 from memagent.remembering import Verdict, feedback
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.tools.running import TIMEOUT
@@ -181,6 +192,38 @@ class Agent(Doing, Runnable[Any, Any]):
         if self.memory is None:
             raise InvalidInput("this agent has no memory")
         return feedback(self.memory, answer, scope, verdict, correction, asked, why)
+
+    def learn(
+        self,
+        problems: Iterable[Problem],
+        check: Check | None = None,
+        *,
+        scope: Scope | None = None,
+        how: How | None = None,
+        progress: Callable[[int, int], None] = lambda done, kept: None,
+    ) -> Learned:
+        """Solve problems several times each, and remember the solutions that `check` finds right.
+
+        They go into `scope`, the agent's `lessons` if None. Without a check an answer is kept that
+        most samples agree on. Problems that were learnt from before are skipped.
+
+        Raises:
+            InvalidInput: the agent has no memory, or there is no scope.
+            ModelUnavailable: the model's server does not answer; what was learnt is kept.
+        """
+        whose = scope or self.lessons or self.scope
+        if self.memory is None or whose is None:
+            raise InvalidInput("to learn takes a memory, and a scope to keep rationales in")
+        rationales = Rationales(self.memory, whose)
+        return learn(
+            self.open(),
+            rationales,
+            list(problems),
+            check,
+            how or How(),
+            examples=self.examples,
+            progress=progress,
+        )
 
     def use(self, model: "str | BaseChatModel") -> None:
         """Use another model from now on; it is opened at the next question."""

@@ -31,10 +31,10 @@ class Likeness:
         self._weighted = [self._unit(one) for one in features]
 
     def nearest(self, question: str, evidence: Sequence[str], n: int) -> list[Example]:
-        """Return the `n` examples that are most alike, the most alike one last, beside the question.
+        """Return the `n` examples that are most alike, the most alike one last.
 
-        Of examples whose answer is a word of their own evidence no two have the same answer, as far
-        as there are others: a weak model repeats what it was shown twice.
+        Of examples whose answer is a word of their own evidence no two have the same answer, as
+        long as there are others: a weak model repeats what it was shown twice.
         """
         asked = self._unit(self._features(question, evidence))
         likeness = [_dot(asked, one) for one in self._weighted]

@@ -118,6 +118,18 @@ def pin(store: SqliteStore, records: Sequence[Record], *, pinned: bool, trace: T
     return len(changing)
 
 
+def archive(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
+    """Archive records, whatever they are worth; return how many were not archived before."""
+    changing = [record for record in records if record.archived is None]
+    with store.transaction() as db:
+        for record in changing:
+            now = micros(store.now(record.scope.user))
+            db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
+            mark_changed(db, user_id(db, record.scope.user), record.seq)
+            log(db, record.seq, "archive", trace)
+    return len(changing)
+
+
 def restore(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
     """Bring archived records back to hand; return how many were archived."""
     changing = [record for record in records if record.archived is not None]

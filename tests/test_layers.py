@@ -43,7 +43,7 @@ LAYERS = (
         "precision",
         "bert",
     },
-    {"sentence_embedder", "phrases"},
+    {"sentence_embedder", "phrases", "problems", "consistency"},
     {
         "models",
         "embedders",
@@ -61,7 +61,8 @@ LAYERS = (
     {"memory"},
     {"entries"},
     {"vectorstore", "retriever", "chat_history", "langgraph"},
-    {"remembering"},
+    {"remembering", "rationales"},
+    {"learning"},
     {"doing"},
     {"agent", "aio", "probes"},
     {"evals", "conversation"},
@@ -72,6 +73,7 @@ LAYERS = (
     {
         "cli_config",
         "cli_eval",
+        "cli_learn",
         "cli_memory",
         "cli_model",
         "cli_search",
