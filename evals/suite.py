@@ -24,6 +24,7 @@ GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.babi_suite:SUITE",
     "continual": "memagent.evals.continual_suite:SUITE",
+    "gsm8k": "memagent.evals.gsm8k_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",
     "probes": "memagent.evals.probes_suite:SUITE",
 }

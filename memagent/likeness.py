@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from memagent.inflection import lemma
-from memagent.stores.words import FUNCTION_WORDS, names, words
+from memagent.stores.words import FUNCTION_WORDS, content_words, names, words
 from memagent.types import Example
 
 LONGEST = 3
@@ -33,12 +33,19 @@ class Likeness:
     def nearest(self, question: str, evidence: Sequence[str], n: int) -> list[Example]:
         """Return the `n` examples that are most alike, the most alike one last.
 
-        Of examples whose answer is a word of their own evidence no two have the same answer, as
-        long as there are others: a weak model repeats what it was shown twice.
+        Of equally alike ones those come first that speak of other things: a weak model mixes up
+        what it was shown with what it is asked. For the same reason no two have the same answer, as
+        long as there are others, where the answer is a word of their own evidence. What says the
+        very same as the question and its evidence is left out: that would be no other case.
         """
         asked = self._unit(self._features(question, evidence))
-        likeness = [_dot(asked, one) for one in self._weighted]
-        order = sorted(range(len(self._examples)), key=lambda at: (-likeness[at], at))
+        likeness = [round(_dot(asked, one), 6) for one in self._weighted]
+        spoken = _content(question, evidence)
+        common = [len(spoken & _content(one.question, one.evidence)) for one in self._examples]
+        order = sorted(
+            (at for at in range(len(self._examples)) if not self.same(at, question, evidence)),
+            key=lambda at: (-likeness[at], common[at], at),
+        )
         chosen: list[int] = []
         answers: set[str] = set()
         repeated: list[int] = []
@@ -53,6 +60,16 @@ class Likeness:
                 break
         chosen = sorted([*chosen, *repeated[: n - len(chosen)]], key=order.index)
         return [self._examples[at] for at in reversed(chosen)]
+
+    def same(self, at: int, question: str, evidence: Sequence[str]) -> bool:
+        """Tell whether an example says the very same as a question and its evidence."""
+        one = self._examples[at]
+        mine, asked = [one.question, *one.evidence], [question, *evidence]
+        return [words(text.lower()) for text in mine] == [words(text.lower()) for text in asked]
+
+    def holds(self, question: str, evidence: Sequence[str]) -> bool:
+        """Tell whether an example says the very same as a question and its evidence."""
+        return any(self.same(at, question, evidence) for at in range(len(self._examples)))
 
     def _unit(self, counts: Features) -> Features:
         """Weigh features by how few examples have them, and scale them to length one."""
@@ -70,8 +87,8 @@ class Likeness:
         hidden = structure(question, evidence, self._topics)
         people = {name.lower() for text in (question, *evidence) for name in names(text)}
         plain = [
-            ["_" if word in people else word for word in words(text.lower())]
-            for text in (question, *evidence)
+            ["_" if word in people else word for word in line]
+            for line in (words(text.lower()) for text in (question, *evidence))
         ]
         counts: Counter[str] = Counter()
         for mark, (asked, *told) in (("hidden", hidden), ("plain", plain)):
@@ -114,6 +131,10 @@ def _told_answers(example: Example) -> set[str]:
     """Return the lemmas of an example's answer that its own evidence holds, none of a yes or no."""
     told = {lemma(word) for text in example.evidence for word in words(text)}
     return {lemma(word) for word in words(example.answer)} & told
+
+
+def _content(question: str, evidence: Sequence[str]) -> set[str]:
+    return {lemma(word) for text in (question, *evidence) for word in content_words(text)}
 
 
 def _runs(tokens: Sequence[str]) -> Iterable[str]:

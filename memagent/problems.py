@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -108,10 +108,14 @@ def normalised(text: str) -> str:
 
 def is_duplicate(first: str, second: str) -> bool:
     """Tell whether two problems are one: the same words, or nearly all of them."""
-    one, two = set(words(first.lower())), set(words(second.lower()))
-    if min(len(one), len(two)) < DUPLICATE * max(len(one), len(two)):
+    return nearly_same(set(words(first.lower())), set(words(second.lower())))
+
+
+def nearly_same(first: Set[str], second: Set[str]) -> bool:
+    """Tell whether two sets of words have nearly all in common, by Jaccard's index."""
+    if min(len(first), len(second)) < DUPLICATE * max(len(first), len(second)):
         return False
-    return len(one & two) >= DUPLICATE * len(one | two)
+    return len(first & second) >= DUPLICATE * len(first | second)
 
 
 def _without_sums(solution: str) -> str:

@@ -1,6 +1,6 @@
 """Rationales: worked solutions that were checked, kept to be shown with similar problems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,12 +46,22 @@ class Rationales:
 
     def keep(
         self, problem: Problem, solutions: Sequence[tuple[str, Standing, float]]
-    ) -> list[Record]:
+    ) -> Sequence[Record]:
         """Remember solutions of a problem, all or none, each once: text, standing, and share.
 
         The share is that of its answer among the samples.
         """
-        notes = [_note(problem, text, standing, share) for text, standing, share in solutions]
+        return self.keep_all([(problem, solutions)])
+
+    def keep_all(
+        self, solved: Iterable[tuple[Problem, Sequence[tuple[str, Standing, float]]]]
+    ) -> Sequence[Record]:
+        """Remember solutions of many problems at once, as `keep` does."""
+        notes = [
+            _note(problem, text, standing, share)
+            for problem, solutions in solved
+            for text, standing, share in solutions
+        ]
         return self._memory.add_many(notes, scope=self._scope)
 
     def done(self) -> set[str]:
@@ -102,7 +112,7 @@ class Rationales:
             chosen.append(record)
         return Similar(records=tuple(reversed(chosen)), guarded=guarded)
 
-    def list(self, *, everything: bool = False, warnings: bool = False) -> "list[Record]":
+    def list(self, *, everything: bool = False, warnings: bool = False) -> Sequence[Record]:
         """Return the rationales, newest first: with `everything` also retired ones and warnings."""
         where: Mapping[str, Any] = {"solution": {"exists": True}}
         if not (everything or warnings):
@@ -122,7 +132,7 @@ class Rationales:
         why = "shown with a question" + ("" if without is None else ", against none shown")
         return self._memory.judge(ids, "helped" if right else "hurt", scope=self._scope, why=why)
 
-    def harmful(self, *, shown: int = MIN_SHOWN, below: float = MIN_WIN_RATE) -> "list[Record]":
+    def harmful(self, *, shown: int = MIN_SHOWN, below: float = MIN_WIN_RATE) -> Sequence[Record]:
         """Return the rationales that were judged so often and win too rarely."""
         return [
             one for one in self.list() if one.helped + one.hurt >= shown and win_rate(one) < below

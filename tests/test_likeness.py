@@ -63,3 +63,17 @@ def test_an_answer_that_is_not_told_may_come_again() -> None:
 def test_there_are_no_more_examples_than_there_are() -> None:
     assert Likeness([]).nearest("Where is Mary?", [], 3) == []
     assert Likeness([YES]).nearest("Where is Mary?", [], 3) == [YES]
+
+
+def test_what_says_the_very_same_is_no_other_case() -> None:
+    likeness = Likeness([YES, NO])
+    assert likeness.nearest("is mary in the GARDEN", ["Mary went to the garden"], 2) == [NO]
+    assert likeness.holds("is mary in the GARDEN", ["Mary went to the garden"])
+    assert not likeness.holds("Is Mary in the garden?", ["Mary went to the hall."])
+
+
+def test_of_equally_alike_examples_the_one_that_speaks_of_others_comes_nearest() -> None:
+    far = example("Who is Ida?", "king", "Ida is king.")
+    near = example("Who is Zoe?", "duke", "Zoe is duke.")
+    nearest = Likeness([near, far]).nearest("Who is Zoe?", ["Zoe is earl."], 2)
+    assert nearest == [near, far]

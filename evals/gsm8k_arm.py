@@ -1,0 +1,89 @@
+"""Which solved problems are shown before a question of GSM8K."""
+
+import random
+from collections.abc import Sequence
+from typing import cast
+
+from memagent.agent import Agent
+from memagent.errors import InvalidInput
+from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.gsm8k import Exam, Solved
+from memagent.evals.task import Sample, Task
+from memagent.learning import How, learn, left
+from memagent.problems import same_number
+from memagent.prompts import SOLVE
+from memagent.rationales import Rationales, Similar, example_of
+from memagent.types import Example, Scope
+
+ARMS = ("none", "random", "retrieved", "obfuscated", "one-per-question", "oracle")
+"""Nothing; the same randomly drawn solutions before every question; those of the most similar
+problems, several of one problem if so be; the same found by the question's structure; one of each
+problem; and the question's own solution, which is leakage and an upper bound."""
+LESSONS = Scope(user="gsm8k/lessons")
+
+
+class SolvedArm:
+    """One way of choosing which solutions are shown; the bank they come from is the run's own.
+
+    The bank holds the solutions that the memory's problems were released with, or where the task
+    says so those that the model itself found right (ARM-RAG, Melz 2023). Nothing of an asked
+    problem or of its duplicates is ever shown but by `oracle`.
+
+    Raises:
+        InvalidInput: there is no such arm, or the name says how many where it must not.
+    """
+
+    def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
+        if name.kind not in ARMS or name.size is not None:
+            raise InvalidInput(f"{str(name)!r} is not one of {', '.join(ARMS)}, with +3 for three")
+        if (name.shots == 0) != (name.kind == "none"):
+            raise InvalidInput(f"{str(name)!r}: only none+0 shows nothing, and it shows nothing")
+        self._name = name
+        self._rationales = Rationales(parts.memory, LESSONS)
+        self._agent = Agent(memory=None, model=parts.model, instructions=SOLVE)
+        if name.kind not in ("none", "oracle"):
+            self._fill(cast(Exam, task), parts)
+        self._fixed = self._drawn(parts.seed) if name.kind == "random" else []
+
+    def ask(self, sample: Sample) -> Reply:
+        """Answer a sample's question after the solutions that this arm shows."""
+        examples = self._shown(cast(Solved, sample))
+        scope = Scope(user="gsm8k")
+        agent = Agent(memory=None, model=self._agent.open(), instructions=SOLVE, examples=examples)
+        answer = agent.ask(sample.question, scope=scope, remember=False)
+        shown = tuple(f"{' '.join(one.question.split())}\n{one.answer}" for one in examples)
+        return Reply(answer=answer, shown=shown)
+
+    def _shown(self, sample: Solved) -> Sequence[Example]:
+        kind, k = self._name.kind, self._name.shots
+        if kind == "none":
+            return []
+        if kind == "oracle":
+            return [Example(evidence=(), question=sample.question, answer=sample.solution)]
+        if kind == "random":
+            return self._fixed
+        found: Similar = self._rationales.similar(
+            sample.question,
+            k=k,
+            obfuscate=kind == "obfuscated",
+            one_each=kind == "one-per-question",
+            guard=True,
+        )
+        return found.examples
+
+    def _drawn(self, seed: int) -> list[Example]:
+        """Draw the same solutions for every question, one of each problem."""
+        every = {str(one.metadata["problem"]): one for one in self._rationales.list()}
+        ids = sorted(every)
+        chosen = random.Random(seed).sample(ids, min(self._name.shots, len(ids)))
+        return [example_of(every[one]) for one in chosen]
+
+    def _fill(self, task: Exam, parts: Parts) -> None:
+        """Fill the bank once for all arms; what is in it already stays."""
+        known = [cast(Solved, one).problem for one in task.training]
+        if task.samples:
+            how = How(samples=task.samples, seed=parts.seed)
+            learn(parts.model, self._rationales, known, same_number, how)
+            return
+        todo = left(known, self._rationales)
+        self._rationales.keep_all((one, [(one.solution, "right", 1.0)]) for one in todo)
