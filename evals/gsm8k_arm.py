@@ -10,9 +10,10 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.gsm8k import Exam, Solved
 from memagent.evals.task import Sample, Task
 from memagent.learning import How, learn, left
-from memagent.problems import same_number
+from memagent.problems import nearly_same, same_number
 from memagent.prompts import SOLVE
 from memagent.rationales import Rationales, Similar, example_of
+from memagent.stores.words import words
 from memagent.types import Example, Scope
 
 ARMS = ("none", "random", "retrieved", "obfuscated", "one-per-question", "oracle")
@@ -43,7 +44,7 @@ class SolvedArm:
         self._agent = Agent(memory=None, model=parts.model, instructions=SOLVE)
         if name.kind not in ("none", "oracle"):
             self._fill(cast(Exam, task), parts)
-        self._fixed = self._drawn(parts.seed) if name.kind == "random" else []
+        self._fixed = self._drawn(task, parts.seed) if name.kind == "random" else []
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a sample's question after the solutions that this arm shows."""
@@ -71,12 +72,18 @@ class SolvedArm:
         )
         return found.examples
 
-    def _drawn(self, seed: int) -> list[Example]:
-        """Draw the same solutions for every question, one of each problem."""
+    def _drawn(self, task: Task, seed: int) -> list[Example]:
+        """Draw the same solutions for every question, one a problem, and of no asked problem."""
         every = {str(one.metadata["problem"]): one for one in self._rationales.list()}
+        asked = [set(words(one.question.lower())) for one in task.asked]
         ids = sorted(every)
-        chosen = random.Random(seed).sample(ids, min(self._name.shots, len(ids)))
-        return [example_of(every[one]) for one in chosen]
+        random.Random(seed).shuffle(ids)
+        drawn: list[Example] = []
+        for one in map(example_of, (every[id] for id in ids)):
+            said = set(words(one.question.lower()))
+            if len(drawn) < self._name.shots and not any(nearly_same(said, two) for two in asked):
+                drawn.append(one)
+        return drawn
 
     def _fill(self, task: Exam, parts: Parts) -> None:
         """Fill the bank once for all arms; what is in it already stays."""

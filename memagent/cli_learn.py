@@ -114,6 +114,59 @@ def show(
         print(f"{event.at:%Y-%m-%d %H:%M}  {event.action}  {event.why or ''}")
 
 
+@rationales_app.command("try")
+def try_(
+    source: Annotated[str, typer.Argument(help="gsm8k, or a file of JSON lines.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Problems at most.")] = None,
+    skip: Annotated[int, typer.Option(min=0, help="Problems to pass over first.")] = 0,
+    check: Annotated[CheckName, typer.Option(help="The last number, or words.")] = "number",
+    k: Annotated[int, typer.Option(min=1, help="Rationales shown at most.")] = 3,
+    obfuscate: Annotated[bool, typer.Option("--obfuscate", help="Match by structure.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+    home: Home = None,
+    user: User = None,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Solve problems with similar rationales and without, and count for them what differs."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from memagent.models import chat_of
+    from memagent.rationales import Rationales
+    from memagent.trial import tried
+
+    settings = load_settings(home=home, user=user, model=model)
+    checked = _check(check)
+    if checked is None:
+        raise typer.BadParameter("a trial needs a check", param_hint="--check")
+    problems = _problems(source, settings)[skip:][:limit]
+    print(f"{len(problems)} problems: at most {2 * len(problems)} requests", file=sys.stderr)
+    if not yes and problems:
+        typer.confirm("Start?", abort=True, err=True)
+    with (
+        opened(home, user, None) as (memory, scope),
+        Progress(console=Console(stderr=True), transient=True) as bar,
+    ):
+        job = bar.add_task("solving", total=len(problems))
+        trial = tried(
+            chat_of(settings),
+            Rationales(memory, scope),
+            problems,
+            checked,
+            k=k,
+            obfuscate=obfuscate,
+            progress=lambda done: bar.update(job, completed=done),
+        )
+    if as_json:
+        print(json.dumps(asdict(trial)))
+        return
+    print(
+        f"{trial.problems} problems: {trial.right} right with rationales,"
+        f" {trial.right_without} without; they helped {trial.helped} and hurt {trial.hurt}"
+    )
+
+
 @rationales_app.command()
 def retire(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids; without, all that hurt.")] = None,

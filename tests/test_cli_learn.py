@@ -68,3 +68,15 @@ def test_what_cannot_be_read_is_one_clear_line(memagent: Command, tmp_path: Path
     assert "set MEMAGENT_DATA" in memagent("learn", "gsm8k")[2]
     assert "cannot be read" in memagent("learn", str(tmp_path / "none.jsonl"))[2]
     assert "no rationale 'x'" in memagent("rationales", "show", "x")[2]
+
+
+def test_a_trial_tells_what_rationales_are_worth(memagent: Command, file: str) -> None:
+    memagent("learn", file, "--samples", "2", "--yes", "--limit", "1")
+    asked = ["rationales", "try", file, "--skip", "1"]
+    code, out, err = memagent(*asked)
+    assert (code, out.strip()) == (1, "")
+    assert "1 problems: at most 2 requests" in err
+    trial = json.loads(memagent(*asked, "--yes", "--json")[1])
+    assert (trial["problems"], trial["right"], trial["helped"]) == (1, 0, 0)
+    assert "1 problems: 0 right with rationales, 0 without" in memagent(*asked, "--yes")[1]
+    assert memagent(*asked, "--check", "none")[0] == 2

@@ -62,7 +62,7 @@ LAYERS = (
     {"entries"},
     {"vectorstore", "retriever", "chat_history", "langgraph"},
     {"remembering", "rationales"},
-    {"learning"},
+    {"learning", "trial"},
     {"doing"},
     {"agent", "aio", "probes"},
     {"evals", "conversation"},

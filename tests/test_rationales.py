@@ -1,10 +1,16 @@
 """Solutions of similar problems: which are shown, which never, and which are retired."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
+from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
-from memagent.problems import Problem
+from memagent.problems import Problem, same_number
 from memagent.rationales import Rationales, win_rate
+from memagent.testing import ScriptedChat
+from memagent.trial import tried
 
 LESSONS = Scope(user="lessons")
 CATS = Problem(question="Ann has 2 cats and gets 3 more cats. How many cats has Ann?")
@@ -94,3 +100,21 @@ def test_ways_of_looking_are_no_solutions_and_solutions_no_ways(memory: Memory) 
     assert memory.learn("Where is the ring?", "Faro", scope=LESSONS)
     assert len(Rationales(memory, LESSONS).list(everything=True)) == 1
     assert memory.recall("Where is the ring?", scope=LESSONS).shown
+
+
+def test_a_trial_counts_for_rationales_what_differs_with_them(
+    rationales: Rationales,
+) -> None:
+    owls = Problem(question="Zoe has 4 owls and gets 5 more owls. How many owls?", answer="9")
+    rats = Problem(question="Zoe has 4 rats and gets 3 more rats. How many rats?", answer="7")
+
+    def reply(messages: Sequence[BaseMessage]) -> str:
+        return "#### 9" if len(messages) > 2 else "#### 7"
+
+    asked = [owls, rats, replace(owls, question=CATS.question, answer="1")]
+    done: list[int] = []
+    trial = tried(ScriptedChat(reply), rationales, asked, same_number, k=1, progress=done.append)
+    assert (trial.problems, trial.helped, trial.hurt, done) == (3, 1, 1, [1, 2, 3])
+    assert (trial.right, trial.right_without) == (1, 1)
+    assert sum(one.helped for one in rationales.list()) == 1
+    assert sum(one.hurt for one in rationales.list()) == 1
