@@ -48,7 +48,7 @@ class Agent(Doing, Runnable[Any, Any]):
     function that chooses them for a question and the evidence shown with it. `tools` are used at
     most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks` bounds how often
     the memory is looked into for one question, each time with what was found before; 1 is never
-    again.
+    again. With `drill`, a note that is not enough is looked behind.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -65,6 +65,7 @@ class Agent(Doing, Runnable[Any, Any]):
         lessons: Scope | None = None,
         examples: Examples = (),
         looks: int = LOOKS,
+        drill: bool = True,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
@@ -76,6 +77,7 @@ class Agent(Doing, Runnable[Any, Any]):
         self.lessons = lessons
         self.examples = examples
         self.looks = looks
+        self.drill = drill
         self.tools = {tool.name: tool for tool in tools}
         self.max_steps = max_steps
         self.tool_timeout = tool_timeout

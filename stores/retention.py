@@ -119,8 +119,8 @@ def pin(store: SqliteStore, records: Sequence[Record], *, pinned: bool, trace: T
 
 
 def archive(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
-    """Archive records, whatever they are worth; return how many were not archived before."""
-    changing = [record for record in records if record.archived is None]
+    """Archive records that are neither pinned nor archived already; return how many there were."""
+    changing = [one for one in records if one.archived is None and not one.pinned]
     with store.transaction() as db:
         for record in changing:
             now = micros(store.now(record.scope.user))

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TOOLS = (ROOT / "docs" / "tools.md").read_text()
 AGENT = (ROOT / "docs" / "agent.md").read_text()
+COMPRESSION = (ROOT / "docs" / "compression.md").read_text()
 LEARNING = (ROOT / "docs" / "learning.md").read_text()
 SDK = (ROOT / "docs" / "sdk.md").read_text()
 
@@ -28,7 +29,7 @@ SNIPPETS = snippets(README)
     "snippet",
     [
         one
-        for page in (README, AGENT, LEARNING, SDK)
+        for page in (README, AGENT, COMPRESSION, LEARNING, SDK)
         for one in snippets(page)
         if "memagent.testing" in one
     ],
