@@ -56,6 +56,7 @@ class StoryArm:
         self._telling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lessons = Scope(user=f"{task.name}/lessons")
         self._strangers = Strangers(task, parts.seed) if name.kind == "wrong" else None
+        self._likeness: Likeness | None = None
         self._agent = Agent(
             memory=parts.memory if name.kind in RECALLING else None,
             model=parts.model,
@@ -85,7 +86,9 @@ class StoryArm:
             lines, shown = [line for line, _ in seen], tuple(text for _, text in seen)
             answer = self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
         found = None if self._strangers else recall(sample, lines)
-        return Reply(answer=answer, shown=tuple(shown), recall=found)
+        asked = answer.recollection.remaining or sample.question
+        guarded = self._likeness.holds(asked, shown) if self._likeness else None
+        return Reply(answer=answer, shown=tuple(shown), recall=found, guarded=guarded)
 
     def _chosen(self, worked: Sequence[Example], parts: Parts) -> Examples:
         """Return which worked examples are shown: the same to all questions, or the most alike.
@@ -94,7 +97,7 @@ class StoryArm:
         """
         shots = self.name.shots
         if self.name.kind == "memory-similar":
-            likeness = Likeness(worked)
+            self._likeness = likeness = Likeness(worked)
             return lambda question, evidence: likeness.nearest(question, evidence, shots)
         if self.name.kind == "memory-random":
             return random.Random(parts.seed).sample(worked, min(shots, len(worked)))

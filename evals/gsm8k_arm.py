@@ -12,7 +12,7 @@ from memagent.evals.task import Sample, Task
 from memagent.learning import How, learn, left
 from memagent.problems import nearly_same, same_number
 from memagent.prompts import SOLVE
-from memagent.rationales import Rationales, Similar, example_of
+from memagent.rationales import Rationales, example_of
 from memagent.stores.words import words
 from memagent.types import Example, Scope
 
@@ -41,36 +41,35 @@ class SolvedArm:
             raise InvalidInput(f"{str(name)!r}: only none+0 shows nothing, and it shows nothing")
         self._name = name
         self._rationales = Rationales(parts.memory, LESSONS)
-        self._agent = Agent(memory=None, model=parts.model, instructions=SOLVE)
+        self._model = parts.model
         if name.kind not in ("none", "oracle"):
             self._fill(cast(Exam, task), parts)
         self._fixed = self._drawn(task, parts.seed) if name.kind == "random" else []
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a sample's question after the solutions that this arm shows."""
-        examples = self._shown(cast(Solved, sample))
-        scope = Scope(user="gsm8k")
-        agent = Agent(memory=None, model=self._agent.open(), instructions=SOLVE, examples=examples)
-        answer = agent.ask(sample.question, scope=scope, remember=False)
+        examples, guarded = self._shown(cast(Solved, sample))
+        agent = Agent(memory=None, model=self._model, instructions=SOLVE, examples=examples)
+        answer = agent.ask(sample.question, scope=Scope(user="gsm8k"), remember=False)
         shown = tuple(f"{' '.join(one.question.split())}\n{one.answer}" for one in examples)
-        return Reply(answer=answer, shown=shown)
+        return Reply(answer=answer, shown=shown, guarded=guarded)
 
-    def _shown(self, sample: Solved) -> Sequence[Example]:
-        kind, k = self._name.kind, self._name.shots
-        if kind == "none":
-            return []
+    def _shown(self, sample: Solved) -> tuple[Sequence[Example], bool | None]:
+        """Return the worked examples, and whether one was left out that would have leaked."""
+        kind = self._name.kind
         if kind == "oracle":
-            return [Example(evidence=(), question=sample.question, answer=sample.solution)]
-        if kind == "random":
-            return self._fixed
-        found: Similar = self._rationales.similar(
+            own = Example(evidence=(), question=sample.question, answer=sample.solution)
+            return [own], None
+        if kind in ("none", "random"):
+            return self._fixed, None
+        similar = self._rationales.similar(
             sample.question,
-            k=k,
+            k=self._name.shots,
             obfuscate=kind == "obfuscated",
             one_each=kind == "one-per-question",
             guard=True,
         )
-        return found.examples
+        return similar.examples, similar.guarded > 0
 
     def _drawn(self, task: Task, seed: int) -> list[Example]:
         """Draw the same solutions for every question, one a problem, and of no asked problem."""

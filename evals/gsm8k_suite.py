@@ -44,8 +44,9 @@ def leakage(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return how many questions each arm could have been shown the answer of, and was.
 
-    `possible` is the share whose own problem, or a duplicate of it, is on the memory's side;
-    `shown` that of those who got to see it: by the guard nobody's, by `oracle` everybody's.
+    `possible` is the share whose own problem, or a duplicate of it, is on the memory's side,
+    `guarded` that of those for which it was found and left out, `shown` that of those who got to
+    see it: but by `oracle` nobody.
     """
     rows = []
     for task in tasks:
@@ -54,11 +55,13 @@ def leakage(
             asked = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
             seen = sum(any(_is_of(one, text) for text in one.shown) for one in asked)
             possible = sum(one.id in twin for one in asked)
+            left_out = [one.guarded for one in asked if one.guarded is not None]
             rows.append(
                 {
                     "arm": str(arm),
                     "asked": len(asked),
                     "possible": possible / len(asked) if asked else None,
+                    "guarded": sum(left_out) / len(left_out) if left_out else None,
                     "shown": seen / len(asked) if asked else None,
                     "leaks": "yes" if arm.kind == "oracle" else "no",
                 }

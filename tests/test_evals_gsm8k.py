@@ -134,6 +134,7 @@ def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(
     assert {row["possible"] for row in leaks.values()} == {0.5}
     assert {arm for arm, row in leaks.items() if row["shown"]} == {"oracle+1"}
     assert leaks["oracle+1"]["leaks"] == "yes"
+    assert (leaks["retrieved+3"]["guarded"], leaks["random+3"]["guarded"]) == (0.5, None)
     told = json.loads(memagent("eval", "compare", out, out, "--arms", "none,random", "--json")[1])
     (one,) = told["comparisons"]
     assert (one["n"], one["first_right"], one["second_right"]) == (2, 0, 1)
