@@ -60,12 +60,14 @@ class Parts:
 class Reply:
     """An answer, what the model was shown for it, and the share of the gold supports in that.
 
-    `recall` is None where nobody's own evidence was looked for.
+    `recall` is None where nobody's own evidence was looked for. `guarded` tells whether a worked
+    example was left out that is the question itself or a duplicate, None where nobody looked.
     """
 
     answer: Answer
     shown: tuple[str, ...] = ()
     recall: float | None = None
+    guarded: bool | None = None
 
 
 class Arm(Protocol):

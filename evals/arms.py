@@ -11,14 +11,20 @@ from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
+from memagent.likeness import Likeness
 from memagent.memory import Memory
 from memagent.prompts import SHORT_ANSWER
+from memagent.turn import Examples
 from memagent.types import Example, Hit, Note, Scope
 
-ARMS = ("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong")
+ARMS = (
+    *("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong"),
+    *("memory-random", "memory-similar"),
+)
 """Nothing; all facts; the last; the best by words alone, or by meaning alone; what the memory
-recalls; the gold facts; what the memory recalls of another story."""
-RECALLING = ("memory", "wrong")
+recalls; the gold facts; what the memory recalls of another story. `memory` shows diverse worked
+examples, the last two show randomly drawn ones, and those most like the question."""
+RECALLING = ("memory", "memory-random", "memory-similar", "wrong")
 SEARCHING = ("bm25", "dense")
 WINDOW = 10
 """How many facts `window` shows whose name does not say."""
@@ -50,6 +56,7 @@ class StoryArm:
         self._telling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lessons = Scope(user=f"{task.name}/lessons")
         self._strangers = Strangers(task, parts.seed) if name.kind == "wrong" else None
+        self._likeness: Likeness | None = None
         self._agent = Agent(
             memory=parts.memory if name.kind in RECALLING else None,
             model=parts.model,
@@ -61,7 +68,7 @@ class StoryArm:
             if name.kind in RECALLING + SEARCHING:
                 self._study(studied)
             worked = [self._example(one) for one in studied]
-            self._agent.examples = diverse(worked, parts.embedder, name.shots)
+            self._agent.examples = self._chosen(worked, parts)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a sample's question; of one story, samples must come in order."""
@@ -79,7 +86,22 @@ class StoryArm:
             lines, shown = [line for line, _ in seen], tuple(text for _, text in seen)
             answer = self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
         found = None if self._strangers else recall(sample, lines)
-        return Reply(answer=answer, shown=tuple(shown), recall=found)
+        asked = answer.recollection.remaining or sample.question
+        guarded = self._likeness.holds(asked, shown) if self._likeness else None
+        return Reply(answer=answer, shown=tuple(shown), recall=found, guarded=guarded)
+
+    def _chosen(self, worked: Sequence[Example], parts: Parts) -> Examples:
+        """Return which worked examples are shown: the same to all questions, or the most alike.
+
+        Every arm chooses as many from the same.
+        """
+        shots = self.name.shots
+        if self.name.kind == "memory-similar":
+            self._likeness = likeness = Likeness(worked)
+            return lambda question, evidence: likeness.nearest(question, evidence, shots)
+        if self.name.kind == "memory-random":
+            return random.Random(parts.seed).sample(worked, min(shots, len(worked)))
+        return diverse(worked, parts.embedder, shots)
 
     def _study(self, studied: Sequence[Sample]) -> None:
         """Read each studied story up to its question, in a scope of its own, and learn from it."""

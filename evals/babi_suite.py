@@ -7,6 +7,7 @@ from typing import cast, get_args
 from memagent.errors import RunError
 from memagent.evals import babi
 from memagent.evals.babi import TASKS, Split, Variant
+from memagent.evals.leakage import leakage
 from memagent.evals.suite import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
 
@@ -86,4 +87,5 @@ SUITE = Suite(
         Member(name=f"babi/{number}", about=title) for number, title in enumerate(TITLES, start=1)
     ],
     load=load,
+    more=leakage,
 )

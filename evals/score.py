@@ -17,7 +17,8 @@ MEASURED = ("cached_tokens", "seconds", "memory_seconds")
 class Score:
     """One question of one arm: what was shown, what came back, how it was graded, what it cost.
 
-    `recall` is the share of the gold supports among what was shown. Where `error` is set there is
+    `recall` is the share of the gold supports among what was shown, `guarded` tells whether a
+    worked example was left out that would have given the answer away. Where `error` is set there is
     no answer: the question counts neither as right nor as wrong, and is asked again when the run is
     resumed.
     """
@@ -32,6 +33,7 @@ class Score:
     grades: Mapping[str, float] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
     recall: float | None = None
+    guarded: bool | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

@@ -27,6 +27,7 @@ OURS = {
     "squad": "memagent.evals.squad_suite:SUITE",
     "archivalqa": "memagent.evals.archivalqa_suite:SUITE",
     "continual": "memagent.evals.continual_suite:SUITE",
+    "gsm8k": "memagent.evals.gsm8k_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",
     "probes": "memagent.evals.probes_suite:SUITE",
 }

@@ -70,6 +70,7 @@ def _asked(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
         grades=grades,
         shown=reply.shown,
         recall=reply.recall,
+        guarded=reply.guarded,
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
         cached_tokens=answer.usage.cached_tokens,

@@ -1,6 +1,14 @@
 """The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -9,14 +17,17 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent.doing import Doing
 from memagent.errors import ContextTooLong, InvalidInput
+from memagent.learning import How, Learned, learn
 from memagent.looking import LOOKS
 from memagent.memory import Memory
+from memagent.problems import Check, Problem
 from memagent.prompts import ASSISTANT
+from memagent.rationales import Rationales
 from memagent.remembering import Verdict, feedback
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.tools.running import TIMEOUT
-from memagent.turn import Ask, Look, Need, Plan, Use, Write, turn
-from memagent.types import Answer, Example, Record, Scope
+from memagent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
+from memagent.types import Answer, Record, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -33,10 +44,11 @@ class Agent(Doing, Runnable[Any, Any]):
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
     first question, or by `open`. With `memory` None, or with nothing found, the model gets exactly
     what it would get without a memory. `lessons` is the scope whose rationales advise the search
-    (the asker's own if None). `examples` are worked examples, shown before every question. `tools`
-    are used at most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks`
-    bounds how often the memory is looked into for one question, each time with what was found
-    before; 1 is never again. With `drill`, a note that is not enough is looked behind.
+    (the asker's own if None). `examples` are worked examples, shown before every question, or a
+    function that chooses them for a question and the evidence shown with it. `tools` are used at
+    most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks` bounds how often
+    the memory is looked into for one question, each time with what was found before; 1 is never
+    again. With `drill`, a note that is not enough is looked behind.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -51,7 +63,7 @@ class Agent(Doing, Runnable[Any, Any]):
         instructions: str = ASSISTANT,
         k: int = 5,
         lessons: Scope | None = None,
-        examples: Sequence[Example] = (),
+        examples: Examples = (),
         looks: int = LOOKS,
         drill: bool = True,
         tools: "Sequence[BaseTool]" = (),
@@ -182,6 +194,38 @@ class Agent(Doing, Runnable[Any, Any]):
         if self.memory is None:
             raise InvalidInput("this agent has no memory")
         return feedback(self.memory, answer, scope, verdict, correction, asked, why)
+
+    def learn(
+        self,
+        problems: Iterable[Problem],
+        check: Check | None = None,
+        *,
+        scope: Scope | None = None,
+        how: How | None = None,
+        progress: Callable[[int, int], None] = lambda done, kept: None,
+    ) -> Learned:
+        """Solve problems several times each, and remember the solutions that `check` finds right.
+
+        They go into `scope`, the agent's `lessons` if None. Without a check an answer is kept that
+        most samples agree on. Problems that were learnt from before are skipped.
+
+        Raises:
+            InvalidInput: the agent has no memory, or there is no scope.
+            ModelUnavailable: the model's server does not answer; what was learnt is kept.
+        """
+        whose = scope or self.lessons or self.scope
+        if self.memory is None or whose is None:
+            raise InvalidInput("to learn takes a memory, and a scope to keep rationales in")
+        rationales = Rationales(self.memory, whose)
+        return learn(
+            self.open(),
+            rationales,
+            list(problems),
+            check,
+            how or How(),
+            examples=self.examples,
+            progress=progress,
+        )
 
     def use(self, model: "str | BaseChatModel") -> None:
         """Use another model from now on; it is opened at the next question."""

@@ -16,6 +16,11 @@ SHORT_ANSWER = (
     "You answer questions from notes. Reply with the answer only, in as few words as possible."
 )
 
+SOLVE = (
+    "Solve the problem step by step, in a few short lines. End with a line of its own: #### and"
+    " the answer."
+)
+
 
 def render(
     question: str,

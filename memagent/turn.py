@@ -3,7 +3,7 @@
 The same sequence serves a thread and an event loop, and a test without either.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ class Write:
 
 
 Need = Look | Ask | Use | Write
+Examples = Sequence[Example] | Callable[[str, Sequence[str]], Sequence[Example]]
+"""Worked examples, or what chooses them for a question and the evidence shown with it."""
 UNKNOWN = "I don't know: nothing that I remember says so."
 """The answer to a question about who asks it, if there is a memory and it knows nothing of that."""
 
@@ -69,7 +71,7 @@ class Plan:
 
     question: str
     instructions: str = ASSISTANT
-    examples: Sequence[Example] = ()
+    examples: Examples = ()
     turns: Sequence[tuple[str, str]] = ()
     evidence: Sequence[str] | None = None
     tools: "Sequence[BaseTool]" = ()
@@ -136,11 +138,14 @@ def _decided(
 ) -> Generator[Ask, Decision, Decision]:
     while True:
         recollection = course.room.recollection
+        question = recollection.remaining or plan.question
+        evidence = recollection.shown if plan.evidence is None else plan.evidence
+        chosen = plan.examples
         messages = render(
-            recollection.remaining or plan.question,
-            recollection.shown if plan.evidence is None else plan.evidence,
+            question,
+            evidence,
             instructions=plan.instructions,
-            examples=plan.examples,
+            examples=chosen(question, evidence) if callable(chosen) else chosen,
             turns=course.room.turns,
         )
         less = course.room.narrower()

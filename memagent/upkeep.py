@@ -136,6 +136,18 @@ class Upkeep:
         """
         return retention.retain(self._store, scope, capacity, policy, decay=decay, dry_run=dry_run)
 
+    def archive(
+        self,
+        ids: Sequence[str],
+        *,
+        scope: Scope,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> int:
+        """Archive these records, `restore` brings them back; return how many were at hand."""
+        records = self._store.get(scope, ids)
+        return retention.archive(self._store, records, trace=Trace(who=who, why=why))
+
     def restore(self, ids: Sequence[str], *, scope: Scope, why: str | None = None) -> int:
         """Bring archived records back to hand; return how many were archived."""
         return retention.restore(self._store, self._store.get(scope, ids), trace=Trace(why=why))

@@ -17,6 +17,8 @@ from memagent.types import Hit, Note, Scope
 Direction = Literal["before", "after"]
 NEIGHBOURS = 5
 MIN_COSINE = 0.5
+WAYS = {"direction": {"exists": True}}
+"""What tells a way of looking from a worked solution, which is a rationale too."""
 
 
 class RationaleBank:
@@ -79,7 +81,7 @@ class RationaleBank:
 
     def _similar(self, question: str, found: str, scope: Scope) -> Sequence[Hit]:
         case = _case(question, found)
-        where = Filter(scope=scope, kind="rationale")
+        where = Filter(scope=scope, kind="rationale", metadata=WAYS)
         return self._episodes.search(case, self._embed([case])[0], where, Ranking(k=NEIGHBOURS))
 
 

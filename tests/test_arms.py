@@ -10,7 +10,9 @@ from memagent.errors import InvalidInput
 from memagent.evals import babi
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.arms import StoryArm, Strangers
+from memagent.evals.leakage import leakage
 from memagent.evals.plan import by_story
+from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
@@ -147,3 +149,42 @@ def test_no_shots_is_no_example(task: Task, tmp_path: Path) -> None:
         for shots in (0, 2):
             StoryArm(ArmName("full", None, shots), task, parts).ask(sample("one"))
     assert [len(messages) for messages in chat.requests] == [2, 6]
+
+
+def test_similar_worked_examples_differ_from_question_to_question_and_random_ones_do_not(
+    task: Task,
+) -> None:
+    shown: dict[str, list[str]] = {}
+    for kind in ("memory-similar", "memory-random"):
+        chat, embedder = ScriptedChat(lambda _: "apple"), HashEmbedder()
+        with Memory.open(None, embedder=embedder) as memory:
+            parts = Parts(memory=memory, embedder=embedder, model=chat)
+            arm = StoryArm(ArmName(kind, None, 3), task, parts)
+            for number, question in enumerate(("What did Mary take?", "Where is Sandra?")):
+                arm.ask(sample(f"s{number}", question))
+        assert [len(messages) for messages in chat.requests] == [8, 8]
+        shown[kind] = [repr(messages[:-1]) for messages in chat.requests]
+    assert len(set(shown["memory-similar"])) == 2
+    assert len(set(shown["memory-random"])) == 1
+
+
+def test_a_worked_example_that_is_the_question_itself_is_left_out_and_told(task: Task) -> None:
+    (one, *_) = studied = [one for one in task.training if len(one.facts) == 2]
+    asked = replace(one, id="same", story="same")
+    chat, embedder = ScriptedChat(lambda _: "garden"), HashEmbedder()
+    with Memory.open(None, embedder=embedder) as memory:
+        parts = Parts(memory=memory, embedder=embedder, model=chat)
+        own = replace(task, training=studied)
+        similar = StoryArm(ArmName.parse("memory-similar+3"), own, parts).ask(asked)
+        diverse = StoryArm(ArmName.parse("memory+3"), own, parts).ask(asked)
+    assert (similar.guarded, diverse.guarded) == (True, None)
+    told = [str(message.content) for message in chat.requests[0]]
+    assert told.count(told[-1]) == 1
+    scores = [
+        Score(id=str(n), task="babi/1", arm="memory-similar+3", question="?", gold=(), guarded=way)
+        for n, way in enumerate((True, False, None))
+    ]
+    names = [ArmName.parse("memory-similar+3"), ArmName.parse("memory+3")]
+    (row,) = leakage([replace(task, name="babi/1")], names, scores)["leakage"]
+    assert (row["asked"], row["guarded"]) == (2, 0.5)
+    assert leakage([task], names, []) == {}

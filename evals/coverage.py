@@ -1,0 +1,47 @@
+"""What a threshold on self-consistency keeps, and how much of that is right (T-SAS, Jeong 2023)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from memagent.evals.statistics import wilson
+from memagent.types import Record
+
+THRESHOLDS = tuple(step / 10 for step in range(1, 11))
+
+
+def curve(votes: Iterable[tuple[float, bool]]) -> list[dict[str, Any]]:
+    """Return precision and coverage by threshold, of votes told as (share, whether right).
+
+    Coverage is the share of questions that a threshold keeps, precision the share of those that are
+    right, None where it keeps none; with its 95% Wilson interval.
+    """
+    every = list(votes)
+    rows = []
+    for threshold in THRESHOLDS:
+        kept = [right for share, right in every if share >= threshold - 1e-9]
+        low, high = wilson(sum(kept), len(kept))
+        rows.append(
+            {
+                "threshold": threshold,
+                "kept": len(kept),
+                "of": len(every),
+                "coverage": len(kept) / len(every) if every else None,
+                "precision": sum(kept) / len(kept) if kept else None,
+                "low": low if kept else None,
+                "high": high if kept else None,
+            }
+        )
+    return rows
+
+
+def votes_of(records: Iterable[Record]) -> list[tuple[float, bool]]:
+    """Return the vote of each checked problem, from what was kept of its samples."""
+    best: dict[str, tuple[float, bool]] = {}
+    for one in sorted(records, key=lambda record: record.seq):
+        told = one.metadata
+        if told["solution"] in ("right", "wrong"):
+            found = (float(told["share"]), told["solution"] == "right")
+            held = best.get(str(told["problem"]))
+            if held is None or found[0] > held[0]:
+                best[str(told["problem"])] = found
+    return list(best.values())

@@ -1,0 +1,105 @@
+"""GSM8K as an evaluation: are the solutions of similar problems worth more than random ones?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from memagent.errors import InvalidInput, RunError
+from memagent.evals import gsm8k
+from memagent.evals.arm import ArmName
+from memagent.evals.gsm8k_arm import ARMS, SolvedArm
+from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.task import Task
+from memagent.problems import is_duplicate
+
+SETTINGS = {"memory": 1000, "samples": 0}
+"""How many problems, from the start of the file, are the memory's (the rest are asked); how often
+the model solves each of them itself, or 0 for the solutions that they were released with."""
+
+
+def load(wanted: Wanted) -> Sequence[Task]:
+    """Return the task, from `--file` or from the data folder's gsm8k/train*.jsonl.
+
+    Raises:
+        BadOption: a task is wanted that there is not, or the memory has too few or too many.
+        RunError: there is no such file.
+        InvalidInput: a line is malformed.
+    """
+    if wanted.tasks not in (None, "all", "gsm8k"):
+        raise BadOption("--tasks", f"{wanted.tasks!r} is not gsm8k")
+    sizes = {name: wanted.settings.get(name, value) for name, value in SETTINGS.items()}
+    if any(size != int(size) or size < 0 for size in sizes.values()):
+        raise BadOption("--set", "expected whole numbers")
+    try:
+        return [gsm8k.load(_file(wanted), int(sizes["memory"]), int(sizes["samples"]))]
+    except InvalidInput as error:
+        if "the memory cannot have" in str(error):
+            raise BadOption("--set", str(error)) from error
+        raise
+
+
+def leakage(
+    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return how many questions each arm could have been shown the answer of, and was.
+
+    `possible` is the share whose own problem, or a duplicate of it, is on the memory's side,
+    `guarded` that of those for which it was found and left out, `shown` that of those who got to
+    see it: but by `oracle` nobody.
+    """
+    rows = []
+    for task in tasks:
+        twin = gsm8k.twins(task, {one.id for one in scores})
+        for arm in arms:
+            asked = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+            seen = sum(any(_is_of(one, text) for text in one.shown) for one in asked)
+            possible = sum(one.id in twin for one in asked)
+            left_out = [one.guarded for one in asked if one.guarded is not None]
+            rows.append(
+                {
+                    "arm": str(arm),
+                    "asked": len(asked),
+                    "possible": possible / len(asked) if asked else None,
+                    "guarded": sum(left_out) / len(left_out) if left_out else None,
+                    "shown": seen / len(asked) if asked else None,
+                    "leaks": "yes" if arm.kind == "oracle" else "no",
+                }
+            )
+    return {"leakage": rows}
+
+
+def _is_of(score: Score, shown: str) -> bool:
+    """Tell whether what was shown is a solution of the asked problem or of a duplicate."""
+    return is_duplicate(score.question, shown.partition("\n")[0])
+
+
+def _file(wanted: Wanted) -> Path:
+    if wanted.file is not None:
+        return wanted.file
+    if wanted.data is None:
+        raise RunError("gsm8k: set MEMAGENT_DATA to a folder with gsm8k/train*.jsonl, or --file")
+    found = sorted((wanted.data / "gsm8k").glob("train*.jsonl"))
+    if not found:
+        raise RunError(f"MEMAGENT_DATA is {wanted.data}, but it has no gsm8k/train*.jsonl")
+    return found[0]
+
+
+SUITE = Suite(
+    name="gsm8k",
+    about="GSM8K (Cobbe et al. 2021): school problems, with solutions of similar ones",
+    members=[Member(name="gsm8k", about="the number that a problem asks for")],
+    load=load,
+    arms=ARMS,
+    default=[
+        "none+0",
+        "random+3",
+        "retrieved+3",
+        "obfuscated+3",
+        "one-per-question+3",
+        "oracle+1",
+    ],
+    make=SolvedArm,
+    settings=SETTINGS,
+    more=leakage,
+)

@@ -1,0 +1,140 @@
+"""GSM8K: what each arm shows, and what none but the oracle may show."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memagent import Memory, embedders, models
+from memagent.errors import InvalidInput, RunError
+from memagent.evals import gsm8k
+from memagent.evals.arm import ArmName, Parts
+from memagent.evals.gsm8k_arm import SolvedArm
+from memagent.evals.gsm8k_suite import SUITE
+from memagent.evals.suite import BadOption, Wanted
+from memagent.testing import HashEmbedder, ScriptedChat
+
+Command = Callable[..., tuple[int, str, str]]
+KNOWN = (
+    ("Ann has 2 cats and gets 3 more cats. How many cats has Ann now?", "2+3=5\n#### 5"),
+    ("Bob sold 8 dogs for half the price. How many dogs did Bob sell?", "8\n#### 8"),
+    ("A tree grows 3 feet a year. How high is it after 4 years?", "3*4=12\n#### 12"),
+    ("Eve reads 7 pages a day for a week. How many pages is that?", "7*7=49\n#### 49"),
+)
+ASKED = (
+    ("Zoe has 4 owls and gets 5 more owls. How many owls has Zoe?", "4+5=9\n#### 9"),
+    ("A tree grows 3 feet a year. How high is it after 5 years?", "3*5=15\n#### 15"),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "gsm8k" / "train-6.jsonl"
+    path.parent.mkdir()
+    lines = [json.dumps({"question": one, "answer": two}) for one, two in (*KNOWN, *ASKED)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def shown(
+    file: Path, arm: str, asked: int = 0, samples: int = 0, said: str = "#### 5"
+) -> list[str]:
+    """Return the questions that an arm shows solved before a question."""
+    task = gsm8k.load(file, len(KNOWN), samples)
+    embedder, chat = HashEmbedder(), ScriptedChat(lambda _: said)
+    with Memory.open(None, embedder=embedder) as memory:
+        parts = Parts(memory=memory, embedder=embedder, model=chat)
+        reply = SolvedArm(ArmName.parse(arm), task, parts).ask(task.asked[asked])
+    told = [str(one.content) for one in chat.requests[-1]]
+    assert told[-1] == task.asked[asked].question
+    questions = [one.partition("\n")[0] for one in reply.shown]
+    assert told[1:-1:2] == questions
+    return questions
+
+
+def test_the_memory_gets_the_first_problems_and_the_rest_are_asked(file: Path) -> None:
+    task = gsm8k.load(file, 4)
+    assert [one.question for one in task.training] == [one for one, _ in KNOWN]
+    assert [one.gold for one in task.asked] == [("9",), ("15",)]
+    assert gsm8k.graded(task, task.asked[0], "so\n#### 9.0") == {"number": 1.0}
+    assert gsm8k.graded(task, task.asked[0], "#### 8") == {"number": 0.0}
+    assert gsm8k.load(file, 4).sha256 != gsm8k.load(file, 3).sha256
+
+
+def test_each_arm_shows_what_its_name_says(file: Path) -> None:
+    assert shown(file, "none+0") == []
+    assert shown(file, "oracle+1") == [ASKED[0][0]]
+    assert shown(file, "retrieved+1") == [KNOWN[0][0]]
+    assert shown(file, "obfuscated+2")[-1] == KNOWN[0][0]
+    assert shown(file, "random+3", 0) == shown(file, "random+3", 1)
+    assert len(set(shown(file, "one-per-question+3"))) == 3
+
+
+def test_a_duplicate_is_never_shown(file: Path) -> None:
+    for arm in ("retrieved+4", "obfuscated+4", "one-per-question+4"):
+        found = shown(file, arm, 1)
+        assert KNOWN[2][0] not in found
+        assert len(found) == 3
+    task = gsm8k.load(file, 4)
+    assert gsm8k.twins(task, {one.id for one in task.asked}) == {"gsm8k/asked/1"}
+
+
+def test_the_model_s_own_right_solutions_fill_the_bank(file: Path) -> None:
+    assert shown(file, "one-per-question+4", samples=2) == [KNOWN[0][0]]
+    assert shown(file, "retrieved+4", samples=2, said="#### 0") == []
+
+
+@pytest.mark.parametrize("arm", ["none+3", "retrieved+0", "window+1", "retrieved:3+3"])
+def test_a_name_that_means_nothing_here_is_refused(file: Path, arm: str) -> None:
+    with pytest.raises(InvalidInput, match="none"):
+        shown(file, arm)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"tasks": "2"}, "'2' is not gsm8k"),
+        ({"settings": {"memory": 2.5}}, "whole numbers"),
+        ({"settings": {"memory": 6}}, "has 6 problems: the memory cannot have 6"),
+        ({"settings": {"memory": 0}}, "cannot have 0"),
+    ],
+)
+def test_what_cannot_be_is_named_with_its_option(
+    file: Path, wanted: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BadOption, match=message):
+        SUITE.load(Wanted(file=file, **wanted))  # type: ignore[arg-type]
+
+
+def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="set MEMAGENT_DATA"):
+        SUITE.load(Wanted())
+    with pytest.raises(RunError, match="has no gsm8k"):
+        SUITE.load(Wanted(data=tmp_path))
+    with pytest.raises(RunError, match="cannot be read"):
+        SUITE.load(Wanted(file=tmp_path / "none.jsonl"))
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "What?", "answer": "5"}\n')
+    with pytest.raises(InvalidInput, match=r"mine\.jsonl:1: expected an answer with ####"):
+        SUITE.load(Wanted(file=path))
+
+
+def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(
+    memagent: Command, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    chat = ScriptedChat(lambda messages: "#### 9" if len(messages) > 2 else "#### 1")
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setenv("MEMAGENT_DATA", str(file.parent.parent))
+    out = str(tmp_path / "run")
+    code, printed, _ = memagent("eval", "run", "gsm8k", "--set", "memory=4", "--out", out, "--json")
+    assert code == 0
+    leaks = {row["arm"]: row for row in json.loads(printed)["leakage"]}
+    assert {row["possible"] for row in leaks.values()} == {0.5}
+    assert {arm for arm, row in leaks.items() if row["shown"]} == {"oracle+1"}
+    assert leaks["oracle+1"]["leaks"] == "yes"
+    assert (leaks["retrieved+3"]["guarded"], leaks["random+3"]["guarded"]) == (0.5, None)
+    told = json.loads(memagent("eval", "compare", out, out, "--arms", "none,random", "--json")[1])
+    (one,) = told["comparisons"]
+    assert (one["n"], one["first_right"], one["second_right"]) == (2, 0, 1)
