@@ -12,6 +12,7 @@ import typer
 from memagent import __version__
 from memagent.cli_config import config_app
 from memagent.cli_eval import eval_app
+from memagent.cli_feedback import feedback_app
 from memagent.cli_memory import memory_app
 from memagent.cli_model import model_app
 from memagent.cli_output import (
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
+app.add_typer(feedback_app)
 app.add_typer(store_app)
 app.add_typer(serve_app)
 app.add_typer(model_app, name="model")

@@ -11,6 +11,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
+from memagent.changes import Changes
 from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
@@ -31,7 +32,7 @@ from memagent.upkeep import Upkeep
 from memagent.views import Views
 
 
-class Memory(Upkeep, Views):
+class Memory(Upkeep, Changes, Views):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between
