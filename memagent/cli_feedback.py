@@ -156,7 +156,7 @@ def _given(
 
 def _print(done: Reflected, as_json: bool) -> None:
     if as_json:
-        told = {"judged": done.judged, "change": None, "checked": None}
+        told: dict[str, Any] = {"judged": done.judged, "change": None, "checked": None}
         told |= {"change": change_object(done.change)} if done.change else {}
         told |= {"checked": asdict(done.checked)} if done.checked else {}
         print(json.dumps(told))

@@ -6,7 +6,7 @@ A lesson is a record of the kind "lesson" whose metadata say what it was made fr
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memagent.questions import covers, offers, wants, whereabouts
@@ -64,6 +64,16 @@ def taught(question: str, found: Hits, where: Filter, search: Search) -> Taught 
     return _followed(lesson, question, where, search)
 
 
+def heard(question: str, found: Hits) -> Hits:
+    """Return hits without the lessons that only sound like the question.
+
+    A lesson is also found by the questions it was taught of, and these are much like any question
+    of the same form about somebody else.
+    """
+    kept = tuple(hit for hit in found if not _change(hit) or _concerns(hit, question))
+    return replace(found, hits=kept)
+
+
 def speaks(hit: Hit, question: str) -> bool:
     """Tell whether a hit is a lesson that was taught of this question, or denies its premise."""
     change = _change(hit)
@@ -102,6 +112,31 @@ def denied(text: str) -> tuple[str, ...]:
     return tuple(word for word in content_words(text) if word not in _UNSAID)
 
 
+def named(text: str) -> set[str]:
+    """Return the names in a text, in lower case and not as possessives."""
+    return _bases(" ".join(names(text)))
+
+
+def names_all(text: str, question: str) -> bool:
+    """Tell whether a text holds every name that a question does."""
+    return named(question) <= _bases(text)
+
+
+def _bases(text: str) -> set[str]:
+    return {word.lower().replace("’", "'").removesuffix("'s") for word in words(text)}  # noqa: RUF001
+
+
+def _concerns(hit: Hit, question: str) -> bool:
+    """Tell whether a lesson speaks to a question, or its own words have to do with it."""
+    if speaks(hit, question):
+        return True
+    if _change(hit)["feedback"] == "denial":
+        return False
+    text = hit.record.value
+    wanted = [word.removesuffix("'s") for word in content_words(question)]
+    return names_all(text, question) and any(covers(text, [word]) for word in wanted)
+
+
 def _change(hit: Hit) -> Mapping[str, Any]:
     change = hit.record.metadata.get("change") if hit.record.kind == "lesson" else None
     return change if isinstance(change, Mapping) else {}
@@ -115,10 +150,9 @@ def _told(question: str) -> list[str]:
 
 def _fixed(question: str) -> tuple[set[str], set[str]]:
     """Return what two questions must share: names and numbers, and what turns the meaning."""
-    named = {name.lower().removesuffix("'s") for name in names(question)}
     numbers = {word for word in words(question) if any(letter.isdigit() for letter in word)}
     turning = {word.lower() for word in words(question)} & (FUNCTION_WORDS - _EMPTY)
-    return named | numbers, turning
+    return named(question) | numbers, turning
 
 
 def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught:
@@ -145,10 +179,9 @@ def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught
 
 def _likely(hits: Sequence[Hit], query: str) -> Hit | None:
     """Return the best hit of those that hold most of the query's names, None of nothing."""
-    named = {name.lower().removesuffix("'s") for name in names(query)}
-
-    def held(hit: Hit) -> int:
-        there = {word.lower().removesuffix("'s") for word in words(hit.record.value)}
-        return len(named & there)
-
-    return max(hits, key=lambda hit: (held(hit), hit.score), default=None)
+    wanted = named(query)
+    return max(
+        hits,
+        key=lambda hit: (len(wanted & _bases(hit.record.value)), hit.score),
+        default=None,
+    )

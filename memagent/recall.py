@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
-from memagent.lessons import taught
+from memagent.lessons import heard, taught
 from memagent.looking import LOOKS, Goal, Looker, Trail
 from memagent.needs import asks_possession
 from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
@@ -185,7 +185,7 @@ class Recaller:
         started = time.perf_counter()
         vector = self._encoder.query(query)
         seconds = time.perf_counter() - started
-        return self._bank.search(query, vector, where, WHOLE), seconds
+        return heard(query, self._bank.search(query, vector, where, WHOLE)), seconds
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records without which a hit cannot be understood, each record once."""

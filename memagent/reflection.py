@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from memagent import replies
 from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
-from memagent.lessons import asks_of, is_denial, same
+from memagent.lessons import asks_of, is_denial, named, names_all, same
 from memagent.memory import Memory
 from memagent.prompts import lesson_of
 from memagent.questions import covers, offers, wants
@@ -178,7 +178,7 @@ def written(given: Feedbacked, model: "BaseChatModel") -> tuple[str, tuple[str, 
     more = [one for one in tidy if one.endswith("?") and same_names(one, given.asked)]
     text = " ".join(reply.lesson.split())
     faithful = covers(text, content_words(given.said)) and not (
-        _named(text) - _named(f"{given.asked} {given.said}")
+        named(text) - named(f"{given.asked} {given.said}")
     )
     usable = faithful and not text.endswith("?") and given.feedback == "correction"
     return (text if usable else spoken(given)), tuple(dict.fromkeys([*asks, *more]))
@@ -186,7 +186,7 @@ def written(given: Feedbacked, model: "BaseChatModel") -> tuple[str, tuple[str, 
 
 def same_names(one: str, other: str) -> bool:
     """Tell whether two questions name the same: what a model made of one may ask of others."""
-    return _named(one) == _named(other)
+    return named(one) == named(other)
 
 
 def replaces(given: Feedbacked, text: str, hit: Hit) -> bool:
@@ -197,7 +197,7 @@ def replaces(given: Feedbacked, text: str, hit: Hit) -> bool:
     record = hit.record
     if given.feedback == "hint" or record.kind == "lesson":
         return False
-    if hit.why.get("cosine", 0.0) < THRESHOLD or not covers(record.value, names(given.asked)):
+    if hit.why.get("cosine", 0.0) < THRESHOLD or not names_all(record.value, given.asked):
         return False
     if not (_stems(record.value) & _stems(text)) - _stems(" ".join(names(text))):
         return False  # it tells something else of the same
@@ -228,10 +228,6 @@ def _stems(text: str) -> set[str]:
 
 def _times(text: str) -> set[str]:
     return {word.lower() for word in words(text) if word.isalpha() and offers(word, "time", "")}
-
-
-def _named(text: str) -> set[str]:
-    return {name.lower().removesuffix("'s") for name in names(text)}
 
 
 def answered_by(answer: Answer) -> tuple[str, ...]:
