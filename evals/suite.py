@@ -23,6 +23,7 @@ from memagent.evals.task import Task
 GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.babi_suite:SUITE",
+    "communicative": "memagent.evals.communicative_suite:SUITE",
     "continual": "memagent.evals.continual_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",
     "probes": "memagent.evals.probes_suite:SUITE",
