@@ -2,7 +2,7 @@
 
 A world of "changed", whose memory holds what was so before Ada moved:
 
-    Ada works in Porto.
+    Ada works in Paris.
     Bob works in Lisbon.
     Ada joined in 1994.
     The boss of Cleo is Ada.
@@ -25,10 +25,11 @@ from memagent.evals.task import Sample
 Section = Literal["same", "related", "unrelated"]
 SECTIONS: tuple[Section, ...] = ("same", "related", "unrelated")
 CITIES = tuple(
-    "Porto Lisbon Rome Vienna Berlin Oslo Paris Madrid Dublin Prague Warsaw Athens Sofia Riga"
-    " Zurich Geneva Milan Turin Naples Lyon Bergen Krakow Bilbao Ghent Leeds Bremen Linz Tartu"
-    " Split Varna".split()
+    "Paris London Rome Berlin Madrid Vienna Moscow Tokyo Chicago Boston Dallas Houston Denver"
+    " Seattle Toronto Sydney Dublin Athens Cairo Delhi Lisbon Prague Warsaw Miami Atlanta Detroit"
+    " Phoenix Portland Munich Mumbai".split()
 )
+"""Large ones, whose names a small model can spell."""
 YEARS = tuple(str(year) for year in range(1961, 2021))
 NOBODY = "nobody"
 """The gold answer of a question whose premise is false."""

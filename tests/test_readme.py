@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TOOLS = (ROOT / "docs" / "tools.md").read_text()
 AGENT = (ROOT / "docs" / "agent.md").read_text()
+FEEDBACK = (ROOT / "docs" / "feedback.md").read_text()
 SDK = (ROOT / "docs" / "sdk.md").read_text()
 
 
@@ -25,7 +26,11 @@ SNIPPETS = snippets(README)
 
 @pytest.mark.parametrize(
     "snippet",
-    [one for one in [*SNIPPETS, *snippets(AGENT), *snippets(SDK)] if "memagent.testing" in one],
+    [
+        one
+        for one in [*SNIPPETS, *snippets(AGENT), *snippets(FEEDBACK), *snippets(SDK)]
+        if "memagent.testing" in one
+    ],
 )
 def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})
