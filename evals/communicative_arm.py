@@ -106,19 +106,24 @@ class TaughtArm:
         found = self._found(question, scope)
         key = (found.remaining or question, found.shown)
         if key not in self._answers:
+            given = None if self._recalls else found.shown
             self._answers[key] = self._agent.ask(
-                key[0], scope=scope, remember=False, evidence=found.shown
+                question, scope=scope, remember=False, evidence=given
             )
         return replace(self._answers[key], recollection=found)
 
+    @property
+    def _recalls(self) -> bool:
+        return self.name.kind not in ("none", "rag-only")
+
     def _found(self, question: str, scope: Scope) -> Recollection:
+        if self._recalls:
+            return self._memory.recall(question, scope=scope)
         if self.name.kind == "none":
             return Recollection()
-        if self.name.kind == "rag-only":
-            vector = self._memory.embeddings.embed_query(question)
-            hits = self._memory.search(vector=vector, scope=scope, k=self.name.size or NEAREST)
-            return Recollection(hits=tuple(sorted(hits, key=lambda hit: hit.record.moment)))
-        return self._memory.recall(question, scope=scope)
+        vector = self._memory.embeddings.embed_query(question)
+        hits = self._memory.search(vector=vector, scope=scope, k=self.name.size or NEAREST)
+        return Recollection(hits=tuple(sorted(hits, key=lambda hit: hit.record.moment)))
 
 
 def is_right(prediction: str, item: Item) -> bool:

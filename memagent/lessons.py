@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from memagent.questions import covers, offers, wants, whereabouts
+from memagent.questions import covers, new_names, offers, places, wants, whereabouts
 from memagent.stores.filter import Filter
 from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
 from memagent.types import Hit, Hits
@@ -49,7 +49,7 @@ class Taught:
 def taught(question: str, found: Hits, where: Filter, search: Search) -> Taught | None:
     """Return what the lessons among the hits of a question say to show, None if they say nothing.
 
-    A correction stands alone: it answers. A hint is shown with what it leads to. Of lessons that
+    A correction stands alone: it answers. So does a denial, marked in its `why`. A hint is shown with what it leads to. Of lessons that
     speak to the same question the most reliable counts, then the newest.
     """
     fitting = [hit for hit in found if hit.score >= TRUSTED and speaks(hit, question)]
@@ -59,7 +59,10 @@ def taught(question: str, found: Hits, where: Filter, search: Search) -> Taught 
     lesson = max(
         (hit for hit in fitting if hit.score >= BAND * best), key=lambda hit: hit.record.moment
     )
-    if _change(hit=lesson)["feedback"] != "hint":
+    feedback = _change(lesson)["feedback"]
+    if feedback == "denial":
+        return Taught(hits=(replace(lesson, why={**lesson.why, "denial": 1.0}),))
+    if feedback == "correction":
         return Taught(hits=(lesson,))
     return _followed(lesson, question, where, search)
 
@@ -133,6 +136,10 @@ def _concerns(hit: Hit, question: str) -> bool:
     if _change(hit)["feedback"] == "denial":
         return False
     text = hit.record.value
+    want = wants(question)
+    leads = set(new_names(text, question)) - set(places(text))
+    if want is not None and not offers(text, want, question) and not leads:
+        return False  # it tells something else, and being the newest would hide what answers
     wanted = [word.removesuffix("'s") for word in content_words(question)]
     return names_all(text, question) and any(covers(text, [word]) for word in wanted)
 

@@ -142,6 +142,8 @@ def test_a_denial_is_recognised_when_its_premise_is_asked_for_again(
     assert done.change.feedback == "denial"
     for question in (asked, "When did Zoe Quark leave?"):
         assert shown(memory, ada, question) == ("There is no Zoe Quark.",)
+        silent = Agent(memory=memory, model=ScriptedChat([]))
+        assert silent.ask(question, scope=ada).answer == "There is no Zoe Quark."
     assert shown(memory, ada) == ("Ada works in Rome.",)
 
 
