@@ -13,7 +13,7 @@ from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.pace import Pace
 from memagent.prompts import ASSISTANT
-from memagent.reflection import Feedbacked, answered_by, feedback_of, reflect
+from memagent.reflection import Feedbacked, feedback_of, reflect
 from memagent.remembering import Verdict, judge
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.tools.running import TIMEOUT
@@ -205,7 +205,7 @@ class Agent(Doing, Runnable[Any, Any]):
             feedback=kind,
             scope=scope,
             source=who,
-            replied=answered_by(answer),
+            turn=answer.written,
             shown=tuple(answer.memories),
             who=who or scope.user,
             why=why,

@@ -49,8 +49,9 @@ class Taught:
 def taught(question: str, found: Hits, where: Filter, search: Search) -> Taught | None:
     """Return what the lessons among the hits of a question say to show, None if they say nothing.
 
-    A correction stands alone: it answers. So does a denial, marked in its `why`. A hint is shown with what it leads to. Of lessons that
-    speak to the same question the most reliable counts, then the newest.
+    A correction stands alone: it answers. So does a denial, marked in its `why`. A hint is shown
+    with what it leads to. Of lessons that speak to the same question the most reliable counts, then
+    the newest.
     """
     fitting = [hit for hit in found if hit.score >= TRUSTED and speaks(hit, question)]
     if not fitting:

@@ -29,7 +29,7 @@ from memagent.stores.episodic import check
 from memagent.stores.filter import micros
 from memagent.stores.words import content_words, names, stem, words
 from memagent.trial import NEIGHBOURS, Ask, Recall, Trial, neighbours
-from memagent.types import Answer, Feedback, Hit, Note, Record, Reflected, Scope
+from memagent.types import Feedback, Hit, Note, Record, Reflected, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -58,7 +58,7 @@ class Lesson(BaseModel):
 class Feedbacked:
     """A turn, and what was said of it in words by whom.
 
-    `replied` names the record of the answer, `shown` those that the answer was made from. `source`
+    `turn` names the records of the turn, `shown` those that the answer was made from. `source`
     is who said it, if that is not the user.
     """
 
@@ -68,7 +68,7 @@ class Feedbacked:
     feedback: Feedback
     scope: Scope
     source: str | None = None
-    replied: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     who: str | None = None
     why: str | None = None
@@ -148,7 +148,7 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
         kind="lesson",
         valid_from=memory.now(scope=given.scope),
         supersedes=replaced.id if replaced else None,
-        sources=given.replied + ((given.source,) if given.source else ()),
+        sources=given.turn + ((given.source,) if given.source else ()),
         metadata={
             "author": "user",
             "asked": given.asked,
@@ -236,8 +236,3 @@ def _stems(text: str) -> set[str]:
 
 def _times(text: str) -> set[str]:
     return {word.lower() for word in words(text) if word.isalpha() and offers(word, "time", "")}
-
-
-def answered_by(answer: Answer) -> tuple[str, ...]:
-    """Return the id of the record that holds an answer, if it was remembered."""
-    return answer.written[-1:] if len(answer.written) > 1 else ()

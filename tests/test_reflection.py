@@ -105,6 +105,15 @@ def test_forgetting_what_was_undone_leaves_what_it_had_replaced(memory: Memory, 
     assert shown(memory, ada) == ("Ada works in Rome.",)
 
 
+def test_a_lesson_goes_with_the_turn_that_it_was_learnt_from(memory: Memory, ada: Scope) -> None:
+    agent = agent_of(memory)
+    for place in (0, 1):
+        answer = agent.ask(ASKED, scope=ada)
+        agent.feedback(answer, scope=ada, correction="Lisbon", asked=ASKED)
+        assert memory.forget([answer.written[place]], scope=ada).records == 2
+        assert memory.changes(scope=ada) == []
+
+
 def test_a_change_whose_place_was_taken_is_undone_after_that_one(
     memory: Memory, ada: Scope
 ) -> None:
