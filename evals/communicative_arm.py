@@ -19,6 +19,7 @@ from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
 from memagent.pace import Pace
 from memagent.prompts import SHORT_ANSWER
+from memagent.remembering import Verdict
 from memagent.stores.words import words
 from memagent.types import Answer, Example, Note, Recollection, Scope
 
@@ -95,7 +96,7 @@ class TaughtArm:
         answer, asked = self._answer(item.question, scope), item.question
         right = is_right(answer.answer, item)
         if self.name.kind == "ram-verdict":
-            verdict = "good" if right else "bad"
+            verdict: Verdict = "good" if right else "bad"
             self._agent.feedback(answer, scope=scope, verdict=verdict, asked=asked)
         elif not right and self.name.kind == "ram-hint":
             self._agent.feedback(answer, scope=scope, hint=item.hint, asked=asked)

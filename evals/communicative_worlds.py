@@ -26,10 +26,11 @@ Section = Literal["same", "related", "unrelated"]
 SECTIONS: tuple[Section, ...] = ("same", "related", "unrelated")
 CITIES = tuple(
     "Paris London Rome Berlin Madrid Vienna Moscow Tokyo Chicago Boston Dallas Houston Denver"
-    " Seattle Toronto Sydney Dublin Cairo Lisbon Prague Warsaw Miami Atlanta Cleveland Detroit"
-    " Phoenix Portland Munich".split()
+    " Seattle Toronto Sydney Dublin Cairo Lisbon Prague Warsaw Detroit"
+    " Phoenix Munich".split()
 )
-"""Large ones, whose names a small model can spell."""
+"""Large ones. SmolLM2-135M writes others than it reads of some names (Miami, Atlanta, Delhi), with
+which the worlds that this was made with began: those are left out."""
 YEARS = tuple(str(year) for year in range(1961, 2021))
 NOBODY = "nobody"
 """The gold answer of a question whose premise is false."""

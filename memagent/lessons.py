@@ -173,7 +173,7 @@ def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught
         seconds += spent
         new = [hit for hit in hits if hit.record.kind != "lesson"]
         fitting = [hit for hit in new if want and offers(hit.record.value, want, question)]
-        near = _likely(fitting or new, query)
+        near = _likely(fitting or new, query, question)
         if near is None:
             break
         shown.append(near)
@@ -185,9 +185,9 @@ def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught
     return Taught(hits=tuple(shown), queries=tuple(queries), seconds=seconds)
 
 
-def _likely(hits: Sequence[Hit], query: str) -> Hit | None:
-    """Return the best hit of those that hold most of the query's names, None of nothing."""
-    wanted = named(query)
+def _likely(hits: Sequence[Hit], query: str, question: str) -> Hit | None:
+    """Return the best hit of those that hold most of the names that a query adds to a question."""
+    wanted = named(query) - named(question) or named(query)
     return max(
         hits,
         key=lambda hit: (len(wanted & _bases(hit.record.value)), hit.score),

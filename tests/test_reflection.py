@@ -167,6 +167,14 @@ def test_a_hint_leads_to_what_answers(memory: Memory, ada: Scope) -> None:
     assert "Cleo works in Faro." not in again.recollection.shown
 
 
+def test_a_hint_by_somebody_else_leads_past_what_was_answered(memory: Memory, ada: Scope) -> None:
+    memory.add_many(["Ada works in Rome.", "Bob works in Faro."], scope=ada)
+    agent = agent_of(memory)
+    answer = agent.ask(ASKED, scope=ada)
+    agent.feedback(answer, scope=ada, hint="Ada has moved to where Bob works.", asked=ASKED)
+    assert set(shown(memory, ada)) == {"Ada has moved to where Bob works.", "Bob works in Faro."}
+
+
 def test_a_check_keeps_what_mends_and_undoes_what_does_not(memory: Memory, ada: Scope) -> None:
     memory.add("Ada works in Rome.", scope=ada)
     kept = corrected(agent_of(memory), ada, "Ada works in Lisbon.", check=True)
