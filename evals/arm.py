@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from langchain_core.embeddings import Embeddings
@@ -46,12 +47,13 @@ class ArmName:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """What arms are made with; the memory is the run's own."""
+    """What arms are made with; the memory is the run's own, in its folder."""
 
     memory: Memory
     embedder: Embeddings
     model: BaseChatModel
     seed: int = 0
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

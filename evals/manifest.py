@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,11 +33,14 @@ PACKAGES = (
 )
 
 
-def made(suite: str, tasks: Sequence[Task], plan: Plan) -> dict[str, Any]:
-    """Return the manifest of a run that begins now."""
+def made(
+    suite: str, tasks: Sequence[Task], plan: Plan, chosen: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the manifest of a run that begins now; `chosen` says which data was, by option."""
     return {
         "format": FORMAT,
         "suite": suite,
+        "chosen": dict(chosen),
         "plan": plan.deciding(),
         "tasks": [
             {"name": one.name, "source": one.source, "split": one.split, "sha256": one.sha256}

@@ -39,6 +39,10 @@ def command(manifest: Mapping[str, Any]) -> str:
         words += ["--limit", str(plan["limit"])]
     if tasks and tasks[0]["split"].startswith("train"):
         words += ["--split", "train"]
+    for name, value in manifest.get("chosen", {}).items():
+        words += [f"--{name}", value]
+    for name, number in plan.get("settings", {}).items():
+        words += ["--set", f"{name}={number:g}"]
     words += ["--seed", str(plan.get("seed", 0))]
     words += ["--shuffle"] if plan.get("shuffle") else []
     words += ["--model", str(plan.get("model", "local"))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from memagent.errors import RunError
@@ -20,13 +21,20 @@ class Run:
     """
 
     def __init__(
-        self, folder: Path, tasks: Sequence[Task], plan: Plan, *, resume: bool, suite: str = ""
+        self,
+        folder: Path,
+        tasks: Sequence[Task],
+        plan: Plan,
+        *,
+        resume: bool,
+        suite: str = "",
+        chosen: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.folder = folder
         self.tasks = tasks
         self.plan = plan
         self._file = ScoreFile(folder)
-        now = manifest.made(suite, tasks, plan)
+        now = manifest.made(suite, tasks, plan, chosen)
         if (folder / manifest.MANIFEST_FILE).exists():
             if not resume:
                 raise RunError(f"{folder} holds a run already: add --resume, or name another --out")

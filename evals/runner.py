@@ -40,7 +40,14 @@ def go(
     models = [model] if isinstance(model, BaseChatModel) else list(model)
     with Memory.open(run.folder / "memory", embedder=embedder) as memory:
         every = [
-            Parts(memory=memory, embedder=embedder, model=one, seed=run.plan.seed) for one in models
+            Parts(
+                memory=memory,
+                embedder=embedder,
+                model=one,
+                seed=run.plan.seed,
+                folder=run.folder,
+            )
+            for one in models
         ]
         ask_all(run, Crew([Worker(make, parts) for parts in every]), progress)
 

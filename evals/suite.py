@@ -24,6 +24,9 @@ GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.babi_suite:SUITE",
     "communicative": "memagent.evals.communicative_suite:SUITE",
+    "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
+    "squad": "memagent.evals.squad_suite:SUITE",
+    "archivalqa": "memagent.evals.archivalqa_suite:SUITE",
     "continual": "memagent.evals.continual_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",
     "probes": "memagent.evals.probes_suite:SUITE",
@@ -57,6 +60,11 @@ class Wanted:
     file: Path | None = None
     seed: int = 0
     settings: Mapping[str, float] = field(default_factory=dict)
+
+    def chosen(self) -> dict[str, str]:
+        """Return which data was chosen, by the option that chooses it again."""
+        options = {"variant": self.variant, "file": self.file and str(self.file.absolute())}
+        return {name: value for name, value in options.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,8 +40,8 @@ class Agent(Doing, Runnable[Any, Any]):
     (the asker's own if None). `examples` are worked examples, shown before every question. `tools`
     are used at most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks`
     bounds how often the memory is looked into for one question, each time with what was found
-    before; 1 is never again. `pace` bounds
-    how much feedback is taken of one user.
+    before; 1 is never again. With `drill`, a note that is not enough is looked behind.
+    `pace` bounds how much feedback is taken of one user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -58,6 +58,7 @@ class Agent(Doing, Runnable[Any, Any]):
         lessons: Scope | None = None,
         examples: Sequence[Example] = (),
         looks: int = LOOKS,
+        drill: bool = True,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
@@ -70,6 +71,7 @@ class Agent(Doing, Runnable[Any, Any]):
         self.lessons = lessons
         self.examples = examples
         self.looks = looks
+        self.drill = drill
         self.tools = {tool.name: tool for tool in tools}
         self.max_steps = max_steps
         self.tool_timeout = tool_timeout

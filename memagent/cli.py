@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent import __version__
+from memagent.cli_compress import compress_app
 from memagent.cli_config import config_app
+from memagent.cli_data import data_app
 from memagent.cli_eval import eval_app
 from memagent.cli_feedback import feedback_app
 from memagent.cli_memory import memory_app
@@ -46,11 +48,13 @@ app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
 app.add_typer(feedback_app)
+app.add_typer(compress_app)
 app.add_typer(store_app)
 app.add_typer(serve_app)
 app.add_typer(model_app, name="model")
 app.add_typer(config_app, name="config")
 app.add_typer(eval_app, name="eval")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:

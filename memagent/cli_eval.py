@@ -112,7 +112,7 @@ def run(
         print(f"not as released: {', '.join(edited)}", file=sys.stderr)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = out or Path("runs") / f"{name}-{stamp}"
-    whole = Run(folder, loaded, plan, resume=resume, suite=name)
+    whole = Run(folder, loaded, plan, resume=resume, suite=name, chosen=wanted.chosen())
     try:
         _go(whole, settings, one, servers, workers)
     except KeyboardInterrupt:

@@ -14,6 +14,8 @@ from memagent.config import load_settings
 from memagent.errors import RunError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from memagent.evals.arm import ArmName
     from memagent.evals.comparison import Changed, Comparison
     from memagent.evals.saved import SavedRun
@@ -100,7 +102,13 @@ def rescore_(
 
     run = open_saved(folder)
     seed = int(run.manifest["plan"].get("seed", 0))
-    wanted = Wanted(variant=variant, data=load_settings().data, file=file, seed=seed)
+    chosen = run.manifest.get("chosen", {})
+    wanted = Wanted(
+        variant=variant or chosen.get("variant"),
+        data=load_settings().data,
+        file=file or (Path(chosen["file"]) if "file" in chosen else None),
+        seed=seed,
+    )
     outcome = rescore(run, suite(run.suite), wanted)
     now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
     now_wrong = sum(one.before.correct and not one.after.correct for one in outcome.changed)
@@ -123,32 +131,10 @@ def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, Ar
 
 def _print(found: "Sequence[Comparison]", shown: int) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(
-        caption="difference: second minus first, in points, with its 95% bootstrap interval;"
-        " only: questions that only one got right; p: McNemar's exact test; Holm: corrected for"
-        " the number of tasks"
-    )
-    for name in ("task", "first", "second"):
-        table.add_column(name)
-    for name in ("n", "right", "right", "difference", "only 1st", "only 2nd", "p", "Holm"):
-        table.add_column(name, justify="right")
-    for one in found:
-        table.add_row(
-            one.task,
-            one.first,
-            one.second,
-            str(one.n),
-            str(one.first_right),
-            str(one.second_right),
-            _difference(one),
-            str(one.only_first),
-            str(one.only_second),
-            f"{one.p:.3g}",
-            f"{one.holm:.3g}",
-        )
-    Console().print(table)
+    pairs = dict.fromkeys((one.first, one.second) for one in found)
+    for pair in pairs:
+        Console().print(_table(pair, [one for one in found if (one.first, one.second) == pair]))
     changed = [(one, what) for one in found for what in one.changed]
     for one, what in changed[:shown]:
         print(_line(one, what))
@@ -156,12 +142,39 @@ def _print(found: "Sequence[Comparison]", shown: int) -> None:
         print(f"{len(changed) - shown} more changed: --changed {len(changed)} or --json tells all")
 
 
-def _difference(one: "Comparison") -> str:
+def _table(pair: tuple[str, str], found: "Sequence[Comparison]") -> "Table":
+    from rich.table import Table
+
+    table = Table(
+        title=f"1: {pair[0]}, 2: {pair[1]}",
+        caption="points: second minus first, with their 95% bootstrap interval; only: questions"
+        " that only one got right; p: McNemar's exact test; Holm: corrected for all tasks",
+    )
+    table.add_column("task", no_wrap=True)
+    for name in ("n", "right 1", "2", "points", "95% CI", "only 1", "2", "p", "Holm"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found:
+        table.add_row(
+            one.task,
+            str(one.n),
+            str(one.first_right),
+            str(one.second_right),
+            *_difference(one),
+            str(one.only_first),
+            str(one.only_second),
+            f"{one.p:.2g}",
+            f"{one.holm:.2g}",
+        )
+    return table
+
+
+def _difference(one: "Comparison") -> tuple[str, str]:
+    """Return the difference in points, and its interval, each empty where there is none."""
     value, low, high = one.difference.value, one.difference.low, one.difference.high
-    if value is None:
-        return ""
-    interval = "" if low is None or high is None else f" ({100 * low:+.0f} to {100 * high:+.0f})"
-    return f"{100 * value:+.1f}{interval}"
+    return (
+        "" if value is None else f"{100 * value:+.0f}",
+        "" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}",
+    )
 
 
 def _line(one: "Comparison", what: "Changed") -> str:

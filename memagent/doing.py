@@ -29,6 +29,7 @@ class Doing:
     k: int
     lessons: Scope | None
     looks: int
+    drill: bool
     tools: "Mapping[str, BaseTool]"
     tool_timeout: float
     _model: "str | BaseChatModel | Callable[[], BaseChatModel]"
@@ -153,5 +154,10 @@ class Doing:
             return Recollection()
         wide = scope.across_sessions()
         return self.memory.recall(
-            question, scope=wide, k=self.k, lessons=self.lessons, looks=self.looks
+            question,
+            scope=wide,
+            k=self.k,
+            lessons=self.lessons,
+            looks=self.looks,
+            drill=self.drill,
         )

@@ -76,12 +76,11 @@ class Looker:
         for look in range(taken + 1, looks + 1):
             bridge, itself = _bridge(at.key, goal, known)
             query = (*bridge, *turn.anchor) if turn else bridge
-            near = self._near(where, bridge, at.record, way, turn.anchor if turn else ())
+            beside = goal.turn is not None and turn is None  # the nearest is wanted, not the newest
+            near = self._near(where, bridge, at.record, way, turn.anchor if turn else (), beside)
             if turn:
                 record, way, turn = next(iter(near), None), turn.side, None
             else:
-                if goal.turn and way == "after":
-                    near.reverse()
                 reached = _first(near, goal, itself)
                 if reached is not None:
                     return trail.on(query, reached, found.score, look)
@@ -103,11 +102,18 @@ class Looker:
         record: Record,
         way: Direction | None,
         anchor: Sequence[str],
+        beside: bool,
     ) -> list[Record]:
-        """Return the newest records that hold a name and all of the anchor, newest first."""
+        """Return the newest records that hold a name and all of the anchor, newest first.
+
+        `beside` the record it is those nearest to it, nearest first.
+        """
         before = record if way == "before" else None
         after = record if way == "after" else None
-        return self._bank.mentioning(where, names, also=anchor, before=before, after=after)
+        oldest = beside and way == "after"
+        return self._bank.mentioning(
+            where, names, also=anchor, before=before, after=after, oldest=oldest
+        )
 
 
 def _first(near: Sequence[Record], goal: Goal, itself: bool) -> Record | None:

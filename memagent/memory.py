@@ -11,13 +11,16 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
+from memagent.banking import Banking
 from memagent.changes import Changes
+from memagent.drilling import Driller
 from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.errors import InvalidInput
 from memagent.looking import LOOKS
 from memagent.recall import Recaller
 from memagent.stores import sessions, vector_cache, versions
+from memagent.stores.compression import CompressionBank
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.erasure import Eraser
 from memagent.stores.filter import Filter
@@ -32,7 +35,7 @@ from memagent.upkeep import Upkeep
 from memagent.views import Views
 
 
-class Memory(Upkeep, Changes, Views):
+class Memory(Upkeep, Banking, Changes, Views):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between
@@ -53,6 +56,8 @@ class Memory(Upkeep, Changes, Views):
         self._eraser = Eraser(store, self._encoder.documents, keys_of)
         rationales = RationaleBank(store, self._bank, self._encoder.documents)
         self._recaller = Recaller(store, self._bank, rationales, self._encoder)
+        self._notes = CompressionBank(store, self._bank, self._encoder.documents)
+        self._driller = Driller(self._notes, self._encoder)
 
     @classmethod
     def open(
@@ -236,17 +241,20 @@ class Memory(Upkeep, Changes, Views):
         as_of: datetime | None = None,
         where: Mapping[str, Any] | None = None,
         looks: int = LOOKS,
+        drill: bool = True,
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` first hits, oldest first.
 
         What a list or a count rests on may be twice as many.
         `lessons` names another scope whose rationales advise the search; the own scope if None.
         `as_of` asks what was known to hold at a time, and `where` filters metadata as in `search`.
-        It looks again with what it found, `looks` times in all at most; 1 is never again.
+        It looks again with what it found, `looks` times in all at most; 1 is never again. With
+        `drill` it looks behind notes that are not enough, into what they were made from.
         """
         seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
         with self._encoder.steady():
-            return self._recaller.recall(question, seen, k, lessons or scope, looks)
+            found = self._recaller.recall(question, seen, k, lessons or scope, looks)
+            return self._driller.drilled(question, found, scope) if drill else found
 
     def learn(
         self, question: str, answer: str, *, scope: Scope, lessons: Scope | None = None

@@ -30,6 +30,10 @@ Feedback = Literal["correction", "hint", "denial"]
 """What was said of an answer in words: what is right, what to think of, or that what was asked
 after does not exist."""
 Policy = Literal["activation", "fifo", "lru"]
+Method = Literal["runs", "sentences", "notes"]
+"""How a text is compressed: to runs of words, to sentences, or to notes that a model writes."""
+KeyedBy = Literal["source", "own"]
+"""What a note is found by: the keys of what it was made from, or its own text."""
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 """What an embedder computes in; "auto" is the fastest that is as good as float32."""
 
@@ -156,12 +160,19 @@ class Hit:
     """A record that a search found.
 
     `score` is the relevance in [0, 1], `key` the key that matched, `why` the parts of the score.
+    `excerpt` is what of the value is wanted, where not all of it is.
     """
 
     record: Record
     score: float
     key: str
     why: Mapping[str, float]
+    excerpt: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What a model is told of the record."""
+        return self.record.value if self.excerpt is None else self.excerpt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,7 +224,7 @@ class Recollection:
     @property
     def shown(self) -> tuple[str, ...]:
         """The values of the hits for a model: of all but those that the looks only passed by."""
-        return tuple(hit.record.value for hit in self.hits if "passed" not in hit.why)
+        return tuple(hit.shown for hit in self.hits if "passed" not in hit.why)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

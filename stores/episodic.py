@@ -180,6 +180,16 @@ class EpisodicBank:
             found[record] = Candidate(record, key, relevance, why, own)
         return list(found.values())
 
+    def counts(self, scope: Scope, words: Sequence[str]) -> dict[str, int]:
+        """Return in how many of a user's keys words occur, as far as this is counted."""
+        terms = self._words.terms(scope, " ".join(words))
+        return {word: len(keys) for word, keys in terms.postings.items()}
+
+    def size(self, scope: Scope) -> int:
+        """Return how many keys a user has."""
+        owner = self._store.owner(scope.user)
+        return int(self._store.query("SELECT count(*) FROM keys WHERE owner = ?", (owner,))[0][0])
+
     def close(self) -> None:
         """Leave behind what makes the next opening faster."""
         self._vectors.save()
@@ -193,13 +203,25 @@ class EpisodicBank:
         also: Sequence[str] = (),
         before: Record | None = None,
         after: Record | None = None,
+        oldest: bool = False,
     ) -> list[Record]:
-        """Return the newest records that hold any of the words and all of `also`, newest first."""
+        """Return the newest records that hold any of the words and all of `also`, newest first.
+
+        With `oldest` it is the oldest, oldest first.
+        """
         held = self._vectors.keys(where, before=_moment(before), after=_moment(after))
         seqs = self._words.mentioning(
-            where, words, CANDIDATES, also=also, before=before, after=after, held=held
+            where,
+            words,
+            CANDIDATES,
+            also=also,
+            before=before,
+            after=after,
+            held=held,
+            oldest=oldest,
         )
-        return sorted(self._store.records(seqs), key=lambda record: record.moment, reverse=True)
+        records = self._store.records(seqs)
+        return sorted(records, key=lambda record: record.moment, reverse=not oldest)
 
 
 def _moment(record: Record | None) -> Moment | None:

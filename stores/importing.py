@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.stores.arrivals import FORMATS, Format, arriving
+from memagent.stores.derived import MARK
 from memagent.stores.digests import Digests
 from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed
 from memagent.stores.sqlite import SqliteStore
@@ -115,6 +116,8 @@ def _import_batch(
                     f"line {one.get('line', '?')}: not what was exported ({error})"
                 ) from error
             new += 1
+        if any(MARK in one["metadata"] for one in batch):
+            store.set_meta(MARK, "yes")
     return new
 
 

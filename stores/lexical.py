@@ -108,12 +108,13 @@ class LexicalIndex:
         before: Record | None = None,
         after: Record | None = None,
         held: Held | None = None,
+        oldest: bool = False,
     ) -> list[int]:
         """Return at most `n` records (by `seq`) that hold any of the names, last written first.
 
-        Each holds all of the words in `also`, too. `before` and `after` bound the time that the
-        records speak of. `held`, if known, tells which keys pass all this: then the database need
-        not look at every match.
+        With `oldest` it is those that were written first. Each holds all of the words in `also`,
+        too. `before` and `after` bound the time that the records speak of. `held`, if known, tells
+        which keys pass all this: then the database need not look at every match.
         """
         owner = self._store.owner(where.scope.user)
         if owner is None or not names:
@@ -122,7 +123,7 @@ class LexicalIndex:
         all_of = "".join(f" AND text:{_quoted(word)}" for word in also)
         match = self._match(owner, f"text:({any_of}){all_of}")
         if held is not None:
-            return self._found.among(match, held, n)
+            return self._found.among(match, held, n, oldest=oldest)
         condition, values = where.condition()
         bounds: list[int] = []
         for sign, bound in (("<", before), (">", after)):
@@ -130,7 +131,7 @@ class LexicalIndex:
                 condition += f" AND (COALESCE(r.affirmed, r.valid_from), r.seq) {sign} (?, ?)"
                 bounds += [micros(bound.moment[0]), bound.seq]
         select = f"SELECT DISTINCT k.record {_JOINED} AND {condition}"
-        return self._found.rows(select, match, (*values, *bounds), n)
+        return self._found.rows(select, match, (*values, *bounds), n, oldest=oldest)
 
     def _matches(self, state: State, word: str) -> list[int]:
         """Return the newest of a user's keys that hold a word, at most MAX_MATCHES.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memagent.stores.partition import Held
 from memagent.stores.settling import settled
@@ -27,45 +28,43 @@ class Matches:
         self._upto = 0
         self._state = (-1, 0)
 
-    def rows(self, select: str, match: str, values: Sequence[Any], n: int) -> list[Any]:
+    def rows(
+        self, select: str, match: str, values: Sequence[Any], n: int, *, oldest: bool = False
+    ) -> list[Any]:
         """Return the first column of at most `n` rows, those of the newest keys first.
 
         `select` is a statement with `{index}` in the place of the full-text table, the query and
-        `values` as its parameters, and neither order nor limit.
+        `values` as its parameters, and neither order nor limit. With `oldest` it is those of the
+        oldest keys.
         """
         with self._store.lock:
             self._follow()
             found: list[Any] = []
-            for index in self._indexes:
-                sql = f"{select} ORDER BY {{index}}.rowid DESC LIMIT ?".replace("{index}", index)
-                rows = self._store.query(sql, (match, *values, n))
+            for index in self._indexes(oldest):
+                sql = f"{select} ORDER BY {{index}}.rowid {_order(oldest)} LIMIT ?"
+                rows = self._store.query(sql.replace("{index}", index), (match, *values, n))
                 found = list(dict.fromkeys([*found, *[row[0] for row in rows]]))[:n]
                 if len(found) >= n:
                     break
         return found
 
-    def among(self, match: str, held: Held, n: int) -> list[int]:
+    def among(self, match: str, held: Held, n: int, *, oldest: bool = False) -> list[int]:
         """Return at most `n` records, those of the newest keys first, of the keys that pass alone.
 
         Wherever many matches in a row do not pass, the full-text index is asked to go on at the
-        next key that does.
+        next key that does. With `oldest` it is those of the oldest keys.
         """
         found: dict[int, None] = {}
+        passing = np.flatnonzero(held.passing)
         with self._store.lock:
             self._follow()
-            for index in self._indexes:
-                left, step = len(held.ids), STEP
-                while len(found) < n and held.passing[:left].any():
-                    left -= int(held.passing[:left][::-1].argmax())
+            for index in self._indexes(oldest):
+                left, step = passing, STEP
+                while len(found) < n and len(left):
                     rows = self._store.query(
                         f"SELECT rowid FROM {index} WHERE {index} MATCH ? AND rowid BETWEEN ? AND ?"
-                        " ORDER BY rowid DESC LIMIT ?",
-                        (
-                            match,
-                            int(held.ids[held.passing.argmax()]),
-                            int(held.ids[left - 1]),
-                            step,
-                        ),
+                        f" ORDER BY rowid {_order(oldest)} LIMIT ?",
+                        (match, int(held.ids[left[0]]), int(held.ids[left[-1]]), step),
                     )
                     ids = np.array([row[0] for row in rows], dtype=np.int64)
                     places = np.searchsorted(held.ids, ids)  # none is beyond the last
@@ -73,7 +72,7 @@ class Matches:
                     found |= dict.fromkeys(held.records[places[passed]].tolist())
                     if len(rows) < step:
                         break
-                    left, step = int(places[-1]), 2 * step
+                    left, step = _beyond(left, int(ids[-1]), held, oldest), 2 * step
         return list(found)[:n]
 
     def _follow(self) -> None:
@@ -88,7 +87,20 @@ class Matches:
             self._store.note("INSERT INTO newest_fts(rowid, text, owner) VALUES (?, ?, ?)", rows)
             self._upto = rows[-1]["id"]
 
-    @property
-    def _indexes(self) -> tuple[str, ...]:
+    def _indexes(self, oldest: bool) -> tuple[str, ...]:
+        """Return the full-text tables with anything in them, in the order to be looked at."""
         waiting = self._upto > self._state[0]
-        return ("newest_fts", "keys_fts") if waiting else ("keys_fts",)
+        tables = ("newest_fts", "keys_fts") if waiting else ("keys_fts",)
+        return tables[::-1] if oldest else tables
+
+
+def _order(oldest: bool) -> str:
+    return "ASC" if oldest else "DESC"
+
+
+def _beyond(left: NDArray[np.intp], key: int, held: Held, oldest: bool) -> NDArray[np.intp]:
+    """Return the places that are left on the far side of a key."""
+    ids = held.ids[left]
+    if oldest:
+        return left[int(np.searchsorted(ids, key, side="right")) :]
+    return left[: int(np.searchsorted(ids, key))]

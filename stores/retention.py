@@ -118,6 +118,18 @@ def pin(store: SqliteStore, records: Sequence[Record], *, pinned: bool, trace: T
     return len(changing)
 
 
+def archive(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
+    """Archive records that are neither pinned nor archived already; return how many there were."""
+    changing = [one for one in records if one.archived is None and not one.pinned]
+    with store.transaction() as db:
+        for record in changing:
+            now = micros(store.now(record.scope.user))
+            db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
+            mark_changed(db, user_id(db, record.scope.user), record.seq)
+            log(db, record.seq, "archive", trace)
+    return len(changing)
+
+
 def restore(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
     """Bring archived records back to hand; return how many were archived."""
     changing = [record for record in records if record.archived is not None]

@@ -5,7 +5,7 @@ from functools import lru_cache
 from string import ascii_letters
 
 _LETTERS = frozenset(ascii_letters)
-_WORD = re.compile(r"\w+(?:['’]\w+)*")  # noqa: RUF001
+_WORD = re.compile(r"(\w+(?:['’](?!s\b)\w+)*)(?:['’]s\b)?")  # noqa: RUF001
 
 FUNCTION_WORDS = frozenset(
     """a about above after afterwards again against all also am an and any are aren't as at be
@@ -37,7 +37,7 @@ def stem(word: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text, as they are written."""
+    """Return the words of a text as they are written, but for a possessive: Emma's is Emma."""
     return _WORD.findall(text)
 
 

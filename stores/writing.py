@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.stores.derived import notes_on
 from memagent.stores.digests import Digests
 from memagent.stores.filter import micros
 from memagent.stores.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
@@ -29,6 +30,7 @@ class Trace:
 
 
 NOBODY = Trace()
+STALE = Trace(why="what it was made from was superseded")
 
 
 def insert(
@@ -207,6 +209,13 @@ class _Batch:
         )
         mark_changed(self._db, self._user, old["seq"])
         log(self._db, old["seq"], "supersede", self._trace)
+        for seq in notes_on(self._store, self._user, old["id"]):
+            self._db.execute(
+                "UPDATE records SET valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
+                (since, since, seq),
+            )
+            mark_changed(self._db, self._user, seq)
+            log(self._db, seq, "supersede", STALE)
 
 
 def known_in(

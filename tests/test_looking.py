@@ -165,3 +165,12 @@ def test_one_switch_of_the_agent_keeps_it_to_one_look(memory: Memory, ada: Scope
     assert answer.recollection.looks == (BEFORE,)
     assert answer.recollection.remaining is None
     assert str(chat.requests[-1][-1].content).endswith(f"Question: {BEFORE}")
+
+
+def test_the_nearest_after_a_time_is_found_however_much_was_told_later(
+    memory: Memory, ada: Scope
+) -> None:
+    later = [f"Zoe went to the inn of road {number}." for number in range(60)]
+    tell(memory, ada, "Zoe went to the party.", "Zoe went to the beach.", *later)
+    recollection = memory.recall("Where was Zoe after the party?", scope=ada)
+    assert recollection.shown == ("Zoe went to the beach.",)

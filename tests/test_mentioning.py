@@ -133,11 +133,12 @@ def test_what_is_looked_for_in_ram_is_what_the_database_finds(
             return
         held = memory._store.records([int(row[0]) for row in _all(memory)])
         for before, after in sides(held):
-            bounds = {"also": also, "before": before, "after": after}
-            seqs = fresh.mentioning(where, any_of, 3, **bounds)
-            found = bank.mentioning(where, any_of, **bounds)
-            assert sorted(one.seq for one in found) == sorted(seqs)
-            assert found == sorted(found, key=lambda one: one.moment, reverse=True)
+            for oldest in (False, True):
+                bounds = {"also": also, "before": before, "after": after, "oldest": oldest}
+                seqs = fresh.mentioning(where, any_of, 3, **bounds)
+                found = bank.mentioning(where, any_of, **bounds)
+                assert sorted(one.seq for one in found) == sorted(seqs)
+                assert found == sorted(found, key=lambda one: one.moment, reverse=not oldest)
 
 
 def _all(memory: Memory) -> list[Sequence[int]]:
@@ -200,3 +201,18 @@ def test_few_that_pass_among_many_that_match_are_found_by_leaps(memory: Memory) 
     bound = memory._bank.mentioning(Filter(scope=ADA), ["ant"])[-1]
     found = memory._bank.mentioning(Filter(scope=ADA), ["ant"], before=bound)
     assert [one.value for one in found] == ["ant 15", "ant 13", "ant 11"]
+
+
+@pytest.mark.parametrize("in_ram", [True, False])
+def test_the_oldest_are_those_written_first_however_many_came_later(
+    memory: Memory, in_ram: bool
+) -> None:
+    memory.add_many([f"ant {number}" for number in range(9)], scope=ADA)
+    if not in_ram:
+        memory._bank._vectors.clear()
+    bank, where = memory._bank, Filter(scope=ADA)
+    newest, oldest = (bank.mentioning(where, ["ant"], oldest=one) for one in (False, True))
+    assert [one.value for one in newest] == ["ant 8", "ant 7", "ant 6"]
+    assert [one.value for one in oldest] == ["ant 0", "ant 1", "ant 2"]
+    after = bank.mentioning(where, ["ant"], after=oldest[1], oldest=True)
+    assert [one.value for one in after] == ["ant 2", "ant 3", "ant 4"]

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TOOLS = (ROOT / "docs" / "tools.md").read_text()
 AGENT = (ROOT / "docs" / "agent.md").read_text()
+COMPRESSION = (ROOT / "docs" / "compression.md").read_text()
 FEEDBACK = (ROOT / "docs" / "feedback.md").read_text()
 SDK = (ROOT / "docs" / "sdk.md").read_text()
 
@@ -28,7 +29,13 @@ SNIPPETS = snippets(README)
     "snippet",
     [
         one
-        for one in [*SNIPPETS, *snippets(AGENT), *snippets(FEEDBACK), *snippets(SDK)]
+        for one in [
+            *SNIPPETS,
+            *snippets(AGENT),
+            *snippets(COMPRESSION),
+            *snippets(FEEDBACK),
+            *snippets(SDK),
+        ]
         if "memagent.testing" in one
     ],
 )

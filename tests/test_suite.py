@@ -4,8 +4,12 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import RunError
+from memagent.evals import manifest
 from memagent.evals import suite as registry
+from memagent.evals.arm import ArmName
 from memagent.evals.babi_suite import SUITE
+from memagent.evals.plan import Plan
+from memagent.evals.provenance import command
 from memagent.evals.suite import BadOption, Suite, Wanted, suite, suites
 
 
@@ -66,3 +70,13 @@ def test_a_name_that_is_taken_or_no_suite_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(registry, "entry_points", lambda group: points(("x", "json:dumps")))
     with pytest.raises(RunError, match="'x' is no Suite, but function"):
         suites()
+
+
+def test_a_run_s_command_names_the_data_that_was_chosen(tmp_path: Path) -> None:
+    wanted = Wanted(variant="hn", file=tmp_path / "my file.json")
+    assert Wanted().chosen() == {}
+    tasks = SUITE.load(Wanted(tasks="1"))
+    plan = Plan(arms=(ArmName("none", None, 0),), limit=2, settings={"streams": 3.0})
+    again = command(manifest.made("babi", tasks, plan, wanted.chosen()))
+    assert f"--variant hn --file '{tmp_path}/my file.json' --set streams=3" in again
+    assert again.startswith("memagent eval run babi --tasks babi/1 --arms none+0 --limit 2")

@@ -3,7 +3,7 @@ import snowballstemmer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memagent.stores.words import content_words, names, needs_context, stem
+from memagent.stores.words import content_words, names, needs_context, stem, words
 
 
 @given(st.text(alphabet="aeginsyz059é", min_size=1, max_size=8))
@@ -37,3 +37,17 @@ def test_names_are_capitalised_words_that_carry_meaning() -> None:
 )
 def test_a_pronoun_without_a_name_before_it_needs_context(text: str, needs: bool) -> None:
     assert needs_context(text) is needs
+
+
+def test_what_is_somebody_s_speaks_of_them() -> None:
+    assert words("Emma's brother isn't Emma’s son, it's O'Neill's.") == [  # noqa: RUF001
+        "Emma",
+        "brother",
+        "isn't",
+        "Emma",
+        "son",
+        "it",
+        "O'Neill",
+    ]
+    assert names("Where is Emma's brother?") == ["Emma"]
+    assert content_words("What's the name of Emma's brother?") == ["name", "emma", "brother"]

@@ -1,0 +1,145 @@
+"""The files that evaluations ask from: where they come from, and whether they came whole."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from memagent.errors import InvalidInput, ModelUnavailable, RunError
+from memagent.evals.streaming_files import lines, question_file
+from memagent.evals.streaming_writing import KEYS_FILE, archive_file
+from memagent.pulling import fetch
+
+STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"
+"""Where the questions and the list of keys were released."""
+CHECKSUMS_FILE = "checksums.json"
+"""What was fetched before, by name: the release tells no checksums, so these are our own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFile:
+    """A file by its name in the data's folder; `lines` is how many it is known to hold.
+
+    `url` is empty where there is no address that just gives it.
+    """
+
+    name: str
+    url: str = ""
+    lines: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pulled:
+    """What came: its size, its SHA-256 (hex), and its lines where their number is known."""
+
+    bytes: int
+    sha256: str
+    lines: int | None
+
+
+ALL: dict[str, tuple[DataFile, ...]] = {
+    "streamingqa": (
+        DataFile(
+            name=question_file("train"),
+            url=f"{STREAMINGQA_URL}/{question_file('train')}",
+            lines=99_402,
+        ),
+        DataFile(
+            name=question_file("valid"),
+            url=f"{STREAMINGQA_URL}/{question_file('valid')}",
+            lines=9_939,
+        ),
+        DataFile(
+            name=question_file("eval"),
+            url=f"{STREAMINGQA_URL}/{question_file('eval')}",
+            lines=36_378,
+        ),
+        DataFile(name=KEYS_FILE, url=f"{STREAMINGQA_URL}/{KEYS_FILE}", lines=11_393_471),
+        *(DataFile(name=f"wmt/{archive_file(year)}") for year in range(2007, 2022)),
+    )
+}
+
+
+def chosen(name: str, wanted: Sequence[str] | None) -> list[DataFile]:
+    """Return the wanted files; if none are named, those that have an address.
+
+    Raises:
+        InvalidInput: one of them is none.
+    """
+    known = {one.name: one for one in ALL[name]}
+    if wanted is None:
+        return [one for one in known.values() if one.url]
+    for one in wanted:
+        if one not in known:
+            raise InvalidInput(f"{name} has no file {one!r}: there are {', '.join(known)}")
+    return [known[one] for one in wanted]
+
+
+def held(folder: Path | None, name: str, file: DataFile) -> Path | None:
+    """Return where a file lies, None if it is not here."""
+    path = None if folder is None else folder / name / file.name
+    return path if path is not None and path.is_file() else None
+
+
+def pull(folder: Path, name: str, file: DataFile, origin: str | None = None) -> Pulled:
+    """Fetch a file that is not here, and check it; `origin` is a URL to fetch it from instead.
+
+    A file is right if it has as many lines as is known, and the SHA-256 that it had before.
+
+    Raises:
+        RunError: it has no address, the server does not give it, or it is not what it was; the
+            message says what to do.
+    """
+    place = folder / name
+    path = place / file.name
+    url = f"{origin.rstrip('/')}/{quote(file.name)}" if origin else file.url
+    if not path.exists() and not url:
+        raise RunError(
+            f"{file.name} is licensed and served apart: get it as docs/evals-streaming.md says and"
+            f" put it at {path}, or name a server that has it with --from"
+        )
+    try:
+        fetch(url, path, {})
+    except ModelUnavailable as error:
+        raise RunError(
+            f"{file.name} cannot be fetched ({error}): what came is kept and the next try goes on"
+            f" from there; without a network, put the file at {path} (docs/evals-streaming.md)"
+        ) from error
+    return _checked(place, path, file)
+
+
+def _checked(place: Path, path: Path, file: DataFile) -> Pulled:
+    """Compare a file with what is known of it; one that is something else is put aside."""
+    with path.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    known = _checksums(place)
+    if known.get(file.name, digest) != digest:
+        raise RunError(
+            f"{path} has SHA-256 {digest}, and had {known[file.name]} before: delete it and pull it"
+            f" again, or, if it was meant to change, its line in {place / CHECKSUMS_FILE}"
+        )
+    count = None
+    if file.lines is not None:
+        count = sum(1 for _ in lines(path))
+        if count != file.lines:
+            aside = path.with_name(f"{path.name}.wrong")
+            path.rename(aside)
+            raise RunError(
+                f"{file.name} has {count:,} lines where {file.lines:,} were released: it is now"
+                f" {aside}"
+            )
+    text = json.dumps(known | {file.name: digest}, indent=2) + "\n"
+    (place / CHECKSUMS_FILE).write_text(text, encoding="utf-8")
+    return Pulled(bytes=path.stat().st_size, sha256=digest, lines=count)
+
+
+def _checksums(place: Path) -> dict[str, str]:
+    try:
+        held: dict[str, str] = json.loads((place / CHECKSUMS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise RunError(f"{place / CHECKSUMS_FILE} is no JSON: delete it") from error
+    return held

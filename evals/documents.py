@@ -1,0 +1,145 @@
+"""The nouns of a stream: the documents that are read, and the questions that come after."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from memagent.evals.qa_scores import grade, normalised
+from memagent.evals.task import Grade, Sample, Task
+from memagent.stores.words import needs_context
+
+START = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where a stream without dates begins; each of its documents is a minute later."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
+_ABBREVIATED = re.compile(r"\b(?:[A-Z]|[Ss]t|Mrs?|Dr|Prof|Rev|No|vs|[Cc]a?|e\.g|i\.e|cf|etc)\.$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """One passage of a stream; `number` is its place in it, from 1.
+
+    `date` is the date as it is shown, empty in a stream without dates. `group` names what it was
+    cut from: the article.
+    """
+
+    number: int
+    sentences: tuple[str, ...]
+    text: str
+    group: str
+    when: datetime
+    date: str = ""
+
+    def shown(self, place: int) -> str:
+        """Return a sentence as a model is shown it: with the date, and what it leans on."""
+        sentence = self.sentences[place]
+        if place and needs_context(sentence):
+            sentence = f"{self.sentences[place - 1]} {sentence}"
+        return f"{self.date}. {sentence}" if self.date else sentence
+
+    def keys(self) -> tuple[str, ...]:
+        """Return what it is found by: each of its sentences as it is shown."""
+        return tuple(self.shown(place) for place in range(len(self.sentences)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentQuestion(Sample):
+    """A question about a stream: when it is asked, if that counts, and of what article.
+
+    `supports` are the numbers of the gold passages.
+    """
+
+    group: str
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamTask(Task):
+    """Questions that come after documents were read, or while they are.
+
+    Tasks of one `stream` read the same documents, which are written once. With `as_time_passes` no
+    arm sees a document that is not older than the question; else all were read before. `recent` is
+    where a frozen memory stopped reading.
+    """
+
+    documents: Sequence[Document]
+    stream: str
+    as_time_passes: bool = False
+    recent: datetime | None = None
+    grade: Grade = grade
+
+    @property
+    def dated(self) -> bool:
+        """Whether the documents have dates of their own."""
+        return any(document.date for document in self.documents[:1])
+
+
+def document(number: int, text: str, group: str, when: datetime | None = None) -> Document:
+    """Return a document of plain text, its sentences told apart by English punctuation."""
+    return Document(
+        number=number,
+        sentences=tuple(sentences(text)),
+        text=text,
+        group=group,
+        when=when or START + timedelta(minutes=number),
+    )
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of an English text; abbreviations and initials end none."""
+    found: list[str] = []
+    for piece in _SENTENCE_END.split(text.strip()):
+        if found and _ABBREVIATED.search(found[-1]):
+            found[-1] += f" {piece}"
+        elif piece.strip():
+            found.append(piece)
+    return found
+
+
+def gold_sentences(question: Sample, documents: Sequence[Document]) -> list[tuple[int, int]]:
+    """Return where a question's references stand: (number, place) of each sentence with one."""
+    wanted = [normalised(one) for one in question.gold]
+    return [
+        (number, place)
+        for number in question.supports
+        for place, sentence in enumerate(documents[number - 1].sentences)
+        if any(one and one in normalised(sentence) for one in wanted)
+    ]
+
+
+def digest_of(documents: Iterable[Document], questions: Iterable[Sample]) -> str:
+    """Return the SHA-256 of what is read and asked."""
+    digest = hashlib.sha256()
+    for one in documents:
+        digest.update(f"{one.number}\t{one.date}\t{one.text}\n".encode())
+    for asked in questions:
+        digest.update(f"{asked.id}\t{asked.question}\t{asked.gold}\n".encode())
+    return digest.hexdigest()
+
+
+def retention(task: StreamTask, first: int) -> tuple[StreamTask, StreamTask]:
+    """Return the questions of the first documents, asked right after these and after all.
+
+    How much was retained is the ratio of the second score to the first.
+    """
+    read = task.documents[:first]
+    asked = [one for one in task.asked if one.supports and max(one.supports) <= len(read)]
+    before, after = (
+        StreamTask(
+            name=f"{task.name.partition('/')[0]}/retention-{when}",
+            source=task.source,
+            split=task.split,
+            asked=asked,
+            training=(),
+            sha256=digest_of(told, asked),
+            documents=told,
+            stream=stream,
+            recent=task.recent,
+        )
+        for when, told, stream in (
+            ("before", read, f"{task.stream}/first-{len(read)}"),
+            ("after", task.documents, task.stream),
+        )
+    )
+    return before, after

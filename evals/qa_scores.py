@@ -1,0 +1,70 @@
+"""Scores of short answers to questions, each by its own name; as pure functions.
+
+Which is which (MAC's and StreamingQA's figures cannot be compared, because these differ):
+
+- `em_strict`: the whole normalised prediction is the shortest reference;
+- `em_prefix`: so is as much of its beginning as that reference is long (MAC's released code);
+- `em_max_ref`: the whole prediction is one of the references (StreamingQA's way);
+- `f1`: words shared with the shortest reference, as MAC; `f1_max_ref`: the best over all of them.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+from memagent.evals.task import Sample, Task
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+NO_ANSWER = ("", "no answer", "not known", "unknown", "i dont know", "none")
+"""What counts as saying that there is no answer, normalised."""
+
+
+def normalised(text: str) -> str:
+    """Return a text in small letters without punctuation, articles and double spaces, as SQuAD."""
+    plain = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", plain).split())
+
+
+def shortest(references: Sequence[str]) -> str:
+    """Return the reference of fewest characters, of equally short ones the first."""
+    return min(references, key=len)
+
+
+def em_strict(prediction: str, reference: str) -> float:
+    """Return 1 where the two are the same, normalised."""
+    return float(normalised(prediction) == normalised(reference))
+
+
+def em_prefix(prediction: str, reference: str) -> float:
+    """Return 1 where the prediction begins with the reference, normalised, letter by letter."""
+    wanted = normalised(reference)
+    return float(normalised(prediction)[: len(wanted)] == wanted)
+
+
+def f1(prediction: str, reference: str) -> float:
+    """Return the harmonic mean of precision and recall of words, normalised, as SQuAD."""
+    said, wanted = normalised(prediction).split(), normalised(reference).split()
+    if not said or not wanted:
+        return float(said == wanted)
+    shared = sum((Counter(said) & Counter(wanted)).values())
+    if not shared:
+        return 0.0
+    precision, recall = shared / len(said), shared / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
+    """Return every score of a prediction; without a reference it is right to give no answer."""
+    if not sample.gold:
+        right = float(normalised(prediction) in NO_ANSWER)
+        return dict.fromkeys(("em_strict", "em_prefix", "em_max_ref", "f1", "f1_max_ref"), right)
+    reference = shortest(sample.gold)
+    return {
+        "em_strict": em_strict(prediction, reference),
+        "em_prefix": em_prefix(prediction, reference),
+        "em_max_ref": max(em_strict(prediction, one) for one in sample.gold),
+        "f1": f1(prediction, reference),
+        "f1_max_ref": max(f1(prediction, one) for one in sample.gold),
+    }

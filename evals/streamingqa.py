@@ -1,0 +1,190 @@
+"""StreamingQA as tasks: the articles that questions are about, read by date, and the questions."""
+
+import gzip
+import hashlib
+import random
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from memagent.errors import RunError
+from memagent.evals.documents import (
+    Document,
+    DocumentQuestion,
+    StreamTask,
+    digest_of,
+    retention,
+)
+from memagent.evals.qa_scores import normalised
+from memagent.evals.squad import FIRST
+from memagent.evals.streaming_files import (
+    SEPARATOR,
+    Article,
+    NewsQuestion,
+    QuestionSplit,
+    article_of,
+    key_of_line,
+    lines,
+    question_file,
+    read_articles,
+    read_questions,
+)
+from memagent.evals.streaming_keys import KeySet
+from memagent.evals.streaming_passages import Passage, passages
+from memagent.evals.streaming_writing import KEYS_FILE
+from memagent.evals.task import Source
+
+MAC = 1665
+"""How many questions MAC's protocol draws, each with its article."""
+RECENT = datetime(2020, 1, 1, tzinfo=UTC)
+"""From here on the articles are recent."""
+QUARTERS = (1, 2, 3, 4)
+NAME = "streamingqa"
+
+
+def load(
+    folder: Path, split: QuestionSplit, source: Source, drawn: int | None, seed: int
+) -> dict[str, StreamTask]:
+    """Return the tasks by name, of so many drawn questions, or of all.
+
+    Articles are read one by one, and only those that a question is about are kept. Questions whose
+    article is in none of the archives are left out; the split of each task says how many are asked.
+
+    Raises:
+        InvalidInput: a line is malformed.
+        RunError: a file is missing or cannot be read, or no question has its article.
+    """
+    questions = list(read_questions(folder / question_file(split)))
+    if drawn is not None and drawn < len(questions):
+        places = random.Random(seed).sample(range(len(questions)), drawn)
+        questions = [questions[place] for place in sorted(places)]
+    wanted = {one.evidence_id for one in questions}
+    cut = [one for article in articles(folder, wanted) for one in passages(article)]
+    cut.sort(key=lambda one: one.published)
+    documents = [_document(number, one) for number, one in enumerate(cut, start=1)]
+    asked = list(_asked(questions, documents))
+    if not asked:
+        raise RunError(
+            f"none of the {len(questions)} questions has its article in {folder / 'wmt'}"
+        )
+    whole = StreamTask(
+        name=NAME,
+        source=source,
+        split=f"{split}, {len(asked)} of {len(questions)} questions",
+        asked=[one for one, _ in asked],
+        training=(),
+        sha256="",
+        documents=documents,
+        stream=f"{NAME}/{split}",
+        recent=RECENT,
+    )
+    return {one.name: one for one in _tasks(whole, asked)}
+
+
+def articles(folder: Path, wanted: Collection[str]) -> Iterator[Article]:
+    """Yield those articles of a folder's archives that are wanted and not left out as repeats.
+
+    The archives are read through once: their lines are kept in a small archive beside them, which
+    is read instead the next time, as long as the archives and what is wanted are the same.
+
+    Raises:
+        InvalidInput: a line is malformed.
+        RunError: there are no archives, or no list of keys, or they cannot be read.
+    """
+    archives = sorted((folder / "wmt").glob("news-docs.*.gz"))
+    if not archives:
+        raise RunError(f"no archive news-docs.*.gz in {folder / 'wmt'}: docs/evals-streaming.md")
+    told = [f"{path.name} {path.stat().st_size}" for path in archives]
+    digest = hashlib.sha256("\n".join((*told, *sorted(wanted))).encode()).hexdigest()
+    chosen = folder / f"selected-{digest[:16]}.gz"
+    if not chosen.exists():
+        lines_wanted = b"".join(_lines(archives, KeySet.read(folder / KEYS_FILE), wanted))
+        try:
+            beside = chosen.with_suffix(".new")
+            beside.write_bytes(gzip.compress(lines_wanted))
+            beside.replace(chosen)
+        except OSError:  # a folder that is only read: the next time it is read through again
+            for line in lines_wanted.splitlines():
+                yield article_of(line, str(folder))
+            return
+    yield from read_articles(chosen)
+
+
+def _lines(archives: Sequence[Path], kept: KeySet, wanted: Collection[str]) -> Iterator[bytes]:
+    """Yield the lines of the articles that are wanted, each once."""
+    seen: set[str] = set()
+    for path in archives:
+        for number, line in lines(path):
+            key = key_of_line(line, f"{path}:{number}")
+            if key in wanted and key in kept and key not in seen:
+                seen.add(key)
+                yield line
+
+
+def _document(number: int, passage: Passage) -> Document:
+    return Document(
+        number=number,
+        sentences=tuple(f"{' '.join(one.split())}." for one in passage.sentences),
+        text=passage.text,
+        group=_name(passage.article),
+        when=passage.published,
+        date=passage.date,
+    )
+
+
+def _asked(
+    questions: Iterable[NewsQuestion], documents: Sequence[Document]
+) -> Iterator[tuple[DocumentQuestion, NewsQuestion]]:
+    """Yield the questions whose article was read, in the order of their dates."""
+    by_article: dict[str, list[Document]] = {}
+    for one in documents:
+        by_article.setdefault(one.group, []).append(one)
+    for question in sorted(questions, key=lambda one: (one.asked_at, one.id)):
+        group = _name(question.evidence_id)
+        told = by_article.get(group)
+        if told is None:
+            continue
+        gold = [one.number for one in told if _holds(one, question.answers)]
+        asked = DocumentQuestion(
+            id=question.id,
+            story=group,
+            facts=(),
+            question=question.question,
+            gold=question.answers,
+            supports=tuple(gold[:1] or [told[0].number]),
+            group=group,
+            asked_at=question.asked_at,
+        )
+        yield asked, question
+
+
+def _name(key: str) -> str:
+    """Return a sorting key without the bytes that SQLite would end a text at."""
+    return key.replace(SEPARATOR, "-")
+
+
+def _holds(document: Document, answers: Sequence[str]) -> bool:
+    text = normalised(document.text)
+    return any(normalised(one) in text for one in answers)
+
+
+def _tasks(
+    whole: StreamTask, asked: Sequence[tuple[DocumentQuestion, NewsQuestion]]
+) -> Iterator[StreamTask]:
+    """Yield recent and past (all is read first), the quarters (as time passes), and retention."""
+    ages: tuple[Literal["recent", "past"], ...] = ("recent", "past")
+    for age in ages:
+        yield _part(whole, age, [one for one, told in asked if told.age == age])
+    for quarter in QUARTERS:
+        months = range(3 * quarter - 2, 3 * quarter + 1)
+        some = [one for one, told in asked if told.asked_at.month in months]
+        yield replace(_part(whole, f"q{quarter}", some), as_time_passes=True)
+    yield from retention(whole, min(FIRST, (len(whole.documents) + 1) // 2))
+
+
+def _part(whole: StreamTask, name: str, some: Sequence[DocumentQuestion]) -> StreamTask:
+    return replace(
+        whole, name=f"{NAME}/{name}", asked=some, sha256=digest_of(whole.documents, some)
+    )

@@ -1,0 +1,79 @@
+"""StreamingQA as an evaluation: from the released files, or else from a generated world."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast, get_args
+
+from memagent.errors import RunError
+from memagent.evals import streamingqa
+from memagent.evals.documents import StreamTask
+from memagent.evals.note_arms import NOTE_ARMS, make
+from memagent.evals.squad_suite import chosen
+from memagent.evals.stream_measures import measures
+from memagent.evals.streaming_files import QuestionSplit, question_file
+from memagent.evals.streaming_world import SIZES
+from memagent.evals.streaming_writing import write_world
+from memagent.evals.streamingqa import MAC, NAME
+from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.task import Task
+
+DEFAULT = (f"{NAME}/recent", f"{NAME}/past")
+DRAWN = {"mac": MAC, "all": None}
+"""How many questions of the released files are drawn."""
+
+
+def load(wanted: Wanted) -> Sequence[Task]:
+    """Return the wanted tasks, from the released files if the data folder has them.
+
+    Raises:
+        BadOption: a task, split or variant is none.
+        InvalidInput: a line is malformed.
+        RunError: a file is missing.
+    """
+    split = wanted.split or "eval"
+    if split not in get_args(QuestionSplit):
+        choices = ", ".join(get_args(QuestionSplit))
+        raise BadOption("--split", f"{split!r} is not one of {choices}")
+    made = _made(wanted, cast(QuestionSplit, split))
+    return chosen(NAME, made, wanted.tasks, DEFAULT)
+
+
+def _made(wanted: Wanted, split: QuestionSplit) -> dict[str, StreamTask]:
+    folder = wanted.file or (wanted.data / NAME if wanted.data else None)
+    if folder is not None and (folder / question_file(split)).is_file():
+        variant = _one_of(wanted.variant or "mac", tuple(DRAWN))
+        return streamingqa.load(folder, split, "released", DRAWN[variant], wanted.seed)
+    if wanted.file is not None:
+        raise RunError(f"no file {question_file(split)} in {wanted.file}")
+    size = _one_of(wanted.variant or "small", tuple(SIZES))
+    with tempfile.TemporaryDirectory(prefix="memagent-") as scratch:
+        write_world(Path(scratch), split, size, wanted.seed)
+        return streamingqa.load(Path(scratch), split, "generated", None, wanted.seed)
+
+
+def _one_of(variant: str, choices: Sequence[str]) -> str:
+    if variant not in choices:
+        raise BadOption("--variant", f"{variant!r} is not one of {', '.join(choices)}")
+    return variant
+
+
+SUITE = Suite(
+    name=NAME,
+    about="StreamingQA (Liska et al. 2022): questions of 2020 about news of 2007 to 2020",
+    members=(
+        Member(name=f"{NAME}/recent", about="all is read, then asked about the month before"),
+        Member(name=f"{NAME}/past", about="all is read, then asked about the years before"),
+        *(
+            Member(name=f"{NAME}/q{one}", about=f"asked in quarter {one}, of what was read by then")
+            for one in streamingqa.QUARTERS
+        ),
+        Member(name=f"{NAME}/retention-before", about="of the first 200, right after these"),
+        Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
+    ),
+    load=load,
+    arms=NOTE_ARMS,
+    default=("none+8", "frozen+8", "memory+8", "oracle+8"),
+    make=make,
+    more=measures,
+)

@@ -1,0 +1,244 @@
+"""Old episodes age into the bank: summaries of closed parts of sessions, none of which is lost.
+
+A summary is of whole turns, in order, so that a tool call and its result are never parted. What is
+told later becomes a further summary; many summaries get one on them, and stay linked below it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from memagent.compression import Compacted
+from memagent.compressor import Budget, Compressed, Compressor
+from memagent.stores import sessions
+from memagent.stores.compression import CompressionBank
+from memagent.stores.derived import MARK
+from memagent.stores.filter import Filter
+from memagent.stores.ranking import tokens_of
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import Trace
+from memagent.types import KeyedBy, Note, Record, Scope
+
+TOGETHER = 20
+"""A summary is of about so many records: no turn is cut in two for it."""
+FOLDED = 8
+"""So many summaries of a session get one summary on them."""
+RESULT_CHARS = 400
+"""Of a longer tool result the beginning is kept with its call; the rest is in the source."""
+EVERY = 1_000_000_000
+MESSAGE = "memagent.message"
+"""Where a chat history keeps what a message is; see chat_history.py."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Age:
+    """What is old enough: what held before a time, or all but a session's newest records."""
+
+    before: datetime | None = None
+    but: int = 0
+
+    def closed(self, records: Sequence[Record]) -> int:
+        """Return how many of a session's records, oldest first, are old enough, without a gap."""
+        most = max(0, len(records) - self.but)
+        if self.before is None:
+            return most
+        young = (n for n, one in enumerate(records[:most]) if one.valid_from >= self.before)
+        return next(young, most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some turns of a session; what was stated in them, or what was asked, done and replied."""
+
+    records: tuple[Record, ...]
+    stated: bool
+
+
+def age(
+    store: SqliteStore,
+    bank: CompressionBank,
+    compressor: Compressor,
+    scope: Scope,
+    budget: Budget,
+    old: Age,
+    *,
+    progress: Callable[[int], None],
+) -> Compacted:
+    """Summarise what is old in each session of a scope and has no summary; go on where it stopped.
+
+    What a user stated and what was asked, done and replied become notes of their own, since only
+    the first is evidence.
+    """
+    done, by = Compacted(), f"{compressor.name}, {budget}"
+    number = 0
+    for name in sessions.sessions(store, scope, ""):
+        session = replace(scope, session=name)
+        for part in _parts(store, bank, session, old):
+            made = _of_stated(compressor, part, budget) if part.stated else _of_done(part, budget)
+            done = _kept(bank, part.records, made, _told(by, name, 0), part.stated, done)
+            number += 1
+            progress(number)
+        done = _fold(store, bank, compressor, session, budget, by, done)
+    return done
+
+
+def _parts(store: SqliteStore, bank: CompressionBank, session: Scope, old: Age) -> Iterator[_Part]:
+    """Yield the parts of a session that are old and have no summary yet."""
+    covered = {source for one in bank.summaries(session) for source in one.sources}
+    where = Filter(scope=session, kind="episode", everything=True)
+    records = [one for one in store.newest(where, EVERY)[::-1] if not one.superseded]
+    open_from = old.closed(records)
+    turns = list(_turns(records))
+    closed = [turn for turn in turns if all(one.seq < _seq(records, open_from) for one in turn)]
+    waiting = [turn for turn in closed if any(one.id not in covered for one in turn)]
+    for chunk in _chunks(waiting):
+        for stated in (True, False):
+            own = tuple(one for one in chunk if one.evidence is stated and one.id not in covered)
+            if own:
+                yield _Part(own, stated)
+
+
+def _seq(records: Sequence[Record], place: int) -> float:
+    return records[place].seq if place < len(records) else float("inf")
+
+
+def _turns(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Cut a session where somebody says something; what answers it, tools and all, stays with it.
+
+    A record that is no part of a conversation stands alone.
+    """
+    turn: list[Record] = []
+    for record in records:
+        if turn and _role(record) not in ("agent", "ai", "tool"):
+            yield turn
+            turn = []
+        turn.append(record)
+    if turn:
+        yield turn
+
+
+def _role(record: Record) -> str:
+    stored = record.metadata.get(MESSAGE)
+    told = stored.get("type") if isinstance(stored, dict) else record.metadata.get("author")
+    return str(told or "")
+
+
+def _chunks(turns: Sequence[Sequence[Record]]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
+    for turn in turns:
+        if chunk and len(chunk) + len(turn) > TOGETHER:
+            yield chunk
+            chunk = []
+        chunk += turn
+    if chunk:
+        yield chunk
+
+
+def _of_stated(compressor: Compressor, part: _Part, budget: Budget) -> Compressed | None:
+    return compressor.compress("\n".join(one.value for one in part.records), budget)
+
+
+def _of_done(part: _Part, budget: Budget) -> Compressed | None:
+    """Return what was done in full, and of what was asked and replied what there is room for.
+
+    A tool call is kept with its result or not at all, and before any words.
+    """
+    lines = [line for record in part.records for line in _lines(record)]
+    whole = "\n".join(text for _, text in lines)
+    room, kept = budget.chars(whole), set[int]()
+    order = sorted(range(len(lines)), key=lambda place: (not lines[place][0], place))
+    for place in order:
+        if len(lines[place][1]) + 1 <= room or not kept:
+            kept.add(place)
+            room -= len(lines[place][1]) + 1
+    text = "\n".join(lines[place][1] for place in sorted(kept))
+    return Compressed(text=text) if text else None
+
+
+def _lines(record: Record) -> list[tuple[bool, str]]:
+    """Return what a record of a turn tells, as (whether something was done, line)."""
+    found = []
+    steps = record.metadata.get("steps", [])
+    for step in steps if isinstance(steps, list) else []:
+        if isinstance(step, dict) and step.get("step") in ("acted", "observed"):
+            found.append(step)
+    lines = [(True, line) for line in _calls(found)]
+    role = _role(record)
+    said = {"user": "asked", "human": "asked", "agent": "replied", "ai": "replied"}.get(role, role)
+    done = role == "tool"
+    text = record.value[:RESULT_CHARS] if done else record.value
+    return [*lines, (done, f"{said}: {text}" if said else text)]
+
+
+def _calls(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield each tool call with what it gave, in one line."""
+    call: str | None = None
+    for step in steps:
+        if step["step"] == "acted":
+            if call is not None:
+                yield call
+            call = f"used {step.get('tool')}({json.dumps(step.get('arguments', {}))})"
+        elif call is not None:
+            text = " ".join(str(step.get("text", "")).split())[:RESULT_CHARS]
+            yield f"{call}: {'failed: ' if step.get('failed') else ''}{text}"
+            call = None
+    if call is not None:
+        yield call
+
+
+def _fold(
+    store: SqliteStore,
+    bank: CompressionBank,
+    compressor: Compressor,
+    session: Scope,
+    budget: Budget,
+    by: str,
+    done: Compacted,
+) -> Compacted:
+    """Put one summary on every FOLDED summaries of a level that have none on them yet."""
+    level = 0
+    while True:
+        own = [one for one in bank.summaries(session) if one.session == session.session]
+        above = {source for one in own if one.level == level + 1 for source in one.sources}
+        names = [one.id for one in own if one.level == level and one.id not in above]
+        records = store.get(session, names)
+        for evidence in (True, False):
+            some = [one for one in records if one.evidence is evidence]
+            for start in range(0, len(some) - FOLDED + 1, FOLDED):
+                group = some[start : start + FOLDED]
+                made = compressor.compress("\n".join(one.value for one in group), budget)
+                told = _told(by, str(session.session), level + 1)
+                done = _kept(bank, group, made, told, evidence, done)
+        if not any(one.level == level + 1 for one in own) and len(names) < FOLDED:
+            return done
+        level += 1
+
+
+def _told(by: str, session: str, level: int) -> dict[str, Any]:
+    return {"by": by, "session": session, "level": level}
+
+
+def _kept(
+    bank: CompressionBank,
+    records: Sequence[Record],
+    made: Compressed | None,
+    told: dict[str, Any],
+    evidence: bool,
+    done: Compacted,
+) -> Compacted:
+    before = sum(tokens_of(len(one.value)) for one in records)
+    if made is None:
+        return done.plus(before, None, kept=False)
+    note = Note(
+        text=made.text,
+        kind="note",
+        evidence=evidence,
+        valid_from=records[-1].valid_from,
+        sources=tuple(one.id for one in records),
+        metadata={MARK: told},
+    )
+    keys: KeyedBy = "own" if told["level"] else "source"
+    kept = bank.keep(note, records[0].scope, Trace(why=told["by"]), keys)
+    return done.plus(before, made, kept=kept is not None)

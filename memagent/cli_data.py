@@ -1,0 +1,71 @@
+"""`memagent data`: the files that evaluations ask from."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from memagent.cli_output import Json
+from memagent.config import load_settings
+from memagent.errors import InvalidInput, RunError
+
+data_app = typer.Typer(help="The files that evaluations ask from.", no_args_is_help=True)
+
+
+@data_app.callback()
+def root() -> None:
+    """Fetch the files that evaluations ask from."""
+
+
+@data_app.command("list")
+def list_files(as_json: Json = False) -> None:
+    """Print which files can be fetched, and which are in the data folder."""
+    from memagent.evals import data_files
+
+    folder = load_settings().data
+    rows = [
+        {
+            "data": name,
+            "file": one.name,
+            "lines": one.lines,
+            "url": one.url,
+            "path": None if path is None else str(path),
+        }
+        for name, files in data_files.ALL.items()
+        for one in files
+        for path in [data_files.held(folder, name, one)]
+    ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        lines = f"{row['lines']:,} lines" if row["lines"] else ""
+        print(f"{row['data']}/{row['file']:34}  {lines:18}  {row['path'] or 'not here'}")
+
+
+@data_app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="Which data; `data list` names them.")],
+    origin: Annotated[
+        str | None, typer.Option("--from", help="URL of a folder that holds the files.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Only these files, by commas, such as all of one year.")
+    ] = None,
+) -> None:
+    """Fetch data into $MEMAGENT_DATA; what is there already is not fetched, only checked.
+
+    A download that was cut off goes on where it stopped.
+    """
+    from memagent.evals import data_files
+
+    folder = load_settings().data
+    if folder is None:
+        raise RunError("where to? set MEMAGENT_DATA to a folder")
+    if name not in data_files.ALL:
+        raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.ALL)}")
+    wanted = None if only is None else [one.strip() for one in only.split(",")]
+    for one in data_files.chosen(name, wanted):
+        pulled = data_files.pull(folder, name, one, origin)
+        lines = f"{pulled.lines:,} lines, " if pulled.lines is not None else ""
+        print(f"{one.name}  {pulled.bytes / 1e6:,.1f} MB, {lines}SHA-256 {pulled.sha256}")

@@ -1,0 +1,95 @@
+"""The job that writes notes on records: resumable, in the background, one record at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from memagent.compressor import Budget, Compressed, Compressor
+from memagent.stores.compression import CompressionBank
+from memagent.stores.derived import MARK
+from memagent.stores.ranking import tokens_of
+from memagent.stores.writing import Trace
+from memagent.types import KeyedBy, Note, Record, Scope
+
+SHORTEST = 200
+"""A text of at most so many characters is short enough already: it gets no note."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compacted:
+    """What the job did: notes written, and records that nothing of use came of.
+
+    `dropped` counts what a model claimed without support, `archived` the records put away, and
+    `before` and `after` the tokens of the records that got notes, and of the notes.
+    """
+
+    notes: int = 0
+    failed: int = 0
+    dropped: int = 0
+    archived: int = 0
+    before: int = 0
+    after: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """How many times shorter the notes are, 1 if there are none."""
+        return self.before / self.after if self.after else 1.0
+
+    def plus(self, before: int, made: Compressed | None, *, kept: bool) -> "Compacted":
+        """Return the counts after one record (of `before` tokens) more."""
+        written = made is not None and kept
+        return Compacted(
+            notes=self.notes + written,
+            failed=self.failed + (made is None),
+            dropped=self.dropped + (made.dropped if made else 0),
+            archived=self.archived,
+            before=self.before + (before if written else 0),
+            after=self.after + (made.tokens if made and written else 0),
+        )
+
+
+def compress(
+    bank: CompressionBank,
+    compressor: Compressor,
+    scope: Scope,
+    budget: Budget,
+    *,
+    keys: KeyedBy,
+    limit: int | None,
+    progress: Callable[[int], None],
+) -> Compacted:
+    """Write a note on every record of a scope that has none; `progress` is told how many are done.
+
+    A record that nothing comes of (a model failed, or said nothing that the text supports) is left
+    as it is, and is tried again by the next call.
+    """
+    done, by = Compacted(), f"{compressor.name}, {budget}, {keys} keys"
+    for number, (record, stale) in enumerate(bank.due(scope, by, SHORTEST)):
+        if limit is not None and number >= limit:
+            break
+        asked = [key for key in record.keys if key.endswith("?")]
+        made = compressor.compress(record.value, budget, asked)
+        kept = made is not None and bank.keep(
+            _note(record, made, by, stale), record.scope, Trace(why=by), keys
+        )
+        done = done.plus(tokens_of(len(record.value)), made, kept=bool(kept))
+        progress(number + 1)
+    return done
+
+
+def _note(record: Record, made: Compressed, by: str, stale: str | None) -> Note:
+    """Return a note that holds as long as its source."""
+    told = {
+        "by": by,
+        "spans": [[span.start, span.end] for span in made.spans],
+        "dropped": made.dropped,
+        **(made.details or {}),
+    }
+    return Note(
+        text=made.text,
+        kind="note",
+        valid_from=record.valid_from,
+        valid_to=record.valid_to,
+        supersedes=stale,
+        sources=(record.id,),
+        metadata={MARK: told},
+    )

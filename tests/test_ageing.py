@@ -1,0 +1,148 @@
+from datetime import UTC, datetime, timedelta
+
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from memagent import Memory, Record, Scope
+from memagent.types import Note
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+TALK = Scope(user="ada", session="talk")
+STEPS = [
+    {"step": "acted", "tool": "calculator", "arguments": {"expression": "6*7"}},
+    {"step": "observed", "tool": "calculator", "text": "forty-two", "failed": False},
+]
+
+
+def say(memory: Memory, turns: int, first: int = 0, scope: Scope = TALK) -> list[Record]:
+    notes = []
+    for n in range(first, first + turns):
+        when = START + timedelta(days=n)
+        notes.append(
+            Note(
+                text=f"My dog Rex{n} weighs {n + 10} kilos.",
+                valid_from=when,
+                metadata={"author": "user"},
+            )
+        )
+        notes.append(
+            Note(
+                text=f"Good dog, number {n} is noted here.",
+                valid_from=when,
+                evidence=False,
+                metadata={"author": "agent", "steps": STEPS},
+            )
+        )
+    return memory.add_many(notes, scope=scope)
+
+
+def summaries(memory: Memory, *, evidence: bool) -> list[Record]:
+    found = memory.list(scope=TALK, kind="note", limit=1000)
+    return [one for one in reversed(found) if one.evidence is evidence]
+
+
+def test_old_turns_become_two_summaries_of_what_was_stated_and_what_was_done(
+    memory: Memory,
+) -> None:
+    written = say(memory, 5)
+    done = memory.compress_sessions(scope=TALK, before=START + timedelta(days=3), ratio=0.6)
+    assert (done.notes, done.archived) == (2, 0)
+    (stated,) = summaries(memory, evidence=True)
+    (acted,) = summaries(memory, evidence=False)
+    assert memory.sources_of(stated.id, scope=TALK) == written[0:6:2]
+    assert memory.sources_of(acted.id, scope=TALK) == written[1:6:2]
+    assert "Rex0" in stated.value
+    assert "Rex3" not in stated.value
+    assert stated.metadata["compressed"]["session"] == "talk"
+
+
+def test_a_tool_call_stays_with_its_result(memory: Memory) -> None:
+    say(memory, 8)
+    memory.compress_sessions(scope=TALK, ratio=0.3)
+    (acted,) = summaries(memory, evidence=False)
+    lines = acted.value.split("\n")
+    assert lines
+    assert all(("calculator(" in line) == ("forty-two" in line) for line in lines)
+    assert any("calculator(" in line for line in lines)
+
+
+def test_messages_of_a_chat_history_keep_calls_and_results_in_one_summary(memory: Memory) -> None:
+    history = memory.as_chat_history(scope=TALK)
+    for n in range(15):
+        call = {"name": "clock", "args": {"zone": n}, "id": f"c{n}"}
+        history.add_messages(
+            [
+                HumanMessage(f"What time is it in zone {n}?"),
+                AIMessage("", tool_calls=[call]),
+                ToolMessage(f"it is {n} o'clock", tool_call_id=f"c{n}"),
+                AIMessage(f"It is {n} o'clock in zone {n}."),
+            ]
+        )
+    memory.compress_sessions(scope=TALK, but=2, ratio=0.9)
+    found = summaries(memory, evidence=False)
+    parts = [memory.sources_of(one.id, scope=TALK) for one in found]
+    assert [len(part) % 4 for part in parts] == [0] * len(parts)
+    assert sum(len(part) for part in parts) == 14 * 4
+    assert len(history.messages) == 60
+
+
+def test_what_is_told_later_becomes_a_further_summary_and_none_is_lost(memory: Memory) -> None:
+    say(memory, 3)
+    memory.compress_sessions(scope=TALK)
+    first = summaries(memory, evidence=True)
+    assert memory.compress_sessions(scope=TALK).notes == 0
+    say(memory, 2, first=3)
+    assert memory.compress_sessions(scope=TALK).notes == 2
+    assert summaries(memory, evidence=True)[:1] == first
+    assert len(summaries(memory, evidence=True)) == 2
+
+
+def test_many_summaries_get_one_on_them_that_leads_down_to_the_episodes(memory: Memory) -> None:
+    written: list[Record] = []
+    for n in range(9):
+        written += say(memory, 2, first=2 * n)
+        memory.compress_sessions(scope=TALK, archive=True)
+    found = summaries(memory, evidence=True)
+    (top,) = [one for one in found if one.metadata["compressed"]["level"] == 1]
+    below = memory.sources_of(top.id, scope=TALK)
+    assert [one.kind for one in below] == ["note"] * 8
+    assert all(one.archived is None for one in below)
+    deep = memory.sources_of(top.id, scope=TALK, deep=True)
+    assert deep == memory.get([one.id for one in written[0:32:2]], scope=TALK)
+    assert memory.verify() == ()
+
+
+def test_nothing_is_deleted_and_drilling_down_finds_what_is_archived(memory: Memory) -> None:
+    written = say(memory, 20)
+    done = memory.compress_sessions(scope=TALK, ratio=0.3, archive=True)
+    assert done.archived == 40
+    assert memory.stats()["records"] == 40 + done.notes
+    found = memory.recall("How much does Rex7 weigh?", scope=Scope(user="ada"))
+    assert "My dog Rex7 weighs 17 kilos." in found.shown
+    assert memory.restore([one.id for one in written], scope=TALK) == 40
+
+
+def test_forgetting_an_episode_forgets_its_summary_and_the_rest_is_summarised_anew(
+    memory: Memory,
+) -> None:
+    written = say(memory, 3)
+    memory.compress_sessions(scope=TALK, ratio=0.9, archive=True)
+    memory.forget([written[0].id], scope=TALK)
+    assert summaries(memory, evidence=True) == []
+    assert memory.compress_sessions(scope=TALK, ratio=0.9).notes == 1
+    (stated,) = summaries(memory, evidence=True)
+    assert "Rex0" not in stated.value
+    assert len(stated.sources) == 2
+
+
+def test_a_turn_that_is_not_over_yet_stays_whole(memory: Memory) -> None:
+    say(memory, 3)
+    memory.compress_sessions(scope=TALK, but=1)
+    assert len(summaries(memory, evidence=True)[0].sources) == 2
+    assert len(summaries(memory, evidence=False)[0].sources) == 2
+
+
+def test_other_sessions_and_users_are_left_alone(memory: Memory) -> None:
+    say(memory, 3, scope=Scope(user="ada", session="other"))
+    say(memory, 3, scope=Scope(user="bob", session="talk"))
+    assert memory.compress_sessions(scope=TALK).notes == 0
+    assert memory.compress_sessions(scope=Scope(user="ada")).notes == 2

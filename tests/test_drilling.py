@@ -1,0 +1,69 @@
+from collections.abc import Sequence
+
+from memagent import Agent, Memory, Scope
+from memagent.testing import ScriptedChat
+from memagent.types import Recollection
+
+FILLER = " It was all as it had been for a very long time and nobody minded that at all." * 4
+TOLD = (
+    "The lighthouse on Gannet Rock was built by Tobias Wenlock in 1868. Its first keeper drank only"
+    " cold tea with honey in the mornings." + FILLER
+)
+
+
+def shown(memory: Memory, question: str, scope: Scope, *, drill: bool = True) -> Sequence[str]:
+    return memory.recall(question, scope=scope, drill=drill).shown
+
+
+def test_a_note_that_does_not_say_it_is_looked_behind(memory: Memory, ada: Scope) -> None:
+    source = memory.add(TOLD, scope=ada)
+    memory.compress(scope=ada, tokens=16, archive=True)
+    question = "What did the first keeper of the lighthouse drink in the mornings?"
+    (note,) = shown(memory, question, ada, drill=False)
+    assert "honey" not in note
+    found = memory.recall(question, scope=ada)
+    assert found.shown == (
+        "The lighthouse on Gannet Rock was built by Tobias Wenlock in 1868. Its first keeper drank"
+        " only cold tea with honey in the mornings.",
+    )
+    (hit,) = found.hits
+    assert hit.record.id == source.id
+    assert hit.why["drilled"] == 1.0
+
+
+def test_a_note_that_is_enough_is_shown_itself(memory: Memory, ada: Scope) -> None:
+    memory.add(TOLD, scope=ada)
+    memory.compress(scope=ada, tokens=30, archive=True)
+    (note,) = shown(memory, "Who built Gannet Rock?", ada)
+    assert note == memory.list(scope=ada, kind="note")[0].value
+
+
+def test_a_note_beside_its_own_source_is_not_shown(memory: Memory, ada: Scope) -> None:
+    memory.add(TOLD, scope=ada)
+    memory.compress(scope=ada, tokens=16)
+    question = "What about the lighthouse on Gannet Rock and Tobias Wenlock?"
+    hits = memory.search(question, scope=ada, k=2)
+    assert {hit.record.kind for hit in hits} == {"note", "episode"}
+    found = memory.drill(question, Recollection(hits=tuple(hits)), scope=ada)
+    assert found.shown == (TOLD,)
+
+
+def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
+    memory: Memory, ada: Scope
+) -> None:
+    memory.add(TOLD, scope=ada)
+    memory.compress(scope=ada, tokens=16, archive=True)
+    chat = ScriptedChat(["cold tea", "nothing"])
+    question = "What did the first keeper of the lighthouse drink in the mornings?"
+    for drill in (True, False):
+        agent = Agent(memory=memory, model=chat, drill=drill)
+        answer = agent.ask(question, scope=ada, remember=False)
+        assert len(answer.memories) == 1
+    assert ["honey" in str(one[-1].content) for one in chat.requests] == [True, False]
+
+
+def test_a_note_by_a_person_is_left_alone(memory: Memory, ada: Scope) -> None:
+    source = memory.add(TOLD, scope=ada)
+    memory.add("Gannet Rock: see the lighthouse", scope=ada, kind="note", sources=[source.id])
+    assert memory.drill("Gannet Rock", memory.recall("Gannet Rock", scope=ada), scope=ada)
+    assert "Gannet Rock: see the lighthouse" in shown(memory, "Gannet Rock?", ada)

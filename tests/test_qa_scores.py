@@ -1,0 +1,73 @@
+import pytest
+
+from memagent.evals.documents import StreamTask, document
+from memagent.evals.qa_scores import em_prefix, em_strict, f1, grade, normalised, shortest
+from memagent.evals.task import Sample
+
+
+def test_normalising_drops_case_punctuation_and_articles() -> None:
+    assert normalised("The  U.S. Senate, an   Ox!") == "us senate ox"
+    assert normalised("A") == ""
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "strict", "prefix"),
+    [
+        ("Rollo.", "rollo", 1, 1),
+        ("Rollo of Norway", "Rollo", 0, 1),
+        ("The Rollover", "Rollo", 0, 1),  # by letters, as in MAC's code
+        ("It was Rollo", "Rollo", 0, 0),
+        ("Roll", "Rollo", 0, 0),
+    ],
+)
+def test_the_whole_prediction_and_its_beginning_are_told_apart(
+    prediction: str, reference: str, strict: float, prefix: float
+) -> None:
+    assert em_strict(prediction, reference) == strict
+    assert em_prefix(prediction, reference) == prefix
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "score"),
+    [
+        ("Rollo", "Rollo", 1.0),
+        ("It was Rollo", "Rollo", 0.5),  # precision 1/3, recall 1
+        ("ox ox", "ox", 2 / 3),  # a word counts as often as both have it
+        ("Ragnar", "Rollo", 0.0),
+        ("", "Rollo", 0.0),
+    ],
+)
+def test_f1_of_words(prediction: str, reference: str, score: float) -> None:
+    assert f1(prediction, reference) == pytest.approx(score)
+
+
+def asked(*gold: str) -> tuple[StreamTask, Sample]:
+    sample = Sample(id="1", story="s", facts=(), question="Who?", gold=gold, supports=(1,))
+    task = StreamTask(
+        name="t/stream",
+        source="generated",
+        split="",
+        asked=[sample],
+        training=(),
+        sha256="",
+        documents=[document(1, "A.", "a")],
+        stream="t",
+    )
+    return task, sample
+
+
+def test_a_grade_has_every_score_by_its_name_and_says_which_reference() -> None:
+    references = ("Duke William of Normandy", "William", "William the Duke")
+    assert shortest(references) == "William"
+    grades = grade(*asked(*references), "William Duke")
+    assert list(grades) == ["em_strict", "em_prefix", "em_max_ref", "f1", "f1_max_ref"]
+    assert grades["em_strict"] == 0.0
+    assert grades["em_prefix"] == 1.0
+    assert grades["em_max_ref"] == 1.0  # "William the Duke" without its article
+    assert grades["f1"] == pytest.approx(2 / 3)
+    assert grades["f1_max_ref"] == 1.0
+
+
+@pytest.mark.parametrize(("said", "right"), [("", 1.0), ("Unknown.", 1.0), ("Rollo", 0.0)])
+def test_where_there_is_no_answer_it_is_right_to_give_none(said: str, right: float) -> None:
+    assert set(grade(*asked(), said).values()) == {right}

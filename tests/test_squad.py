@@ -1,0 +1,236 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memagent.errors import InvalidInput, RunError
+from memagent.evals import question_lines, squad
+from memagent.evals.arm import ArmName
+from memagent.evals.score import Score
+from memagent.evals.squad_suite import SUITE
+from memagent.evals.stream_measures import measures
+from memagent.evals.suite import BadOption, Wanted, suite
+from memagent.evals.worked import WORKED, worked_examples
+
+DATA = os.environ.get("MEMAGENT_DATA")
+
+
+def file(where: Path, articles: int = 3, paragraphs: int = 2) -> Path:
+    """Write a file in the released layout: each passage has a question, every second one two."""
+    data: list[dict[str, Any]] = []
+    for a in range(articles):
+        told = []
+        for p in range(paragraphs):
+            qas: list[dict[str, Any]] = [
+                {
+                    "id": f"{a}.{p}",
+                    "question": f"Who won race{a}x{p}? ",
+                    "answers": [
+                        {"text": text, "answer_start": 0}
+                        for text in (f"Ann{a}x{p} Lee", f"Ann{a}x{p}", f"Ann{a}x{p}")
+                    ],
+                }
+            ]
+            if p % 2:
+                qas.append(
+                    {
+                        "id": f"{a}.{p}-none",
+                        "question": "Why?",
+                        "answers": [],
+                        "is_impossible": True,
+                    }
+                )
+            text = f"Ann{a}x{p} Lee won race{a}x{p}. It rained."
+            told.append({"context": text, "qas": qas})
+        data.append({"title": f"Race {a}", "paragraphs": told})
+    path = where / "races.json"
+    path.write_text(json.dumps({"version": "1.1", "data": data}))
+    return path
+
+
+def test_the_released_layout_becomes_a_stream(tmp_path: Path) -> None:
+    tasks = squad.tasks(file(tmp_path))
+    assert list(tasks) == [one.name for one in SUITE.members]
+    stream = tasks["squad/stream"]
+    assert [one.number for one in stream.documents] == [1, 2, 3, 4, 5, 6]
+    assert stream.documents[1].sentences == ("Ann0x1 Lee won race0x1.", "It rained.")
+    assert not stream.dated
+    second = stream.asked[1]
+    assert second.question == "Who won race0x1?"
+    assert (second.gold, second.supports) == (("Ann0x1 Lee", "Ann0x1"), (2,))
+    assert (len(stream.asked), len(tasks["squad/unanswerable"].asked)) == (6, 3)
+    assert len(tasks["squad/retention-before"].documents) == 3
+    assert [one.id for one in tasks["squad/retention-after"].asked] == ["0.0", "0.1", "1.0"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"data": [{"title": "a"}]}',
+        "[]",
+        '{"data": [{"title": "a", "paragraphs": [{"context": "A.", "qas":'
+        ' [{"id": "1", "question": "Who?", "answers": []}]}]}]}',
+    ],
+)
+def test_another_layout_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match=r"bad.json: expected data, paragraphs, qas"):
+        squad.tasks(path)
+    path.write_text("{")
+    with pytest.raises(InvalidInput, match="expected JSON"):
+        squad.tasks(path)
+    path.write_text('{"data": []}')
+    with pytest.raises(InvalidInput, match="holds no question"):
+        squad.tasks(path)
+    with pytest.raises(RunError, match="cannot be read"):
+        squad.tasks(tmp_path / "none.json")
+
+
+def test_the_suite_wants_a_file_or_the_data_folder(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="name one with --file, or set MEMAGENT_DATA"):
+        SUITE.load(Wanted())
+    with pytest.raises(RunError, match=r"squad/dev-5-articles.json cannot be read"):
+        SUITE.load(Wanted(data=tmp_path))
+    with pytest.raises(BadOption, match="'squad/none' is not one of squad/stream"):
+        SUITE.load(Wanted(file=file(tmp_path), tasks="none"))
+
+
+def test_a_run_prints_every_score_by_its_name(
+    memagent: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The model of this test says what it is shown, so that `memory` is right and `wrong` not."""
+    from memagent import embedders, models
+    from memagent.testing import HashEmbedder, ScriptedChat
+
+    def said(messages: Any) -> str:
+        text = str(messages[-1].content)
+        return text.split("- ")[1].split()[0] if "- " in text else ""
+
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(said))
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr("memagent.evals.manifest._model", lambda spec: {"spec": spec})
+    asked = ["--file", str(file(tmp_path)), "--arms", "none,memory,oracle,wrong,dense,bm25"]
+    code, out, err = memagent(
+        "eval", "run", "squad", *asked, "--out", str(tmp_path / "run"), "--json"
+    )
+    assert code == 0, err
+    rows = {row["arm"]: row for row in json.loads(out)["rows"]}
+    for name in ("em_strict", "em_prefix", "em_max_ref", "f1"):
+        assert rows["memory"][name] == rows["oracle"][name] == 1.0
+        assert rows["none"][name] == rows["wrong"][name] == 0.0
+    assert rows["memory"]["recall"] == 1.0
+    assert rows["wrong"]["recall"] is None
+    assert (tmp_path / "run" / "documents.jsonl").exists()
+
+
+def test_no_worked_example_is_asked_about() -> None:
+    if DATA is None:
+        pytest.skip("MEMAGENT_DATA is not set")
+    tasks = squad.tasks(Path(DATA).resolve() / "squad" / squad.FILE)
+    asked = {one.question for task in tasks.values() for one in task.asked}
+    told = " ".join(one.text for one in tasks["squad/stream"].documents)
+    assert not asked & {one.question for one in WORKED}
+    assert not any(sentence in told for one in WORKED for sentence in one.sentences)
+    assert len(tasks["squad/stream"].documents) == 173
+    numbers = [len(tasks[f"squad/{name}"].asked) for name in ("stream", "unanswerable")]
+    assert numbers == [705, 702]
+
+
+def test_every_worked_example_has_its_answer_in_its_sentence() -> None:
+    for one in WORKED:
+        assert one.answer in one.sentences[one.place]
+        assert sum(one.answer in sentence for sentence in one.sentences) == 1
+    assert len({one.question for one in WORKED}) == len(WORKED) == 8
+    (dated,) = worked_examples(1, "sentence", dated=True)
+    assert dated.evidence == (
+        "Tuesday, June 4, 2013. The engineer Tobias Wenlock finished it in 1868, after nine years"
+        " of work.",
+    )
+
+
+def test_what_is_retained_is_the_ratio_over_the_questions_answered_in_both(tmp_path: Path) -> None:
+    tasks = squad.tasks(file(tmp_path))
+    asked = [tasks["squad/retention-before"], tasks["squad/retention-after"]]
+
+    def score(task: int, id: str, f1: float, error: str | None = None) -> Score:
+        return Score(
+            id=id,
+            task=asked[task].name,
+            arm="memory+8",
+            question="Who?",
+            gold=("Ann",),
+            grades={} if error else {"f1": f1},
+            prompt_tokens=100,
+            error=error,
+        )
+
+    scores = [
+        score(0, "a", 1.0),
+        score(0, "b", 0.5),
+        score(0, "c", 1.0),
+        score(1, "a", 1.0),
+        score(1, "b", 0.2),
+        score(1, "c", 0.0, "the server refused"),
+    ]
+    arms = [ArmName.parse("memory+8")]
+    told = measures(asked, arms, scores)
+    (row,) = told["retention"]
+    assert (row["n"], row["before"], row["after"]) == (2, 0.75, 0.6)
+    assert row["retained"] == pytest.approx(0.8)
+    assert [one["prompt_tokens"] for one in told["prompts"]] == [100.0, 100.0]
+    (none,) = measures(asked, arms, [score(0, "a", 0.0), score(1, "a", 1.0)])["retention"]
+    assert none["retained"] is None
+    assert set(measures(asked[:1], arms, scores)) == {"prompts"}
+
+
+ROWS = [
+    {"question": "Who won?", "answer": "Bo", "document": "Bo won.", "date": "1990-05-02"},
+    {"question": "Who lost?", "answers": ["Al", "A."], "document": "Al lost.", "title": "Race"},
+    {"id": "x", "question": "Who?", "answer": "Bo", "document": "Bo won.", "asked": "1991-01-01"},
+]
+
+
+def lines(where: Path, *rows: object) -> Path:
+    path = where / "archival.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_lines_of_questions_and_documents_become_a_stream_by_date(tmp_path: Path) -> None:
+    tasks = question_lines.tasks(lines(tmp_path, *ROWS), "archivalqa")
+    stream = tasks["archivalqa/stream"]
+    assert [one.text for one in stream.documents] == [
+        "Wednesday, May 2, 1990. Bo won.",
+        "Al lost.",
+    ]
+    assert [one.supports for one in stream.asked] == [(1,), (2,), (1,)]
+    assert [one.gold for one in stream.asked] == [("Bo",), ("Al", "A."), ("Bo",)]
+    assert [one.id for one in stream.asked] == ["1", "2", "x"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"question": "Who?"},
+        {"question": "Who?", "answers": [], "document": "A."},
+        {"question": " ", "answer": "A", "document": "A."},
+        {"question": "Who?", "answer": "A", "document": "A.", "date": "May"},
+        [],
+    ],
+)
+def test_a_malformed_line_names_its_place(tmp_path: Path, bad: object) -> None:
+    with pytest.raises(InvalidInput, match=r"archival.jsonl:2: expected JSON with question"):
+        question_lines.tasks(lines(tmp_path, ROWS[0], bad), "archivalqa")
+
+
+def test_archivalqa_wants_a_file(tmp_path: Path) -> None:
+    one = suite("archivalqa")
+    with pytest.raises(RunError, match="by --file"):
+        one.load(Wanted())
+    assert len(one.load(Wanted(file=lines(tmp_path, *ROWS), tasks="all"))) == len(one.members)
