@@ -85,6 +85,8 @@ def speaks(hit: Hit, question: str) -> bool:
         return False
     if change["feedback"] == "denial" and covers(question, denied(hit.record.value)):
         return True
+    if change["feedback"] == "hint" and any(_likewise(question, ask) for ask in change["asks"]):
+        return True
     near = hit.why.get("cosine", 0.0) if hit.key in change["asks"] else 0.0
     return any(same(question, ask, near if ask == hit.key else 0.0) for ask in change["asks"])
 
@@ -116,6 +118,12 @@ def denied(text: str) -> tuple[str, ...]:
     return tuple(word for word in content_words(text) if word not in _UNSAID)
 
 
+def _likewise(question: str, ask: str) -> bool:
+    """Tell whether a question wants the same kind of thing of the same as another."""
+    want, who = wants(question), named(question)
+    return want is not None and want == wants(ask) and bool(who) and who == named(ask)
+
+
 def named(text: str) -> set[str]:
     """Return the names in a text, in lower case and not as possessives."""
     return _bases(" ".join(names(text)))
@@ -134,7 +142,7 @@ def _concerns(hit: Hit, question: str) -> bool:
     """Tell whether a lesson speaks to a question, or its own words have to do with it."""
     if speaks(hit, question):
         return True
-    if _change(hit)["feedback"] == "denial":
+    if _change(hit)["feedback"] != "correction":
         return False
     text = hit.record.value
     want = wants(question)
