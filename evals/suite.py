@@ -23,6 +23,7 @@ from memagent.evals.task import Task
 GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.babi_suite:SUITE",
+    "communicative": "memagent.evals.communicative_suite:SUITE",
     "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
     "squad": "memagent.evals.squad_suite:SUITE",
     "archivalqa": "memagent.evals.archivalqa_suite:SUITE",

@@ -20,14 +20,16 @@ from memagent.errors import ContextTooLong, InvalidInput
 from memagent.learning import How, Learned, learn
 from memagent.looking import LOOKS
 from memagent.memory import Memory
+from memagent.pace import Pace
 from memagent.problems import Check, Problem
 from memagent.prompts import ASSISTANT
 from memagent.rationales import Rationales
-from memagent.remembering import Verdict, feedback
+from memagent.reflection import Feedbacked, feedback_of, reflect
+from memagent.remembering import Verdict, judge
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.tools.running import TIMEOUT
 from memagent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
-from memagent.types import Answer, Record, Scope
+from memagent.types import Answer, Reflected, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from memagent.conversation import Conversation
 
 NEEDS = (Look, Ask, Use, Write)
+FEEDBACK = 60
+"""How much feedback an agent takes of one user in an hour."""
 
 
 class Agent(Doing, Runnable[Any, Any]):
@@ -48,7 +52,8 @@ class Agent(Doing, Runnable[Any, Any]):
     function that chooses them for a question and the evidence shown with it. `tools` are used at
     most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks` bounds how often
     the memory is looked into for one question, each time with what was found before; 1 is never
-    again. With `drill`, a note that is not enough is looked behind.
+    again. With `drill`, a note that is not enough is looked behind. `pace` bounds how much feedback
+    is taken of one user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -70,6 +75,7 @@ class Agent(Doing, Runnable[Any, Any]):
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
         scope: Scope | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.memory = memory
         self.instructions = instructions
@@ -82,6 +88,7 @@ class Agent(Doing, Runnable[Any, Any]):
         self.max_steps = max_steps
         self.tool_timeout = tool_timeout
         self.scope = scope
+        self.pace = pace or Pace(FEEDBACK)
         self._model = model
         self._chat: BaseChatModel | None = None
         self._opening = Lock()
@@ -178,22 +185,57 @@ class Agent(Doing, Runnable[Any, Any]):
         scope: Scope,
         verdict: Verdict | None = None,
         correction: str | None = None,
+        hint: str | None = None,
         asked: str = "",
+        who: str | None = None,
         why: str | None = None,
-    ) -> tuple[int, Record | None]:
-        """Say of an answer that it was "good" or "bad", what would have been right, or both.
+        check: bool = False,
+        write: bool = False,
+    ) -> Reflected:
+        """Say of an answer that it was "good" or "bad", what would have been right, or a hint.
 
-        A verdict counts for or against the memories that were shown; a correction is remembered as
-        the user's words, found by what was `asked`. Returns how many memories were counted, and the
-        record of the correction. Nothing outside the scope is touched.
+        A verdict counts for or against the memories that were shown. A correction or a hint becomes
+        a lesson, in the scope alone, found when what was `asked` is asked again; `who` gave it, if
+        that is not the user: a source that gains or loses trust by what comes of it. With `check`
+        the question is asked again, and others near to it, and a change that does not mend, or
+        breaks, is undone. With `write` the model may put the lesson in words.
 
         Raises:
-            InvalidInput: the agent has no memory, the verdict is neither, or the correction is
-                empty.
+            InvalidInput: the agent has no memory, the verdict is neither, the words are empty, or
+                there is more feedback than the agent takes (`pace`).
         """
-        if self.memory is None:
+        memory, words = self.memory, feedback_of(correction, hint)
+        if memory is None:
             raise InvalidInput("this agent has no memory")
-        return feedback(self.memory, answer, scope, verdict, correction, asked, why)
+        self.pace.step(scope)
+        judged = judge(memory, answer, scope, verdict, why) if verdict is not None else 0
+        if words is None:
+            return Reflected(judged=judged)
+        kind, said = words
+        given = Feedbacked(
+            asked=asked,
+            answered=answer.answer,
+            said=said,
+            feedback=kind,
+            scope=scope,
+            source=who,
+            turn=answer.written,
+            shown=tuple(answer.memories),
+            who=who or scope.user,
+            why=why,
+        )
+
+        def again(question: str, evidence: Sequence[str] | None = None) -> Answer:
+            return self.ask(question, scope=scope, remember=False, evidence=evidence)
+
+        done = reflect(
+            memory,
+            given,
+            model=self.open() if write else None,
+            ask=again if check and asked else None,
+            recall=lambda question: self._recall(question, scope),
+        )
+        return replace(done, judged=judged)
 
     def learn(
         self,

@@ -14,6 +14,7 @@ from memagent.cli_compress import compress_app
 from memagent.cli_config import config_app
 from memagent.cli_data import data_app
 from memagent.cli_eval import eval_app
+from memagent.cli_feedback import feedback_app
 from memagent.cli_learn import learn_app, rationales_app
 from memagent.cli_memory import memory_app
 from memagent.cli_model import model_app
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(memory_app)
 app.add_typer(search_app)
 app.add_typer(upkeep_app)
+app.add_typer(feedback_app)
 app.add_typer(compress_app)
 app.add_typer(learn_app)
 app.add_typer(rationales_app, name="rationales")

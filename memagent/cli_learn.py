@@ -133,8 +133,8 @@ def try_(
     from rich.progress import Progress
 
     from memagent.models import chat_of
+    from memagent.rationale_trial import tried
     from memagent.rationales import Rationales
-    from memagent.trial import tried
 
     settings = load_settings(home=home, user=user, model=model)
     checked = _check(check)

@@ -12,7 +12,7 @@ import typer
 
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput
-from memagent.types import Answer, Event, Hit, Receipt, Record, Scope
+from memagent.types import Answer, Change, Event, Hit, Receipt, Record, Scope
 
 if TYPE_CHECKING:
     from memagent.memory import Memory
@@ -152,6 +152,12 @@ def event_object(event: Event) -> dict[str, Any]:
         "who": event.who,
         "why": event.why,
     }
+
+
+def change_object(change: Change) -> dict[str, Any]:
+    """Return a change as JSON holds it."""
+    times = {"at": change.at.isoformat()}
+    return asdict(change) | times | {"undone": change.undone and change.undone.isoformat()}
 
 
 def receipt_object(receipt: Receipt) -> dict[str, Any]:

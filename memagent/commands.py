@@ -82,6 +82,28 @@ def _correct(conversation: Conversation, right: str) -> Iterator[str]:
     yield f"remembered as {conversation.correct(right).id}"
 
 
+def _hint(conversation: Conversation, words: str) -> Iterator[str]:
+    wanted(words, "what to think of")
+    yield f"remembered as {conversation.hint(words).id}"
+
+
+def _changes(conversation: Conversation, _: str) -> Iterator[str]:
+    scope = conversation.scope.across_sessions()
+    for one in conversation.memory.changes(scope=scope, limit=SHOWN):
+        yield f"{one.id}  {'undone  ' if one.undone else ''}{one.lesson}"
+
+
+def _undo(conversation: Conversation, named: str) -> Iterator[str]:
+    scope = conversation.scope.across_sessions()
+    if not named:
+        kept = [one for one in conversation.memory.changes(scope=scope) if not one.undone]
+        if not kept:
+            raise InvalidInput("there is no change to undo")
+        named = kept[0].id
+    change = conversation.memory.undo(named, scope=scope, who=scope.user)
+    yield f"undone: {change.lesson}"
+
+
 def _model(conversation: Conversation, spec: str) -> Iterator[str]:
     if spec:
         conversation.agent.use(spec)
@@ -125,6 +147,9 @@ COMMANDS = {
     "/good": Command("/good", "the last answer was good", _good),
     "/bad": Command("/bad [WHY]", "the last answer was bad", _bad),
     "/correct": Command("/correct ANSWER", "say the right answer", _correct),
+    "/hint": Command("/hint TEXT", "say what to think of, not the answer", _hint),
+    "/changes": Command("/changes", "what your feedback changed", _changes),
+    "/undo": Command("/undo [ID]", "undo a change, the last one", _undo),
     "/model": Command("/model [MODEL]", "which model, or another one", _model),
     "/sessions": Command("/sessions", "the sessions there are", _sessions),
     "/export": Command("/export [FILE]", "all memories as JSON lines", _export),

@@ -73,7 +73,7 @@ class Conversation:
         """
         return self.agent.feedback(
             self._answered(), verdict=verdict, scope=self.scope, why=why, asked=self.asked
-        )[0]
+        ).judged
 
     def correct(self, right: str) -> Record:
         """Say what is right: it is remembered as the user's words, and found by the question.
@@ -81,11 +81,22 @@ class Conversation:
         Raises:
             InvalidInput: nothing was answered yet, or the text is empty.
         """
-        _, lesson = self.agent.feedback(
-            self._answered(), correction=right, scope=self.scope, asked=self.asked
+        return self._lesson(correction=right)
+
+    def hint(self, words: str) -> Record:
+        """Say what to think of the next time the question comes.
+
+        Raises:
+            InvalidInput: nothing was answered yet, or the text is empty.
+        """
+        return self._lesson(hint=words)
+
+    def _lesson(self, *, correction: str | None = None, hint: str | None = None) -> Record:
+        reflected = self.agent.feedback(
+            self._answered(), correction=correction, hint=hint, scope=self.scope, asked=self.asked
         )
-        assert lesson is not None
-        return lesson
+        assert reflected.lesson is not None
+        return reflected.lesson
 
     def _answered(self) -> Answer:
         if self.last is None:

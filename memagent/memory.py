@@ -12,6 +12,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.banking import Banking
+from memagent.changes import Changes
 from memagent.drilling import Driller
 from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
@@ -34,7 +35,7 @@ from memagent.upkeep import Upkeep
 from memagent.views import Views
 
 
-class Memory(Upkeep, Banking, Views):
+class Memory(Upkeep, Banking, Changes, Views):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between

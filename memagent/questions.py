@@ -11,10 +11,15 @@ Want = Literal["place", "name", "time", "number", "colour"]
 Side = Literal["before", "after"]
 
 _OPENERS: tuple[tuple[str, Want], ...] = (
-    (r"where(?:'s|\b)", "place"),
+    (
+        r"where(?:'s|\b)|(?:(?:in|at|to|from) )?(?:which|what)"
+        r" (?:city|town|village|country|street|place|room|building)\b",
+        "place",
+    ),
     (r"who(?:se|m|'s)?\b(?! are)", "name"),
     (
-        r"when\b|what (?:day|date|time|year|month)\b|(?:which|what) (?:day|date|year|month)\b",
+        r"when\b|what (?:day|date|time|year|month)\b|(?:which|what) (?:day|date|year|month)\b"
+        r"|(?:in|on|since) (?:which|what) (?:day|date|year|month)\b",
         "time",
     ),
     (r"how (?:many|much|old|long|far|tall)\b", "number"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from memagent.chronicle import Chronicle
 from memagent.embedding import Encoder
+from memagent.lessons import heard, taught
 from memagent.looking import LOOKS, Goal, Looker, Trail
 from memagent.needs import asks_possession
 from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
@@ -112,8 +113,16 @@ class Recaller:
 
     def _look(self, question: str, where: Filter, k: int, looks: int) -> _Found:
         """Look once, and on from there if that is not enough and there is somewhere to look."""
-        question = whereabouts(question) or question
+        asked, question = question, whereabouts(question) or question
         hits, seconds = self._search(question, where)
+        lesson = taught(asked, hits, where, self._search)
+        if lesson is not None:
+            return _Found(
+                hits=hits,
+                chosen=lesson.hits,
+                queries=(question, *lesson.queries),
+                embed_seconds=seconds + lesson.seconds,
+            )
         want = wants(question)
         chosen = _choose(hits, want, question, k)
         found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
@@ -176,7 +185,7 @@ class Recaller:
         started = time.perf_counter()
         vector = self._encoder.query(query)
         seconds = time.perf_counter() - started
-        return self._bank.search(query, vector, where, WHOLE), seconds
+        return heard(query, self._bank.search(query, vector, where, WHOLE)), seconds
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records without which a hit cannot be understood, each record once."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from memagent.errors import InvalidInput
 from memagent.memory import Memory
 from memagent.questions import is_question
-from memagent.types import Answer, Note, Outcome, Record, Scope
+from memagent.types import Answer, Note, Outcome, Scope
 
 Verdict = Literal["good", "bad"]
 OUTCOMES: Mapping[Verdict, Outcome] = {"good": "helped", "bad": "hurt"}
@@ -48,38 +48,13 @@ def remember(
     return replace(answer, timings=timings, written=tuple(one.id for one in written))
 
 
-def feedback(
-    memory: Memory,
-    answer: Answer,
-    scope: Scope,
-    verdict: Verdict | None,
-    correction: str | None,
-    asked: str,
-    why: str | None,
-) -> tuple[int, Record | None]:
-    """Count a verdict for or against the memories that were shown, and remember a correction.
-
-    A correction is the user's own words, found by the question and by themselves. Its source is the
-    answer that it corrects: whoever forgets that answer forgets it too.
+def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: str | None) -> int:
+    """Count a verdict for or against the memories that were shown; return how many they were.
 
     Raises:
-        InvalidInput: the verdict is neither "good" nor "bad", or the correction is empty.
+        InvalidInput: the verdict is neither "good" nor "bad".
     """
-    if verdict is not None and verdict not in OUTCOMES:
+    if verdict not in OUTCOMES:
         raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")
-    counted, record = 0, None
-    if verdict is not None:
-        wide = scope.across_sessions()
-        counted = memory.judge(
-            answer.memories, OUTCOMES[verdict], scope=wide, who=scope.user, why=why
-        )
-    if correction is not None:
-        note = Note(
-            text=correction,
-            keys=(f"{asked} {correction}", correction) if asked else (correction,),
-            kind="lesson",
-            sources=answer.written[-1:],
-            metadata={"author": "user", "asked": asked, "answered": answer.answer},
-        )
-        (record,) = memory.add_many([note], scope=scope, who=scope.user, why=why)
-    return counted, record
+    wide = scope.across_sessions()
+    return memory.judge(answer.memories, OUTCOMES[verdict], scope=wide, who=scope.user, why=why)

@@ -1,72 +1,105 @@
-"""A trial of rationales: problems are solved with those shown and without, and compared."""
+"""Asks again what a change is about, and what is near to that: does it mend, does it break?"""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from memagent import replies
-from memagent.problems import Check, Problem
-from memagent.prompts import SOLVE, render
-from memagent.rationales import Rationales
-from memagent.types import Example
+from memagent.errors import InvalidInput
+from memagent.lessons import is_denial, same
+from memagent.memory import Memory
+from memagent.questions import is_question
+from memagent.stores.words import content_words, stem
+from memagent.types import Answer, Checked, Feedback, Recollection, Scope
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+NEIGHBOURS = 5
+"""How many past questions near to the one in doubt are asked again."""
+Recall = Callable[[str], Recollection]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask(Protocol):
+    """Answers a question from the memory, or from given evidence; it writes nothing."""
+
+    def __call__(self, question: str, evidence: Sequence[str] | None = None) -> Answer:
+        """Return the answer."""
+        ...
+
+
 class Trial:
-    """What came of showing rationales: problems tried, right with and without, and the difference.
+    """Tells whether a change is worth keeping; made before the change, asked after it.
 
-    `helped` problems are right only with rationales, `hurt` ones only without. Of a problem without
-    similar ones nothing is tried.
+    A neighbour that is shown the same notes as before keeps its answer: decoding is greedy. Only
+    the others are asked, with what they were shown before and with what they are shown now.
     """
 
-    problems: int = 0
-    right: int = 0
-    right_without: int = 0
-    helped: int = 0
-    hurt: int = 0
+    def __init__(self, ask: Ask, recall: Recall, questions: Sequence[str]) -> None:
+        self._ask = ask
+        self._recall = recall
+        self._before = {one: recall(one) for one in questions}
+        self._asked = 0
+
+    def check(self, asked: str, answered: str, said: str, feedback: Feedback) -> Checked:
+        """Return what asking again shows; `said` is the feedback to what `asked` got."""
+        answer = self._answer(asked)
+        mended = mends(answer, asked, answered, said, feedback)
+        broken = []
+        for question, before in self._before.items():
+            after = self._recall(question)
+            if _prompt(question, before) == _prompt(question, after):
+                continue
+            old = self._answer(before.remaining or question, before.shown)
+            if breaks(old, self._answer(question), question, answered, said):
+                broken.append(question)
+        return Checked(mended=mended, answer=answer, broken=tuple(broken), asked=self._asked)
+
+    def _answer(self, question: str, evidence: Sequence[str] | None = None) -> str:
+        self._asked += 1
+        return self._ask(question, evidence).answer
 
 
-def tried(
-    chat: "BaseChatModel",
-    rationales: Rationales,
-    problems: Iterable[Problem],
-    check: Check,
-    *,
-    k: int = 3,
-    obfuscate: bool = False,
-    progress: Callable[[int], None] = lambda done: None,
-) -> Trial:
-    """Solve each problem with similar rationales and without, and count for them what differs.
+def neighbours(memory: Memory, asked: str, scope: Scope, most: int = NEIGHBOURS) -> list[str]:
+    """Return past questions of a scope, nearest first, without the one that was asked."""
+    if most < 1:
+        return []
+    try:
+        hits = memory.search(
+            asked, scope=scope.across_sessions(), where={"author": "user"}, k=4 * most
+        )
+    except InvalidInput:
+        return []
+    found = [hit.record.value for hit in hits if not hit.record.evidence]
+    near = [one for one in found if is_question(one) and not same(one, asked)]
+    return list(dict.fromkeys(near))[:most]
 
-    Nothing of a problem itself or of its duplicates is shown. Every rationale that was shown with a
-    problem has its share in what came of it.
 
-    Raises:
-        ModelUnavailable: the model's server does not answer; what was counted is kept.
+def mends(answer: str, asked: str, answered: str, said: str, feedback: Feedback) -> bool:
+    """Tell whether an answer is what the feedback wanted.
+
+    It has to hold what a correction says beyond the question, or deny what a denial denies; after a
+    hint, which does not tell the answer, it only has to be another one than before.
     """
-    trial = Trial()
-    for number, problem in enumerate(problems, start=1):
-        told = "\n".join([*problem.evidence, problem.question])
-        similar = rationales.similar(told, k=k, obfuscate=obfuscate, guard=True)
-        if similar.records:
-            right = check(problem, _solved(chat, problem, similar.examples))
-            without = check(problem, _solved(chat, problem, []))
-            rationales.judged([one.id for one in similar.records], right=right, without=without)
-            trial = replace(
-                trial,
-                problems=trial.problems + 1,
-                right=trial.right + right,
-                right_without=trial.right_without + without,
-                helped=trial.helped + (right and not without),
-                hurt=trial.hurt + (without and not right),
-            )
-        progress(number)
-    return trial
+    if feedback == "hint":
+        return _stems(answer) != _stems(answered)
+    if feedback == "denial":
+        return is_denial(answer) or bool({"no", "not", "none", "nobody"} & set(_plain(answer)))
+    return (_stems(said) - _stems(asked)) <= _stems(answer)
 
 
-def _solved(chat: "BaseChatModel", problem: Problem, examples: list[Example]) -> str:
-    messages = render(problem.question, problem.evidence, instructions=SOLVE, examples=examples)
-    return "".join(text for text, _ in replies.reply(chat, messages))
+def breaks(before: str, after: str, question: str, answered: str, said: str) -> bool:
+    """Tell whether an answer lost what it said before, and that was not what is corrected."""
+    own = _stems(question)
+    lost = (_stems(before) - own) - _stems(after)
+    if not lost:
+        return False
+    wrong, right = _stems(answered) - own, _stems(said) - own
+    return not (lost <= wrong and bool(right & _stems(after)))
+
+
+def _prompt(question: str, found: Recollection) -> tuple[str, ...]:
+    return (found.remaining or question, *found.shown)
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in content_words(text)}
+
+
+def _plain(text: str) -> list[str]:
+    return text.lower().replace(".", " ").replace(",", " ").replace("n't", " not").split()

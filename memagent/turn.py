@@ -106,6 +106,11 @@ def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
         yield Said(UNKNOWN)
         yield from _ended(plan, Answer(answer=UNKNOWN, recollection=recollection), [])
         return
+    denial = next((hit.record.value for hit in recollection.hits if "denial" in hit.why), None)
+    if denial is not None:  # a weak model that is shown one answers all the same
+        yield Said(denial)
+        yield from _ended(plan, Answer(answer=denial, recollection=recollection), [])
+        return
     course = _Course(Room(recollection=recollection, turns=tuple(plan.turns)))
     for number in range(plan.max_steps + 1):
         decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())

@@ -23,8 +23,12 @@ Action = Literal[
     "restore",
     "helped",
     "hurt",
+    "undo",
 ]
 Outcome = Literal["helped", "hurt"]
+Feedback = Literal["correction", "hint", "denial"]
+"""What was said of an answer in words: what is right, what to think of, or that what was asked
+after does not exist."""
 Policy = Literal["activation", "fifo", "lru"]
 Method = Literal["runs", "sentences", "notes"]
 """How a text is compressed: to runs of words, to sentences, or to notes that a model writes."""
@@ -311,3 +315,67 @@ class Answer:
         parts = [f"{memories} {'memory' if memories == 1 else 'memories'}"] if memories else []
         parts += [f"{turns} past {'turn' if turns == 1 else 'turns'}"] if turns else []
         return f"left out {' and '.join(parts)}: the model's context is too small" if parts else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What feedback changed in a memory: a lesson, and what that took the place of.
+
+    Its `id` is the lesson's. `said` are the words of who gave the feedback, as they were; `asked`
+    and `answered` the turn they were said of. `superseded` names the record in whose place the
+    lesson stands, `retired` those that were archived for it. `undone` is when it was undone, by
+    somebody or by the check, and `because` why.
+    """
+
+    id: str
+    at: datetime
+    who: str | None
+    why: str | None
+    feedback: Feedback
+    said: str
+    asked: str
+    answered: str
+    lesson: str
+    asks: tuple[str, ...]
+    superseded: str | None = None
+    retired: tuple[str, ...] = ()
+    undone: datetime | None = None
+    because: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """What asking again showed of a change: did it mend the answer, and which others did it break?
+
+    `answer` is what the question is answered with now, `asked` how many model calls it took.
+    """
+
+    mended: bool
+    answer: str
+    broken: tuple[str, ...] = ()
+    asked: int = 0
+
+    @property
+    def kept(self) -> bool:
+        """Whether the change is worth keeping."""
+        return self.mended and not self.broken
+
+    @property
+    def why(self) -> str:
+        """What speaks against the change, in words."""
+        if not self.mended:
+            return f"the question is still answered with {self.answer!r}"
+        return f"it breaks what is answered to: {'; '.join(self.broken)}" if self.broken else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reflected:
+    """What came of feedback: how many memories were judged, and the change, if there is one.
+
+    With a check that failed, the change is undone already.
+    """
+
+    judged: int = 0
+    lesson: Record | None = None
+    change: Change | None = None
+    checked: Checked | None = None

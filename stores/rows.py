@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii
 from operator import index
@@ -203,6 +203,18 @@ def is_as_written(row: sqlite3.Row) -> bool:
         )
     except DAMAGE:
         return False
+
+
+def opened_digest(record: Record, held: bytes) -> bytes:
+    """Return the digest that a superseded record had before it was closed.
+
+    Raises:
+        StoreError: what it holds now is no closed digest of its content.
+    """
+    for digest in _digests_of(replace(record, superseded=False)):
+        if closed_digest(digest, record.id) == held:
+            return digest
+    raise StoreError(f"record {record.id!r} is damaged: `memagent verify` tells more")
 
 
 def event_of(row: sqlite3.Row) -> Event:

@@ -8,9 +8,9 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
 from memagent.problems import Problem, same_number
+from memagent.rationale_trial import tried
 from memagent.rationales import Rationales, win_rate
 from memagent.testing import ScriptedChat
-from memagent.trial import tried
 
 LESSONS = Scope(user="lessons")
 CATS = Problem(question="Ann has 2 cats and gets 3 more cats. How many cats has Ann?")

@@ -13,6 +13,7 @@ README = (ROOT / "README.md").read_text()
 TOOLS = (ROOT / "docs" / "tools.md").read_text()
 AGENT = (ROOT / "docs" / "agent.md").read_text()
 COMPRESSION = (ROOT / "docs" / "compression.md").read_text()
+FEEDBACK = (ROOT / "docs" / "feedback.md").read_text()
 LEARNING = (ROOT / "docs" / "learning.md").read_text()
 SDK = (ROOT / "docs" / "sdk.md").read_text()
 
@@ -29,7 +30,7 @@ SNIPPETS = snippets(README)
     "snippet",
     [
         one
-        for page in (README, AGENT, COMPRESSION, LEARNING, SDK)
+        for page in (README, AGENT, COMPRESSION, FEEDBACK, LEARNING, SDK)
         for one in snippets(page)
         if "memagent.testing" in one
     ],

@@ -1,0 +1,68 @@
+"""What feedback changes in answers: to the same questions, to related ones, and to others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from memagent.evals.arm import ArmName
+from memagent.evals.communicative_arm import is_right
+from memagent.evals.communicative_worlds import SECTIONS, Trial
+from memagent.evals.interference import proportion
+from memagent.evals.score import Score
+from memagent.evals.task import Sample, Task
+
+
+def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
+    """Grade an answer; the round goes with it, and which section it is of."""
+    trial = cast(Trial, sample)
+    grades = {"right": float(is_right(prediction, trial.item)), "round": float(trial.round)}
+    return grades | {name: float(trial.item.section == name) for name in SECTIONS}
+
+
+def measures(
+    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the learning curve: a row for each task, arm, section and round.
+
+    "gain" is the accuracy less that before any feedback, on the same questions; "mended" and
+    "broken" are how many of them became right, and wrong, since. "seconds" is what one answer took.
+    """
+    rows = []
+    for task in tasks:
+        trials = {one.id: cast(Trial, one) for one in task.asked}
+        for arm in arms:
+            own = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+            told = [(trials[one.id], one) for one in own if not one.error and one.id in trials]
+            of = {"task": task.name, "arm": str(arm)}
+            rows += [of | row for row in _curve(told)]
+    return {"communicative": rows}
+
+
+def _curve(told: Sequence[tuple[Trial, Score]]) -> Iterator[dict[str, Any]]:
+    first = {_place(trial): score.correct for trial, score in told if trial.round == 0}
+    for section in SECTIONS:
+        for number in sorted({trial.round for trial, _ in told}):
+            cells = [
+                (trial, score)
+                for trial, score in told
+                if (trial.item.section, trial.round) == (section, number)
+            ]
+            pairs = [
+                (first[_place(trial)], score.correct)
+                for trial, score in cells
+                if _place(trial) in first
+            ]
+            right = [score.correct for _, score in cells]
+            gain = sum(now - before for before, now in pairs) / len(pairs) if pairs else None
+            yield {
+                "section": section,
+                "round": number,
+                **proportion(right),
+                "gain": gain,
+                "mended": sum(now and not before for before, now in pairs),
+                "broken": sum(before and not now for before, now in pairs),
+                "seconds": sum(score.seconds for _, score in cells) / len(cells) if cells else None,
+            }
+
+
+def _place(trial: Trial) -> tuple[str, str]:
+    return trial.story, trial.question

@@ -1,0 +1,147 @@
+"""A memory that is taught by feedback: each round every question is asked, then corrected.
+
+The teacher is a script: of each answer to a question of "same" that is wrong it gives a verdict, a
+hint or the answer, by the arm. Nothing else is told. Asking writes nothing.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from memagent.agent import Agent
+from memagent.errors import InvalidInput
+from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.arms import studied_samples
+from memagent.evals.communicative_worlds import CITIES, NOBODY, YEARS, Item, Trial, World
+from memagent.evals.task import Sample, Task
+from memagent.examples import diverse
+from memagent.pace import Pace
+from memagent.prompts import SHORT_ANSWER
+from memagent.remembering import Verdict
+from memagent.stores.words import words
+from memagent.types import Answer, Example, Note, Recollection, Scope
+
+KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer")
+"""What the model knows by itself; the best facts by meaning alone; what the memory recalls, with
+several looks; and that, taught by verdicts, hints or answers."""
+NEAREST = 3
+"""How many facts `rag-only` shows whose name does not say."""
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+_DENYING = frozenset("no not none nobody isn't aren't doesn't don't unknown nowhere never".split())
+
+
+@dataclass(slots=True)
+class _Taught:
+    """How many rounds of feedback a world had."""
+
+    rounds: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    told: bool = False
+
+
+class TaughtArm:
+    """One way of answering, and of being taught.
+
+    A prompt that was asked before keeps its answer: decoding is greedy.
+
+    Raises:
+        InvalidInput: there is no such arm.
+    """
+
+    def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
+        if name.kind not in KINDS:
+            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(KINDS)}")
+        self.name = name
+        self._task = task
+        self._memory = parts.memory
+        self._taught: dict[str, _Taught] = {}
+        self._answers: dict[tuple[str, tuple[str, ...]], Answer] = {}
+        self._agent = Agent(
+            memory=parts.memory, model=parts.model, instructions=SHORT_ANSWER, pace=Pace(None)
+        )
+        if name.shots:
+            worked = [_example(one) for one in studied_samples(task.training, parts.seed)]
+            self._agent.examples = diverse(worked, parts.embedder, name.shots)
+
+    def ask(self, sample: Sample) -> Reply:
+        """Answer a question after its rounds of feedback; samples come in the order of rounds."""
+        trial = cast(Trial, sample)
+        scope = Scope(user=f"{self.name}/{trial.story}")
+        state = self._taught.setdefault(trial.story, _Taught())
+        with state.lock:
+            if not state.told or state.rounds > trial.round:
+                self._begin(trial.world, scope)
+                state.told, state.rounds = True, 0
+            while state.rounds < trial.round:
+                for item in trial.world.taught:
+                    self._teach(item, scope)
+                state.rounds += 1
+            answer = self._answer(trial.question, scope)
+        return Reply(answer=answer, shown=answer.recollection.shown)
+
+    def _begin(self, world: World, scope: Scope) -> None:
+        self._memory.forget(scope=scope, everything=True)
+        notes = [
+            Note(text=text, valid_from=_START + timedelta(minutes=line))
+            for line, text in enumerate(world.told)
+        ]
+        self._memory.add_many(notes, scope=scope)
+
+    def _teach(self, item: Item, scope: Scope) -> None:
+        """Ask a question, and give the feedback that the arm is taught by."""
+        if not self.name.kind.startswith("ram"):
+            return
+        answer, asked = self._answer(item.question, scope), item.question
+        right = is_right(answer.answer, item)
+        if self.name.kind == "ram-verdict":
+            verdict: Verdict = "good" if right else "bad"
+            self._agent.feedback(answer, scope=scope, verdict=verdict, asked=asked)
+        elif not right and self.name.kind == "ram-hint":
+            self._agent.feedback(answer, scope=scope, hint=item.hint, asked=asked)
+        elif not right:
+            self._agent.feedback(answer, scope=scope, correction=item.correction, asked=asked)
+
+    def _answer(self, question: str, scope: Scope) -> Answer:
+        found = self._found(question, scope)
+        key = (found.remaining or question, found.shown)
+        if key not in self._answers:
+            given = None if self._recalls else found.shown
+            self._answers[key] = self._agent.ask(
+                question, scope=scope, remember=False, evidence=given
+            )
+        return replace(self._answers[key], recollection=found)
+
+    @property
+    def _recalls(self) -> bool:
+        return self.name.kind not in ("none", "rag-only")
+
+    def _found(self, question: str, scope: Scope) -> Recollection:
+        if self._recalls:
+            return self._memory.recall(question, scope=scope)
+        if self.name.kind == "none":
+            return Recollection()
+        vector = self._memory.embeddings.embed_query(question)
+        hits = self._memory.search(vector=vector, scope=scope, k=self.name.size or NEAREST)
+        return Recollection(hits=tuple(sorted(hits, key=lambda hit: hit.record.moment)))
+
+
+def is_right(prediction: str, item: Item) -> bool:
+    """Tell whether an answer names the right city or year and no other, or denies the premise."""
+    asked = {word.lower() for word in words(item.question)}
+    said = {word for word in words(prediction) if word.lower() not in asked}
+    named = said & (set(CITIES) | set(YEARS))
+    if item.gold == NOBODY:
+        denied = {word.lower().replace("’", "'") for word in said} & _DENYING  # noqa: RUF001
+        return not named and bool(denied)
+    return named == {item.gold}
+
+
+def _example(sample: Sample) -> Example:
+    trial = cast(Trial, sample)
+    evidence: Sequence[str] = [text for line, text in trial.facts if line in trial.supports]
+    answer = trial.item.gold
+    if answer == NOBODY:
+        evidence, answer = [trial.item.correction], trial.item.correction
+    return Example(evidence=tuple(evidence), question=trial.question, answer=answer)

@@ -1,0 +1,218 @@
+"""Worlds of people, cities and years, what a memory was told of them, and what is so now.
+
+A world of "changed", whose memory holds what was so before Ada moved:
+
+    Ada works in Paris.
+    Bob works in Lisbon.
+    Ada joined in 1994.
+    The boss of Cleo is Ada.
+    same       In which city does Ada work? Lisbon
+    related    In which city does the boss of Cleo work? Lisbon
+    unrelated  In which year did Ada join? 1994
+
+The teacher's correction of the first is "Ada works in Lisbon.", the hint "Ada has moved to where
+Bob works.". After RAM (Li et al. 2024), whose questions are real ones; the worlds are ours.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from memagent.evals.interference_streams import NAMES
+from memagent.evals.task import Sample
+
+Section = Literal["same", "related", "unrelated"]
+SECTIONS: tuple[Section, ...] = ("same", "related", "unrelated")
+CITIES = tuple(
+    "Paris London Rome Berlin Madrid Vienna Moscow Tokyo Chicago Boston Dallas Houston Denver"
+    " Seattle Toronto Sydney Dublin Cairo Lisbon Prague Warsaw Detroit"
+    " Phoenix Munich".split()
+)
+"""Large ones. SmolLM2-135M writes others than it reads of some names (Miami, Atlanta, Delhi), with
+which the worlds that this was made with began: those are left out."""
+YEARS = tuple(str(year) for year in range(1961, 2021))
+NOBODY = "nobody"
+"""The gold answer of a question whose premise is false."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """A question to a world: what is right, and what a teacher says of a wrong answer.
+
+    `supports` are the facts that the answer follows from, `correction` and `hint` empty where the
+    teacher says nothing.
+    """
+
+    section: Section
+    question: str
+    gold: str
+    supports: tuple[str, ...] = ()
+    correction: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """What the memory was told, in order, and the questions."""
+
+    told: tuple[str, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def taught(self) -> tuple[Item, ...]:
+        """The questions that the teacher listens to."""
+        return tuple(one for one in self.items if one.section == "same")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial(Sample):
+    """A question, after so many rounds of feedback."""
+
+    round: int
+    item: Item
+    world: World
+
+
+def world(condition: str, sizes: Mapping[str, int], seed: str) -> World:
+    """Return a world; the same seed gives the same."""
+    rng = random.Random(f"communicative-{seed}")
+    people = rng.sample(NAMES, 4 * sizes["people"])
+    cast = _Cast(
+        rng=rng,
+        asked=people[: sizes["people"]],
+        others=people[sizes["people"] : 2 * sizes["people"]],
+        led=people[2 * sizes["people"] : 3 * sizes["people"]],
+        strangers=people[3 * sizes["people"] :],
+        city=dict(zip(people, rng.sample(CITIES * 2, len(people)), strict=True)),
+        year=dict(zip(people, rng.sample(YEARS, len(people)), strict=True)),
+    )
+    items = list({"changed": _changed, "hops": _hops, "premise": _premise}[condition](cast))
+    items += [_city("unrelated", one, cast) for one in cast.others]
+    told = [_works(one, cast.city[one]) for one in (*cast.asked, *cast.others)]
+    told += [f"{one} joined in {cast.year[one]}." for one in (*cast.asked, *cast.others)]
+    told += [_led(under, over) for under, over in zip(cast.led, cast.asked, strict=True)]
+    return World(told=tuple(rng.sample(told, len(told))), items=tuple(items))
+
+
+def trials(story: str, made: World, rounds: int) -> Iterator[Trial]:
+    """Yield every question of a world before any feedback, and after each round of it."""
+    lines = {text: number for number, text in enumerate(made.told, start=1)}
+    for number in range(rounds + 1):
+        for place, item in enumerate(made.items):
+            yield Trial(
+                id=f"{story}/{number}/{place}",
+                story=story,
+                facts=tuple((line, text) for text, line in lines.items()),
+                question=item.question,
+                gold=(item.gold,),
+                supports=tuple(lines[text] for text in item.supports if text in lines),
+                round=number,
+                item=item,
+                world=made,
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Cast:
+    """The people of a world: who is asked about, others, who is led, and who is not there."""
+
+    rng: random.Random
+    asked: list[str]
+    others: list[str]
+    led: list[str]
+    strangers: list[str]
+    city: dict[str, str]
+    year: dict[str, str]
+
+
+def _changed(cast: _Cast) -> Iterator[Item]:
+    """Who was asked about works elsewhere now: where one of the others works."""
+    for one, under, other in zip(cast.asked, cast.led, cast.others, strict=True):
+        now = cast.city[other]
+        while now == cast.city[one]:
+            cast.city[one] = cast.rng.choice(CITIES)
+        yield Item(
+            section="same",
+            question=f"In which city does {one} work?",
+            gold=now,
+            correction=_works(one, now),
+            hint=f"{one} has moved to where {other} works.",
+        )
+        yield Item(
+            section="related", question=f"In which city does the boss of {under} work?", gold=now
+        )
+        yield Item(section="related", question=f"What city does {one} go to for work?", gold=now)
+        yield _year("unrelated", one, cast)
+
+
+def _hops(cast: _Cast) -> Iterator[Item]:
+    """The city of somebody's boss follows from two facts that were told."""
+    for one, under in zip(cast.asked, cast.led, strict=True):
+        city = cast.city[one]
+        yield Item(
+            section="same",
+            question=f"In which city does the boss of {under} work?",
+            gold=city,
+            supports=(_led(under, one), _works(one, city)),
+            correction=f"The boss of {under} works in {city}.",
+            hint=f"The boss of {under} is {one}.",
+        )
+        yield Item(
+            section="related",
+            question=f"In which year did the boss of {under} join?",
+            gold=cast.year[one],
+            supports=(_led(under, one), f"{one} joined in {cast.year[one]}."),
+        )
+        yield Item(
+            section="related",
+            question=f"What city does the boss of {under} go to for work?",
+            gold=city,
+            supports=(_led(under, one), _works(one, city)),
+        )
+        yield _city("unrelated", one, cast)
+
+
+def _premise(cast: _Cast) -> Iterator[Item]:
+    """Nothing is told of who is asked about, because there is no such person."""
+    for one, stranger in zip(cast.asked, cast.strangers, strict=True):
+        yield Item(
+            section="same",
+            question=f"In which city does {stranger} work?",
+            gold=NOBODY,
+            correction=f"There is no {stranger} here.",
+            hint="Not everybody who is asked about exists.",
+        )
+        yield Item(section="related", question=f"In which year did {stranger} join?", gold=NOBODY)
+        yield Item(
+            section="related", question=f"What city does {stranger} go to for work?", gold=NOBODY
+        )
+        yield _city("unrelated", one, cast)
+        yield _year("unrelated", one, cast)
+
+
+def _city(section: Section, one: str, cast: _Cast) -> Item:
+    city = cast.city[one]
+    return Item(
+        section=section,
+        question=f"In which city does {one} work?",
+        gold=city,
+        supports=(_works(one, city),),
+    )
+
+
+def _year(section: Section, one: str, cast: _Cast) -> Item:
+    return Item(
+        section=section,
+        question=f"In which year did {one} join?",
+        gold=cast.year[one],
+        supports=(f"{one} joined in {cast.year[one]}.",),
+    )
+
+
+def _works(one: str, city: str) -> str:
+    return f"{one} works in {city}."
+
+
+def _led(under: str, over: str) -> str:
+    return f"The boss of {under} is {over}."

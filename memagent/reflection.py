@@ -1,0 +1,238 @@
+"""What is learnt from feedback: a lesson, proposed, checked if that is wanted, kept or undone.
+
+A lesson is a record of the kind "lesson", in the scope of who gave the feedback. Its metadata:
+
+    {"author": "user", "asked": "Where does Ada work?", "answered": "In Rome.",
+     "change": {"feedback": "correction", "said": "Lisbon", "asks": ["Where does Ada work?"],
+                "superseded": "<id>", "valid_to": null, "retired": []}}
+
+After RAM (Li et al. 2024): the piece of memory that is nearest to the lesson is replaced by it.
+Here only where it is near enough and answers the same question, and it stays as superseded; a
+lesson that is near to nothing is added. Others that were shown and say the same as what was
+replaced are archived. Without a model that writes the lesson, it is the user's own words, behind
+the question where they say too little by themselves.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from memagent import replies
+from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
+from memagent.lessons import asks_of, is_denial, named, names_all, same
+from memagent.memory import Memory
+from memagent.prompts import lesson_of
+from memagent.questions import covers, offers, wants
+from memagent.stores.episodic import check
+from memagent.stores.filter import micros
+from memagent.stores.words import content_words, names, stem, words
+from memagent.trial import NEIGHBOURS, Ask, Recall, Trial, neighbours
+from memagent.types import Feedback, Hit, Note, Record, Reflected, Scope
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+THRESHOLD = 0.5
+"""The cosine from which a lesson takes the place of the record that is nearest to it.
+
+Texts that differ in one name have 0.54 at least, 0.7 in the middle (MiniLM)."""
+NEAREST = 10
+"""How many records near to a lesson are looked at."""
+BARE = 6
+"""An answer of at most so many words, and none of the question's, does not stand by itself."""
+
+_KIND = re.compile(r"^\s*(?:\w+\s+)?(?:which|what)\s+\w+", re.IGNORECASE)
+"""What a question opens with that names a kind of answer: "in which city"."""
+
+
+class Lesson(BaseModel):
+    """What a model writes of feedback."""
+
+    lesson: str
+    questions: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feedbacked:
+    """A turn, and what was said of it in words by whom.
+
+    `turn` names the records of the turn, `shown` those that the answer was made from. `source`
+    is who said it, if that is not the user.
+    """
+
+    asked: str
+    answered: str
+    said: str
+    feedback: Feedback
+    scope: Scope
+    source: str | None = None
+    turn: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    who: str | None = None
+    why: str | None = None
+
+
+def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str] | None:
+    """Return the kind of a feedback in words, and the words; None without any.
+
+    Raises:
+        InvalidInput: it is both a correction and a hint, or empty.
+    """
+    if correction is not None and hint is not None:
+        raise InvalidInput("give a correction or a hint, not both")
+    said = correction if correction is not None else hint
+    if said is None:
+        return None
+    check(Note(text=said))
+    if hint is not None:
+        return "hint", said
+    return ("denial" if is_denial(said) else "correction"), said
+
+
+def reflect(
+    memory: Memory,
+    given: Feedbacked,
+    *,
+    model: "BaseChatModel | None" = None,
+    ask: Ask | None = None,
+    recall: Recall | None = None,
+    most: int = NEIGHBOURS,
+) -> Reflected:
+    """Make a lesson of feedback; with `ask` and `recall`, keep it only if it mends and breaks not.
+
+    `model` writes the lesson where it can. At most `most` past questions are asked again.
+    """
+    trial = None
+    if ask is not None and recall is not None:
+        trial = Trial(ask, recall, neighbours(memory, given.asked, given.scope, most))
+    lesson = _apply(memory, given, model)
+    checked = None
+    if trial is not None:
+        checked = trial.check(given.asked, given.answered, given.said, given.feedback)
+        if not checked.kept:
+            memory.undo(
+                lesson.id, scope=given.scope, who=given.who, why=f"the check: {checked.why}"
+            )
+    change = memory.change(lesson.id, scope=given.scope)
+    return Reflected(lesson=lesson, change=change, checked=checked)
+
+
+def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> Record:
+    """Write the lesson, in the place of what it corrects; the same one again changes nothing."""
+    text, asks = written(given, model) if model else (spoken(given), asks_of(given.asked))
+    wide = given.scope.across_sessions()
+    hits = memory.search(text, scope=wide, k=NEAREST)
+    held = [hit for hit in hits if hit.record.evidence]
+    earlier = next((hit.record for hit in held if _is_earlier(hit.record, given, text)), None)
+    if earlier is not None and earlier.value == text:
+        known = earlier.metadata["change"]["asks"]
+        if set(asks) <= set(known):
+            return earlier
+        asks = tuple(dict.fromkeys([*known, *asks]))
+    near = [hit.record for hit in held if replaces(given, text, hit)]
+    replaced = earlier or next(iter(near), None)
+    retired = [one for one in near if one != replaced and one.id in given.shown and not one.pinned]
+    change = {
+        "feedback": given.feedback,
+        "said": given.said,
+        "asks": list(asks),
+        "superseded": replaced.id if replaced else None,
+        "valid_to": micros(replaced.valid_to) if replaced and replaced.valid_to else None,
+        "retired": [one.id for one in retired],
+    }
+    note = Note(
+        text=text,
+        keys=tuple(dict.fromkeys([text, *asks])),
+        kind="lesson",
+        valid_from=memory.now(scope=given.scope),
+        supersedes=replaced.id if replaced else None,
+        sources=given.turn + ((given.source,) if given.source else ()),
+        metadata={
+            "author": "user",
+            "asked": given.asked,
+            "answered": given.answered,
+            "change": change,
+        },
+    )
+    return memory.teach(note, scope=given.scope, retires=retired, who=given.who, why=given.why)
+
+
+def spoken(given: Feedbacked) -> str:
+    """Return the lesson that feedback is by itself: its words, behind the question if need be."""
+    said = given.said.strip()
+    bare = given.feedback == "correction" and len(words(said)) <= BARE
+    if bare and given.asked and not _stems(given.asked) & _stems(said):
+        return f"{given.asked.strip()} {said}"
+    return given.said
+
+
+def written(given: Feedbacked, model: "BaseChatModel") -> tuple[str, tuple[str, ...]]:
+    """Return the lesson as a model writes it, and the questions it says it answers.
+
+    What it writes has to hold all that was said, and to name nothing that was not; else the words
+    of the user stand.
+    """
+    asks = asks_of(given.asked)
+    messages = lesson_of(given.asked, given.answered, given.said)
+    try:
+        reply = replies.structured(model, messages, Lesson)
+    except (StructuredOutputError, ContextTooLong):
+        return spoken(given), asks
+    tidy = (" ".join(one.split()) for one in reply.questions)
+    more = [one for one in tidy if one.endswith("?") and same_names(one, given.asked)]
+    text = " ".join(reply.lesson.split())
+    faithful = covers(text, content_words(given.said)) and not (
+        named(text) - named(f"{given.asked} {given.said}")
+    )
+    usable = faithful and not text.endswith("?") and given.feedback == "correction"
+    return (text if usable else spoken(given)), tuple(dict.fromkeys([*asks, *more]))
+
+
+def same_names(one: str, other: str) -> bool:
+    """Tell whether two questions name the same: what a model made of one may ask of others."""
+    return named(one) == named(other)
+
+
+def replaces(given: Feedbacked, text: str, hit: Hit) -> bool:
+    """Tell whether a lesson takes a record's place: it is near, and answers the same question.
+
+    A hint answers nothing, and takes no place.
+    """
+    record = hit.record
+    if given.feedback == "hint" or record.kind == "lesson":
+        return False
+    if hit.why.get("cosine", 0.0) < THRESHOLD or not names_all(record.value, given.asked):
+        return False
+    held = _stems(record.value)
+    frame = _stems(_KIND.sub("", given.asked)) & _stems(text)
+    if not frame <= held or not (held & _stems(text)) - _stems(" ".join(names(text))):
+        return False  # it tells something else
+    want = wants(given.asked)
+    if want != "time" and not _times(record.value) <= _times(f"{given.asked} {text}"):
+        return False  # it tells of another time, and may hold as well
+    return want is None or offers(record.value, want, given.asked)
+
+
+def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
+    """Tell whether a record is what the same one taught before, of the question or in these words.
+
+    Somebody else's lesson stays beside it: which of the two is right, outcomes will tell.
+    """
+    change = record.metadata.get("change")
+    if record.kind != "lesson" or not change:
+        return False
+    if (given.source in record.sources) != bool(given.source):
+        return False
+    if (change["feedback"] == "hint") != (given.feedback == "hint"):
+        return False
+    return record.value == text or any(same(given.asked, ask) for ask in change["asks"])
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in content_words(text)}
+
+
+def _times(text: str) -> set[str]:
+    return {word.lower() for word in words(text) if word.isalpha() and offers(word, "time", "")}

@@ -1,0 +1,134 @@
+"""What feedback changed, undone: a lesson goes, and what it took the place of comes back."""
+
+from collections.abc import Sequence
+
+from memagent.errors import InvalidInput
+from memagent.stores.filter import Filter, micros
+from memagent.stores.rows import closed_digest, opened_digest
+from memagent.stores.settling import settle
+from memagent.stores.sqlite import SqliteStore
+from memagent.stores.writing import Trace, log, mark_changed, user_id
+from memagent.types import Change, Record, Scope
+
+AUTHORS = ("user", "agent")
+"""The metadata `author` of a turn's two records: what was said, and what was replied."""
+
+
+def retire(store: SqliteStore, records: Sequence[Record], trace: Trace) -> None:
+    """Archive records that a lesson speaks against."""
+    with store.transaction() as db:
+        for record in records:
+            now = micros(store.now(record.scope.user))
+            db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
+            mark_changed(db, user_id(db, record.scope.user), record.seq)
+            log(db, record.seq, "archive", trace)
+
+
+def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
+    """Take a lesson back, so that everything else is what it was, but for its history.
+
+    The lesson stays as a superseded record that nothing is in the place of. What it superseded
+    stays so if its text was told again meanwhile, which is then a record of its own.
+
+    Raises:
+        InvalidInput: another lesson has taken its place meanwhile.
+    """
+    with store.transaction() as db:
+        scope = Scope(user=lesson.scope.user)
+        (held,) = store.get(scope, [lesson.id])
+        if held.superseded:
+            later = [one for one in store.versions(scope, held.id) if one.supersedes == held.id]
+            reason = f"undo {later[0].id!r} first, it stands in its place" if later else "it is"
+            raise InvalidInput(f"change {held.id!r} cannot be undone: {reason}")
+        settle(db)
+        user, now = user_id(db, scope.user), micros(store.now(scope.user))
+        digest = _digest(store, held)
+        db.execute(
+            "UPDATE records SET superseded = 1, supersedes = NULL, digest = ?,"
+            " valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
+            (closed_digest(digest, held.id), now, now, held.seq),
+        )
+        db.execute(
+            "DELETE FROM digests WHERE user = ? AND digest = ? AND record = ?",
+            (user, digest, held.seq),
+        )
+        log(db, held.seq, "undo", trace)
+        changed = [held.seq]
+        for old in store.get(scope, [held.supersedes] if held.supersedes else []):
+            if _reopen(store, old, user, held.metadata["change"]["valid_to"], trace):
+                changed.append(old.seq)
+        for one in store.get(scope, held.metadata["change"]["retired"]):
+            db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (one.seq,))
+            log(db, one.seq, "restore", trace)
+            changed.append(one.seq)
+        for seq in changed:
+            mark_changed(db, user, seq)
+
+
+def changes(store: SqliteStore, scope: Scope, limit: int) -> list[Change]:
+    """Return the changes of a scope, newest first, the undone ones too."""
+    where = Filter(
+        scope=scope, kind="lesson", metadata={"change": {"exists": True}}, everything=True
+    )
+    return [change_of(store, record) for record in store.newest(where, limit)]
+
+
+def change_of(store: SqliteStore, lesson: Record) -> Change:
+    """Return the change that a lesson's record tells of."""
+    told = lesson.metadata["change"]
+    events = store.history([lesson.seq])
+    first, last = events[0], events[-1]
+    undone = last if last.action == "undo" else None
+    return Change(
+        id=lesson.id,
+        at=lesson.created,
+        who=first.who,
+        why=first.why,
+        feedback=told["feedback"],
+        said=told["said"],
+        asked=lesson.metadata["asked"],
+        answered=lesson.metadata["answered"],
+        lesson=lesson.value,
+        asks=tuple(told["asks"]),
+        superseded=told["superseded"],
+        retired=tuple(told["retired"]),
+        undone=undone.at if undone else None,
+        because=undone.why if undone else None,
+    )
+
+
+def turn(store: SqliteStore, scope: Scope, record_id: str) -> tuple[Record, Record] | None:
+    """Return a turn as (said, replied) by the id of either; None if there is no such turn."""
+    found = store.get(scope, [record_id])
+    if not found or found[0].metadata.get("author") not in AUTHORS:
+        return None
+    (one,) = found
+    said = one.metadata["author"] == "user"
+    # A turn is written in one transaction, what was said right before what was replied.
+    (other,) = store.records([one.seq + (1 if said else -1)]) or (one,)
+    pair = (one, other) if said else (other, one)
+    authors = tuple(record.metadata.get("author") for record in pair)
+    return pair if authors == AUTHORS and other.scope == one.scope else None
+
+
+def _digest(store: SqliteStore, record: Record) -> bytes:
+    ((digest,),) = store.query("SELECT digest FROM records WHERE seq = ?", (record.seq,))
+    return bytes(digest)
+
+
+def _reopen(store: SqliteStore, old: Record, user: int, valid_to: int | None, trace: Trace) -> bool:
+    """Bring back what was superseded; tell whether it could be."""
+    digest = opened_digest(old, _digest(store, old))
+    with store.transaction() as db:
+        taken = db.execute(
+            "SELECT 1 FROM digests WHERE user = ? AND digest = ?", (user, digest)
+        ).fetchone()
+        if taken:
+            return False
+        db.execute(
+            "UPDATE records SET superseded = 0, digest = ?, valid_to = ? WHERE seq = ?",
+            (digest, valid_to, old.seq),
+        )
+        db.execute("INSERT INTO digests VALUES (?, ?, ?)", (user, digest, old.seq))
+        log(db, old.seq, "restore", trace)
+        return True

@@ -1,0 +1,130 @@
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import BaseMessage
+
+from memagent import Memory, Scope, models
+from memagent.chat import converse
+from memagent.conversation import Conversation
+from memagent.testing import ScriptedChat
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def reading(messages: Sequence[BaseMessage]) -> str:
+    notes = [line for line in str(messages[-1].content).splitlines() if line.startswith("- ")]
+    return notes[-1].removeprefix("- ") if notes else "I cannot tell."
+
+
+@pytest.fixture
+def turn(memagent: Command, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A turn whose answer is wrong: its id."""
+    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(reading))
+    memagent("add", "Ada works in Rome.")
+    told = json.loads(memagent("ask", "Where does Ada work?", "--json")[1])
+    assert told["answer"] == "Ada works in Rome."
+    return str(told["written"][-1])
+
+
+def test_a_correction_is_kept_shown_and_undone(memagent: Command, turn: str) -> None:
+    code, out, err = memagent("feedback", turn, "--correct", "Ada works in Lisbon.", "--why", "new")
+    assert (code, err) == (0, "")
+    assert out.endswith(": Ada works in Lisbon.\n")
+    change = out.split()[2].rstrip(":")
+    assert memagent("ask", "Where does Ada work?")[1] == "Ada works in Lisbon.\n"
+    assert (
+        f"  {change}    kept  correction  Ada works in Lisbon.\n" in memagent("changes", "list")[1]
+    )
+    shown = memagent("changes", "show", change)[1].splitlines()
+    assert [line[0] for line in shown if line[0] in "+-"] == ["-", "+"]
+    assert shown[0].endswith(" new")
+    assert memagent("changes", "undo", change)[1] == "undone: Ada works in Lisbon.\n"
+    assert memagent("ask", "Where does Ada work?")[1] == "Ada works in Rome.\n"
+    (held,) = json.loads(memagent("changes", "list", "--json")[1])
+    assert (held["id"], held["said"], held["undone"] is None) == (
+        change,
+        "Ada works in Lisbon.",
+        False,
+    )
+
+
+def test_what_does_not_mend_is_not_kept(
+    memagent: Command, turn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda __: "In Rome."))
+    out = memagent("feedback", turn, "--correct", "Ada works in Lisbon.")[1]
+    assert out == "not kept: the check: the question is still answered with 'In Rome.'\n"
+    kept = memagent("feedback", turn, "--correct", "Ada works in Lisbon.", "--no-check")[1]
+    assert kept.startswith("kept as ")
+
+
+def test_a_verdict_is_counted(memagent: Command, turn: str) -> None:
+    assert memagent("feedback", turn, "--bad")[1] == "1 memories judged\n"
+    told = json.loads(memagent("feedback", turn, "--good", "--json")[1])
+    assert told == {"judged": 1, "change": None, "checked": None}
+
+
+def test_a_file_gives_feedback_of_every_kind(memagent: Command, turn: str, tmp_path: Path) -> None:
+    lines = [
+        {"turn": turn, "verdict": "bad"},
+        {"turn": turn, "hint": "Ada has moved."},
+        {"turn": turn, "correct": "Ada works in Lisbon.", "who": "bob"},
+    ]
+    file = tmp_path / "feedback.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    code, out, _ = memagent("feedback", "--file", str(file), "--no-check")
+    assert (code, len(out.splitlines())) == (0, 3)
+    found = json.loads(memagent("changes", "list", "--json")[1])
+    assert [(one["feedback"], one["who"]) for one in found] == [
+        ("correction", "bob"),
+        ("hint", found[1]["who"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("[]", "line 1: expected an object with a turn's id"),
+        ("{", "line 1: not JSON"),
+        ('{"turn": "x", "nice": 1}', "line 1: unknown nice"),
+        ('{"turn": "x", "verdict": "bad"}', "line 1: there is no turn 'x'"),
+    ],
+)
+def test_a_malformed_file_is_one_line(
+    memagent: Command, tmp_path: Path, line: str, complaint: str
+) -> None:
+    file = tmp_path / "feedback.jsonl"
+    file.write_text(line)
+    code, _, err = memagent("feedback", "--file", str(file))
+    assert code == 1
+    assert complaint in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["t"], ["t", "--good", "--bad"], ["t", "--file", "f"]], ids=str
+)
+def test_unclear_feedback_is_refused(memagent: Command, arguments: list[str]) -> None:
+    assert memagent("feedback", *arguments)[0] == 2
+
+
+def test_hints_and_changes_by_slash_command(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from memagent import Agent
+
+    memory.add("Ada works in Rome.", scope=ada)
+    talk = Conversation(Agent(memory=memory, model=ScriptedChat(reading)), ada)
+    said = ["Where does Ada work?", "/hint Ada has moved.", "/correct Ada works in Lisbon."]
+    converse(talk, lambda: iter([*said, "/changes", "/undo", "/changes", "/undo", "/undo"]))
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert [line.split("  ", 1)[1] for line in lines[3:5]] == [
+        "Ada works in Lisbon.",
+        "Ada has moved.",
+    ]
+    assert lines[5] == "undone: Ada works in Lisbon."
+    assert "undone  Ada works in Lisbon." in lines[6]
+    assert lines[8] == "undone: Ada has moved."
+    assert err == "memagent: there is no change to undo\n"
