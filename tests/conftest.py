@@ -3,6 +3,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_socket
@@ -10,10 +11,11 @@ from probing import SECRET
 
 from memagent import Memory, Record, Scope, cli, models
 from memagent import memory as memory_module
-from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
 
 Outcome = tuple[int, str, str]
 Command = Callable[..., Outcome]
+Serve = Callable[..., StubServer]
 DATA = os.environ.get("MEMAGENT_DATA")
 
 
@@ -105,3 +107,17 @@ def secret(disk: Memory, ada: Scope) -> Record:
     disk.add("The vault is in the cellar.", scope=ada)
     disk.add("xylophone lessons", scope=Scope(user="bob"))
     return disk.add(SECRET, scope=ada, metadata={"heard": "over dinner"}, why="asked for it")
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start stub servers that are stopped after the test."""
+    started: list[StubServer] = []
+
+    def start(*script: Any, **settings: Any) -> StubServer:
+        started.append(StubServer(list(script) or [Say("Hello.")], **settings).start())
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()

@@ -1,6 +1,6 @@
 """A prompt's room, known before the model is asked; the server's refusal stays the last word."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -12,26 +12,12 @@ from memagent.aio import AsyncMemory
 from memagent.context import MARGIN, PER_TOKEN, Window
 from memagent.errors import ContextTooLong
 from memagent.server_chat import close_connections
-from memagent.testing import Say, ScriptedChat, StubServer
+from memagent.testing import ScriptedChat, StubServer
 from memagent.types import Answer
 
 Serve = Callable[..., StubServer]
 BIRDS = [f"Mary saw {'a ' * n}bird." for n in range(8)]
 LISTED = "/v1/models"
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start stub servers that are stopped after the test."""
-    started: list[StubServer] = []
-
-    def start(*script: Any, **settings: Any) -> StubServer:
-        started.append(StubServer(list(script) or [Say("Hello.")], **settings).start())
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.stop()
 
 
 def ask(server: StubServer, memory: Memory | None, scope: Scope, **options: Any) -> Answer:

@@ -115,12 +115,14 @@ class Slow:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.begun = threading.Event()
         self.gate = threading.Event()
 
     def ask(
         self, task: Task, name: ArmName, samples: Sequence[Sample], stop: threading.Event
     ) -> Iterator[Score]:
         self.asked += 1
+        self.begun.set()
         self.gate.wait(30)
         yield Score(id="a", task=task.name, arm=str(name), question="?", gold=("x",))
 
@@ -132,8 +134,7 @@ def test_a_crew_gives_a_story_to_who_has_the_fewest() -> None:
     task = babi.load(None, 1, None)
     held = threading.Thread(target=lambda: list(crew.ask(task, ARMS[0], [], threading.Event())))
     held.start()
-    while not slow.asked:
-        pass
+    assert slow.begun.wait(30)
     for _ in range(3):
         assert len(list(crew.ask(task, ARMS[0], [], threading.Event()))) == 1
     slow.gate.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
@@ -24,20 +24,6 @@ Serve = Callable[..., StubServer]
 
 class Colour(BaseModel):
     name: str
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start stub servers that are stopped after the test."""
-    started: list[StubServer] = []
-
-    def start(*script: Any, **settings: Any) -> StubServer:
-        started.append(StubServer(list(script) or [Say("Hello.")], **settings).start())
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.stop()
 
 
 @pytest.fixture

@@ -39,19 +39,6 @@ def _nothing_known() -> Iterator[None]:
     tool_probe._known.clear()
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., StubServer]]:
-    started: list[StubServer] = []
-
-    def start(*script: Any) -> StubServer:
-        started.append(StubServer(script).start())
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.stop()
-
-
 def chosen(**reply: Any) -> str:
     return json.dumps(reply)
 
