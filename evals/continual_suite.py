@@ -10,7 +10,7 @@ from memagent.evals.continual import Results, summary
 from memagent.evals.continual_arm import KINDS, StreamArm
 from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 TASKS = {
@@ -30,17 +30,13 @@ def load(wanted: Wanted) -> Sequence[Task]:
     Raises:
         BadOption: there is no such stream, or a size is none.
     """
+    refuse_files(wanted, "continual")
     sizes = {**SETTINGS, **wanted.settings}
     if not (1 <= sizes["updates"] <= MOST and sizes["probes"] >= 1 and sizes["exponent"] >= 0):
         raise BadOption(
             "--set", f"expected 1 to {MOST} updates, a probe at least, and an exponent of 0 or more"
         )
-    named = list(TASKS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
-    chosen = [one.strip().removeprefix("continual/") for one in named]
-    for one in chosen:
-        if one not in TASKS:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(TASKS)}")
-    return [_task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+    return [_task(one, sizes, wanted.seed) for one in chosen_tasks(wanted, "continual", TASKS)]
 
 
 def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:

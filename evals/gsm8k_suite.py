@@ -9,7 +9,7 @@ from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName
 from memagent.evals.gsm8k_arm import ARMS, SolvedArm
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.task import Task
 from memagent.problems import is_duplicate
 
@@ -26,8 +26,10 @@ def load(wanted: Wanted) -> Sequence[Task]:
         RunError: there is no such file.
         InvalidInput: a line is malformed.
     """
-    if wanted.tasks not in (None, "all", "gsm8k"):
-        raise BadOption("--tasks", f"{wanted.tasks!r} is not gsm8k")
+    chosen_tasks(wanted, SUITE.name, [member.name for member in SUITE.members])
+    if wanted.split not in (None, "train") or wanted.variant is not None:
+        option = "--split" if wanted.variant is None else "--variant"
+        raise BadOption(option, "gsm8k has one file, whose first problems are the memory's")
     sizes = {name: wanted.settings.get(name, value) for name, value in SETTINGS.items()}
     if any(size != int(size) or size < 0 for size in sizes.values()):
         raise BadOption("--set", "expected whole numbers")

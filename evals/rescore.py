@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from memagent.errors import RunError
 from memagent.evals.saved import SavedRun, SavedTask
 from memagent.evals.score import Score, ScoreFile
-from memagent.evals.suite import BadOption, Suite, Wanted
+from memagent.evals.suite import BadOption, Suite, Wanted, load
 from memagent.evals.task import Sample, Task, is_right
 
 
@@ -62,7 +62,7 @@ def load_again(kept: Sequence[SavedTask], suite: Suite, wanted: Wanted) -> list[
     problem = RunError(f"a run of {suite.name} without a task")
     for split in dict.fromkeys([wanted.split, *(task.split.split(",")[0] for task in kept)]):
         try:
-            loaded = suite.load(replace(wanted, tasks=names, split=split))
+            loaded = load(suite, replace(wanted, tasks=names, split=split))
         except BadOption as error:
             problem = RunError(f"the data of the run cannot be loaded: {error}")
             continue

@@ -101,13 +101,15 @@ def rescore_(
     from memagent.evals.suite import Wanted, suite
 
     run = open_saved(folder)
-    seed = int(run.manifest["plan"].get("seed", 0))
+    plan = run.manifest["plan"]
     chosen = run.manifest.get("chosen", {})
     wanted = Wanted(
+        split=chosen.get("split"),
         variant=variant or chosen.get("variant"),
         data=load_settings().data,
         file=file or (Path(chosen["file"]) if "file" in chosen else None),
-        seed=seed,
+        seed=int(plan.get("seed", 0)),
+        settings=plan.get("settings", {}),
     )
     outcome = rescore(run, suite(run.suite), wanted)
     now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)

@@ -46,6 +46,41 @@ def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
     assert "matrix" not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("interference", ["streams=1", "episodes=2"]),
+        ("continual", ["updates=2", "probes=1"]),
+        ("communicative", ["worlds=1", "people=1", "rounds=1"]),
+        ("probes", ["items=3", "others=2"]),
+    ],
+)
+def test_a_run_of_its_own_sizes_and_seed_is_graded_again(
+    name: str, sizes: list[str], memagent: Command, tmp_path: Path
+) -> None:
+    settings = [part for size in sizes for part in ("--set", size)]
+    where = str(tmp_path / "run")
+    assert memagent("eval", "run", name, *settings, "--seed", "3", "--out", where)[0] == 0
+    code, out, err = memagent("eval", "rescore", where, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["graded"] == len((tmp_path / "run" / "samples.jsonl").read_text().splitlines())
+    assert told["changed"] == 0
+
+
+def test_a_run_that_ended_before_its_answers_were_in_order_is_put_in_order(
+    memagent: Command, tmp_path: Path
+) -> None:
+    asked = ["eval", "run", "babi", "--tasks", "1", "--limit", "3", "--arms", "none+0,full+0"]
+    asked += ["--out", str(tmp_path / "run")]
+    assert memagent(*asked)[0] == 0
+    path = tmp_path / "run" / "samples.jsonl"
+    whole = path.read_text()
+    path.write_text("".join(reversed(whole.splitlines(keepends=True))))
+    assert memagent(*asked, "--resume")[0] == 0
+    assert path.read_text() == whole
+
+
 def test_probes_open_no_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

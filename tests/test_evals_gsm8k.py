@@ -94,7 +94,9 @@ def test_a_name_that_means_nothing_here_is_refused(file: Path, arm: str) -> None
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"tasks": "2"}, "'2' is not gsm8k"),
+        ({"tasks": "2"}, "'2' is not one of gsm8k"),
+        ({"split": "test"}, "gsm8k has one file"),
+        ({"variant": "main"}, "gsm8k has one file"),
         ({"settings": {"memory": 2.5}}, "whole numbers"),
         ({"settings": {"memory": 6}}, "has 6 problems: the memory cannot have 6"),
         ({"settings": {"memory": 0}}, "cannot have 0"),
