@@ -9,6 +9,7 @@ from memagent.evals.arm import ArmName
 from memagent.evals.continual import Results, summary
 from memagent.evals.continual_arm import KINDS, StreamArm
 from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
+from memagent.evals.lifetime import l2_metrics
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
@@ -80,12 +81,12 @@ def results(task: Task, scores: Sequence[Score]) -> Results:
 def measures(
     tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the metrics of each stream and arm, and the matrix that they are derived from.
+    """Return the metrics of each stream and arm, the L2 metrics, and the matrix they come from.
 
     "asked" counts the probes whose notes were other than after the update before, "reused" those
     that kept their answer; "probes" is how many there are.
     """
-    tables: dict[str, list[dict[str, Any]]] = {"continual": [], "matrix": []}
+    tables: dict[str, list[dict[str, Any]]] = {"continual": [], "l2": [], "matrix": []}
     for task in tasks:
         whole = cast(Asked, task.asked[0]).stream
         for arm in arms:
@@ -100,10 +101,12 @@ def measures(
                 "reused": len(own) - asked,
             }
             tables["continual"].append(of | counts | summary(found, WINDOWS))
+            tables["l2"].append(of | l2_metrics(found))
             tables["matrix"].append(
                 of
                 | {
                     "columns": list(whole.columns),
+                    "probes": list(map(len, whole.probes)),
                     "trained": list(found.trained),
                     "baseline": list(found.baseline),
                     "scores": [list(row) for row in found.scores],

@@ -7,6 +7,7 @@ from typing import Any
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName
+from memagent.evals.coverage import curve, kept_votes
 from memagent.evals.gsm8k_arm import ARMS, SolvedArm
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks
@@ -71,6 +72,15 @@ def leakage(
     return {"leakage": rows}
 
 
+def agreement(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the precision and the coverage of a threshold on self-consistency.
+
+    Of the memory's problems, where the model solved them itself, so that its samples voted.
+    """
+    votes = kept_votes(folder)
+    return {"self-consistency": curve(votes)} if votes else {}
+
+
 def _is_of(score: Score, shown: str) -> bool:
     """Tell whether what was shown is a solution of the asked problem or of a duplicate."""
     return is_duplicate(score.question, shown.partition("\n")[0])
@@ -104,4 +114,5 @@ SUITE = Suite(
     make=SolvedArm,
     settings=SETTINGS,
     more=leakage,
+    kept=agreement,
 )

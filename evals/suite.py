@@ -84,7 +84,8 @@ class Suite:
     `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
     and `BadOption` where something else was wanted than there is; `default`
     are the arms when none are named. `settings` are numbers of its own with their defaults. `more`
-    measures what is more than accuracy. One that has no `model` asks the memory alone.
+    measures what is more than accuracy, `kept` makes tables of what the arms left in the run's
+    folder. One that has no `model` asks the memory alone.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Suite:
     make: MakeArm = StoryArm
     settings: Mapping[str, float] = field(default_factory=dict)
     more: Measures = lambda tasks, arms, scores: {}
+    kept: Callable[[Path], dict[str, list[dict[str, Any]]]] = lambda folder: {}
     model: bool = True
 
 

@@ -11,7 +11,7 @@ import typer
 
 from memagent.cli_eval_asking import ask, together
 from memagent.cli_eval_report import add_to
-from memagent.cli_output import Json
+from memagent.cli_output import Json, print_tables
 from memagent.config import load_settings
 from memagent.errors import InvalidInput, RunError
 
@@ -200,15 +200,13 @@ def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:
 
 def _print(whole: "Run", one: "Suite", as_json: bool) -> None:
     from memagent.evals.measures import as_tables as more_tables
+    from memagent.evals.measures import measured
     from memagent.evals.report import as_object, as_tables, rows
 
     table = rows(whole.tasks, whole.plan.arms, whole.scores)
-    more = one.more(whole.tasks, whole.plan.arms, whole.scores)
+    more = measured(one, whole.folder, whole.tasks, whole.plan.arms, whole.scores)
     if as_json:
-        print(json.dumps(as_object(whole.folder, table) | more))
+        print(json.dumps(as_object(whole.folder, table, more)))
         return
-    from rich.console import Console
-
-    for shown in [*as_tables(table), *more_tables(more)]:
-        Console().print(shown)
+    print_tables([*as_tables(table), *more_tables(more)])
     print(f"every question: {whole.folder / 'samples.jsonl'}", file=sys.stderr)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from memagent import embedders, models
-from memagent.evals.measures import as_tables
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -24,7 +23,8 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "sizes", "tables"),
     [
         ("interference", ["streams=1", "episodes=2"], {"interference", "lags", "matrix"}),
-        ("continual", ["updates=2", "probes=1"], {"continual", "matrix"}),
+        ("continual", ["updates=2", "probes=1"], {"continual", "l2", "matrix"}),
+        ("communicative", ["worlds=1", "people=1", "rounds=1"], {"communicative"}),
     ],
 )
 def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
@@ -35,6 +35,15 @@ def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
     code, out, _ = memagent(*asked, "--json")
     printed = json.loads(out)
     assert (code, tables <= set(printed)) == (0, True)
+    where = str(tmp_path / "run")
+    assert json.loads(memagent("eval", "report", where, "--json")[1]) == printed
+    assert memagent("eval", "report", where)[0] == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(f"<summary>{table}</summary>" in page for table in tables - {"matrix"})
+    (tmp_path / "run" / "measures.json").unlink()
+    assert not tables & set(json.loads(memagent("eval", "report", where, "--json")[1]))
+    assert memagent("eval", "rescore", where)[0] == 0
+    assert json.loads(memagent("eval", "report", where, "--json")[1]) == printed
     first, _, value = sizes[0].partition("=")
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     assert manifest["plan"]["settings"][first] == float(value)
@@ -108,15 +117,3 @@ def test_what_an_evaluation_does_not_know_is_refused(
     code, out, err = memagent("eval", "run", *wrong, "--out", str(tmp_path / "run"))
     assert (code, out) == (2, "")
     assert message in " ".join(err.replace("│", " ").split())
-
-
-def test_a_table_has_every_column_that_is_no_list_and_a_dash_for_what_is_not_defined() -> None:
-    rows = [{"arm": "memory", "acc": 0.5, "bwt": None, "scores": [[1.0]]}, {"arm": "x", "n": 3}]
-    (table,) = as_tables({"continual": rows, "matrix": [{"arm": "memory", "scores": []}]})
-    assert [str(column.header) for column in table.columns] == ["arm", "acc", "bwt", "n"]
-    assert [list(column.cells) for column in table.columns] == [
-        ["memory", "x"],
-        ["0.500", "-"],
-        ["-", "-"],
-        ["-", "3"],
-    ]
