@@ -95,7 +95,8 @@ def spots(points: Sequence[Spot], x_name: str) -> str:
 def curves(points: Sequence[Point], x_name: str, title: str) -> str:
     """Draw shares against x, a curve a line, with each point's interval."""
     root = _root(_WIDTH, _HEIGHT, title)
-    ticks = _axes(root, max((point.x for point in points), default=0.0), x_name)
+    whole = all(point.x == int(point.x) for point in points)
+    ticks = _axes(root, max((point.x for point in points), default=0.0), x_name, whole=whole)
     placed: list[tuple[float, float]] = []
     for line in dict.fromkeys(point.line for point in points):
         curve = sorted((one for one in points if one.line == line), key=lambda one: one.x)
@@ -105,7 +106,7 @@ def curves(points: Sequence[Point], x_name: str, title: str) -> str:
         for (x, y), one in zip(places, curve, strict=True):
             between = ""
             if one.low is not None and one.high is not None:
-                _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+                _line(root, x, _y(one.low), x, _y(one.high), f"whisker c{one.colour}")
                 between = f" ({one.low:.1%} to {one.high:.1%})"
             dot = SubElement(
                 root, "circle", {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
@@ -118,23 +119,25 @@ def curves(points: Sequence[Point], x_name: str, title: str) -> str:
     return _svg(root)
 
 
-def ticks_to(most: float) -> list[float]:
-    """Return round numbers from 0 to at least `most`, four to seven of them."""
+def ticks_to(most: float, *, whole: bool = False) -> list[float]:
+    """Return round numbers from 0 to at least `most`, up to seven; with `whole`, no fractions."""
     if most <= 0:
-        return [0.0, 0.5, 1.0]
+        return [0.0, 1.0] if whole else [0.0, 0.5, 1.0]
     size = 10 ** floor(log10(most))
-    step = next(size * part for part in (0.2, 0.25, 0.5, 1, 2) if most / (size * part) <= 6)
+    steps = [size * part for part in (0.2, 0.25, 0.5, 1, 2)]
+    fitting = [step for step in steps if most / step <= 6]
+    step = next(step for step in fitting if not whole or step == int(step))
     ticks = [0.0]
     while ticks[-1] < most * (1 - 1e-9):
         ticks.append(step * len(ticks))
     return ticks
 
 
-def _axes(root: Element, most: float, x_name: str) -> list[float]:
+def _axes(root: Element, most: float, x_name: str, *, whole: bool = False) -> list[float]:
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         _line(root, _LEFT, _y(tick), _WIDTH - _RIGHT, _y(tick), "grid")
         _text(root, _LEFT - 6, _y(tick) + 4, f"{tick:.0%}", "end")
-    ticks = ticks_to(most)
+    ticks = ticks_to(most, whole=whole)
     for tick in ticks:
         x = _x(tick, ticks[-1])
         _line(root, x, _TOP, x, _HEIGHT - _BOTTOM, "grid")
@@ -144,9 +147,10 @@ def _axes(root: Element, most: float, x_name: str) -> list[float]:
 
 
 def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:
-    """Return where below y a label has room, and take that place."""
+    """Return where a label of y has room, towards the middle, and take that place."""
+    step = 1 if y < _HEIGHT / 2 else -1
     while any(abs(x - other_x) < 80 and abs(y - other_y) < _LINE for other_x, other_y in placed):
-        y += 1
+        y += step
     placed.append((x, y))
     return y
 

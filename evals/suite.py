@@ -83,9 +83,10 @@ class Suite:
 
     `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
     and `BadOption` where something else was wanted than there is; `default`
-    are the arms when none are named. `settings` are numbers of its own with their defaults. `more`
-    measures what is more than accuracy, `kept` makes tables of what the arms left in the run's
-    folder. One that has no `model` asks the memory alone.
+    are the arms when none are named. `settings` are numbers of its own with their defaults, None
+    where a run does not mention it by itself. `more` measures what is more than accuracy, `kept`
+    makes tables of what the arms left in the run's folder. One that has no
+    `model` asks the memory alone.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Suite:
     arms: Sequence[str] = ARMS
     default: Sequence[str] = ("none", "full", "memory", "oracle")
     make: MakeArm = StoryArm
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, float | None] = field(default_factory=dict)
     more: Measures = lambda tasks, arms, scores: {}
     kept: Callable[[Path], dict[str, list[dict[str, Any]]]] = lambda folder: {}
     model: bool = True

@@ -110,6 +110,6 @@ def test_a_point_has_a_whisker_where_it_has_an_interval(
 ) -> None:
     point = Point(line="a", x=1, n=5, value=0.5, low=low, high=high, colour=0)
     drawn = curves([point], "round", "accuracy")
-    assert len(re.findall('class="whisker"', drawn)) == (low is not None)
+    assert len(re.findall('class="whisker c0"', drawn)) == (low is not None)
     assert ("20.0% to 80.0%" in drawn) == (low is not None)
     assert "a, round 1: 50.0%" in drawn
