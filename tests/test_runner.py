@@ -158,7 +158,7 @@ def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task)
     plan = Plan(arms=arms("full", "memory"), limit=4)
     whole = run(tmp_path, task, plan, ScriptedChat(reader))
     rows = report.rows([task], plan.arms, whole.scores)
-    whole_object = json.loads(json.dumps(report.as_object(tmp_path, rows)))
+    whole_object = json.loads(json.dumps(report.as_object(tmp_path, rows, {})))
     assert whole_object["run"] == str(tmp_path)
     memory = whole_object["rows"][1]
     assert (memory["task"], memory["arm"], memory["n"]) == ("babi/1", "memory", 4)
