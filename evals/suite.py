@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +103,16 @@ class Suite:
 
 
 def suites() -> dict[str, Suite]:
-    """Return every evaluation by its name, ours first."""
+    """Return every evaluation by its name, ours first.
+
+    Raises:
+        RunError: one that another package registers cannot be loaded, or has a name that is taken.
+    """
     found = {name: _ours(where) for name, where in OURS.items()}
     for point in entry_points(group=GROUP):
         if point.name in found:
             raise RunError(f"two evaluations are called {point.name!r}, one of {point.value}")
-        found[point.name] = _checked(point.name, point.load())
+        found[point.name] = _theirs(point)
     return found
 
 
@@ -116,8 +120,11 @@ def suite(name: str) -> Suite:
     """Return an evaluation.
 
     Raises:
-        RunError: there is none of that name; the message has the nearest.
+        RunError: there is none of that name; the message has the nearest. Or one that another
+            package registers cannot be loaded, where ours is not meant.
     """
+    if name in OURS:
+        return _ours(OURS[name])
     known = suites()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
@@ -191,7 +198,13 @@ def _ours(where: str) -> Suite:
     return one
 
 
-def _checked(name: str, one: object) -> Suite:
+def _theirs(point: EntryPoint) -> Suite:
+    try:
+        one = point.load()
+    except Exception as error:  # another package's code may raise anything
+        raise RunError(
+            f"the evaluation {point.name!r} cannot be loaded from {point.value}: {error!r}"
+        ) from error
     if not isinstance(one, Suite):
-        raise RunError(f"the evaluation {name!r} is no Suite, but {type(one).__name__}")
+        raise RunError(f"the evaluation {point.name!r} is no Suite, but {type(one).__name__}")
     return one

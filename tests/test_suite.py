@@ -133,6 +133,15 @@ def test_a_name_that_is_taken_or_no_suite_is_refused(monkeypatch: pytest.MonkeyP
         suites()
 
 
+def test_a_package_that_is_broken_is_named_and_breaks_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda group: points(("x", "json:nothing")))
+    with pytest.raises(RunError, match="'x' cannot be loaded from json:nothing: AttributeError"):
+        suites()
+    assert suite("babi") is SUITE
+
+
 def test_a_run_s_command_names_the_data_that_was_chosen(tmp_path: Path) -> None:
     wanted = Wanted(variant="hn", file=tmp_path / "my file.json")
     assert Wanted().chosen() == {}
