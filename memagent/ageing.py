@@ -229,8 +229,8 @@ def _kept(
     done: Compacted,
 ) -> Compacted:
     before = sum(tokens_of(len(one.value)) for one in records)
-    if made is None:
-        return done.plus(before, None, kept=False)
+    if made is None or not made.text:
+        return done.plus(before, made, kept=False)
     note = Note(
         text=made.text,
         kind="note",
