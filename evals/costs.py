@@ -10,6 +10,7 @@ from memagent.errors import RunError
 
 DOCUMENTS_FILE = "documents.jsonl"
 NOTES_FILE = "notes.jsonl"
+_COUNTS = ("stream", "way", "notes", "failed", "dropped", "before", "after")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +99,7 @@ def _reading(row: Mapping[str, Any]) -> dict[str, Any]:
 def _notes(row: Mapping[str, Any]) -> dict[str, Any]:
     count = max(1, row["notes"] + row["failed"])
     return {
-        **{name: row[name] for name in ("stream", "way", "notes", "failed", "dropped")},
+        **{name: row[name] for name in _COUNTS},
         "ratio": row["before"] / row["after"] if row["after"] else None,
         "seconds_per_document": row["seconds"] / count,
         "bytes_per_document": row["bytes"] / count,

@@ -5,7 +5,6 @@ The passages are read and found as in the arm `memory`; each then gets a note, a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal, cast
 
 from memagent.compression import Compacted
@@ -17,7 +16,7 @@ from memagent.evals.shelf import shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.extracts import sentences
 from memagent.stores.words import content_words, stem
-from memagent.types import Hit, KeyedBy, Method, Recollection
+from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 
 RATIO = 4
 """How many times shorter notes are where a name does not say."""
@@ -116,13 +115,13 @@ class NoteArm(DocumentArm):
 
         A passage that got no note, because it is short or a model failed, is shown as it is.
         """
-        hits = self._hits(asked)[:1]
-        if not hits:
-            return []
-        (hit,) = hits
-        number = int(next(iter(hit.record.sources), hit.record.id))
-        as_of = self._seen(asked).get("as_of")
-        return [(number, text) for text in self._texts(asked.question, hit, as_of)]
+        if self._kept.show == "gathered":
+            return self._gathered(asked)
+        return [
+            (_passage(hit.record), text)
+            for hit in self._hits(asked)[:1]
+            for text in self._texts(asked.question, hit)
+        ]
 
     def _hits(self, asked: DocumentQuestion) -> Sequence[Hit]:
         """Return the notes found, and the passages that have none, best first.
@@ -131,18 +130,29 @@ class NoteArm(DocumentArm):
         """
         return [hit for hit in super()._hits(asked) if hit.record.archived is None]
 
-    def _texts(self, question: str, hit: Hit, as_of: datetime | None) -> Sequence[str]:
+    def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
+        """Return what several notes say, each line with the number of its passage."""
+        as_of, scope = self._seen(asked).get("as_of"), self._shelf.scope
+        found = self._memory.gather(
+            asked.question, scope=scope, tokens=ROOM, as_of=as_of, **self._kept.how
+        )
+        names = {piece.note for piece in found.pieces}
+        passage = {one.id: _passage(one) for one in self._memory.get(sorted(names), scope=scope)}
+        return [(passage[piece.note], piece.text) for piece in found.pieces]
+
+    def _texts(self, question: str, hit: Hit) -> Sequence[str]:
         show = self._kept.show
-        if show == "gathered":
-            return self._memory.gather(
-                question, scope=self._shelf.scope, tokens=ROOM, as_of=as_of, **self._kept.how
-            ).lines
         if show == "drilled":
             found = Recollection(hits=(hit,))
             return self._memory.drill(question, found, scope=self._shelf.scope).shown
         if show == "line":
             return [line_of(hit)]
         return [hit.record.value]
+
+
+def _passage(record: Record) -> int:
+    """Return the number of the passage that a note is on, or that a record is."""
+    return int(next(iter(record.sources), record.id))
 
 
 def line_of(hit: Hit) -> str:

@@ -14,6 +14,7 @@ from memagent.evals.charts import COLOURS, Bar, LagPoint, Spot, bars, lag_curve,
 from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
+from memagent.evals.ratio_curve import curves, drawn
 from memagent.evals.saved import SavedRun
 from memagent.evals.section import Section, sections
 from memagent.evals.statistics import PASS_MARK
@@ -43,7 +44,9 @@ def page(run: SavedRun) -> str:
         .render(
             run=run,
             sections=found,
-            charts=[_charts(one, colours(run.arms)) for one in found],
+            charts=[
+                _charts(one, colours(run.arms)) | {"ratios": _ratios(run, one)} for one in found
+            ],
             published=[_published(run, one) for one in found],
             pass_mark=PASS_MARK,
             our_setting=OUR_SETTING,
@@ -124,6 +127,14 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         "seconds": Markup(spots(seconds, "seconds per question")),
         "lags": Markup(lag_curve(lags)) if lags else None,
     }
+
+
+def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
+    """Return the drawings of what notes reached by their compression ratio, by title."""
+    from markupsafe import Markup
+
+    found = curves(run, section.tasks)
+    return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
 
 
 def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
