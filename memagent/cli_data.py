@@ -73,10 +73,11 @@ def pull(
         pulled = data_files.pull(folder, name, one, origin)
         size = f"{pulled.bytes / 1e6:,.1f} MB, {pulled.lines:,} lines"
         print(f"{one.name}  {size}, SHA-256 {pulled.sha256}", flush=True)
-    if apart := [one for one in data_files.ALL[name] if not data_files.held(folder, name, one)]:
+    every = data_files.ALL[name]
+    if missing := sum(data_files.held(folder, name, one) is None for one in every):
         print(
-            f"not here: {', '.join(one.name for one in apart)}; `memagent data recipe {name}` tells"
-            " how to get what is served apart",
+            f"{missing} of {len(every)} files are not here (`memagent data list`): `memagent data"
+            f" recipe {name}` tells how to get what is served apart",
             file=sys.stderr,
         )
 

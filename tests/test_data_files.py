@@ -143,5 +143,5 @@ def test_what_is_still_missing_is_told_after_a_pull(
     monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
     code, _, err = memagent("data", "pull", "toy")
     assert code == 0
-    assert err.startswith("not here: wmt/apart.gz; `memagent data recipe toy` tells")
+    assert err.startswith("1 of 2 files are not here (`memagent data list`): `memagent data recipe")
     assert asked == [FILE.url]
