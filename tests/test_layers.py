@@ -34,6 +34,7 @@ LAYERS = (
         "vllm",
         "inflection",
         "told_time",
+        "turn_lines",
         "pace",
     },
     {
