@@ -108,7 +108,7 @@ def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -
         for n in range(4)
         for line in (
             f'used clock({{"zone": "a"}}): a{n} o\'clock',
-            f'used clock({{"zone": "b"}}): b{n} o\'clock',
+            f'used clock({{"zone": "b"}}): failed: b{n} is none',
             'used clock({"zone": "lost"})',
         )
     ]
