@@ -38,15 +38,15 @@ class Spot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LagPoint:
-    """The accuracy of an arm on `n` questions that were asked `lag` steps after they were told."""
+class Point:
+    """A point of a line of that name: a share of `n` at x, with its interval if it has one."""
 
-    arm: str
-    lag: float
+    line: str
+    x: float
     n: int
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     colour: int
 
 
@@ -114,27 +114,29 @@ def spots(points: Sequence[Spot], x_name: str) -> str:
     return _svg(root)
 
 
-def lag_curve(points: Sequence[LagPoint]) -> str:
-    """Draw accuracy by lag, a line an arm, with each point's interval."""
-    root = _root(_WIDTH, _HEIGHT, "accuracy by lag")
-    ticks = _axes(root, max((point.lag for point in points), default=0.0), "lag")
+def curves(points: Sequence[Point], x_name: str, title: str) -> str:
+    """Draw shares against x, a curve a line, with each point's interval."""
+    root = _root(_WIDTH, _HEIGHT, title)
+    ticks = _axes(root, max((point.x for point in points), default=0.0), x_name)
     placed: list[tuple[float, float]] = []
-    for arm in dict.fromkeys(point.arm for point in points):
-        curve = sorted((one for one in points if one.arm == arm), key=lambda one: one.lag)
-        places = [(_x(one.lag, ticks[-1]), _y(one.value)) for one in curve]
+    for line in dict.fromkeys(point.line for point in points):
+        curve = sorted((one for one in points if one.line == line), key=lambda one: one.x)
+        places = [(_x(one.x, ticks[-1]), _y(one.value)) for one in curve]
         path = " ".join(f"{_n(x)},{_n(y)}" for x, y in places)
         SubElement(root, "polyline", {"points": path, "class": f"curve c{curve[0].colour}"})
         for (x, y), one in zip(places, curve, strict=True):
-            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            between = ""
+            if one.low is not None and one.high is not None:
+                _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+                between = f" ({one.low:.1%} to {one.high:.1%})"
             dot = SubElement(
                 root, "circle", {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
             )
-            SubElement(dot, "title").text = (
-                f"{arm}, lag {one.lag:g}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%}),"
-                f" {one.n} questions"
-            )
+            SubElement(
+                dot, "title"
+            ).text = f"{line}, {x_name} {one.x:g}: {one.value:.1%}{between}, {one.n} questions"
         x, y = places[-1]
-        _text(root, x + 9, _free(placed, x, y) + 4, arm, "start", "label")
+        _text(root, x + 9, _free(placed, x, y) + 4, line, "start", "label")
     return _svg(root)
 
 

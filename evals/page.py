@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.arms import ARMS
-from memagent.evals.charts import COLOURS, Bar, LagPoint, Spot, bars, lag_curve, spots
+from memagent.evals.charts import COLOURS, Bar, Point, Spot, bars, curves, spots
+from memagent.evals.curves import drawings
+from memagent.evals.measures import cell, flat
 from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
@@ -48,6 +50,11 @@ def page(run: SavedRun) -> str:
                 _charts(one, colours(run.arms)) | {"ratios": _ratios(run, one)} for one in found
             ],
             published=[_published(run, one) for one in found],
+            drawn_measures=[
+                (one.title, Markup(curves(one.points, one.x_name, one.title)))
+                for one in drawings(run.measures, colours(run.arms))
+            ],
+            measures=flat(run.measures),
             pass_mark=PASS_MARK,
             our_setting=OUR_SETTING,
             facts=facts(run.manifest),
@@ -110,9 +117,9 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         Spot(label=one.arm, x=one.seconds, y=one.accuracy, colour=colour[one.arm]) for one in asked
     ]
     lags = [
-        LagPoint(
-            arm=one.arm,
-            lag=one.lag,
+        Point(
+            line=one.arm,
+            x=one.lag,
             n=one.n,
             value=one.right / one.n,
             low=one.interval[0],
@@ -125,7 +132,7 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
         "tokens": Markup(spots(tokens, "tokens per question")),
         "seconds": Markup(spots(seconds, "seconds per question")),
-        "lags": Markup(lag_curve(lags)) if lags else None,
+        "lags": Markup(curves(lags, "lag", "accuracy by lag")) if lags else None,
     }
 
 
@@ -194,7 +201,7 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     found.policies["json.dumps_kwargs"] = COMPACT
-    found.filters |= {"percent": percent, "number": number, "p_value": p_value}
+    found.filters |= {"percent": percent, "number": number, "p_value": p_value, "cell": cell}
     return found
 
 

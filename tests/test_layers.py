@@ -78,7 +78,7 @@ LAYERS = (
     {"commands"},
     {"chat", "terminal"},
     {"cli_output"},
-    {"cli_eval_report"},
+    {"cli_eval_asking", "cli_eval_report"},
     {
         "cli_compress",
         "cli_config",
