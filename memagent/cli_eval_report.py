@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli_output import Json
+from memagent.cli_output import Json, print_tables
 from memagent.config import load_settings
 from memagent.errors import RunError
 
@@ -51,7 +51,7 @@ def report(
             except OSError as error:
                 raise RunError(f"cannot write {csv}: {error.strerror}") from error
         if as_json:
-            print(json.dumps(as_object(folder, table)))
+            print(json.dumps(as_object(folder, table, run.measures)))
     if out or not (csv or as_json):
         from memagent.evals.page import write_page
 
@@ -101,13 +101,15 @@ def rescore_(
     from memagent.evals.suite import Wanted, suite
 
     run = open_saved(folder)
-    seed = int(run.manifest["plan"].get("seed", 0))
+    plan = run.manifest["plan"]
     chosen = run.manifest.get("chosen", {})
     wanted = Wanted(
+        split=chosen.get("split"),
         variant=variant or chosen.get("variant"),
         data=load_settings().data,
         file=file or (Path(chosen["file"]) if "file" in chosen else None),
-        seed=seed,
+        seed=int(plan.get("seed", 0)),
+        settings=plan.get("settings", {}),
     )
     outcome = rescore(run, suite(run.suite), wanted)
     now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
@@ -130,11 +132,10 @@ def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, Ar
 
 
 def _print(found: "Sequence[Comparison]", shown: int) -> None:
-    from rich.console import Console
-
     pairs = dict.fromkeys((one.first, one.second) for one in found)
-    for pair in pairs:
-        Console().print(_table(pair, [one for one in found if (one.first, one.second) == pair]))
+    print_tables(
+        _table(pair, [one for one in found if (one.first, one.second) == pair]) for pair in pairs
+    )
     changed = [(one, what) for one in found for what in one.changed]
     for one, what in changed[:shown]:
         print(_line(one, what))

@@ -34,6 +34,7 @@ LAYERS = (
         "vllm",
         "inflection",
         "told_time",
+        "turn_lines",
         "pace",
     },
     {
@@ -77,7 +78,7 @@ LAYERS = (
     {"commands"},
     {"chat", "terminal"},
     {"cli_output"},
-    {"cli_eval_report"},
+    {"cli_eval_asking", "cli_eval_report"},
     {
         "cli_compress",
         "cli_config",
