@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log2, log10
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from memagent.evals.statistics import PASS_MARK
@@ -47,6 +47,28 @@ class Point:
     value: float
     low: float | None
     high: float | None
+    colour: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RatioPoint:
+    """What was reached at a compression ratio of at least 1; `series` are joined by a line."""
+
+    label: str
+    series: str
+    ratio: float
+    value: float
+    low: float
+    high: float
+    colour: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """A value that holds at every ratio, drawn across."""
+
+    label: str
+    value: float
     colour: int
 
 
@@ -119,6 +141,43 @@ def curves(points: Sequence[Point], x_name: str, title: str) -> str:
     return _svg(root)
 
 
+def ratio_curve(points: Sequence[RatioPoint], levels: Sequence[Level], y_name: str) -> str:
+    """Draw a value from 0 to 1 by compression ratio (by powers of two), with intervals."""
+    root = _root(_WIDTH, _HEIGHT, f"{y_name} by compression ratio")
+    doublings = max(1, ceil(log2(max(point.ratio for point in points))))
+
+    def at(ratio: float) -> float:
+        return _x(log2(max(1.0, ratio)), doublings)
+
+    _shares(root)
+    for power in range(doublings + 1):
+        _line(root, at(2**power), _TOP, at(2**power), _HEIGHT - _BOTTOM, "grid")
+        _text(root, at(2**power), _HEIGHT - _BOTTOM + 16, f"{2**power}x", "middle")
+    _text(root, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, "compression ratio", "middle", "label")
+    placed: list[tuple[float, float]] = []
+    for level in sorted(levels, key=lambda one: -one.value):
+        y = _y(level.value)
+        _line(root, _LEFT, y, _WIDTH - _RIGHT, y, f"level c{level.colour}")
+        _text(
+            root, _WIDTH - _RIGHT + 4, _free(placed, _WIDTH, y) + 4, level.label, "start", "label"
+        )
+    for series in dict.fromkeys(point.series for point in points):
+        own = sorted((one for one in points if one.series == series), key=lambda one: one.ratio)
+        path = " ".join(f"{_n(at(one.ratio))},{_n(_y(one.value))}" for one in own)
+        SubElement(root, "polyline", {"points": path, "class": f"curve c{own[0].colour}"})
+        for one in own:
+            x, y = at(one.ratio), _y(one.value)
+            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            place = {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
+            SubElement(SubElement(root, "circle", place), "title").text = (
+                f"{one.label}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
+                f" at {one.ratio:.1f}x"
+            )
+        x, y = at(own[-1].ratio), _y(own[-1].value)
+        _text(root, x + 9, _free(placed, x, y) + 4, series, "start", "label")
+    return _svg(root)
+
+
 def ticks_to(most: float, *, whole: bool = False) -> list[float]:
     """Return round numbers from 0 to at least `most`, up to seven; with `whole`, no fractions."""
     if most <= 0:
@@ -133,10 +192,14 @@ def ticks_to(most: float, *, whole: bool = False) -> list[float]:
     return ticks
 
 
-def _axes(root: Element, most: float, x_name: str, *, whole: bool = False) -> list[float]:
+def _shares(root: Element) -> None:
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         _line(root, _LEFT, _y(tick), _WIDTH - _RIGHT, _y(tick), "grid")
         _text(root, _LEFT - 6, _y(tick) + 4, f"{tick:.0%}", "end")
+
+
+def _axes(root: Element, most: float, x_name: str, *, whole: bool = False) -> list[float]:
+    _shares(root)
     ticks = ticks_to(most, whole=whole)
     for tick in ticks:
         x = _x(tick, ticks[-1])

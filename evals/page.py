@@ -16,6 +16,7 @@ from memagent.evals.measures import cell, flat
 from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
+from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.saved import SavedRun
 from memagent.evals.section import Section, sections
 from memagent.evals.statistics import PASS_MARK
@@ -45,7 +46,9 @@ def page(run: SavedRun) -> str:
         .render(
             run=run,
             sections=found,
-            charts=[_charts(one, colours(run.arms)) for one in found],
+            charts=[
+                _charts(one, colours(run.arms)) | {"ratios": _ratios(run, one)} for one in found
+            ],
             published=[_published(run, one) for one in found],
             drawn_measures=[
                 (one.title, Markup(curves(one.points, one.x_name, one.title)))
@@ -131,6 +134,14 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         "seconds": Markup(spots(seconds, "seconds per question")),
         "lags": Markup(curves(lags, "lag", "accuracy by lag")) if lags else None,
     }
+
+
+def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
+    """Return the drawings of what notes reached by their compression ratio, by title."""
+    from markupsafe import Markup
+
+    found = ratio_curves(run, section.tasks)
+    return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
 
 
 def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
