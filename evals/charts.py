@@ -12,7 +12,8 @@ COLOURS = 8
 _BAR_WIDTH, _BAR_HEIGHT, _LABEL = 300, 20, 82
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 84, 12, 42
-_LINE = 13
+_LINE, _NEAR, _LETTER = 13, 80, 6
+"""Pixels: between two labels, from where on two are beside one another, and of a letter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,11 +76,13 @@ class Level:
 def bars(items: Sequence[Bar], title: str) -> str:
     """Draw proportions as bars with whiskers, below one another; a broken line is the pass mark."""
     height = _BAR_HEIGHT * len(items) + 18
-    root = _root(_BAR_WIDTH, height, title)
-    span = _BAR_WIDTH - _LABEL - 40
+    left = max([_LABEL, *(_LETTER * len(item.label) + 12 for item in items)])
+    span = max(_BAR_WIDTH - left - 40, _LABEL)
+
+    root = _root(left + span + 40, height, title)
 
     def at(value: float) -> float:
-        return _LABEL + value * span
+        return left + value * span
 
     for tick in (0.0, 0.5, 1.0):
         _line(root, at(tick), 0, at(tick), height - 16, "grid")
@@ -91,7 +94,7 @@ def bars(items: Sequence[Bar], title: str) -> str:
         SubElement(
             link, "title"
         ).text = f"{item.label}: {item.value:.1%} ({item.low:.1%} to {item.high:.1%})"
-        _text(link, _LABEL - 6, middle + 4, item.label, "end", "label")
+        _text(link, left - 6, middle + 4, item.label, "end", "label")
         _rect(link, at(0), middle - 6, max(1.0, item.value * span), 12, f"bar c{item.colour}")
         _whisker(link, at(item.low), at(item.high), middle)
         _text(link, at(1) + 38, middle + 4, f"{item.value:.0%}", "end", "label")
@@ -210,12 +213,15 @@ def _axes(root: Element, most: float, x_name: str, *, whole: bool = False) -> li
 
 
 def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:
-    """Return where a label of y has room, towards the middle, and take that place."""
-    step = 1 if y < _HEIGHT / 2 else -1
-    while any(abs(x - other_x) < 80 and abs(y - other_y) < _LINE for other_x, other_y in placed):
-        y += step
-    placed.append((x, y))
-    return y
+    """Return where nearest to y a label has room, not below the axis, and take that place."""
+
+    def taken(at: float) -> bool:
+        return any(abs(x - left) < _NEAR and abs(at - top) < _LINE for left, top in placed)
+
+    ways = (y + sign * far for far in range(_HEIGHT) for sign in (1, -1))
+    found = next((at for at in ways if at <= max(y, _y(0)) and not taken(at)), y)
+    placed.append((x, found))
+    return found
 
 
 def _x(value: float, most: float) -> float:
