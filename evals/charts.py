@@ -78,7 +78,6 @@ def bars(items: Sequence[Bar], title: str) -> str:
     height = _BAR_HEIGHT * len(items) + 18
     left = max([_LABEL, *(_LETTER * len(item.label) + 12 for item in items)])
     span = max(_BAR_WIDTH - left - 40, _LABEL)
-
     root = _root(left + span + 40, height, title)
 
     def at(value: float) -> float:

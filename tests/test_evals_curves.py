@@ -102,7 +102,12 @@ def test_a_stream_is_drawn_from_the_baseline_on_and_a_lag_matrix_is_not() -> Non
     assert places(one) == {"babi/1": [(0.0, 0.0), (0.5, 1.0), (1.0, 0.5)]}
     (bare,) = drawings({"matrix": [row | {"baseline": []}]}, {})
     assert [point.x for point in bare.points] == [1, 2]
-    assert drawings({"matrix": [{"task": "x", "arm": "full+3", "accuracy": [[1.0]]}]}, {}) == []
+
+
+def test_a_table_of_that_name_that_holds_something_else_is_not_drawn() -> None:
+    lag_matrix = {"task": "x", "arm": "full+3", "accuracy": [[1.0]]}
+    others = {"matrix": [lag_matrix], "communicative": [{"arm": "x"}], "self-consistency": [{}]}
+    assert drawings(others, {}) == []
 
 
 def labels(drawn: str) -> dict[str, tuple[float, float]]:

@@ -139,12 +139,20 @@ def test_a_run_that_is_not_complete_says_so_and_one_without_answers_too(tmp_path
     assert "Nothing was answered yet" in page(open_saved(save(tmp_path, [])))
 
 
-def test_a_run_with_lags_has_their_curve(tmp_path: Path) -> None:
+def test_a_run_with_lags_has_a_curve_for_each_task(tmp_path: Path) -> None:
     lagged = [
         replace(one, grades={"exact_mention": float(one.correct), "lag": float(number % 3)})
         for number, one in enumerate(SCORES)
     ]
-    assert "Accuracy by lag" in page(open_saved(save(tmp_path, lagged)))
+    # The other task is answered rightly at every lag: its points are not those of the first.
+    other = [replace(one, task="babi/2", correct=True) for one in lagged]
+    tasks = [TASK, TASK | {"name": "babi/2"}]
+    text = page(open_saved(save(tmp_path, [*lagged, *other], tasks=tasks)))
+    first, second = text.split('aria-label="accuracy by lag, babi/1"')[1].split(
+        'aria-label="accuracy by lag, babi/2"'
+    )
+    assert "none+3, lag 0: 0.0%" in first
+    assert "none+3, lag 0: 100.0%" in second.split("</svg>")[0]
     assert "Accuracy by lag" not in page(open_saved(save(tmp_path, SCORES)))
 
 
