@@ -102,7 +102,8 @@ def bars(items: Sequence[Bar], title: str) -> str:
 
 def spots(points: Sequence[Spot], x_name: str) -> str:
     """Draw named points: accuracy against a cost."""
-    root = _root(_WIDTH, _HEIGHT, f"accuracy against {x_name}")
+    width = _wide_enough([point.label for point in points])
+    root = _root(width, _HEIGHT, f"accuracy against {x_name}")
     most = max((point.x for point in points), default=0.0)
     ticks = _axes(root, most, x_name)
     placed: list[tuple[float, float]] = []
@@ -118,7 +119,7 @@ def spots(points: Sequence[Spot], x_name: str) -> str:
 
 def curves(points: Sequence[Point], x_name: str, title: str) -> str:
     """Draw shares against x, a curve a line, with each point's interval."""
-    root = _root(_WIDTH, _HEIGHT, title)
+    root = _root(_wide_enough([point.line for point in points]), _HEIGHT, title)
     whole = all(point.x == int(point.x) for point in points)
     ticks = _axes(root, max((point.x for point in points), default=0.0), x_name, whole=whole)
     placed: list[tuple[float, float]] = []
@@ -211,14 +212,19 @@ def _axes(root: Element, most: float, x_name: str, *, whole: bool = False) -> li
     return ticks
 
 
+def _wide_enough(labels: Sequence[str]) -> int:
+    """Return the width of a drawing whose labels stand at the right of its axes."""
+    return _WIDTH + max([0, *(_LETTER * len(label) + 12 - _RIGHT for label in labels)])
+
+
 def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:
-    """Return where nearest to y a label has room, not below the axis, and take that place."""
+    """Return where nearest to y a label has room, within the axes, and take that place."""
 
     def taken(at: float) -> bool:
         return any(abs(x - left) < _NEAR and abs(at - top) < _LINE for left, top in placed)
 
     ways = (y + sign * far for far in range(_HEIGHT) for sign in (1, -1))
-    found = next((at for at in ways if at <= max(y, _y(0)) and not taken(at)), y)
+    found = next((at for at in ways if _TOP <= at <= max(y, _y(0)) and not taken(at)), y)
     placed.append((x, found))
     return found
 

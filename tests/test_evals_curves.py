@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from memagent.evals.charts import Bar, Point, bars, curves
+from memagent.evals.charts import Bar, Point, Spot, bars, curves, spots
 from memagent.evals.coverage import curve
 from memagent.evals.curves import Drawing, drawings
 
@@ -135,6 +135,15 @@ def test_labels_of_lines_that_end_together_stand_apart_and_above_the_axis() -> N
     # Each is near to its own line's end.
     middle = found["d"][1]
     assert all(abs(found[line][1] - middle) <= 40 for line in ("e", "f"))
+
+
+def test_the_longest_name_of_a_line_has_room() -> None:
+    long = "memory-supersede-and-more:40+3"
+    point = Point(line=long, x=1, n=1, value=0.5, low=None, high=None, colour=0)
+    spot = Spot(label=long, x=1, y=0.5, colour=0)
+    for drawn in (curves([point], "round", "accuracy"), spots([spot], "seconds")):
+        width = float(str(ElementTree.fromstring(drawn).get("viewBox")).split()[2])
+        assert width >= labels(drawn)[long][0] + 6 * len(long)
 
 
 def test_the_longest_name_of_a_bar_has_room() -> None:
