@@ -12,7 +12,7 @@ COLOURS = 8
 _BAR_WIDTH, _BAR_HEIGHT, _LABEL = 300, 20, 82
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 84, 12, 42
-_LINE, _NEAR, _LETTER = 13, 80, 6
+_LINE, _NEAR, _LETTER = 13, 80, 7
 """Pixels: between two labels, from where on two are beside one another, and of a letter."""
 
 
