@@ -16,7 +16,7 @@ from memagent.evals.measures import cell, flat
 from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
-from memagent.evals.ratio_curve import curves, drawn
+from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.saved import SavedRun
 from memagent.evals.section import Section, sections
 from memagent.evals.statistics import PASS_MARK
@@ -140,7 +140,7 @@ def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
     """Return the drawings of what notes reached by their compression ratio, by title."""
     from markupsafe import Markup
 
-    found = curves(run, section.tasks)
+    found = ratio_curves(run, section.tasks)
     return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
 
 

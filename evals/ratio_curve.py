@@ -47,7 +47,7 @@ class Curve:
     levels: Sequence[Level]
 
 
-def curves(run: SavedRun, tasks: Sequence[str]) -> list[Curve]:
+def ratio_curves(run: SavedRun, tasks: Sequence[str]) -> list[Curve]:
     """Return a curve for each of these tasks and each measure; none where no arm had notes.
 
     The ratio is the measured one, of the tokens of passages to those of their notes, or else the

@@ -8,7 +8,7 @@ import pytest
 from memagent.evals.charts import Level, RatioPoint, ratio_curve
 from memagent.evals.costs import NOTES_FILE
 from memagent.evals.page import page
-from memagent.evals.ratio_curve import curves, drawn
+from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.saved import SavedRun, open_saved
 from memagent.evals.score import Score
 from tests.saving import TASK, save, score
@@ -40,7 +40,7 @@ def saved(folder: Path, *, ways: bool = True) -> SavedRun:
 
 
 def test_a_curve_has_what_notes_reached_by_their_measured_ratio(tmp_path: Path) -> None:
-    f1, recall = curves(saved(tmp_path), ["squad/stream"])
+    f1, recall = ratio_curves(saved(tmp_path), ["squad/stream"])
     assert (f1.measure, recall.measure) == ("F1", "recall of gold documents")
     assert [(one.arm, one.series) for one in f1.points] == [
         ("notes:2+3", "notes+3"),
@@ -59,9 +59,9 @@ def test_a_curve_has_what_notes_reached_by_their_measured_ratio(tmp_path: Path) 
 
 
 def test_where_no_ratio_was_measured_it_is_that_of_the_arms_name(tmp_path: Path) -> None:
-    f1, _ = curves(saved(tmp_path, ways=False), ["squad/stream"])
+    f1, _ = ratio_curves(saved(tmp_path, ways=False), ["squad/stream"])
     assert [one.ratio for one in f1.points] == [2.0, 4.0]
-    assert curves(saved(tmp_path, ways=False), ["squad/unanswerable"]) == []
+    assert ratio_curves(saved(tmp_path, ways=False), ["squad/unanswerable"]) == []
 
 
 def test_the_page_draws_both_curves_and_none_without_notes(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_page_draws_both_curves_and_none_without_notes(tmp_path: Path) -> No
     text = page(run)
     assert "recall of gold documents, squad/stream" in text
     assert text.count("by compression ratio") == 2
-    for one in curves(run, ["squad/stream"]):
+    for one in ratio_curves(run, ["squad/stream"]):
         assert drawn(one) in text
     without = [one for one in run.scores if not one.arm.startswith("notes")]
     bare = save(tmp_path / "bare", without, tasks=[STREAM], arms=["none+3", "memory+3"])
