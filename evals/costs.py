@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
+from memagent.memory import Memory
 
 DOCUMENTS_FILE = "documents.jsonl"
 NOTES_FILE = "notes.jsonl"
@@ -49,10 +50,11 @@ def keep(folder: Path | None, file: str, cost: Reading | Compressing) -> None:
             opened.write(json.dumps(asdict(cost)) + "\n")
 
 
-def bytes_on_disk(folder: Path | None) -> int:
-    """Return how many bytes a run's memory has on the disk."""
+def bytes_on_disk(memory: Memory, folder: Path | None) -> int:
+    """Return how many bytes a run's memory has on the disk, once its log is empty."""
     if folder is None:
         return 0
+    memory.compact()
     files = (folder / "memory").rglob("*")
     return sum(path.stat().st_size for path in files if path.is_file())
 
