@@ -8,8 +8,8 @@
 `recall` tells how often what an arm shows is of the gold passage, and holds a reference. `grow`
 writes generated passages, three sentences each with made-up vectors, so that the embedder is not
 what is measured: seconds a document at each tenth of the way, bytes a document, what a question
-takes at 1,000 passages and on, and the ratios of the last to the first. `keys` reads a list of sorting keys in a process
-of its own, and tells its time and its largest resident memory.
+takes at 1,000 passages and on, and the ratios of the last to the first. `keys` reads a list of
+sorting keys in a process of its own, and tells its time and its largest resident memory.
 """
 
 import argparse
