@@ -8,7 +8,11 @@ from memagent.evals.communicative_arm import is_right
 from memagent.evals.communicative_worlds import SECTIONS, Trial
 from memagent.evals.interference import proportion
 from memagent.evals.score import Score
+from memagent.evals.statistics import difference, mcnemar
 from memagent.evals.task import Sample, Task
+
+Told = tuple[Trial, Score]
+"""A question after so many rounds, and what its answer was worth."""
 
 
 def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
@@ -23,21 +27,26 @@ def measures(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the learning curve: a row for each task, arm, section and round.
 
-    "gain" is the accuracy less that before any feedback, on the same questions; "mended" and
-    "broken" are how many of them became right, and wrong, since. "seconds" is what one answer took.
+    "gain" is the accuracy less that before any feedback, on the same questions, with its paired
+    95% interval and McNemar's p; "mended" and "broken" are how many of them became right, and
+    wrong, since. "seconds" is what one answer took. Of several tasks, "all" is all their questions.
     """
     rows = []
+    every: dict[str, list[Told]] = {str(arm): [] for arm in arms}
     for task in tasks:
         trials = {one.id: cast(Trial, one) for one in task.asked}
-        for arm in arms:
-            own = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+        for arm in every:
+            own = [one for one in scores if (one.task, one.arm) == (task.name, arm)]
             told = [(trials[one.id], one) for one in own if not one.error and one.id in trials]
-            of = {"task": task.name, "arm": str(arm)}
-            rows += [of | row for row in _curve(told)]
+            every[arm] += told
+            rows += [{"task": task.name, "arm": arm} | row for row in _curve(told)]
+    if len(tasks) > 1:
+        for arm, told in every.items():
+            rows += [{"task": "all", "arm": arm} | row for row in _curve(told)]
     return {"communicative": rows}
 
 
-def _curve(told: Sequence[tuple[Trial, Score]]) -> Iterator[dict[str, Any]]:
+def _curve(told: Sequence[Told]) -> Iterator[dict[str, Any]]:
     first = {_place(trial): score.correct for trial, score in told if trial.round == 0}
     for section in SECTIONS:
         for number in sorted({trial.round for trial, _ in told}):
@@ -51,17 +60,25 @@ def _curve(told: Sequence[tuple[Trial, Score]]) -> Iterator[dict[str, Any]]:
                 for trial, score in cells
                 if _place(trial) in first
             ]
-            right = [score.correct for _, score in cells]
-            gain = sum(now - before for before, now in pairs) / len(pairs) if pairs else None
             yield {
                 "section": section,
                 "round": number,
-                **proportion(right),
-                "gain": gain,
+                **proportion([score.correct for _, score in cells]),
+                **_gain(pairs, number),
                 "mended": sum(now and not before for before, now in pairs),
                 "broken": sum(before and not now for before, now in pairs),
                 "seconds": sum(score.seconds for _, score in cells) / len(cells) if cells else None,
             }
+
+
+def _gain(pairs: Sequence[tuple[bool, bool]], number: int) -> dict[str, float | None]:
+    """Return what was gained since before any feedback, with its paired interval and p."""
+    if number == 0:
+        return {"gain": 0.0, "gain_low": None, "gain_high": None, "p": None}
+    before, now = [one for one, _ in pairs], [one for _, one in pairs]
+    gain = difference(now, before)
+    p = mcnemar(before, now).p if pairs else None
+    return {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high, "p": p}
 
 
 def _place(trial: Trial) -> tuple[str, str]:

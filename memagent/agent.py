@@ -1,35 +1,22 @@
 """The agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from memagent.doing import Doing
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.learning import How, Learned, learn
 from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.pace import Pace
-from memagent.problems import Check, Problem
 from memagent.prompts import ASSISTANT
-from memagent.rationales import Rationales
-from memagent.reflection import Feedbacked, feedback_of, reflect
-from memagent.remembering import Verdict, judge
 from memagent.steps import Answered, Said, Step, Wrote
+from memagent.teaching import FEEDBACK, Teaching
 from memagent.tools.running import TIMEOUT
 from memagent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
-from memagent.types import Answer, Reflected, Scope
+from memagent.types import Answer, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -38,11 +25,9 @@ if TYPE_CHECKING:
     from memagent.conversation import Conversation
 
 NEEDS = (Look, Ask, Use, Write)
-FEEDBACK = 60
-"""How much feedback an agent takes of one user in an hour."""
 
 
-class Agent(Doing, Runnable[Any, Any]):
+class Agent(Teaching, Runnable[Any, Any]):
     """A chat model with a memory.
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
@@ -177,97 +162,6 @@ class Agent(Doing, Runnable[Any, Any]):
         from memagent.conversation import Conversation
 
         return Conversation(self, replace(whose, session=session) if session else whose)
-
-    def feedback(
-        self,
-        answer: Answer,
-        *,
-        scope: Scope,
-        verdict: Verdict | None = None,
-        correction: str | None = None,
-        hint: str | None = None,
-        asked: str = "",
-        who: str | None = None,
-        why: str | None = None,
-        check: bool = False,
-        write: bool = False,
-    ) -> Reflected:
-        """Say of an answer that it was "good" or "bad", what would have been right, or a hint.
-
-        A verdict counts for or against the memories that were shown. A correction or a hint becomes
-        a lesson, in the scope alone, found when what was `asked` is asked again; `who` gave it, if
-        that is not the user: a source that gains or loses trust by what comes of it. With `check`
-        the question is asked again, and others near to it, and a change that does not mend, or
-        breaks, is undone. With `write` the model may put the lesson in words.
-
-        Raises:
-            InvalidInput: the agent has no memory, the verdict is neither, the words are empty, or
-                there is more feedback than the agent takes (`pace`).
-        """
-        memory, words = self.memory, feedback_of(correction, hint)
-        if memory is None:
-            raise InvalidInput("this agent has no memory")
-        self.pace.step(scope)
-        judged = judge(memory, answer, scope, verdict, why) if verdict is not None else 0
-        if words is None:
-            return Reflected(judged=judged)
-        kind, said = words
-        given = Feedbacked(
-            asked=asked,
-            answered=answer.answer,
-            said=said,
-            feedback=kind,
-            scope=scope,
-            source=who,
-            turn=answer.written,
-            shown=tuple(answer.memories),
-            who=who or scope.user,
-            why=why,
-        )
-
-        def again(question: str, evidence: Sequence[str] | None = None) -> Answer:
-            return self.ask(question, scope=scope, remember=False, evidence=evidence)
-
-        done = reflect(
-            memory,
-            given,
-            model=self.open() if write else None,
-            ask=again if check and asked else None,
-            recall=lambda question: self._recall(question, scope),
-        )
-        return replace(done, judged=judged)
-
-    def learn(
-        self,
-        problems: Iterable[Problem],
-        check: Check | None = None,
-        *,
-        scope: Scope | None = None,
-        how: How | None = None,
-        progress: Callable[[int, int], None] = lambda done, kept: None,
-    ) -> Learned:
-        """Solve problems several times each, and remember the solutions that `check` finds right.
-
-        They go into `scope`, the agent's `lessons` if None. Without a check an answer is kept that
-        most samples agree on. Problems that were learnt from before are skipped.
-
-        Raises:
-            InvalidInput: the agent has no memory, or there is no scope.
-            ModelUnavailable: the model's server does not answer; what was learnt is kept.
-        """
-        whose = scope or self.lessons or self.scope
-        if self.memory is None or whose is None:
-            raise InvalidInput("to learn takes a memory, and a scope to keep rationales in")
-        rationales = Rationales(self.memory, whose)
-        return learn(
-            self.open(),
-            rationales,
-            list(problems),
-            check,
-            how or How(),
-            examples=self.examples,
-            progress=progress,
-        )
 
     def use(self, model: "str | BaseChatModel") -> None:
         """Use another model from now on; it is opened at the next question."""

@@ -1,11 +1,15 @@
 """What feedback changes in a memory: kept as lessons, listed, and undone one by one."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from memagent.errors import InvalidInput
+from memagent.lessons import is_denial
 from memagent.stores import changing
 from memagent.stores.episodic import EpisodicBank, Given
+from memagent.stores.filter import micros
+from memagent.stores.lineage import owner_of, quoting
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
 from memagent.types import Change, Note, Record, Scope
@@ -30,20 +34,30 @@ class Changes:
         *,
         scope: Scope,
         retires: Sequence[Record] = (),
+        quotes: Sequence[str] = (),
         who: str | None = None,
         why: str | None = None,
     ) -> Record:
         """Write a lesson and archive the records that it speaks against: both, or neither.
+
+        It is forgotten with any of the records that it `quotes`, by id, whosever they are.
 
         Raises:
             InvalidInput: the lesson supersedes what is not there, or is superseded already.
         """
         given = Given(self._told(lesson.keys), self._encoder.check())
         with self._store.transaction():
-            (record,) = self._bank.write(
-                [lesson], scope, self._told, given=given, trace=Trace(who=who, why=why)
+            owner = owner_of(self._store, quotes, scope)
+            note = replace(
+                lesson,
+                sources=(*quotes, *lesson.sources),
+                metadata={**lesson.metadata, **quoting(owner, scope)},
             )
-            changing.retire(self._store, retires, Trace(who=who, why=f"corrected by {record.id}"))
+            (record,) = self._bank.write(
+                [note], scope, self._told, given=given, trace=Trace(who=who, why=why)
+            )
+            why_retired = changing.retired_by(record.id)
+            changing.retire(self._store, retires, Trace(who=who, why=why_retired))
             return record
 
     def changes(self, *, scope: Scope, limit: int = 100) -> list[Change]:
@@ -92,3 +106,23 @@ class Changes:
 
     def _told(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         raise NotImplementedError
+
+
+def edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+    """Return the keys and metadata of a record's next version.
+
+    That of a lesson is a change of its own: it is found by the same questions, and undone first.
+    """
+    change = old.metadata.get("change")
+    if old.kind != "lesson" or not isinstance(change, Mapping):
+        return (), old.metadata
+    told: dict[str, Any] = {
+        "said": text,
+        "superseded": old.id,
+        "valid_to": micros(old.valid_to) if old.valid_to else None,
+        "retired": [],
+    }
+    if change["feedback"] != "hint":
+        told["feedback"] = "denial" if is_denial(text) else "correction"
+    keys = tuple(dict.fromkeys([text, *change["asks"]]))
+    return keys, {**old.metadata, "change": {**change, **told}}

@@ -1,4 +1,4 @@
-"""`memagent eval report`, `compare` and `rescore`: what kept runs tell, without asking a model."""
+"""`memagent eval report`, `compare`, `rescore` and `luck`: what kept runs tell without a model."""
 
 import json
 import sys
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from memagent.evals.arm import ArmName
     from memagent.evals.comparison import Changed, Comparison
+    from memagent.evals.luck import Luck
     from memagent.evals.saved import SavedRun
+    from memagent.evals.suite import Wanted
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
+Variant = Annotated[str | None, typer.Option(help="The released files it was asked from.")]
+AskedFile = Annotated[Path | None, typer.Option(help="The file it was asked from.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(report)
     app.command()(compare)
     app.command("rescore")(rescore_)
+    app.command("luck")(luck_)
 
 
 def report(
@@ -88,30 +93,15 @@ def compare(
 
 
 def rescore_(
-    folder: Folder,
-    variant: Annotated[
-        str | None, typer.Option(help="The released files it was asked from.")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="The file it was asked from.")] = None,
-    as_json: Json = False,
+    folder: Folder, variant: Variant = None, file: AskedFile = None, as_json: Json = False
 ) -> None:
     """Grade a run's kept answers again, without a model; say how many changed."""
     from memagent.evals.rescore import rescore
     from memagent.evals.saved import open_saved
-    from memagent.evals.suite import Wanted, suite
+    from memagent.evals.suite import suite
 
     run = open_saved(folder)
-    plan = run.manifest["plan"]
-    chosen = run.manifest.get("chosen", {})
-    wanted = Wanted(
-        split=chosen.get("split"),
-        variant=variant or chosen.get("variant"),
-        data=load_settings().data,
-        file=file or (Path(chosen["file"]) if "file" in chosen else None),
-        seed=int(plan.get("seed", 0)),
-        settings=plan.get("settings", {}),
-    )
-    outcome = rescore(run, suite(run.suite), wanted)
+    outcome = rescore(run, suite(run.suite), _wanted(run, variant, file))
     now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
     now_wrong = sum(one.before.correct and not one.after.correct for one in outcome.changed)
     if as_json:
@@ -121,6 +111,44 @@ def rescore_(
     print(
         f"{outcome.graded} answers graded again, {len(outcome.changed)} changed:"
         f" {now_right} are right now, {now_wrong} wrong"
+    )
+
+
+def luck_(
+    folder: Folder,
+    arms: Annotated[str, typer.Option(help="Whose answers.")] = "wrong",
+    variant: Variant = None,
+    file: AskedFile = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how often an arm's answers would be right for other questions of the same task."""
+    from memagent.evals.luck import luck
+    from memagent.evals.saved import open_saved
+    from memagent.evals.suite import suite
+
+    run = open_saved(folder)
+    wanted = _wanted(run, variant, file)
+    names = [str(run.arm(name)) for name in arms.split(",")]
+    found = [one for name in names for one in luck(run, suite(run.suite), wanted, name)]
+    if as_json:
+        print(json.dumps({"run": str(folder), "luck": [asdict(one) for one in found]}))
+        return
+    print_tables([_dealt(found)])
+
+
+def _wanted(run: "SavedRun", variant: str | None, file: Path | None) -> "Wanted":
+    """Return what to load to have the data of a run again."""
+    from memagent.evals.suite import Wanted
+
+    plan = run.manifest["plan"]
+    chosen = run.manifest.get("chosen", {})
+    return Wanted(
+        split=chosen.get("split"),
+        variant=variant or chosen.get("variant"),
+        data=load_settings().data,
+        file=file or (Path(chosen["file"]) if "file" in chosen else None),
+        seed=int(plan.get("seed", 0)),
+        settings=plan.get("settings", {}),
     )
 
 
@@ -166,6 +194,21 @@ def _table(pair: tuple[str, str], found: "Sequence[Comparison]") -> "Table":
             f"{one.p:.2g}",
             f"{one.holm:.2g}",
         )
+    return table
+
+
+def _dealt(found: "Sequence[Luck]") -> "Table":
+    from rich.table import Table
+
+    table = Table(caption="by luck: the same answers dealt out among the task's questions")
+    for name in ("task", "arm"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "right", "by luck", "95% of deals", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found:
+        interval = f"{100 * one.low:.0f} to {100 * one.high:.0f}%"
+        shares = f"{100 * one.accuracy:.1f}%", f"{100 * one.luck:.1f}%"
+        table.add_row(one.task, one.arm, str(one.n), *shares, interval, f"{one.p:.2g}")
     return table
 
 

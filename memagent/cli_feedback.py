@@ -1,6 +1,8 @@
 """The commands that say of a turn what was right, and show or undo what came of that."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 FIELDS = frozenset({"turn", "verdict", "hint", "correct", "why", "who"})
 """What a line of `feedback --file` may hold."""
+Lines = list[tuple[int, dict[str, Any]]]
+"""Feedback with the number of the line that it stands on."""
 
 feedback_app = typer.Typer()
 changes_app = typer.Typer(help="What feedback changed: list, show, undo.", no_args_is_help=True)
@@ -51,7 +55,7 @@ def feedback(
         raise typer.BadParameter("an answer is good or bad, not both")
     verdict = "good" if good else "bad" if bad else None
     one = {"turn": turn, "verdict": verdict, "hint": hint, "correct": correct}
-    given = [one | {"why": because, "who": who}] if file is None else _lines(file)
+    given = [(1, one | {"why": because, "who": who})] if file is None else _lines(file)
     if file is None and not (verdict or hint or correct):
         raise typer.BadParameter("say --good, --bad, --hint or --correct")
     settings = load_settings(home=home, user=user, model=model)
@@ -65,13 +69,12 @@ def feedback(
         agent = Agent(
             memory=memory, model=lambda: chat_of(settings), k=settings.recall_k, pace=pace
         )
-        for number, line in enumerate(given, start=1):
-            try:
-                done = _given(agent, memory, scope, line, check=check, write=write)
-            except UserError as error:
-                where = f"{file}, line {number}: " if file else ""
-                raise InvalidInput(f"{where}{error}") from error
-            _print(done, as_json)
+        for number, line in given:
+            with _at(file, number):
+                memory.turn(line["turn"], scope=scope)
+        for number, line in given:
+            with _at(file, number):
+                _print(_given(agent, memory, scope, line, check=check, write=write), as_json)
 
 
 @changes_app.command(name="list")
@@ -168,23 +171,57 @@ def _print(done: Reflected, as_json: bool) -> None:
         print(f"kept as {done.change.id}: {done.change.lesson}")
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """Read feedback, one JSON object a line, all of it checked before any of it counts.
+def _lines(file: Path) -> Lines:
+    """Read feedback, one JSON object a line, with the numbers of the lines.
 
     Raises:
-        InvalidInput: a line is no such object.
+        InvalidInput: a line is no such object, or says nothing.
     """
-    from memagent.reading import records_of
+    from memagent.reading import lines_of
 
     found = []
-    for number, line in enumerate(records_of(file), start=1):
-        try:
-            one = json.loads(line)
-        except ValueError as error:
-            raise InvalidInput(f"{file}, line {number}: not JSON: {error}") from error
-        if not isinstance(one, dict) or not isinstance(one.get("turn"), str):
-            raise InvalidInput(f"{file}, line {number}: expected an object with a turn's id")
-        if unknown := set(one) - FIELDS:
-            raise InvalidInput(f"{file}, line {number}: unknown {', '.join(sorted(unknown))}")
-        found.append(one)
+    for number, line in enumerate(lines_of(file), start=1):
+        if not line.strip():
+            continue
+        with _at(file, number):
+            found.append((number, _read(line)))
     return found
+
+
+def _read(line: str) -> dict[str, Any]:
+    """Read one line of a file of feedback.
+
+    Raises:
+        InvalidInput: it is no such object, or says nothing.
+    """
+    from memagent.reflection import feedback_of
+    from memagent.remembering import outcome_of
+
+    try:
+        one = json.loads(line)
+    except ValueError as error:
+        raise InvalidInput(f"not JSON: {error}") from error
+    if not isinstance(one, dict) or not isinstance(one.get("turn"), str):
+        raise InvalidInput("expected an object with a turn's id")
+    if unknown := set(one) - FIELDS:
+        raise InvalidInput(f"unknown {', '.join(sorted(unknown))}")
+    given = {name: value for name, value in one.items() if value is not None}
+    for name, value in given.items():
+        if not isinstance(value, str) or (name == "who" and not value.strip()):
+            raise InvalidInput(f"{name}: expected a text, found {value!r}")
+    words = feedback_of(given.get("correct"), given.get("hint"))
+    if "verdict" in given:
+        outcome_of(given["verdict"])
+    elif words is None:
+        raise InvalidInput("expected a verdict, a hint or what is correct")
+    return given
+
+
+@contextmanager
+def _at(file: Path | None, number: int) -> Iterator[None]:
+    """Say of an error at which line of the file it is."""
+    try:
+        yield
+    except UserError as error:
+        where = f"{file}, line {number}: " if file else ""
+        raise InvalidInput(f"{where}{error}") from error

@@ -57,6 +57,9 @@ def learn_(
     settings = load_settings(home=home, user=user, model=model)
     how = How(samples=samples, temperature=temperature, seed=seed, gate=gate)
     problems = _problems(source, settings)[:limit]
+    if check == "none" and samples < 2:
+        raise InvalidInput("--check none: it takes at least two samples to agree")
+    _answered(problems, check)
     with opened(home, user, None) as (memory, scope):
         from memagent.rationales import Rationales
 
@@ -151,6 +154,7 @@ def try_(
     if checked is None:
         raise typer.BadParameter("a trial needs a check", param_hint="--check")
     problems = _problems(source, settings)[skip:][:limit]
+    _answered(problems, check)
     print(f"{len(problems)} problems: at most {2 * len(problems)} requests", file=sys.stderr)
     if not yes and problems:
         typer.confirm("Start?", abort=True, err=True)
@@ -241,6 +245,14 @@ def _problems(source: str, settings: Settings) -> "list[Problem]":
             return list(read_problems(lines, path.name))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def _answered(problems: "list[Problem]", check: CheckName) -> None:
+    """Refuse problems without an answer where there is a check: all would count as wrong."""
+    unknown = next((one for one in problems if not one.answer), None)
+    if unknown is not None and check != "none":
+        asked = unknown.question[:60]
+        raise InvalidInput(f"{asked!r} has no answer to check: give it one, or use --check none")
 
 
 def _check(name: CheckName) -> "Check | None":

@@ -130,12 +130,15 @@ def learn(
     that was cut off goes on with the next problem.
 
     Raises:
+        InvalidInput: there is neither a check nor a second sample.
         ModelUnavailable: the model's server does not answer; what was learnt is kept.
     """
+    if check is None and how.samples < 2:
+        raise InvalidInput("learning: without a check it takes at least two samples to agree")
     todo = left(problems, rationales)
     learned = Learned(skipped=len(problems) - len(todo))
     for number, sampled in enumerate(_all_sampled(chat, todo, how, examples), start=1):
-        told = judged(sampled.problem, sampled.texts, check, how.gate)
+        told = judged(sampled.problem, sampled.texts, check, how.gate, how.samples)
         if told:
             rationales.keep(sampled.problem, told)
         kept = sum(standing in ("right", "self-generated") for _, standing, _ in told)
@@ -154,13 +157,21 @@ def learn(
 
 
 def judged(
-    problem: Problem, texts: Sequence[str], check: Check | None, gate: float
+    problem: Problem,
+    texts: Sequence[str],
+    check: Check | None,
+    gate: float,
+    samples: int | None = None,
 ) -> list[tuple[str, Standing, float]]:
-    """Return each different solution with its standing and the share of its answer."""
+    """Return each different solution with its standing and the share of its answer.
+
+    The share is of all `samples`, which may be more than the texts that came of them.
+    """
     answers = [answer_of(text) or text.strip().lower() for text in texts]
+    answers += [""] * ((samples or len(texts)) - len(texts))
     winner = vote(answers)
     told: dict[str, tuple[str, Standing, float]] = {}
-    for text, answer in zip(texts, answers, strict=True):
+    for text, answer in zip(texts, answers, strict=False):
         standing: Standing
         if check is not None:
             standing = "right" if check(problem, text) else "wrong"

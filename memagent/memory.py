@@ -16,10 +16,9 @@ from memagent.changes import Changes
 from memagent.drilling import Driller
 from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
-from memagent.errors import InvalidInput
 from memagent.looking import LOOKS
 from memagent.recall import Recaller
-from memagent.stores import sessions, vector_cache, versions
+from memagent.stores import sessions, vector_cache
 from memagent.stores.compression import CompressionBank
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.erasure import Eraser
@@ -30,12 +29,13 @@ from memagent.stores.rationale import RationaleBank
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.vector_cache import VectorCache
 from memagent.stores.writing import Trace
-from memagent.types import Event, Hits, Kind, Note, Recollection, Record, Scope
+from memagent.types import Hits, Kind, Note, Recollection, Record, Scope
 from memagent.upkeep import Upkeep
+from memagent.versions import Versions
 from memagent.views import Views
 
 
-class Memory(Upkeep, Banking, Changes, Views):
+class Memory(Upkeep, Banking, Changes, Versions, Views):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between
@@ -149,43 +149,6 @@ class Memory(Upkeep, Banking, Changes, Views):
         trace = Trace(who=who, why=why)
         return self._bank.write(whole, scope, self._told, given=given, used=used, trace=trace)
 
-    def update(
-        self,
-        id: str,
-        text: str,
-        *,
-        scope: Scope,
-        valid_from: datetime | None = None,
-        who: str | None = None,
-        why: str | None = None,
-    ) -> Record:
-        """Put a new version in the place of a record, and return it; the old one stays as history.
-
-        The old version is closed at the time from which the new one holds (now if not given). A
-        second call with the same text changes nothing.
-
-        Raises:
-            InvalidInput: there is no such record, or `id` is not its newest version.
-        """
-        versions = self._store.versions(scope, id)
-        if not versions:
-            raise InvalidInput(f"there is no record {id!r} in this scope")
-        old = versions[-1]
-        if old.value == text:
-            return old
-        if old.id != id:
-            raise InvalidInput(f"record {id!r} is superseded: its newest version is {old.id!r}")
-        note = Note(
-            text=text,
-            kind=old.kind,
-            valid_from=valid_from or self._store.now(scope.user),
-            evidence=old.evidence,
-            supersedes=old.id,
-            sources=old.sources,
-            metadata=old.metadata,
-        )
-        return self.add_many([note], scope=old.scope, who=who, why=why)[0]
-
     def search(
         self,
         query: str | None = None,
@@ -282,18 +245,6 @@ class Memory(Upkeep, Banking, Changes, Views):
     def sessions(self, *, scope: Scope, start: str = "") -> tuple[str, ...]:
         """Return the names of a scope's sessions that begin with `start`, in order."""
         return sessions.sessions(self._store, scope, start)
-
-    def newest(self, ids: Sequence[str], *, scope: Scope) -> dict[str, Record]:
-        """Return the newest version of each record, by the id that was asked for.
-
-        The id may be any version's; unknown ones are left out.
-        """
-        return versions.newest(self._store, scope, ids)
-
-    def history(self, id: str, *, scope: Scope) -> tuple[Event, ...]:
-        """Return what happened to a record and its other versions, in order."""
-        versions = self._store.versions(scope, id)
-        return tuple(self._store.history([record.seq for record in versions]))
 
     def warm(self, *, scope: Scope) -> float:
         """Load the embedder and a user's vectors now rather than at the first search.

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from memagent.errors import InvalidInput
@@ -14,7 +14,8 @@ SECONDS = 3600.0
 class Pace:
     """At most `most` events of a user and agent in any `seconds`; None is no bound.
 
-    It counts what this process does. `clock` tells seconds, and never goes back.
+    It counts what this process does, and what it is told of others. `clock` tells seconds, and
+    never goes back.
     """
 
     def __init__(
@@ -29,8 +30,13 @@ class Pace:
         self._seen: defaultdict[Scope, deque[float]] = defaultdict(deque)
         self._lock = Lock()
 
-    def step(self, scope: Scope) -> None:
-        """Count one event.
+    @property
+    def most(self) -> int | None:
+        """How many events there may be."""
+        return self._most
+
+    def step(self, scope: Scope, ages: Sequence[float] = ()) -> None:
+        """Count one event; `ages` are how many seconds ago the store saw others, of any process.
 
         Raises:
             InvalidInput: that would be one too many; it is not counted.
@@ -41,8 +47,10 @@ class Pace:
             now, seen = self._clock(), self._seen[scope.across_sessions()]
             while seen and seen[0] <= now - self._seconds:
                 seen.popleft()
-            if len(seen) >= self._most:
-                wait = (seen[0] + self._seconds - now) if seen else self._seconds
+            stored = [now - age for age in ages if age < self._seconds]
+            oldest = [min(times) for times in (seen, stored) if len(times) >= self._most and times]
+            if len(seen) >= self._most or len(stored) >= self._most:
+                wait = max(oldest, default=now) + self._seconds - now
                 raise InvalidInput(
                     f"too much feedback: at most {self._most} in {self._seconds:.0f} seconds of one"
                     f" user; try again in {wait:.0f} seconds"

@@ -140,11 +140,15 @@ class Rationales:
 
     def retire(self, ids: Sequence[str], *, why: str | None = None) -> int:
         """Show these no more; return how many were shown before. `restore` undoes it."""
-        return self._memory.archive(ids, scope=self._scope, why=why)
+        return self._memory.archive(self._own(ids), scope=self._scope, why=why)
 
     def restore(self, ids: Sequence[str], *, why: str | None = None) -> int:
         """Show retired rationales again; return how many were retired."""
-        return self._memory.restore(ids, scope=self._scope, why=why)
+        return self._memory.restore(self._own(ids), scope=self._scope, why=why)
+
+    def _own(self, ids: Sequence[str]) -> Sequence[str]:
+        found = self._memory.get(ids, scope=self._scope)
+        return [one.id for one in found if "solution" in one.metadata]
 
 
 def win_rate(record: Record) -> float:

@@ -38,6 +38,8 @@ THRESHOLD = 0.5
 """The cosine from which a lesson takes the place of the record that is nearest to it.
 
 Texts that differ in one name have 0.54 at least, 0.7 in the middle (MiniLM)."""
+LONGEST = 4000
+"""How many characters of feedback are taken: a lesson is shown whole, or not at all."""
 NEAREST = 10
 """How many records near to a lesson are looked at."""
 BARE = 6
@@ -78,7 +80,7 @@ def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str
     """Return the kind of a feedback in words, and the words; None without any.
 
     Raises:
-        InvalidInput: it is both a correction and a hint, or empty.
+        InvalidInput: it is both a correction and a hint, empty, or longer than a model could read.
     """
     if correction is not None and hint is not None:
         raise InvalidInput("give a correction or a hint, not both")
@@ -86,6 +88,11 @@ def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str
     if said is None:
         return None
     check(Note(text=said))
+    if len(said) > LONGEST:
+        raise InvalidInput(
+            f"the feedback has {len(said):,} characters, at most {LONGEST:,} are taken: remember a"
+            " text as such, and say what is right in short"
+        )
     if hint is not None:
         return "hint", said
     return ("denial" if is_denial(said) else "correction"), said
@@ -148,7 +155,7 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
         kind="lesson",
         valid_from=memory.now(scope=given.scope),
         supersedes=replaced.id if replaced else None,
-        sources=given.turn + ((given.source,) if given.source else ()),
+        sources=(given.source,) if given.source else (),
         metadata={
             "author": "user",
             "asked": given.asked,
@@ -156,7 +163,14 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
             "change": change,
         },
     )
-    return memory.teach(note, scope=given.scope, retires=retired, who=given.who, why=given.why)
+    return memory.teach(
+        note,
+        scope=given.scope,
+        retires=retired,
+        quotes=given.turn or given.shown,
+        who=given.who,
+        why=given.why,
+    )
 
 
 def spoken(given: Feedbacked) -> str:

@@ -54,7 +54,17 @@ def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: s
     Raises:
         InvalidInput: the verdict is neither "good" nor "bad".
     """
-    if verdict not in OUTCOMES:
-        raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")
-    wide = scope.across_sessions()
-    return memory.judge(answer.memories, OUTCOMES[verdict], scope=wide, who=scope.user, why=why)
+    outcome, wide = outcome_of(verdict), scope.across_sessions()
+    return memory.judge(answer.memories, outcome, scope=wide, who=scope.user, why=why)
+
+
+def outcome_of(verdict: Verdict) -> Outcome:
+    """Return what a verdict says of the memories that were shown.
+
+    Raises:
+        InvalidInput: it is neither "good" nor "bad".
+    """
+    for one, outcome in OUTCOMES.items():
+        if verdict == one:
+            return outcome
+    raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")

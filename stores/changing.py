@@ -24,6 +24,11 @@ def retire(store: SqliteStore, records: Sequence[Record], trace: Trace) -> None:
             log(db, record.seq, "archive", trace)
 
 
+def retired_by(lesson: str) -> str:
+    """Return why a record is archived that a lesson speaks against."""
+    return f"corrected by {lesson}"
+
+
 def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
     """Take a lesson back, so that everything else is what it was, but for its history.
 
@@ -58,6 +63,8 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
             if _reopen(store, old, user, held.metadata["change"]["valid_to"], trace):
                 changed.append(old.seq)
         for one in store.get(scope, held.metadata["change"]["retired"]):
+            if not _retired_by(store, one, held.id):
+                continue
             db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (one.seq,))
             log(db, one.seq, "restore", trace)
             changed.append(one.seq)
@@ -109,6 +116,12 @@ def turn(store: SqliteStore, scope: Scope, record_id: str) -> tuple[Record, Reco
     pair = (one, other) if said else (other, one)
     authors = tuple(record.metadata.get("author") for record in pair)
     return pair if authors == AUTHORS and other.scope == one.scope else None
+
+
+def _retired_by(store: SqliteStore, record: Record, lesson: str) -> bool:
+    """Tell whether it was this lesson that archived a record last, and nobody since."""
+    events = [one for one in store.history([record.seq]) if one.action in ("archive", "restore")]
+    return bool(events) and (events[-1].action, events[-1].why) == ("archive", retired_by(lesson))
 
 
 def _digest(store: SqliteStore, record: Record) -> bytes:

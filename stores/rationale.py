@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from memagent.stores.episodic import EpisodicBank, Given
 from memagent.stores.filter import Filter
+from memagent.stores.lineage import quoting
 from memagent.stores.ranking import Ranking
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.words import content_words, names, stem
@@ -52,7 +53,7 @@ class RationaleBank:
             kind="rationale",
             evidence=False,
             sources=(record.id, *record.context),
-            metadata={"direction": direction},
+            metadata={"direction": direction} | quoting(record.scope.user, scope),
         )
         made_for = self._store.meta("embedder") or ""
         given = Given(self._embed(note.keys), made_for)

@@ -70,6 +70,21 @@ def test_what_cannot_be_read_is_one_clear_line(memagent: Command, tmp_path: Path
     assert "no rationale 'x'" in memagent("rationales", "show", "x")[2]
 
 
+def test_what_nobody_could_check_is_not_asked(
+    memagent: Command, tmp_path: Path, chat: ScriptedChat
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"question": "What is 2 and 3?", "answer": "5"}\n\n{"question": "Why?"}')
+    code, _, err = memagent("learn", str(file), "--yes")
+    assert (code, "'Why?' has no answer to check" in err) == (1, True)
+    code, _, err = memagent("rationales", "try", str(file), "--yes")
+    assert (code, "'Why?' has no answer to check" in err) == (1, True)
+    code, _, err = memagent("learn", str(file), "--check", "none", "--samples", "1", "--yes")
+    assert (code, "at least two samples" in err) == (1, True)
+    assert chat.requests == []
+    assert memagent("learn", str(file), "--limit", "1", "--samples", "1", "--yes")[0] == 0
+
+
 def test_a_trial_tells_what_rationales_are_worth(memagent: Command, file: str) -> None:
     memagent("learn", file, "--samples", "2", "--yes", "--limit", "1")
     asked = ["rationales", "try", file, "--skip", "1"]

@@ -92,6 +92,13 @@ def test_answers_teach_what_was_asked_and_damage_nothing(tmp_path: Path) -> None
     assert accuracy("r3", "same", 1, "changed") == 0.0
     assert accuracy("none", "unrelated", 0, "changed") == 0.0
     assert {row["broken"] for row in rows if row["arm"] == "ram-answer+3"} == {0}
+    taught = [row for row in rows if (row["arm"], row["section"]) == ("ram-answer+3", "same")]
+    every = next(row for row in taught if (row["task"], row["round"]) == ("all", 1))
+    parts = [row for row in taught if row["task"] != "all" and row["round"] == 1]
+    assert every["n"] == sum(row["n"] for row in parts) == 12
+    assert every["gain"] == pytest.approx(sum(row["gain"] * row["n"] for row in parts) / 12)
+    assert every["gain_low"] <= every["gain"] <= every["gain_high"]
+    assert every["p"] == pytest.approx(2 * 0.5 ** every["mended"])
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:

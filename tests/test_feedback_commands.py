@@ -90,6 +90,17 @@ def test_a_file_gives_feedback_of_every_kind(memagent: Command, turn: str, tmp_p
         ("{", "line 1: not JSON"),
         ('{"turn": "x", "nice": 1}', "line 1: unknown nice"),
         ('{"turn": "x", "verdict": "bad"}', "line 1: there is no turn 'x'"),
+        ('{"turn": "x"}', "line 1: expected a verdict, a hint or what is correct"),
+        ('{"turn": "x", "verdict": "meh"}', "line 1: a verdict is 'good' or 'bad', not 'meh'"),
+        ('{"turn": "x", "verdict": {}}', "line 1: verdict: expected a text, found {}"),
+        ('{"turn": "x", "correct": 5}', "line 1: correct: expected a text, found 5"),
+        ('{"turn": "x", "correct": "a", "why": ["b"]}', "line 1: why: expected a text"),
+        ('{"turn": "x", "hint": "a", "who": 5}', "line 1: who: expected a text, found 5"),
+        ('{"turn": "x", "hint": "a", "who": " "}', "line 1: who: expected a text, found ' '"),
+        ('{"turn": "x", "hint": "a", "correct": "b"}', "line 1: give a correction or a hint"),
+        ('{"turn": "x", "correct": " "}', "line 1: the text is empty"),
+        ('{"turn": "x", "correct": "\\ud800"}', "line 1: the text holds half of a character"),
+        ('\n\n{"turn": "x", "verdict": "bad"}\n\n{oops', "line 5: not JSON"),
     ],
 )
 def test_a_malformed_file_is_one_line(
@@ -100,6 +111,24 @@ def test_a_malformed_file_is_one_line(
     code, _, err = memagent("feedback", "--file", str(file))
     assert code == 1
     assert complaint in err
+
+
+def test_nothing_of_a_file_counts_if_a_later_line_is_wrong(
+    memagent: Command, turn: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "feedback.jsonl"
+    right = json.dumps({"turn": turn, "correct": "Ada works in Lisbon.", "verdict": "bad"})
+    before = memagent("export")[1]
+    for wrong in ('{"turn": "gone", "hint": "a"}', '{"turn": "x"', '{"turn": "x", "verdict": 1}'):
+        file.write_text(f"{right}\n{wrong}\n")
+        code, _, err = memagent("feedback", "--file", str(file), "--no-check")
+        assert (code, "line 2: " in err) == (1, True)
+    assert memagent("export")[1] == before
+    file.write_bytes(b"\xff")
+    assert "is not UTF-8 text" in memagent("feedback", "--file", str(file))[2]
+    # Only a line feed ends a line of JSON lines.
+    file.write_text(right.replace("Lisbon.", "Lisbon\u2028now.") + "\n", encoding="utf-8")
+    assert memagent("feedback", "--file", str(file), "--no-check")[0] == 0
 
 
 @pytest.mark.parametrize(

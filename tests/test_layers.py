@@ -6,7 +6,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    {"types", "errors"},
+    {"errors"},
+    {"records"},
+    {"types"},
     {
         "stores",
         "tools",
@@ -67,12 +69,14 @@ LAYERS = (
     {"compression", "drafting", "drilling", "enrichment", "gathering", "note_writer", "recall"},
     {"ageing"},
     {"banking", "changes", "upkeep", "views"},
+    {"versions"},
     {"memory"},
     {"entries"},
     {"vectorstore", "retriever", "chat_history", "langgraph"},
     {"remembering", "rationales", "trial"},
     {"learning", "rationale_trial", "reflection"},
     {"doing"},
+    {"teaching"},
     {"agent", "aio", "probes"},
     {"evals", "conversation"},
     {"commands"},

@@ -7,7 +7,7 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Agent, Memory, Scope
 from memagent.consistency import vote
-from memagent.errors import InvalidInput
+from memagent.errors import ContextTooLong, InvalidInput
 from memagent.evals.coverage import curve, votes_of
 from memagent.learning import How, cost, judged
 from memagent.problems import Problem, same_number
@@ -119,6 +119,55 @@ def test_without_a_check_an_answer_needs_the_gate_s_share(memory: Memory) -> Non
     assert [one[1] for one in strict].count("self-generated") == 3
     assert {one[1] for one in judged(CATS, ["#### 5", "#### 9"], None, 0.7)} == {"undecided"}
     assert set(kept(memory).values()) == {"self-generated"}
+
+
+def test_an_answer_is_consistent_with_itself_only_among_several(memory: Memory) -> None:
+    agent = learner(memory, pupil(cats=["#### 5"]))
+    with pytest.raises(InvalidInput, match="at least two samples"):
+        agent.learn([CATS], how=How(samples=1))
+    assert kept(memory, everything=True) == {}
+
+
+def test_the_share_is_of_all_samples_also_of_silent_and_refused_ones(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = learner(memory, pupil(cats=["#### 5", " ", "", "#### 5"]))
+    assert agent.learn([CATS], how=How(samples=4)).kept == 0
+    assert kept(memory, everything=True) == {"#### 5": "undecided"}
+    drawn = iter([False, True, True, True, False])
+
+    def reply(messages: Sequence[BaseMessage]) -> str:
+        if next(drawn):
+            raise ContextTooLong("too long")
+        return "#### 8"
+
+    learned = learner(memory, ScriptedChat(reply)).learn([DOGS], how=How(samples=5))
+    assert (learned.failed, learned.kept) == (3, 0)
+    shares = [one.metadata["share"] for one in Rationales(memory, LESSONS).list(everything=True)]
+    assert shares == [0.4, 0.5]
+
+
+def test_a_call_that_is_cut_off_goes_on_where_it_was(memory: Memory) -> None:
+    more = [Problem(question=f"What is item{n}, {n} and 3?", answer=str(n + 3)) for n in range(20)]
+    asked: list[str] = []
+
+    def reply(messages: Sequence[BaseMessage]) -> str:
+        question = str(messages[-1].content)
+        asked.append(question)
+        return next(f"#### {one.answer}" for one in more if one.question == question)
+
+    def cut(done: int, kept: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    how = How(samples=2)
+    with pytest.raises(KeyboardInterrupt):
+        learner(memory, ScriptedChat(reply)).learn(more, same_number, how=how, progress=cut)
+    asked.clear()
+    learned = learner(memory, ScriptedChat(reply)).learn(more, same_number, how=how)
+    assert (learned.skipped, learned.problems, learned.kept) == (7, 13, 13)
+    assert sorted(asked) == sorted(2 * [one.question for one in more[7:]])
+    assert len(Rationales(memory, LESSONS).list(everything=True)) == 20
 
 
 def test_a_vote_counts_samples_without_an_answer() -> None:

@@ -59,3 +59,35 @@ def test_what_is_learnt_is_written_with_the_embedder_it_was_made_by(tmp_path: Pa
         assert lesson.keys == (_case(QUESTION, STORY[1]),)
         assert lesson.sources == ("n1",)
         assert memory.verify() == ()
+
+
+def test_what_another_user_learnt_from_a_record_goes_with_it(tmp_path: Path) -> None:
+    bob = Scope(user="bob")
+    tell(tmp_path)
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        own = memory.add("Bob has a cat.", scope=bob, id="n1")
+        made = memory.add("A cat is an animal.", scope=bob, sources=["n1"])
+        assert memory.learn(QUESTION, "Faro", scope=ADA, lessons=bob)
+        (way,) = memory.list(scope=bob, kind="rationale")
+        assert way.metadata["quotes"] == "ada"
+        told = memory.forget(["n1"], scope=ADA, dry_run=True)
+        assert (told.derived, told.records) == ((way.id,), 2)
+        receipt = memory.forget(["n1"], scope=ADA)
+        assert (receipt.asked, receipt.derived) == (("n1",), (way.id,))
+        assert (receipt.records, receipt.keys) == (2, 2)
+        assert [one.id for one in memory.list(scope=bob)] == [made.id, own.id]
+        assert memory.search("lost the ring", scope=bob, kind="rationale").hits == ()
+        assert memory.verify() == ()
+        assert b"lost the ring" not in held(tmp_path)
+
+
+def test_what_was_learnt_of_another_user_does_not_go_with_an_own_record(tmp_path: Path) -> None:
+    bob = Scope(user="bob")
+    tell(tmp_path)
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        memory.add("Bob has a cat.", scope=bob, id="n1")
+        assert memory.learn(QUESTION, "Faro", scope=ADA, lessons=bob)
+        assert memory.forget(["n1"], scope=bob).records == 1
+        assert len(memory.list(scope=bob, kind="rationale")) == 1
+        assert memory.forget(scope=ADA, everything=True).records == 4
+        assert memory.list(scope=bob) == []

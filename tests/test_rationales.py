@@ -93,6 +93,13 @@ def test_what_hurts_is_retired_after_enough_showings_and_comes_back(
     assert "3*4=12 #### 12" in texts(rationales, TREES.question)
 
 
+def test_only_rationales_are_retired(memory: Memory, rationales: Rationales) -> None:
+    told = memory.add("Zoe went to Faro.", scope=LESSONS)
+    assert rationales.retire([told.id]) == 0
+    memory.archive([told.id], scope=LESSONS)
+    assert rationales.restore([told.id]) == 0
+
+
 def test_ways_of_looking_are_no_solutions_and_solutions_no_ways(memory: Memory) -> None:
     for text in ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto."):
         memory.add(text, scope=LESSONS)

@@ -1,5 +1,7 @@
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 from langchain_core.messages import BaseMessage
@@ -10,7 +12,7 @@ from memagent.lessons import same
 from memagent.pace import Pace
 from memagent.stores.outcomes import reliability
 from memagent.testing import ScriptedChat
-from memagent.types import Reflected
+from memagent.types import Hit, Recollection, Reflected
 
 BOB = Scope(user="bob")
 ASKED = "Where does Ada work?"
@@ -35,6 +37,13 @@ def corrected(
 
 def shown(memory: Memory, scope: Scope, asked: str = ASKED) -> tuple[str, ...]:
     return memory.recall(asked, scope=scope).shown
+
+
+def hits_of(memory: Memory, ids: Sequence[str], scope: Scope) -> Recollection:
+    found = memory.get(ids, scope=scope)
+    return Recollection(
+        hits=tuple(Hit(record=one, score=1.0, key=one.keys[0], why={}) for one in found)
+    )
 
 
 def without(lines: Sequence[str], *, ids: Sequence[str] = ()) -> list[str]:
@@ -343,3 +352,99 @@ def test_feedback_that_is_none_is_refused(memory: Memory, ada: Scope) -> None:
         agent.feedback(answer, scope=ada, correction=" ")
     with pytest.raises(InvalidInput, match="no turn"):
         memory.turn("nothing", scope=ada)
+
+
+def raw(lines: Iterable[str]) -> dict[str, str]:
+    """Return the lines of an export by record, as they are but for the history."""
+    cut = [re.sub(r'"history": \[.*?\], "hurt"', '"history": [], "hurt"', one) for one in lines]
+    return {str(json.loads(one).get("id")): one for one in cut}
+
+
+def test_an_edited_lesson_is_undone_back_to_what_it_said(memory: Memory, ada: Scope) -> None:
+    memory.add("Ada works in Rome.", scope=ada)
+    tower = memory.add("Ada works in a tower in Rome.", scope=ada)
+    first = corrected(agent_of(memory), ada, "Ada works in Lisbon.").change
+    assert first is not None
+    assert first.retired or first.superseded == tower.id
+    before = raw(memory.export(scope=ada, vectors=True))
+    new = memory.update(first.id, "Ada works in Faro.", scope=ada, who="ada", why="she moved on")
+    assert new.keys == ("Ada works in Faro.", ASKED)
+    assert shown(memory, ada) == ("Ada works in Faro.",)
+    change = memory.change(new.id, scope=ada)
+    assert (change.superseded, change.retired, change.said) == (first.id, (), "Ada works in Faro.")
+    with pytest.raises(InvalidInput, match=f"undo '{new.id}' first"):
+        memory.undo(first.id, scope=ada)
+    memory.undo(new.id, scope=ada)
+    after = raw(memory.export(scope=ada, vectors=True))
+    assert {id: after[id] for id in before} == before
+    assert shown(memory, ada) == ("Ada works in Lisbon.",)
+    memory.undo(first.id, scope=ada)
+    assert shown(memory, ada)[-1].endswith("Rome.")
+
+
+def test_undo_does_not_bring_back_what_was_archived_by_somebody_since(
+    memory: Memory, ada: Scope
+) -> None:
+    memory.add("Ada works in Rome.", scope=ada)
+    memory.add("Ada works in a tower in Rome.", scope=ada)
+    agent = agent_of(memory)
+    answer = agent.ask(ASKED, scope=ada)
+    both = [one.id for one in memory.list(scope=ada) if one.evidence]
+    answer = replace(answer, recollection=hits_of(memory, both, ada))
+    done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.", asked=ASKED)
+    assert done.change is not None
+    (retired,) = done.change.retired
+    memory.restore([retired], scope=ada)
+    memory.archive([retired], scope=ada, why="not of interest")
+    memory.undo(done.change.id, scope=ada)
+    (held,) = memory.get([retired], scope=ada)
+    assert held.archived is not None
+
+
+def test_a_lesson_goes_with_what_its_unremembered_answer_was_made_from(
+    memory: Memory, ada: Scope
+) -> None:
+    record = memory.add("Ada hums in Xanadu.", scope=ada)
+    agent = agent_of(memory)
+    asked = "Where does Ada hum?"
+    answer = agent.ask(asked, scope=ada, remember=False)
+    done = agent.feedback(answer, scope=ada, correction="Nowhere.", asked=asked)
+    assert done.change is not None
+    assert "Xanadu" in done.change.answered
+    memory.undo(done.change.id, scope=ada)
+    assert memory.forget([record.id], scope=ada).records == 2
+    assert memory.changes(scope=ada) == []
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_lesson_in_another_scope_goes_with_the_answer_it_quotes(
+    memory: Memory, ada: Scope, remembered: bool
+) -> None:
+    record = memory.add("Ada works in Rome.", scope=ada)
+    agent = agent_of(memory)
+    answer = agent.ask(ASKED, scope=ada, remember=remembered)
+    done = agent.feedback(answer, scope=BOB, correction="Ada works in Faro.", asked=ASKED)
+    assert done.lesson is not None
+    assert done.lesson.metadata["quotes"] == "ada"
+    told = memory.forget([record.id], scope=ada, dry_run=True)
+    assert done.lesson.id in told.derived
+    assert memory.forget([record.id], scope=ada).records == told.records
+    assert memory.list(scope=BOB, everything=True) == []
+
+
+def test_a_flood_over_several_processes_is_refused(memory: Memory, ada: Scope) -> None:
+    first, second = agent_of(memory, most=2), agent_of(memory, most=2)
+    corrected(first, ada, "Ada works in Lisbon.")
+    corrected(second, ada, "Ada works in Faro.")
+    for agent in (first, second, agent_of(memory, most=2)):
+        with pytest.raises(InvalidInput, match=r"too much feedback.*try again in \d+ seconds"):
+            corrected(agent, ada, "Ada works in Porto.")
+    corrected(agent_of(memory, most=2), BOB, "Ada works in Porto.")
+    assert len(memory.changes(scope=ada)) == 2
+
+
+def test_words_that_no_model_s_context_holds_are_refused(memory: Memory, ada: Scope) -> None:
+    agent = agent_of(memory)
+    with pytest.raises(InvalidInput, match="at most 4,000"):
+        corrected(agent, ada, "Lisbon " * 1000)
+    assert memory.changes(scope=ada) == []
