@@ -140,6 +140,7 @@ def test_what_notes_cost_and_how_short_they_came_out_is_kept_once(tmp_path: Path
     runs, written = told["notes"]
     assert (runs["way"], runs["notes"], runs["dropped"]) == ("runs-aware-source:2", 2, 0)
     assert 1.8 < runs["ratio"] < 2.5
+    assert runs["held_back"] > written["held_back"]
     assert (written["way"], written["notes"]) == ("notes-aware-source:2", 1)
     assert (written["failed"], written["dropped"]) == (1, 3)
     with (tmp_path / NOTES_FILE).open("a") as file:
