@@ -185,6 +185,14 @@ def test_an_axis_ends_at_a_round_number_at_or_past_the_last_point(most: float) -
     assert ticks[-2] < most <= ticks[-1] * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 9, 12, 25, 200])
+def test_an_axis_of_whole_numbers_has_no_fractions(most: int) -> None:
+    ticks = ticks_to(most, whole=True)
+    assert ticks == [int(tick) for tick in ticks]
+    assert 2 <= len(ticks) <= 8
+    assert ticks[-2] < max(most, 1) <= ticks[-1]
+
+
 def test_each_arm_has_a_colour_of_its_own_while_there_are_enough() -> None:
     arms = [ArmName.parse(name) for name in ("memory", "memory+0", "none", "mine", "oracle")]
     found = colours(arms)
