@@ -50,6 +50,8 @@ def load(wanted: Wanted) -> Sequence[Task]:
         raise BadOption("--split", f"{wanted.split!r} is neither test nor train")
     if wanted.variant is not None and wanted.variant not in VARIANTS:
         raise BadOption("--variant", f"{wanted.variant!r} is not one of {', '.join(VARIANTS)}")
+    if wanted.file is not None:
+        raise BadOption("--file", "babi reads a folder of files: set MEMAGENT_DATA")
     folder = _folder(wanted)
     numbers = DEFAULT if wanted.tasks is None else _numbers(wanted.tasks)
     split = cast("Split | None", wanted.split)

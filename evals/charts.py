@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log2, log10
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from memagent.evals.statistics import PASS_MARK
@@ -38,15 +38,37 @@ class Spot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LagPoint:
-    """The accuracy of an arm on `n` questions that were asked `lag` steps after they were told."""
+class Point:
+    """A point of a line of that name: a share of `n` at x, with its interval if it has one."""
 
-    arm: str
-    lag: float
+    line: str
+    x: float
     n: int
+    value: float
+    low: float | None
+    high: float | None
+    colour: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RatioPoint:
+    """What was reached at a compression ratio of at least 1; `series` are joined by a line."""
+
+    label: str
+    series: str
+    ratio: float
     value: float
     low: float
     high: float
+    colour: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """A value that holds at every ratio, drawn across."""
+
+    label: str
+    value: float
     colour: int
 
 
@@ -92,27 +114,66 @@ def spots(points: Sequence[Spot], x_name: str) -> str:
     return _svg(root)
 
 
-def lag_curve(points: Sequence[LagPoint]) -> str:
-    """Draw accuracy by lag, a line an arm, with each point's interval."""
-    root = _root(_WIDTH, _HEIGHT, "accuracy by lag")
-    ticks = _axes(root, max((point.lag for point in points), default=0.0), "lag")
+def curves(points: Sequence[Point], x_name: str, title: str) -> str:
+    """Draw shares against x, a curve a line, with each point's interval."""
+    root = _root(_WIDTH, _HEIGHT, title)
+    ticks = _axes(root, max((point.x for point in points), default=0.0), x_name)
     placed: list[tuple[float, float]] = []
-    for arm in dict.fromkeys(point.arm for point in points):
-        curve = sorted((one for one in points if one.arm == arm), key=lambda one: one.lag)
-        places = [(_x(one.lag, ticks[-1]), _y(one.value)) for one in curve]
+    for line in dict.fromkeys(point.line for point in points):
+        curve = sorted((one for one in points if one.line == line), key=lambda one: one.x)
+        places = [(_x(one.x, ticks[-1]), _y(one.value)) for one in curve]
         path = " ".join(f"{_n(x)},{_n(y)}" for x, y in places)
         SubElement(root, "polyline", {"points": path, "class": f"curve c{curve[0].colour}"})
         for (x, y), one in zip(places, curve, strict=True):
-            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            between = ""
+            if one.low is not None and one.high is not None:
+                _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+                between = f" ({one.low:.1%} to {one.high:.1%})"
             dot = SubElement(
                 root, "circle", {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
             )
-            SubElement(dot, "title").text = (
-                f"{arm}, lag {one.lag:g}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%}),"
-                f" {one.n} questions"
-            )
+            SubElement(
+                dot, "title"
+            ).text = f"{line}, {x_name} {one.x:g}: {one.value:.1%}{between}, {one.n} questions"
         x, y = places[-1]
-        _text(root, x + 9, _free(placed, x, y) + 4, arm, "start", "label")
+        _text(root, x + 9, _free(placed, x, y) + 4, line, "start", "label")
+    return _svg(root)
+
+
+def ratio_curve(points: Sequence[RatioPoint], levels: Sequence[Level], y_name: str) -> str:
+    """Draw a value from 0 to 1 by compression ratio (by powers of two), with intervals."""
+    root = _root(_WIDTH, _HEIGHT, f"{y_name} by compression ratio")
+    doublings = max(1, ceil(log2(max(point.ratio for point in points))))
+
+    def at(ratio: float) -> float:
+        return _x(log2(max(1.0, ratio)), doublings)
+
+    _shares(root)
+    for power in range(doublings + 1):
+        _line(root, at(2**power), _TOP, at(2**power), _HEIGHT - _BOTTOM, "grid")
+        _text(root, at(2**power), _HEIGHT - _BOTTOM + 16, f"{2**power}x", "middle")
+    _text(root, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, "compression ratio", "middle", "label")
+    placed: list[tuple[float, float]] = []
+    for level in sorted(levels, key=lambda one: -one.value):
+        y = _y(level.value)
+        _line(root, _LEFT, y, _WIDTH - _RIGHT, y, f"level c{level.colour}")
+        _text(
+            root, _WIDTH - _RIGHT + 4, _free(placed, _WIDTH, y) + 4, level.label, "start", "label"
+        )
+    for series in dict.fromkeys(point.series for point in points):
+        own = sorted((one for one in points if one.series == series), key=lambda one: one.ratio)
+        path = " ".join(f"{_n(at(one.ratio))},{_n(_y(one.value))}" for one in own)
+        SubElement(root, "polyline", {"points": path, "class": f"curve c{own[0].colour}"})
+        for one in own:
+            x, y = at(one.ratio), _y(one.value)
+            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            place = {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
+            SubElement(SubElement(root, "circle", place), "title").text = (
+                f"{one.label}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
+                f" at {one.ratio:.1f}x"
+            )
+        x, y = at(own[-1].ratio), _y(own[-1].value)
+        _text(root, x + 9, _free(placed, x, y) + 4, series, "start", "label")
     return _svg(root)
 
 
@@ -128,10 +189,14 @@ def ticks_to(most: float) -> list[float]:
     return ticks
 
 
-def _axes(root: Element, most: float, x_name: str) -> list[float]:
+def _shares(root: Element) -> None:
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         _line(root, _LEFT, _y(tick), _WIDTH - _RIGHT, _y(tick), "grid")
         _text(root, _LEFT - 6, _y(tick) + 4, f"{tick:.0%}", "end")
+
+
+def _axes(root: Element, most: float, x_name: str) -> list[float]:
+    _shares(root)
     ticks = ticks_to(most)
     for tick in ticks:
         x = _x(tick, ticks[-1])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from memagent.evals.communicative import grade, measures
 from memagent.evals.communicative_arm import KINDS, TaughtArm
 from memagent.evals.communicative_worlds import Trial, trials, world
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 CONDITIONS = {
@@ -28,17 +28,14 @@ def load(wanted: Wanted) -> Sequence[Task]:
     Raises:
         BadOption: there is no such condition, or a size is out of its range.
     """
+    refuse_files(wanted, "communicative")
     sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
     if min(sizes["worlds"], sizes["people"]) < 1 or sizes["people"] > MOST or sizes["rounds"] < 0:
         raise BadOption(
             "--set", f"expected at least 1 world, 1 to {MOST} people, and no fewer rounds than 0"
         )
-    named = list(CONDITIONS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
-    chosen = [one.strip().removeprefix("communicative/") for one in named]
-    for one in chosen:
-        if one not in CONDITIONS:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(CONDITIONS)}")
-    return [task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+    chosen = chosen_tasks(wanted, "communicative", CONDITIONS)
+    return [task(one, sizes, wanted.seed) for one in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:

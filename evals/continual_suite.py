@@ -9,8 +9,9 @@ from memagent.evals.arm import ArmName
 from memagent.evals.continual import Results, summary
 from memagent.evals.continual_arm import KINDS, StreamArm
 from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
+from memagent.evals.lifetime import l2_metrics
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 TASKS = {
@@ -30,17 +31,13 @@ def load(wanted: Wanted) -> Sequence[Task]:
     Raises:
         BadOption: there is no such stream, or a size is none.
     """
+    refuse_files(wanted, "continual")
     sizes = {**SETTINGS, **wanted.settings}
     if not (1 <= sizes["updates"] <= MOST and sizes["probes"] >= 1 and sizes["exponent"] >= 0):
         raise BadOption(
             "--set", f"expected 1 to {MOST} updates, a probe at least, and an exponent of 0 or more"
         )
-    named = list(TASKS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
-    chosen = [one.strip().removeprefix("continual/") for one in named]
-    for one in chosen:
-        if one not in TASKS:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(TASKS)}")
-    return [_task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+    return [_task(one, sizes, wanted.seed) for one in chosen_tasks(wanted, "continual", TASKS)]
 
 
 def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
@@ -84,12 +81,12 @@ def results(task: Task, scores: Sequence[Score]) -> Results:
 def measures(
     tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the metrics of each stream and arm, and the matrix that they are derived from.
+    """Return the metrics of each stream and arm, the L2 metrics, and the matrix they come from.
 
     "asked" counts the probes whose notes were other than after the update before, "reused" those
     that kept their answer; "probes" is how many there are.
     """
-    tables: dict[str, list[dict[str, Any]]] = {"continual": [], "matrix": []}
+    tables: dict[str, list[dict[str, Any]]] = {"continual": [], "l2": [], "matrix": []}
     for task in tasks:
         whole = cast(Asked, task.asked[0]).stream
         for arm in arms:
@@ -104,10 +101,12 @@ def measures(
                 "reused": len(own) - asked,
             }
             tables["continual"].append(of | counts | summary(found, WINDOWS))
+            tables["l2"].append(of | l2_metrics(found))
             tables["matrix"].append(
                 of
                 | {
                     "columns": list(whole.columns),
+                    "probes": list(map(len, whole.probes)),
                     "trained": list(found.trained),
                     "baseline": list(found.baseline),
                     "scores": [list(row) for row in found.scores],

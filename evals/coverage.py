@@ -1,11 +1,15 @@
 """What a threshold on self-consistency keeps, and how much of that is right (T-SAS, Jeong 2023)."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from memagent.errors import RunError
 from memagent.evals.statistics import wilson
 from memagent.types import Record
 
+VOTES_FILE = "votes.json"
 THRESHOLDS = tuple(step / 10 for step in range(1, 11))
 
 
@@ -45,3 +49,31 @@ def votes_of(records: Iterable[Record]) -> list[tuple[float, bool]]:
             if held is None or found[0] > held[0]:
                 best[str(told["problem"])] = found
     return list(best.values())
+
+
+def keep_votes(folder: Path, votes: Iterable[tuple[float, bool]]) -> None:
+    """Write votes into the folder of a run.
+
+    Raises:
+        RunError: they cannot be written.
+    """
+    path = folder / VOTES_FILE
+    try:
+        path.write_text(json.dumps(list(votes)) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from error
+
+
+def kept_votes(folder: Path) -> list[tuple[float, bool]]:
+    """Return the votes in the folder of a run, none where nobody voted.
+
+    Raises:
+        RunError: they cannot be read.
+    """
+    path = folder / VOTES_FILE
+    try:
+        return [(share, right) for share, right in json.loads(path.read_text(encoding="utf-8"))]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error

@@ -5,15 +5,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 from urllib.parse import quote
 
 from memagent.errors import InvalidInput, ModelUnavailable, RunError
-from memagent.evals.streaming_files import lines, question_file
+from memagent.evals.streaming_files import QuestionSplit, lines, question_file
 from memagent.evals.streaming_writing import KEYS_FILE, archive_file
 from memagent.pulling import fetch
 
 STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"
 """Where the questions and the list of keys were released."""
+WMT_URL = "https://data.statmt.org/news-crawl/doc/en"
+"""Where the archives lie, for those who have their user name and password."""
 CHECKSUMS_FILE = "checksums.json"
 """What was fetched before, by name: the release tells no checksums, so these are our own."""
 
@@ -32,13 +35,30 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pulled:
-    """What came: its size, its SHA-256 (hex), and its lines where their number is known."""
+    """What came: its size, its SHA-256 (hex), and its lines."""
 
     bytes: int
     sha256: str
-    lines: int | None
+    lines: int
 
 
+RECIPES = {
+    "streamingqa": f"""\
+1. On a machine with a network, fetch the questions and the list of keys of StreamingQA:
+     for file in {" ".join(question_file(split) for split in get_args(QuestionSplit))} \\
+         {KEYS_FILE}; do wget -c {STREAMINGQA_URL}/$file; done
+2. Fetch the archives of the English WMT News Crawl, split by documents, with the user name and the
+   password that its page, https://data.statmt.org/news-crawl, tells:
+     for year in $(seq 2007 2021); do wget -c --user NAME --password WORD \\
+         {WMT_URL}/news-docs.$year.en.filtered.gz; done
+3. Copy the files of step 1 into {{folder}} and those of step 2 into {{folder}}/wmt.
+4. `memagent data pull streamingqa` checks those of step 1, and fetches none that is there; with
+   --only wmt/news-docs.2020.en.filtered.gz it checks an archive.
+Questions whose year has no archive are left out. (The addresses were not tried: see
+docs/evals-streaming.md.)
+"""
+}
+"""How to get what cannot be pulled, by the data's name; `{{folder}}` is where it belongs."""
 ALL: dict[str, tuple[DataFile, ...]] = {
     "streamingqa": (
         DataFile(
@@ -86,7 +106,8 @@ def held(folder: Path | None, name: str, file: DataFile) -> Path | None:
 def pull(folder: Path, name: str, file: DataFile, origin: str | None = None) -> Pulled:
     """Fetch a file that is not here, and check it; `origin` is a URL to fetch it from instead.
 
-    A file is right if it has as many lines as is known, and the SHA-256 that it had before.
+    A file is right if it can be unpacked to its end, has as many lines as is known, and the SHA-256
+    that it had before.
 
     Raises:
         RunError: it has no address, the server does not give it, or it is not what it was; the
@@ -97,15 +118,16 @@ def pull(folder: Path, name: str, file: DataFile, origin: str | None = None) -> 
     url = f"{origin.rstrip('/')}/{quote(file.name)}" if origin else file.url
     if not path.exists() and not url:
         raise RunError(
-            f"{file.name} is licensed and served apart: get it as docs/evals-streaming.md says and"
-            f" put it at {path}, or name a server that has it with --from"
+            f"{file.name} is licensed and served apart: put it at {path}, or name a server that has"
+            f" it with --from; `memagent data recipe {name}` tells how"
         )
     try:
         fetch(url, path, {})
     except ModelUnavailable as error:
         raise RunError(
             f"{file.name} cannot be fetched ({error}): what came is kept and the next try goes on"
-            f" from there; without a network, put the file at {path} (docs/evals-streaming.md)"
+            f" from there; without a network, put the file at {path}"
+            f" (`memagent data recipe {name}` tells how)"
         ) from error
     return _checked(place, path, file)
 
@@ -120,19 +142,26 @@ def _checked(place: Path, path: Path, file: DataFile) -> Pulled:
             f"{path} has SHA-256 {digest}, and had {known[file.name]} before: delete it and pull it"
             f" again, or, if it was meant to change, its line in {place / CHECKSUMS_FILE}"
         )
-    count = None
-    if file.lines is not None:
+    try:
         count = sum(1 for _ in lines(path))
-        if count != file.lines:
-            aside = path.with_name(f"{path.name}.wrong")
-            path.rename(aside)
-            raise RunError(
-                f"{file.name} has {count:,} lines where {file.lines:,} were released: it is now"
-                f" {aside}"
-            )
+    except RunError as error:
+        aside = _put_aside(path)
+        raise RunError(
+            f"{file.name} is damaged ({error}): it is now {aside}, pull it again"
+        ) from error
+    if file.lines is not None and count != file.lines:
+        raise RunError(
+            f"{file.name} has {count:,} lines where {file.lines:,} were released: it is now"
+            f" {_put_aside(path)}"
+        )
     text = json.dumps(known | {file.name: digest}, indent=2) + "\n"
     (place / CHECKSUMS_FILE).write_text(text, encoding="utf-8")
     return Pulled(bytes=path.stat().st_size, sha256=digest, lines=count)
+
+
+def _put_aside(path: Path) -> Path:
+    """Rename a file that is not what it is called, so that it can be fetched again."""
+    return path.rename(path.with_name(f"{path.name}.wrong"))
 
 
 def _checksums(place: Path) -> dict[str, str]:

@@ -85,6 +85,7 @@ class DocumentArm:
         self._way = WAYS[name.kind]
         self._task = task
         self._k = name.size or 1
+        self._pool = POOL
         self._memory = parts.memory
         self._shelf = shelf_of(parts.memory, task.stream, parts.folder)
         self._agent = Agent(
@@ -138,7 +139,7 @@ class DocumentArm:
             )
             by_words = [hit for hit in whole if "bm25_rank" in hit.why]
             return sorted(by_words, key=lambda hit: hit.why["bm25_rank"])
-        hits = self._memory.search(question, scope=self._shelf.scope, k=POOL, **seen)
+        hits = self._memory.search(question, scope=self._shelf.scope, k=self._pool, **seen)
         if self._way.recency and self._task.dated:
             return by_time(hits, question)
         return hits

@@ -7,6 +7,7 @@ from typing import cast
 from memagent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.coverage import keep_votes, votes_of
 from memagent.evals.gsm8k import Exam, Solved
 from memagent.evals.task import Sample, Task
 from memagent.learning import How, learn, left
@@ -90,6 +91,8 @@ class SolvedArm:
         if task.samples:
             how = How(samples=task.samples, seed=parts.seed)
             learn(parts.model, self._rationales, known, same_number, how)
+            if parts.folder is not None:
+                keep_votes(parts.folder, votes_of(self._rationales.list(everything=True)))
             return
         todo = left(known, self._rationales)
         self._rationales.keep_all((one, [(one.solution, "right", 1.0)]) for one in todo)

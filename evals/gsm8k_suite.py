@@ -7,9 +7,10 @@ from typing import Any
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName
+from memagent.evals.coverage import curve, kept_votes
 from memagent.evals.gsm8k_arm import ARMS, SolvedArm
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.task import Task
 from memagent.problems import is_duplicate
 
@@ -26,8 +27,10 @@ def load(wanted: Wanted) -> Sequence[Task]:
         RunError: there is no such file.
         InvalidInput: a line is malformed.
     """
-    if wanted.tasks not in (None, "all", "gsm8k"):
-        raise BadOption("--tasks", f"{wanted.tasks!r} is not gsm8k")
+    chosen_tasks(wanted, SUITE.name, [member.name for member in SUITE.members])
+    if wanted.split not in (None, "train") or wanted.variant is not None:
+        option = "--split" if wanted.variant is None else "--variant"
+        raise BadOption(option, "gsm8k has one file, whose first problems are the memory's")
     sizes = {name: wanted.settings.get(name, value) for name, value in SETTINGS.items()}
     if any(size != int(size) or size < 0 for size in sizes.values()):
         raise BadOption("--set", "expected whole numbers")
@@ -69,6 +72,15 @@ def leakage(
     return {"leakage": rows}
 
 
+def agreement(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the precision and the coverage of a threshold on self-consistency.
+
+    Of the memory's problems, where the model solved them itself, so that its samples voted.
+    """
+    votes = kept_votes(folder)
+    return {"self-consistency": curve(votes)} if votes else {}
+
+
 def _is_of(score: Score, shown: str) -> bool:
     """Tell whether what was shown is a solution of the asked problem or of a duplicate."""
     return is_duplicate(score.question, shown.partition("\n")[0])
@@ -102,4 +114,5 @@ SUITE = Suite(
     make=SolvedArm,
     settings=SETTINGS,
     more=leakage,
+    kept=agreement,
 )

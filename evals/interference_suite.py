@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from memagent.evals.interference import grade, measures
 from memagent.evals.interference_arm import KINDS, EpisodeArm
 from memagent.evals.interference_streams import LINES, NAMES, trials
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 CONDITIONS = {
@@ -26,6 +26,7 @@ def load(wanted: Wanted) -> Sequence[Task]:
     Raises:
         BadOption: there is no such condition, or a stream would be too long.
     """
+    refuse_files(wanted, "interference")
     sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
     if min(sizes.values()) < 1 or sizes["episodes"] * sizes["people"] > LINES:
         raise BadOption(
@@ -33,12 +34,8 @@ def load(wanted: Wanted) -> Sequence[Task]:
         )
     if not sizes["people"] <= sizes["cast"] <= len(NAMES):
         raise BadOption("--set", f"expected a cast from people up to {len(NAMES)}")
-    named = list(CONDITIONS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
-    chosen = [one.strip().removeprefix("interference/") for one in named]
-    for one in chosen:
-        if one not in CONDITIONS:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(CONDITIONS)}")
-    return [task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+    chosen = chosen_tasks(wanted, "interference", CONDITIONS)
+    return [task(one, sizes, wanted.seed) for one in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:

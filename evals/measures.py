@@ -1,38 +1,107 @@
-"""Tables of what an evaluation measures beside accuracy, as people read them."""
+"""Tables of what an evaluation measures beside accuracy: worked out, and as people read them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from memagent.evals.arm import ArmName
+from memagent.evals.measures_file import MeasuresFile, Tables
+from memagent.evals.score import Score
+from memagent.evals.suite import Suite
+from memagent.evals.task import Task
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+WIDE = 8
+"""A table with more columns than this is turned, so that a terminal has room for it."""
 
-def as_tables(measures: Mapping[str, Sequence[Mapping[str, Any]]]) -> "list[Table]":
-    """Return a table for each list of rows; what is itself a list, such as a matrix, is left out.
 
-    What is not defined is shown as a dash.
+def measured(
+    suite: Suite,
+    folder: Path,
+    tasks: Sequence[Task],
+    arms: Sequence[ArmName],
+    scores: Sequence[Score],
+) -> Tables:
+    """Work out a run's tables, keep them in its folder, and return them.
+
+    Raises:
+        RunError: they cannot be written.
     """
-    from rich.table import Table
+    found = suite.more(tasks, arms, scores) | suite.kept(folder)
+    if found:
+        MeasuresFile(folder).write(found)
+    return found
 
-    tables = []
-    for title, rows in measures.items():
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flat:
+    """A table without the columns that are themselves lists, such as a matrix."""
+
+    columns: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+
+
+def flat(tables: Tables) -> dict[str, Flat]:
+    """Return the tables that people can read; one with nothing beside task and arm is left out."""
+    found = {}
+    for title, rows in tables.items():
         names = [
             name
             for name in dict.fromkeys(name for row in rows for name in row)
             if not any(isinstance(row.get(name), list | tuple) for row in rows)
         ]
-        if set(names) <= {"task", "arm"}:
-            continue
-        shown = Table(title=title)
-        for name in names:
-            shown.add_column(name, justify="left" if name in ("task", "arm") else "right")
-        for row in rows:
-            shown.add_row(*(_text(row.get(name)) for name in names))
-        tables.append(shown)
+        if not set(names) <= {"task", "arm"}:
+            found[title] = Flat(columns=names, rows=rows)
+    return found
+
+
+def as_tables(measures: Tables) -> "list[Table]":
+    """Return tables for people, one a task where rows name one; a dash is what is not defined.
+
+    One with many columns and a single row for each arm is turned: its arms are its columns.
+    """
+    tables = []
+    for title, one in flat(measures).items():
+        names = [name for name in one.columns if name != "task"]
+        for task in dict.fromkeys(row.get("task") for row in one.rows):
+            own = [row for row in one.rows if row.get("task") == task]
+            whole = title if task is None else f"{title}, {task}"
+            arms = [row.get("arm") for row in own]
+            turned = len(names) > WIDE and None not in arms and len(set(arms)) == len(arms)
+            tables.append((_turned if turned else _table)(whole, names, own))
     return tables
 
 
-def _text(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value of a table as people read it; a dash for None."""
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    shown = Table(title=title)
+    for name in names:
+        text = name in ("arm", "name")
+        shown.add_column(name, justify="left" if text else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell(row.get(name)) for name in names))
+    return shown
+
+
+def _turned(title: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> "Table":
+    from rich.table import Table
+
+    shown = Table(title=title)
+    shown.add_column("", overflow="fold")
+    for row in rows:
+        shown.add_column(cell(row["arm"]), justify="right", overflow="fold")
+    for name in names:
+        if name != "arm":
+            shown.add_row(name, *(cell(row.get(name)) for row in rows))
+    return shown

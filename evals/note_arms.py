@@ -3,25 +3,29 @@
 The passages are read and found as in the arm `memory`; each then gets a note, and is archived.
 """
 
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from memagent.compression import Compacted
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts, Reply
-from memagent.evals.document_arms import DOCUMENT_ARMS, DocumentArm
+from memagent.evals.document_arms import DOCUMENT_ARMS, POOL, DocumentArm
 from memagent.evals.documents import DocumentQuestion, StreamTask
 from memagent.evals.shelf import shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.extracts import sentences
 from memagent.stores.words import content_words, stem
-from memagent.types import Hit, KeyedBy, Method, Recollection
+from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 
 RATIO = 4
 """How many times shorter notes are where a name does not say."""
 ROOM = 160
 """How many tokens are gathered from notes: about those of one passage."""
+MANY, GROUP = 64, 4
+"""How many notes are aggregated in groups, and how many in each."""
+ALL = 1_000_000
+"""More notes than any stream has: what all weigh, as in MAC, in the place of the best eight."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,13 +33,18 @@ class Kept:
     """How passages are compressed, and what is shown.
 
     That is the best note, the line of it that is left of the sentence found, what several notes
-    say, or the sentence behind the note.
+    say (gathered in a `how`), or the sentence behind the note.
     """
 
     method: Method = "runs"
     aware: bool = True
     keys: KeyedBy = "source"
     show: Literal["note", "line", "gathered", "drilled"] = "note"
+    how: Mapping[str, Any] = field(default_factory=lambda: {"self_match": False})
+
+    def way(self, ratio: int) -> str:
+        """Return what notes are called that are written so; arms of one way share them."""
+        return f"{self.method}-{'aware' if self.aware else 'salience'}-{self.keys}:{ratio}"
 
 
 NOTES: dict[str, Kept] = {
@@ -43,13 +52,24 @@ NOTES: dict[str, Kept] = {
     "notes-salience": Kept(aware=False),
     "notes-sentences": Kept(method="sentences"),
     "notes-sentences-salience": Kept(method="sentences", aware=False),
+    "notes-written": Kept(method="notes"),
     "notes-own-keys": Kept(keys="own"),
     "notes-line": Kept(show="line"),
     "notes-gathered": Kept(show="gathered"),
+    "notes-gathered-self": Kept(show="gathered", how={"self_match": True}),
+    "notes-gathered-groups": Kept(
+        show="gathered", how={"self_match": False, "k": MANY, "group": GROUP}
+    ),
+    "notes-gathered-all": Kept(show="gathered", how={"self_match": False, "k": ALL}),
     "notes-drilled": Kept(show="drilled"),
 }
 NOTE_ARMS = (*DOCUMENT_ARMS, *NOTES)
-_COMPRESSING = threading.Lock()
+
+
+def way_of(name: ArmName) -> str | None:
+    """Return in what way the notes of an arm are written, None of an arm without notes."""
+    kept = NOTES.get(name.kind)
+    return None if kept is None else kept.way(RATIO if name.size is None else name.size)
 
 
 class NoteArm(DocumentArm):
@@ -67,58 +87,72 @@ class NoteArm(DocumentArm):
         self._ratio = RATIO if name.size is None else name.size
         if self._ratio < 1:
             raise InvalidInput(f"a ratio is at least 1, not {self._ratio}")
-        stream = cast(StreamTask, task).stream
-        kept = self._kept
-        way = f"{kept.method}-{'aware' if kept.aware else 'salience'}-{kept.keys}:{self._ratio}"
-        self._shelf = shelf_of(parts.memory, f"{stream}/{way}", parts.folder)
-        self._compressed = False
+        self._model = parts.model
+        self._pool = 2 * POOL  # notes, and the passages behind them
+        self._written_as = self._kept.way(self._ratio)
+        stream = f"{cast(StreamTask, task).stream}/{self._written_as}"
+        self._shelf = shelf_of(parts.memory, stream, parts.folder)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a question by what the notes say."""
-        with _COMPRESSING:
-            if not self._compressed:
-                self._shelf.fill(self._memory, self._task.documents, self._way.writing)
-                self._memory.compress(
-                    self._kept.method,
-                    scope=self._shelf.scope,
-                    ratio=1 / self._ratio,
-                    aware=self._kept.aware,
-                    keys=self._kept.keys,
-                    archive=True,
-                )
-                self._compressed = True
+        self._shelf.fill(self._memory, self._task.documents, self._way.writing)
+        self._shelf.compress(self._written_as, self._compress)
         return super().ask(sample)
+
+    def _compress(self) -> Compacted:
+        return self._memory.compress(
+            self._kept.method,
+            scope=self._shelf.scope,
+            ratio=1 / self._ratio,
+            aware=self._kept.aware,
+            keys=self._kept.keys,
+            model=self._model,
+            archive=True,
+        )
 
     def find(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
         """Return what is shown for a question: the number of the passage, and what is left of it.
 
-        A passage that was too short to get a note is shown as it is.
+        A passage that got no note, because it is short or a model failed, is shown as it is.
         """
-        hits = self._hits(asked)[:1]
-        if not hits:
-            return []
-        (hit,) = hits
-        number = int(next(iter(hit.record.sources), hit.record.id))
-        return [(number, text) for text in self._texts(asked.question, hit)]
+        if self._kept.show == "gathered":
+            return self._gathered(asked)
+        return [
+            (_passage(hit.record), text)
+            for hit in self._hits(asked)[:1]
+            for text in self._texts(asked.question, hit)
+        ]
 
-    def _seen(self, asked: DocumentQuestion) -> dict[str, Any]:
-        """Return the filter of what may be seen, of which only notes are.
+    def _hits(self, asked: DocumentQuestion) -> Sequence[Hit]:
+        """Return the notes found, and the passages that have none, best first.
 
         As of a time, what is archived now is in sight again.
         """
-        return super()._seen(asked) | {"kind": "note"}
+        return [hit for hit in super()._hits(asked) if hit.record.archived is None]
+
+    def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
+        """Return what several notes say, each line with the number of its passage."""
+        as_of, scope = self._seen(asked).get("as_of"), self._shelf.scope
+        found = self._memory.gather(
+            asked.question, scope=scope, tokens=ROOM, as_of=as_of, **self._kept.how
+        )
+        names = {piece.note for piece in found.pieces}
+        passage = {one.id: _passage(one) for one in self._memory.get(sorted(names), scope=scope)}
+        return [(passage[piece.note], piece.text) for piece in found.pieces]
 
     def _texts(self, question: str, hit: Hit) -> Sequence[str]:
         show = self._kept.show
-        if show == "gathered":
-            scope = self._shelf.scope
-            return self._memory.gather(question, scope=scope, tokens=ROOM, self_match=False).lines
         if show == "drilled":
             found = Recollection(hits=(hit,))
             return self._memory.drill(question, found, scope=self._shelf.scope).shown
         if show == "line":
             return [line_of(hit)]
         return [hit.record.value]
+
+
+def _passage(record: Record) -> int:
+    """Return the number of the passage that a note is on, or that a record is."""
+    return int(next(iter(record.sources), record.id))
 
 
 def line_of(hit: Hit) -> str:

@@ -10,10 +10,13 @@ from urllib.parse import urlencode
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.arms import ARMS
-from memagent.evals.charts import COLOURS, Bar, LagPoint, Spot, bars, lag_curve, spots
+from memagent.evals.charts import COLOURS, Bar, Point, Spot, bars, curves, spots
+from memagent.evals.curves import drawings
+from memagent.evals.measures import cell, flat
 from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
+from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.saved import SavedRun
 from memagent.evals.section import Section, sections
 from memagent.evals.statistics import PASS_MARK
@@ -43,8 +46,15 @@ def page(run: SavedRun) -> str:
         .render(
             run=run,
             sections=found,
-            charts=[_charts(one, colours(run.arms)) for one in found],
+            charts=[
+                _charts(one, colours(run.arms)) | {"ratios": _ratios(run, one)} for one in found
+            ],
             published=[_published(run, one) for one in found],
+            drawn_measures=[
+                (one.title, Markup(curves(one.points, one.x_name, one.title)))
+                for one in drawings(run.measures, colours(run.arms))
+            ],
+            measures=flat(run.measures),
             pass_mark=PASS_MARK,
             our_setting=OUR_SETTING,
             facts=facts(run.manifest),
@@ -107,9 +117,9 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         Spot(label=one.arm, x=one.seconds, y=one.accuracy, colour=colour[one.arm]) for one in asked
     ]
     lags = [
-        LagPoint(
-            arm=one.arm,
-            lag=one.lag,
+        Point(
+            line=one.arm,
+            x=one.lag,
             n=one.n,
             value=one.right / one.n,
             low=one.interval[0],
@@ -122,8 +132,16 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
         "tokens": Markup(spots(tokens, "tokens per question")),
         "seconds": Markup(spots(seconds, "seconds per question")),
-        "lags": Markup(lag_curve(lags)) if lags else None,
+        "lags": Markup(curves(lags, "lag", "accuracy by lag")) if lags else None,
     }
+
+
+def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
+    """Return the drawings of what notes reached by their compression ratio, by title."""
+    from markupsafe import Markup
+
+    found = ratio_curves(run, section.tasks)
+    return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
 
 
 def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
@@ -183,7 +201,7 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     found.policies["json.dumps_kwargs"] = COMPACT
-    found.filters |= {"percent": percent, "number": number, "p_value": p_value}
+    found.filters |= {"percent": percent, "number": number, "p_value": p_value, "cell": cell}
     return found
 
 

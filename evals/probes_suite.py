@@ -19,7 +19,7 @@ from memagent.evals.interference import proportion
 from memagent.evals.probe_items import MOST, Item, items
 from memagent.evals.probes_arm import SEEN, BankArm, Study, exact, forgotten
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Grade, Task
 
 TASKS = {
@@ -40,16 +40,12 @@ def load(wanted: Wanted) -> Sequence[Task]:
     Raises:
         BadOption: there is no such probe, or there are not so many items.
     """
+    refuse_files(wanted, "probes")
     sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
     most = (MOST - FURTHER[-1]) // 2
     if not all(1 <= size <= most for size in sizes.values()):
         raise BadOption("--set", f"expected sizes from 1 to {most}")
-    named = list(TASKS) if wanted.tasks in (None, "all") else str(wanted.tasks).split(",")
-    chosen = [one.strip().removeprefix("probes/") for one in named]
-    for one in chosen:
-        if one not in TASKS:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(TASKS)}")
-    return [task(one, sizes, wanted.seed) for one in dict.fromkeys(chosen)]
+    return [task(one, sizes, wanted.seed) for one in chosen_tasks(wanted, "probes", TASKS)]
 
 
 def task(name: str, sizes: Mapping[str, int], seed: int) -> Task:

@@ -37,9 +37,10 @@ def command(manifest: Mapping[str, Any]) -> str:
     words += ["--arms", ",".join(plan["arms"])]
     if plan.get("limit") is not None:
         words += ["--limit", str(plan["limit"])]
-    if tasks and tasks[0]["split"].startswith("train"):
+    chosen = manifest.get("chosen", {})
+    if tasks and tasks[0]["split"].startswith("train") and "split" not in chosen:
         words += ["--split", "train"]
-    for name, value in manifest.get("chosen", {}).items():
+    for name, value in chosen.items():
         words += [f"--{name}", value]
     for name, number in plan.get("settings", {}).items():
         words += ["--set", f"{name}={number:g}"]

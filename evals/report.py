@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memagent.evals.arm import ArmName
+from memagent.evals.measures_file import Tables
 from memagent.evals.metrics import mean
 from memagent.evals.score import Score
 from memagent.evals.statistics import memory_efficiency, wilson
@@ -89,9 +90,9 @@ def as_csv(table: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def as_object(folder: Path, table: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what `--json` prints."""
-    return {"run": str(folder), "rows": list(table)}
+def as_object(folder: Path, table: Sequence[dict[str, Any]], more: Tables) -> dict[str, Any]:
+    """Return what `--json` prints: the rows, and beside them the further tables by name."""
+    return {"run": str(folder), "rows": list(table), **more}
 
 
 def as_tables(table: Sequence[dict[str, Any]]) -> "list[Table]":
@@ -112,9 +113,9 @@ def _table(title: str, table: Sequence[dict[str, Any]]) -> "Table":
     )
     shown = Table(title=title, caption=caption)
     for name in ("task", "arm"):
-        shown.add_column(name)
+        shown.add_column(name, overflow="fold")
     for name in ("accuracy", "95% CI", "n", "gold", "worth", "tokens", "s"):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in table:
         supports = row["supports_shown"]
         shown.add_row(

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memagent.errors import RunError
+from memagent.evals.measures import measured
 from memagent.evals.saved import SavedRun, SavedTask
 from memagent.evals.score import Score, ScoreFile
-from memagent.evals.suite import BadOption, Suite, Wanted
+from memagent.evals.suite import BadOption, Suite, Wanted, load
 from memagent.evals.task import Sample, Task, is_right
 
 
@@ -30,17 +31,14 @@ def rescore(run: SavedRun, suite: Suite, wanted: Wanted) -> Rescored:
     """Grade every answer again by its task, and put the file of answers in place at once.
 
     `wanted` says where the data is; its tasks and split are those of the run. Questions that got no
-    answer stay as they are.
+    answer stay as they are. The run's further tables are worked out again.
 
     Raises:
         RunError: the data cannot be loaded or is not the run's, or the file cannot be written; the
             run is as it was.
     """
-    samples = {
-        (task.name, sample.id): (task, sample)
-        for task in load_again(run.tasks, suite, wanted)
-        for sample in task.asked
-    }
+    tasks = load_again(run.tasks, suite, wanted)
+    samples = {(task.name, one.id): (task, one) for task in tasks for one in task.asked}
     after = [_graded(score, samples) for score in run.scores]
     changed = tuple(
         Regrade(before=before, after=now)
@@ -49,6 +47,7 @@ def rescore(run: SavedRun, suite: Suite, wanted: Wanted) -> Rescored:
     )
     if changed:
         ScoreFile(run.folder).replace(after)
+    measured(suite, run.folder, tasks, run.arms, after)
     return Rescored(graded=sum(score.error is None for score in after), changed=changed)
 
 
@@ -62,7 +61,7 @@ def load_again(kept: Sequence[SavedTask], suite: Suite, wanted: Wanted) -> list[
     problem = RunError(f"a run of {suite.name} without a task")
     for split in dict.fromkeys([wanted.split, *(task.split.split(",")[0] for task in kept)]):
         try:
-            loaded = suite.load(replace(wanted, tasks=names, split=split))
+            loaded = load(suite, replace(wanted, tasks=names, split=split))
         except BadOption as error:
             problem = RunError(f"the data of the run cannot be loaded: {error}")
             continue

@@ -2,13 +2,14 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
 from memagent.evals import manifest
 from memagent.evals.arm import ArmName
+from memagent.evals.measures_file import MeasuresFile, Tables
 from memagent.evals.score import Score, ScoreFile
 
 
@@ -24,13 +25,14 @@ class SavedTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedRun:
-    """What was asked and answered so far, with what it was made with."""
+    """What was asked and answered so far, with what it was made with, and its further tables."""
 
     folder: Path
     manifest: Mapping[str, Any]
     tasks: Sequence[SavedTask]
     arms: Sequence[ArmName]
     scores: Sequence[Score]
+    measures: Tables = field(default_factory=dict)
 
     @property
     def suite(self) -> str:
@@ -78,4 +80,11 @@ def open_saved(folder: Path) -> SavedRun:
         for place, (task, arm) in enumerate((task, arm) for task in tasks for arm in arms)
     }
     scores.sort(key=lambda score: order.get((score.task, score.arm), len(order)))
-    return SavedRun(folder=folder, manifest=found, tasks=tasks, arms=arms, scores=scores)
+    return SavedRun(
+        folder=folder,
+        manifest=found,
+        tasks=tasks,
+        arms=arms,
+        scores=scores,
+        measures=MeasuresFile(folder).read(),
+    )

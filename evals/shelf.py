@@ -1,32 +1,31 @@
 """Documents written into a memory, each once, by whatever arms read them."""
 
-import json
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from memagent.compression import Compacted
+from memagent.evals.costs import (
+    DOCUMENTS_FILE,
+    NOTES_FILE,
+    Compressing,
+    Reading,
+    bytes_on_disk,
+    keep,
+)
 from memagent.evals.documents import Document
 from memagent.memory import Memory
 from memagent.types import Note, Scope
 
-DOCUMENTS_FILE = "documents.jsonl"
 BATCH = 64
 """How many documents one transaction writes."""
 Writing = Callable[[Document], Note]
 """How a document is kept: what is told of it, and what it is found by."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """What it cost to read documents: seconds, and bytes on the disk, of them all."""
-
-    stream: str
-    documents: int
-    seconds: float
-    bytes: int
+_WRITING = threading.RLock()
+"""One shelf is written at a time, so that what one costs is not counted with another."""
 
 
 def raw(document: Document) -> Note:
@@ -50,14 +49,14 @@ class Shelf:
         self.scope = Scope(user=stream)
         self._folder = folder
         self._full = False
-        self._filling = threading.Lock()
+        self._compressed = False
 
     def fill(self, memory: Memory, documents: Sequence[Document], writing: Writing = raw) -> None:
         """Write the documents that are not there yet, in order, and keep what that cost."""
-        with self._filling:
+        with _WRITING:
             if self._full:
                 return
-            before, started, written = self._bytes(), time.perf_counter(), 0
+            before, started, written = bytes_on_disk(self._folder), time.perf_counter(), 0
             for start in range(0, len(documents), BATCH):
                 some = documents[start : start + BATCH]
                 there = memory.get([str(one.number) for one in some], scope=self.scope)
@@ -67,21 +66,33 @@ class Shelf:
                 written += len(new)
             seconds = time.perf_counter() - started
             self._full = True
-            if written and self._folder is not None:
+            if written:
                 cost = Reading(
                     stream=self.scope.user,
                     documents=written,
                     seconds=seconds,
-                    bytes=self._bytes() - before,
+                    bytes=bytes_on_disk(self._folder) - before,
                 )
-                with (self._folder / DOCUMENTS_FILE).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(cost)) + "\n")
+                keep(self._folder, DOCUMENTS_FILE, cost)
 
-    def _bytes(self) -> int:
-        if self._folder is None:
-            return 0
-        files = (self._folder / "memory").rglob("*")
-        return sum(path.stat().st_size for path in files if path.is_file())
+    def compress(self, way: str, write: Callable[[], Compacted]) -> None:
+        """Write the notes of one way on what was filled in, once, and keep what that cost."""
+        with _WRITING:
+            if self._compressed:
+                return
+            before, started = bytes_on_disk(self._folder), time.perf_counter()
+            done = asdict(write())
+            del done["archived"]
+            self._compressed = True
+            if done["notes"] or done["failed"]:
+                cost = Compressing(
+                    stream=self.scope.user,
+                    way=way,
+                    seconds=time.perf_counter() - started,
+                    bytes=bytes_on_disk(self._folder) - before,
+                    **done,
+                )
+                keep(self._folder, NOTES_FILE, cost)
 
 
 _SHELVES: "weakref.WeakKeyDictionary[Memory, dict[str, Shelf]]" = weakref.WeakKeyDictionary()

@@ -168,6 +168,18 @@ def efficiency(
     return Estimate(value=value, low=low, high=high, n=n)
 
 
+def ratio(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> Estimate:
+    """Return mean(first) / mean(second) on the same questions, with its paired bootstrap interval.
+
+    It is None where the second mean is 0. Draws in which that is so are left out, as in
+    `efficiency`, of which this is the case that starts from nothing.
+
+    Raises:
+        InvalidInput: the two are not of the same length, or a score is not a finite number.
+    """
+    return efficiency([0.0] * len(second), first, second, seed=seed)
+
+
 def passed(accuracies: Iterable[float | None]) -> int:
     """Return how many tasks reach the pass mark; a task without an accuracy does not."""
     return sum(accuracy is not None and accuracy >= PASS_MARK for accuracy in accuracies)

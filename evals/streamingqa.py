@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,22 +100,30 @@ def articles(folder: Path, wanted: Collection[str]) -> Iterator[Article]:
     told = [f"{path.name} {path.stat().st_size}" for path in archives]
     digest = hashlib.sha256("\n".join((*told, *sorted(wanted))).encode()).hexdigest()
     chosen = folder / f"selected-{digest[:16]}.gz"
-    if not chosen.exists():
-        lines_wanted = b"".join(_lines(archives, KeySet.read(folder / KEYS_FILE), wanted))
-        try:
-            beside = chosen.with_suffix(".new")
-            beside.write_bytes(gzip.compress(lines_wanted))
-            beside.replace(chosen)
-        except OSError:  # a folder that is only read: the next time it is read through again
-            for line in lines_wanted.splitlines():
-                yield article_of(line, str(folder))
-            return
-    yield from read_articles(chosen)
+    if chosen.exists() or _select(chosen, _lines(archives, folder, wanted)):
+        yield from read_articles(chosen)
+        return
+    for line in _lines(archives, folder, wanted):  # a folder that is only read, or a full disk
+        yield article_of(line, str(folder))
 
 
-def _lines(archives: Sequence[Path], kept: KeySet, wanted: Collection[str]) -> Iterator[bytes]:
+def _select(chosen: Path, wanted: Iterable[bytes]) -> bool:
+    """Write lines into an archive, one by one; tell whether that could be done."""
+    beside = chosen.with_suffix(".new")
+    try:
+        with gzip.open(beside, "wb") as file:
+            file.writelines(wanted)
+        beside.replace(chosen)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _lines(archives: Sequence[Path], folder: Path, wanted: Collection[str]) -> Iterator[bytes]:
     """Yield the lines of the articles that are wanted, each once."""
-    seen: set[str] = set()
+    kept, seen = KeySet.read(folder / KEYS_FILE), set[str]()
     for path in archives:
         for number, line in lines(path):
             key = key_of_line(line, f"{path}:{number}")

@@ -7,7 +7,7 @@ A package registers one through the entry point group `memagent.evals`:
 """
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -64,7 +64,8 @@ class Wanted:
 
     def chosen(self) -> dict[str, str]:
         """Return which data was chosen, by the option that chooses it again."""
-        options = {"variant": self.variant, "file": self.file and str(self.file.absolute())}
+        file = self.file and str(self.file.absolute())
+        options = {"split": self.split, "variant": self.variant, "file": file}
         return {name: value for name, value in options.items() if value}
 
 
@@ -83,7 +84,8 @@ class Suite:
     `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
     and `BadOption` where something else was wanted than there is; `default`
     are the arms when none are named. `settings` are numbers of its own with their defaults. `more`
-    measures what is more than accuracy. One that has no `model` asks the memory alone.
+    measures what is more than accuracy, `kept` makes tables of what the arms left in the run's
+    folder. One that has no `model` asks the memory alone.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Suite:
     make: MakeArm = StoryArm
     settings: Mapping[str, float] = field(default_factory=dict)
     more: Measures = lambda tasks, arms, scores: {}
+    kept: Callable[[Path], dict[str, list[dict[str, Any]]]] = lambda folder: {}
     model: bool = True
 
 
@@ -119,6 +122,66 @@ def suite(name: str) -> Suite:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
         raise RunError(f"unknown evaluation {name!r}: did you mean {near!r}?")
     return known[name]
+
+
+def load(one: Suite, wanted: Wanted) -> Sequence[Task]:
+    """Return the wanted tasks of an evaluation.
+
+    Raises:
+        BadOption: there is no such task, split or variant; of a task the message has the nearest.
+        InvalidInput: a line of a file is malformed; the message names file and line.
+        RunError: a file is missing.
+    """
+    try:
+        return one.load(wanted)
+    except BadOption as error:
+        near = _nearest(one, wanted.tasks) if error.option == "--tasks" else None
+        if near is None:
+            raise
+        raise BadOption(error.option, f"{error}; did you mean {near.name!r}?") from error
+
+
+def _nearest(one: Suite, text: str | None) -> Member | None:
+    """Return the task whose name or subject is nearest to the first that there is not."""
+    names = {member.name.removeprefix(f"{one.name}/"): member for member in one.members}
+    for part in (text or "").split(","):
+        wanted = part.strip().removeprefix(f"{one.name}/")
+        if wanted not in names:
+            known = names | {member.about: member for member in one.members}
+            near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
+            return known[near[0]] if near else None
+    return None
+
+
+def chosen_tasks(wanted: Wanted, suite: str, known: Collection[str]) -> list[str]:
+    """Return the names of the wanted tasks without their suite's, each once; all if none is named.
+
+    Raises:
+        BadOption: one of them is not known.
+    """
+    if wanted.tasks in (None, "all"):
+        return list(known)
+    names = [one.strip().removeprefix(f"{suite}/") for one in str(wanted.tasks).split(",")]
+    for one in names:
+        if one not in known:
+            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(known)}")
+    return list(dict.fromkeys(names))
+
+
+def refuse_files(wanted: Wanted, suite: str) -> None:
+    """Refuse options that choose among files, for an evaluation that makes its own questions.
+
+    Raises:
+        BadOption: one of them was given; "test" is the split of what is made.
+    """
+    given = {
+        "--split": wanted.split if wanted.split != "test" else None,
+        "--variant": wanted.variant,
+        "--file": wanted.file,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise BadOption(option, f"{suite} makes its own questions, and reads no files")
 
 
 def _ours(where: str) -> Suite:

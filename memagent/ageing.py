@@ -4,7 +4,6 @@ A summary is of whole turns, in order, so that a tool call and its result are ne
 told later becomes a further summary; many summaries get one on them, and stay linked below it.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,17 +18,14 @@ from memagent.stores.filter import Filter
 from memagent.stores.ranking import tokens_of
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace
+from memagent.turn_lines import fitting, lines_again, lines_of, role
 from memagent.types import KeyedBy, Note, Record, Scope
 
 TOGETHER = 20
 """A summary is of about so many records: no turn is cut in two for it."""
 FOLDED = 8
 """So many summaries of a session get one summary on them."""
-RESULT_CHARS = 400
-"""Of a longer tool result the beginning is kept with its call; the rest is in the source."""
 EVERY = 1_000_000_000
-MESSAGE = "memagent.message"
-"""Where a chat history keeps what a message is; see chat_history.py."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +72,10 @@ def age(
     for name in sessions.sessions(store, scope, ""):
         session = replace(scope, session=name)
         for part in _parts(store, bank, session, old):
-            made = _of_stated(compressor, part, budget) if part.stated else _of_done(part, budget)
+            if part.stated:
+                made = _stated(compressor, part.records, budget)
+            else:
+                made = fitting(lines_of(part.records), budget)
             done = _kept(bank, part.records, made, _told(by, name, 0), part.stated, done)
             number += 1
             progress(number)
@@ -111,18 +110,12 @@ def _turns(records: Sequence[Record]) -> Iterator[list[Record]]:
     """
     turn: list[Record] = []
     for record in records:
-        if turn and _role(record) not in ("agent", "ai", "tool"):
+        if turn and role(record) not in ("agent", "ai", "tool"):
             yield turn
             turn = []
         turn.append(record)
     if turn:
         yield turn
-
-
-def _role(record: Record) -> str:
-    stored = record.metadata.get(MESSAGE)
-    told = stored.get("type") if isinstance(stored, dict) else record.metadata.get("author")
-    return str(told or "")
 
 
 def _chunks(turns: Sequence[Sequence[Record]]) -> Iterator[list[Record]]:
@@ -136,56 +129,8 @@ def _chunks(turns: Sequence[Sequence[Record]]) -> Iterator[list[Record]]:
         yield chunk
 
 
-def _of_stated(compressor: Compressor, part: _Part, budget: Budget) -> Compressed | None:
-    return compressor.compress("\n".join(one.value for one in part.records), budget)
-
-
-def _of_done(part: _Part, budget: Budget) -> Compressed | None:
-    """Return what was done in full, and of what was asked and replied what there is room for.
-
-    A tool call is kept with its result or not at all, and before any words.
-    """
-    lines = [line for record in part.records for line in _lines(record)]
-    whole = "\n".join(text for _, text in lines)
-    room, kept = budget.chars(whole), set[int]()
-    order = sorted(range(len(lines)), key=lambda place: (not lines[place][0], place))
-    for place in order:
-        if len(lines[place][1]) + 1 <= room or not kept:
-            kept.add(place)
-            room -= len(lines[place][1]) + 1
-    text = "\n".join(lines[place][1] for place in sorted(kept))
-    return Compressed(text=text) if text else None
-
-
-def _lines(record: Record) -> list[tuple[bool, str]]:
-    """Return what a record of a turn tells, as (whether something was done, line)."""
-    found = []
-    steps = record.metadata.get("steps", [])
-    for step in steps if isinstance(steps, list) else []:
-        if isinstance(step, dict) and step.get("step") in ("acted", "observed"):
-            found.append(step)
-    lines = [(True, line) for line in _calls(found)]
-    role = _role(record)
-    said = {"user": "asked", "human": "asked", "agent": "replied", "ai": "replied"}.get(role, role)
-    done = role == "tool"
-    text = record.value[:RESULT_CHARS] if done else record.value
-    return [*lines, (done, f"{said}: {text}" if said else text)]
-
-
-def _calls(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield each tool call with what it gave, in one line."""
-    call: str | None = None
-    for step in steps:
-        if step["step"] == "acted":
-            if call is not None:
-                yield call
-            call = f"used {step.get('tool')}({json.dumps(step.get('arguments', {}))})"
-        elif call is not None:
-            text = " ".join(str(step.get("text", "")).split())[:RESULT_CHARS]
-            yield f"{call}: {'failed: ' if step.get('failed') else ''}{text}"
-            call = None
-    if call is not None:
-        yield call
+def _stated(compressor: Compressor, records: Sequence[Record], budget: Budget) -> Compressed | None:
+    return compressor.compress("\n".join(one.value for one in records), budget)
 
 
 def _fold(
@@ -208,7 +153,10 @@ def _fold(
             some = [one for one in records if one.evidence is evidence]
             for start in range(0, len(some) - FOLDED + 1, FOLDED):
                 group = some[start : start + FOLDED]
-                made = compressor.compress("\n".join(one.value for one in group), budget)
+                if evidence:
+                    made = _stated(compressor, group, budget)
+                else:
+                    made = fitting(lines_again([one.value for one in group]), budget)
                 told = _told(by, str(session.session), level + 1)
                 done = _kept(bank, group, made, told, evidence, done)
         if not any(one.level == level + 1 for one in own) and len(names) < FOLDED:
@@ -229,8 +177,8 @@ def _kept(
     done: Compacted,
 ) -> Compacted:
     before = sum(tokens_of(len(one.value)) for one in records)
-    if made is None:
-        return done.plus(before, None, kept=False)
+    if made is None or not made.text:
+        return done.plus(before, made, kept=False)
     note = Note(
         text=made.text,
         kind="note",

@@ -91,6 +91,7 @@ class AsyncMemory:
     separate = _threaded(Memory.separate)
     move_back = _threaded(Memory.move_back)
     retain = _threaded(Memory.retain)
+    archive = _threaded(Memory.archive)
     restore = _threaded(Memory.restore)
     pin = _threaded(Memory.pin)
     as_vectorstore = _at_once(Memory.as_vectorstore)

@@ -1,6 +1,7 @@
 """`memagent data`: the files that evaluations ask from."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -30,6 +31,7 @@ def list_files(as_json: Json = False) -> None:
             "lines": one.lines,
             "url": one.url,
             "path": None if path is None else str(path),
+            "bytes": None if path is None else path.stat().st_size,
         }
         for name, files in data_files.ALL.items()
         for one in files
@@ -40,7 +42,9 @@ def list_files(as_json: Json = False) -> None:
         return
     for row in rows:
         lines = f"{row['lines']:,} lines" if row["lines"] else ""
-        print(f"{row['data']}/{row['file']:34}  {lines:18}  {row['path'] or 'not here'}")
+        size = "" if row["bytes"] is None else f"{row['bytes'] / 1e6:,.1f} MB"
+        where = row["path"] or "not here"
+        print(f"{row['data']}/{row['file']:34}  {lines:16}  {size:>12}  {where}")
 
 
 @data_app.command()
@@ -67,5 +71,26 @@ def pull(
     wanted = None if only is None else [one.strip() for one in only.split(",")]
     for one in data_files.chosen(name, wanted):
         pulled = data_files.pull(folder, name, one, origin)
-        lines = f"{pulled.lines:,} lines, " if pulled.lines is not None else ""
-        print(f"{one.name}  {pulled.bytes / 1e6:,.1f} MB, {lines}SHA-256 {pulled.sha256}")
+        size = f"{pulled.bytes / 1e6:,.1f} MB, {pulled.lines:,} lines"
+        print(f"{one.name}  {size}, SHA-256 {pulled.sha256}", flush=True)
+    every = data_files.ALL[name]
+    if missing := sum(data_files.held(folder, name, one) is None for one in every):
+        print(
+            f"{missing} of {len(every)} files are not here (`memagent data list`): `memagent data"
+            f" recipe {name}` tells how to get what is served apart",
+            file=sys.stderr,
+        )
+
+
+@data_app.command()
+def recipe(
+    name: Annotated[str, typer.Argument(help="Which data; `data list` names them.")],
+) -> None:
+    """Print how to get data by hand, as where there is no network, and where to put it."""
+    from memagent.evals import data_files
+
+    if name not in data_files.RECIPES:
+        raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.RECIPES)}")
+    folder = load_settings().data
+    where = "$MEMAGENT_DATA" if folder is None else str(folder)
+    print(data_files.RECIPES[name].format(folder=f"{where}/{name}"), end="")

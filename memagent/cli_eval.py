@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memagent.cli_eval_asking import ask, together
 from memagent.cli_eval_report import add_to
-from memagent.cli_output import Json
-from memagent.config import Settings, load_settings
+from memagent.cli_output import Json, print_tables
+from memagent.config import load_settings
 from memagent.errors import InvalidInput, RunError
 
 if TYPE_CHECKING:
     from memagent.evals.arm import ArmName
     from memagent.evals.run import Run
-    from memagent.evals.runner import Progress
     from memagent.evals.suite import Suite
 
 eval_app = typer.Typer(help="Measure what the memory is worth.", no_args_is_help=True)
@@ -77,13 +76,14 @@ def run(
     """Ask a task's questions in every arm; print accuracy, its interval, and the cost."""
     from memagent.evals.plan import Plan
     from memagent.evals.run import Run
-    from memagent.evals.suite import BadOption, Wanted, suite
+    from memagent.evals.suite import BadOption, Wanted, load, suite
 
     one = suite(name)
     settings = load_settings(model=model)
     if resume and out is None:
         raise typer.BadParameter("name the run's folder with --out", param_hint="--resume")
     sizes = _sizes(one, set_ or [])
+    usual = together(one, settings, servers, workers)
     wanted = Wanted(
         tasks=tasks,
         split=split,
@@ -100,12 +100,12 @@ def run(
         shuffle=shuffle,
         model=settings.model if one.model else "none",
         embedder=settings.embedder,
-        concurrency=concurrency or _together(settings, servers, workers),
+        concurrency=concurrency or usual,
         max_failures=max_failures,
         settings={**one.settings, **sizes},
     )
     try:
-        loaded = one.load(wanted)
+        loaded = load(one, wanted)
     except BadOption as error:
         raise typer.BadParameter(str(error), param_hint=error.option) from error
     if edited := [name for task in loaded for name in task.edited]:
@@ -114,7 +114,7 @@ def run(
     folder = out or Path("runs") / f"{name}-{stamp}"
     whole = Run(folder, loaded, plan, resume=resume, suite=name, chosen=wanted.chosen())
     try:
-        _go(whole, settings, one, servers, workers)
+        ask(whole, settings, one, servers, workers)
     except KeyboardInterrupt:
         kept = f"{len(whole.scores)} answers are kept in {folder}, go on with --resume"
         print(f"memagent: stopped: {kept}", file=sys.stderr)
@@ -198,123 +198,15 @@ def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:
     return sizes
 
 
-def _together(settings: Settings, servers: str | None, workers: str | None) -> int:
-    """Return how many stories are asked side by side when nobody says."""
-    several = len(_urls(settings, servers))
-    if workers:
-        several = max(several, _ray_workers(workers) or 1)
-    embedded = settings.model.startswith("local") and not servers
-    return several * (4 if embedded else 64)
-
-
-def _urls(settings: Settings, servers: str | None) -> list[str]:
-    return [one.strip() for one in servers.split(",")] if servers else [settings.model]
-
-
-def _ray_workers(workers: str) -> int | None:
-    """Read "ray" or "ray:4".
-
-    Raises:
-        BadParameter: it is neither.
-    """
-    kind, _, number = workers.partition(":")
-    if kind != "ray" or (number and (not number.isdigit() or int(number) < 1)):
-        raise typer.BadParameter(f"{workers!r} is not ray or ray:N", param_hint="--workers")
-    return int(number) if number else None
-
-
-def _ask(
-    whole: "Run",
-    settings: Settings,
-    one: "Suite",
-    tell: "Progress",
-    servers: str | None,
-    workers: str | None,
-) -> None:
-    """Have the questions asked: in this process, or by workers on a cluster."""
-    from memagent.evals.runner import ask_all, go
-    from memagent.models import open_chat, options_of
-    from memagent.testing import ScriptedChat
-
-    if workers and not one.model:
-        raise typer.BadParameter(f"{one.name} asks no model", param_hint="--workers")
-    urls, options = _urls(settings, servers), options_of(settings)
-    if workers is None:
-        from memagent.embedders import open_embedder
-
-        chats = [open_chat(url, **options) if one.model else ScriptedChat([]) for url in urls]
-        go(whole, chats, open_embedder(settings.embedder), tell, one.make)
-        return
-    from memagent.evals.distributed import Recipe, ray_crew
-
-    number = _ray_workers(workers) or len(urls)
-    recipes = [
-        Recipe(
-            make=one.make,
-            model=urls[place % len(urls)],
-            embedder=settings.embedder,
-            seed=whole.plan.seed,
-            options=options,
-        )
-        for place in range(number)
-    ]
-    with ray_crew(recipes, whole.plan.concurrency) as crew:
-        ask_all(whole, crew, tell)
-
-
-def _go(
-    whole: "Run", settings: Settings, one: "Suite", servers: str | None, workers: str | None
-) -> None:
-    """Ask what is still to be asked, with a bar on stderr that tells the accuracy so far."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    from memagent.evals.score import Score
-
-    todo = sum(len(whole.todo(task, arm)) for task in whole.tasks for arm in whole.plan.arms)
-    todo += len(whole.failed)
-    if not todo:
-        return
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("loading the models", total=todo)
-
-        counts: Counter[tuple[str, str, bool]] = Counter(
-            (score.task, score.arm, score.correct) for score in whole.scores if not score.error
-        )
-
-        def tell(score: Score) -> None:
-            counts[score.task, score.arm, score.correct] += not score.error
-            right, wrong = (counts[score.task, score.arm, way] for way in (True, False))
-            part = right / max(1, right + wrong)
-            described = f"{score.task} {score.arm}: {part:.0%} right"
-            bar.update(job, advance=1, description=described)
-
-        _ask(whole, settings, one, tell, servers, workers)
-
-
 def _print(whole: "Run", one: "Suite", as_json: bool) -> None:
     from memagent.evals.measures import as_tables as more_tables
+    from memagent.evals.measures import measured
     from memagent.evals.report import as_object, as_tables, rows
 
     table = rows(whole.tasks, whole.plan.arms, whole.scores)
-    more = one.more(whole.tasks, whole.plan.arms, whole.scores)
+    more = measured(one, whole.folder, whole.tasks, whole.plan.arms, whole.scores)
     if as_json:
-        print(json.dumps(as_object(whole.folder, table) | more))
+        print(json.dumps(as_object(whole.folder, table, more)))
         return
-    from rich.console import Console
-
-    for shown in [*as_tables(table), *more_tables(more)]:
-        Console().print(shown)
+    print_tables([*as_tables(table), *more_tables(more)])
     print(f"every question: {whole.folder / 'samples.jsonl'}", file=sys.stderr)

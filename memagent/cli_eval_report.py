@@ -1,4 +1,4 @@
-"""`memagent eval report`, `compare` and `rescore`: what kept runs tell, without asking a model."""
+"""`memagent eval report`, `compare`, `rescore` and `luck`: what kept runs tell without a model."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli_output import Json
+from memagent.cli_output import Json, print_tables
 from memagent.config import load_settings
 from memagent.errors import RunError
 
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from memagent.evals.arm import ArmName
     from memagent.evals.comparison import Changed, Comparison
+    from memagent.evals.luck import Luck
     from memagent.evals.saved import SavedRun
+    from memagent.evals.suite import Wanted
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
+Variant = Annotated[str | None, typer.Option(help="The released files it was asked from.")]
+AskedFile = Annotated[Path | None, typer.Option(help="The file it was asked from.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(report)
     app.command()(compare)
     app.command("rescore")(rescore_)
+    app.command("luck")(luck_)
 
 
 def report(
@@ -51,7 +56,7 @@ def report(
             except OSError as error:
                 raise RunError(f"cannot write {csv}: {error.strerror}") from error
         if as_json:
-            print(json.dumps(as_object(folder, table)))
+            print(json.dumps(as_object(folder, table, run.measures)))
     if out or not (csv or as_json):
         from memagent.evals.page import write_page
 
@@ -88,28 +93,15 @@ def compare(
 
 
 def rescore_(
-    folder: Folder,
-    variant: Annotated[
-        str | None, typer.Option(help="The released files it was asked from.")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="The file it was asked from.")] = None,
-    as_json: Json = False,
+    folder: Folder, variant: Variant = None, file: AskedFile = None, as_json: Json = False
 ) -> None:
     """Grade a run's kept answers again, without a model; say how many changed."""
     from memagent.evals.rescore import rescore
     from memagent.evals.saved import open_saved
-    from memagent.evals.suite import Wanted, suite
+    from memagent.evals.suite import suite
 
     run = open_saved(folder)
-    seed = int(run.manifest["plan"].get("seed", 0))
-    chosen = run.manifest.get("chosen", {})
-    wanted = Wanted(
-        variant=variant or chosen.get("variant"),
-        data=load_settings().data,
-        file=file or (Path(chosen["file"]) if "file" in chosen else None),
-        seed=seed,
-    )
-    outcome = rescore(run, suite(run.suite), wanted)
+    outcome = rescore(run, suite(run.suite), _wanted(run, variant, file))
     now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
     now_wrong = sum(one.before.correct and not one.after.correct for one in outcome.changed)
     if as_json:
@@ -122,6 +114,44 @@ def rescore_(
     )
 
 
+def luck_(
+    folder: Folder,
+    arms: Annotated[str, typer.Option(help="Whose answers.")] = "wrong",
+    variant: Variant = None,
+    file: AskedFile = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how often an arm's answers would be right for other questions of the same task."""
+    from memagent.evals.luck import luck
+    from memagent.evals.saved import open_saved
+    from memagent.evals.suite import suite
+
+    run = open_saved(folder)
+    wanted = _wanted(run, variant, file)
+    names = [str(run.arm(name)) for name in arms.split(",")]
+    found = [one for name in names for one in luck(run, suite(run.suite), wanted, name)]
+    if as_json:
+        print(json.dumps({"run": str(folder), "luck": [asdict(one) for one in found]}))
+        return
+    print_tables([_dealt(found)])
+
+
+def _wanted(run: "SavedRun", variant: str | None, file: Path | None) -> "Wanted":
+    """Return what to load to have the data of a run again."""
+    from memagent.evals.suite import Wanted
+
+    plan = run.manifest["plan"]
+    chosen = run.manifest.get("chosen", {})
+    return Wanted(
+        split=chosen.get("split"),
+        variant=variant or chosen.get("variant"),
+        data=load_settings().data,
+        file=file or (Path(chosen["file"]) if "file" in chosen else None),
+        seed=int(plan.get("seed", 0)),
+        settings=plan.get("settings", {}),
+    )
+
+
 def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, ArmName]":
     names = arms.split(",")
     if len(names) != 2:
@@ -130,11 +160,10 @@ def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, Ar
 
 
 def _print(found: "Sequence[Comparison]", shown: int) -> None:
-    from rich.console import Console
-
     pairs = dict.fromkeys((one.first, one.second) for one in found)
-    for pair in pairs:
-        Console().print(_table(pair, [one for one in found if (one.first, one.second) == pair]))
+    print_tables(
+        _table(pair, [one for one in found if (one.first, one.second) == pair]) for pair in pairs
+    )
     changed = [(one, what) for one in found for what in one.changed]
     for one, what in changed[:shown]:
         print(_line(one, what))
@@ -165,6 +194,21 @@ def _table(pair: tuple[str, str], found: "Sequence[Comparison]") -> "Table":
             f"{one.p:.2g}",
             f"{one.holm:.2g}",
         )
+    return table
+
+
+def _dealt(found: "Sequence[Luck]") -> "Table":
+    from rich.table import Table
+
+    table = Table(caption="by luck: the same answers dealt out among the task's questions")
+    for name in ("task", "arm"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "right", "by luck", "95% of deals", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found:
+        interval = f"{100 * one.low:.0f} to {100 * one.high:.0f}%"
+        shares = f"{100 * one.accuracy:.1f}%", f"{100 * one.luck:.1f}%"
+        table.add_row(one.task, one.arm, str(one.n), *shares, interval, f"{one.p:.2g}")
     return table
 
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from memagent.cli_output import Because, DryRun, Home, Json, Model, User, opened, record_object
+from memagent.cli_output import (
+    Because,
+    DryRun,
+    Home,
+    Json,
+    Model,
+    User,
+    opened,
+    print_tables,
+    record_object,
+)
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput
 
@@ -215,12 +225,9 @@ def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    from rich.console import Console
-
     from memagent.evals.measures import as_tables
 
-    for table in as_tables({"self-consistency": rows}):
-        Console().print(table)
+    print_tables(as_tables({"self-consistency": rows}))
 
 
 def _problems(source: str, settings: Settings) -> "list[Problem]":

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +15,8 @@ from memagent.errors import InvalidInput
 from memagent.types import Answer, Change, Event, Hit, Receipt, Record, Scope
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from memagent.memory import Memory
     from memagent.probes import Findings
 
@@ -70,6 +72,19 @@ def print_ids(records: list[Record], as_json: bool) -> None:
         print(json.dumps([record_object(record) for record in records]))
     else:
         print("\n".join(record.id for record in records))
+
+
+def print_tables(tables: "Iterable[Table]") -> None:
+    """Print tables: as wide as the terminal, and as wide as they are where there is none."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console()
+    for table in tables:
+        if not console.is_terminal:
+            room = console.options.update(max_width=sys.maxsize)
+            console.width = max(console.width, Measurement.get(console, room, table).maximum)
+        console.print(table)
 
 
 def record_object(record: Record) -> dict[str, Any]:

@@ -36,10 +36,11 @@ class Compacted:
 
     def plus(self, before: int, made: Compressed | None, *, kept: bool) -> "Compacted":
         """Return the counts after one record (of `before` tokens) more."""
-        written = made is not None and kept
+        useful = made is not None and bool(made.text)
+        written = useful and kept
         return Compacted(
             notes=self.notes + written,
-            failed=self.failed + (made is None),
+            failed=self.failed + (not useful),
             dropped=self.dropped + (made.dropped if made else 0),
             archived=self.archived,
             before=self.before + (before if written else 0),
@@ -68,10 +69,11 @@ def compress(
             break
         asked = [key for key in record.keys if key.endswith("?")]
         made = compressor.compress(record.value, budget, asked)
-        kept = made is not None and bank.keep(
-            _note(record, made, by, stale), record.scope, Trace(why=by), keys
-        )
-        done = done.plus(tokens_of(len(record.value)), made, kept=bool(kept))
+        kept = None
+        if made is not None and made.text:
+            note = _note(record, made, by, stale)
+            kept = bank.keep(note, record.scope, Trace(why=by), keys)
+        done = done.plus(tokens_of(len(record.value)), made, kept=kept is not None)
         progress(number + 1)
     return done
 

@@ -75,7 +75,7 @@ class Compressor(Protocol):
     def compress(
         self, text: str, budget: Budget, questions: Sequence[str] = ()
     ) -> Compressed | None:
-        """Return a text within the budget, or None if nothing of use came of it.
+        """Return a text within the budget, an empty one or None if nothing of use came of it.
 
         `questions` are some that the text answers.
         """

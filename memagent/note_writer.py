@@ -63,7 +63,9 @@ class NoteWriter:
     def compress(
         self, text: str, budget: Budget, questions: Sequence[str] = ()
     ) -> Compressed | None:
-        """Return the notes on a text, or None if the model failed or nothing of them is supported.
+        """Return the notes on a text, an empty one if nothing of them is supported.
+
+        It is None if the model failed.
 
         Raises:
             ModelUnavailable: the model cannot be reached.
@@ -80,8 +82,6 @@ class NoteWriter:
                 lines.append(line)
                 kept.append((kind, line, span))
                 room -= len(line) + 1
-        if not kept:
-            return None
         return Compressed(
             text="\n".join(lines),
             spans=tuple(span for _, _, span in kept),

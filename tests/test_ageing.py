@@ -85,6 +85,49 @@ def test_messages_of_a_chat_history_keep_calls_and_results_in_one_summary(memory
     assert len(history.messages) == 60
 
 
+def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -> None:
+    """Also of several calls at once, of one that gave nothing, and where words stand beside it."""
+    history = memory.as_chat_history(scope=TALK)
+    for n in range(4):
+        calls = [{"name": "clock", "args": {"zone": z}, "id": f"{n}.{z}"} for z in ("a", "b")]
+        lost = {"name": "clock", "args": {"zone": "lost"}, "id": f"{n}.lost"}
+        history.add_messages(
+            [
+                HumanMessage(f"What time is it, number {n}?"),
+                AIMessage("I look." if n else "", tool_calls=[*calls, lost]),
+                ToolMessage(f"b{n}\nis none", tool_call_id=f"{n}.b", status="error"),
+                ToolMessage(f"a{n} o'clock", tool_call_id=f"{n}.a"),
+                AIMessage("It is late. " * 20),
+            ]
+        )
+    memory.compress_sessions(scope=TALK, ratio=0.4)
+    (acted,) = summaries(memory, evidence=False)
+    used = [line for line in acted.value.split("\n") if line.startswith("used ")]
+    assert used == [
+        line
+        for n in range(4)
+        for line in (
+            f'used clock({{"zone": "a"}}): a{n} o\'clock',
+            f'used clock({{"zone": "b"}}): failed: b{n} is none',
+            'used clock({"zone": "lost"})',
+        )
+    ]
+    assert "tool:" not in acted.value
+    assert "I look." in acted.value
+
+
+def test_a_summary_on_summaries_keeps_calls_with_their_results(memory: Memory) -> None:
+    for n in range(8):
+        say(memory, 2, first=2 * n)
+        memory.compress_sessions(scope=TALK)
+    (top,) = [
+        one for one in summaries(memory, evidence=False) if one.metadata["compressed"]["level"] == 1
+    ]
+    lines = top.value.split("\n")
+    assert any("calculator(" in line for line in lines)
+    assert all(("calculator(" in line) == ("forty-two" in line) for line in lines)
+
+
 def test_what_is_told_later_becomes_a_further_summary_and_none_is_lost(memory: Memory) -> None:
     say(memory, 3)
     memory.compress_sessions(scope=TALK)

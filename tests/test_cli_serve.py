@@ -129,7 +129,12 @@ def test_vllm_of_a_python_that_is_none_is_told(memagent: Command, tmp_path: Path
 
 @pytest.mark.real
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_stops_the_server_and_all_it_started(how: signal.Signals, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_server_and_all_it_started(
+    how: signal.Signals, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    # A shell that puts a job in the background has it ignore Ctrl-C, and its children too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     script = tmp_path / "vllm"
     script.write_text(SERVER.format(python=sys.executable, folder=str(tmp_path)))
     script.chmod(0o755)

@@ -106,6 +106,17 @@ def test_a_source_forgotten_while_the_model_thinks_gets_no_note(memory: Memory, 
     assert memory.stats()["records"] == 0
 
 
+def test_claims_without_support_are_counted_also_where_none_has_any(
+    memory: Memory, ada: Scope
+) -> None:
+    memory.add(NORMANS, scope=ada)
+    claim = {"claim": "Rollo sailed to Iceland", "quote": "Rollo sailed to Iceland"}
+    chat = ScriptedChat([json.dumps({"claims": [claim, claim], "entities": ["Oslo"]})])
+    done = memory.compress("notes", scope=ada, model=chat)
+    assert (done.notes, done.failed, done.dropped) == (0, 1, 3)
+    assert memory.list(scope=ada, kind="note") == []
+
+
 def test_what_is_archived_is_reached_through_its_note_and_comes_back(
     memory: Memory, ada: Scope
 ) -> None:

@@ -48,7 +48,7 @@ def test_another_place_is_named_by_its_folder(tmp_path: Path, asked: list[str]) 
     archive = DataFile(name="wmt/news-docs.2007.en.filtered.gz")
     pulled = pull(tmp_path, "toy", archive, "http://mirror.example/news/")
     assert asked == ["http://mirror.example/news/wmt/news-docs.2007.en.filtered.gz"]
-    assert pulled.lines is None
+    assert pulled.lines == 3
 
 
 @pytest.mark.usefixtures("asked")
@@ -57,6 +57,21 @@ def test_what_has_not_the_released_number_of_lines_is_put_aside(tmp_path: Path) 
         pull(tmp_path, "toy", replace(FILE, lines=4))
     assert held(tmp_path, "toy", FILE) is None
     assert not (tmp_path / "toy" / CHECKSUMS_FILE).exists()
+
+
+@pytest.mark.parametrize("lines", [3, None])
+def test_a_file_that_is_damaged_is_put_aside_and_can_be_pulled_again(
+    tmp_path: Path, asked: list[str], lines: int | None
+) -> None:
+    """An archive, of which no number of lines is known, is read through as well."""
+    file, path = replace(FILE, lines=lines), tmp_path / "toy" / FILE.name
+    path.parent.mkdir()
+    path.write_bytes(CONTENT[:-9])
+    with pytest.raises(RunError, match=r"is damaged .*: it is now .*\.wrong, pull it again"):
+        pull(tmp_path, "toy", file)
+    assert asked == []
+    assert pull(tmp_path, "toy", file).lines == 3
+    assert asked == [FILE.url]
 
 
 def test_without_a_network_it_is_said_what_to_do(
@@ -68,7 +83,7 @@ def test_without_a_network_it_is_said_what_to_do(
     monkeypatch.setattr(data_files, "fetch", fetch)
     with pytest.raises(RunError, match=r"cannot be fetched .*put the file at .*toy/toy.jsonl.gz"):
         pull(tmp_path, "toy", FILE)
-    with pytest.raises(RunError, match=r"served apart: get it as docs/evals-streaming.md says"):
+    with pytest.raises(RunError, match=r"served apart: put it at .*`memagent data recipe toy`"):
         pull(tmp_path, "toy", replace(FILE, url=""))
 
 
@@ -98,8 +113,35 @@ def test_the_command_line_lists_pulls_and_refuses(
     code, out, _ = memagent("data", "pull", "toy")
     assert code == 0
     assert "3 lines, SHA-256 " in out
+    assert "0.0 MB" in memagent("data", "list")[1]
     rows = json.loads(memagent("data", "list", "--json")[1])
     (row,) = [row for row in rows if row["data"] == "toy"]
     assert row["path"] == str(tmp_path / "toy" / FILE.name)
+    assert row["bytes"] == len(CONTENT)
     assert memagent("data", "pull", "joy")[0] == 1
+    assert asked == [FILE.url]
+
+
+def test_the_recipe_names_every_file_and_its_place(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "into $MEMAGENT_DATA/streamingqa and" in memagent("data", "recipe", "streamingqa")[1]
+    monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
+    code, out, _ = memagent("data", "recipe", "streamingqa")
+    assert code == 0
+    assert f"{tmp_path}/streamingqa/wmt" in out
+    for one in ALL["streamingqa"]:
+        year = one.name.split(".")[1]
+        assert one.name in out or (year.isdigit() and "news-docs.$year.en.filtered.gz" in out)
+    assert memagent("data", "recipe", "joy")[0] == 1
+
+
+def test_what_is_still_missing_is_told_after_a_pull(
+    memagent: Command, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(data_files.ALL, "toy", (FILE, DataFile(name="wmt/apart.gz")))
+    monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
+    code, _, err = memagent("data", "pull", "toy")
+    assert code == 0
+    assert err.startswith("1 of 2 files are not here (`memagent data list`): `memagent data recipe")
     assert asked == [FILE.url]

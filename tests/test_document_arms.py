@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from memagent.errors import InvalidInput
 from memagent.evals import babi
 from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.costs import DOCUMENTS_FILE
 from memagent.evals.document_arms import DOCUMENT_ARMS, DocumentArm, by_time
 from memagent.evals.documents import (
     Document,
@@ -21,7 +22,7 @@ from memagent.evals.documents import (
     retention,
     sentences,
 )
-from memagent.evals.shelf import DOCUMENTS_FILE, shelf_of
+from memagent.evals.shelf import shelf_of
 from memagent.evals.streaming_passages import spelled
 from memagent.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from memagent import embedders, models
-from memagent.evals.measures import as_tables
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -24,7 +23,8 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "sizes", "tables"),
     [
         ("interference", ["streams=1", "episodes=2"], {"interference", "lags", "matrix"}),
-        ("continual", ["updates=2", "probes=1"], {"continual", "matrix"}),
+        ("continual", ["updates=2", "probes=1"], {"continual", "l2", "matrix"}),
+        ("communicative", ["worlds=1", "people=1", "rounds=1"], {"communicative"}),
     ],
 )
 def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
@@ -35,6 +35,15 @@ def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
     code, out, _ = memagent(*asked, "--json")
     printed = json.loads(out)
     assert (code, tables <= set(printed)) == (0, True)
+    where = str(tmp_path / "run")
+    assert json.loads(memagent("eval", "report", where, "--json")[1]) == printed
+    assert memagent("eval", "report", where)[0] == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert all(f"<summary>{table}</summary>" in page for table in tables - {"matrix"})
+    (tmp_path / "run" / "measures.json").unlink()
+    assert not tables & set(json.loads(memagent("eval", "report", where, "--json")[1]))
+    assert memagent("eval", "rescore", where)[0] == 0
+    assert json.loads(memagent("eval", "report", where, "--json")[1]) == printed
     first, _, value = sizes[0].partition("=")
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     assert manifest["plan"]["settings"][first] == float(value)
@@ -44,6 +53,41 @@ def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
     text = memagent(*asked, "--resume")[1]
     assert name in text
     assert "matrix" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("interference", ["streams=1", "episodes=2"]),
+        ("continual", ["updates=2", "probes=1"]),
+        ("communicative", ["worlds=1", "people=1", "rounds=1"]),
+        ("probes", ["items=3", "others=2"]),
+    ],
+)
+def test_a_run_of_its_own_sizes_and_seed_is_graded_again(
+    name: str, sizes: list[str], memagent: Command, tmp_path: Path
+) -> None:
+    settings = [part for size in sizes for part in ("--set", size)]
+    where = str(tmp_path / "run")
+    assert memagent("eval", "run", name, *settings, "--seed", "3", "--out", where)[0] == 0
+    code, out, err = memagent("eval", "rescore", where, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["graded"] == len((tmp_path / "run" / "samples.jsonl").read_text().splitlines())
+    assert told["changed"] == 0
+
+
+def test_a_run_that_ended_before_its_answers_were_in_order_is_put_in_order(
+    memagent: Command, tmp_path: Path
+) -> None:
+    asked = ["eval", "run", "babi", "--tasks", "1", "--limit", "3", "--arms", "none+0,full+0"]
+    asked += ["--out", str(tmp_path / "run")]
+    assert memagent(*asked)[0] == 0
+    path = tmp_path / "run" / "samples.jsonl"
+    whole = path.read_text()
+    path.write_text("".join(reversed(whole.splitlines(keepends=True))))
+    assert memagent(*asked, "--resume")[0] == 0
+    assert path.read_text() == whole
 
 
 def test_probes_open_no_model(
@@ -73,15 +117,3 @@ def test_what_an_evaluation_does_not_know_is_refused(
     code, out, err = memagent("eval", "run", *wrong, "--out", str(tmp_path / "run"))
     assert (code, out) == (2, "")
     assert message in " ".join(err.replace("│", " ").split())
-
-
-def test_a_table_has_every_column_that_is_no_list_and_a_dash_for_what_is_not_defined() -> None:
-    rows = [{"arm": "memory", "acc": 0.5, "bwt": None, "scores": [[1.0]]}, {"arm": "x", "n": 3}]
-    (table,) = as_tables({"continual": rows, "matrix": [{"arm": "memory", "scores": []}]})
-    assert [str(column.header) for column in table.columns] == ["arm", "acc", "bwt", "n"]
-    assert [list(column.cells) for column in table.columns] == [
-        ["memory", "x"],
-        ["0.500", "-"],
-        ["-", "-"],
-        ["-", "3"],
-    ]

@@ -11,6 +11,7 @@ from memagent.errors import RunError, UserError
 from memagent.evals import babi
 from memagent.evals.babi_suite import SUITE
 from memagent.evals.comparison import between, compared, same_arms
+from memagent.evals.luck import luck
 from memagent.evals.rescore import rescore
 from memagent.evals.saved import open_saved
 from memagent.evals.score import Score, ScoreFile
@@ -190,3 +191,53 @@ def test_rescore_refuses_other_data_and_leaves_the_run_as_it_was(tmp_path: Path)
 def _kept() -> list[dict[str, Any]]:
     task = babi.load(None, 1, None)
     return [{"name": task.name, "source": task.source, "split": task.split, "sha256": task.sha256}]
+
+
+def answering(folder: Path, predict: str) -> Path:
+    """A run of the generated tasks 1 and 6 that predicts each gold, or always the same."""
+    tasks = [babi.load(None, number, None) for number in (1, 6)]
+    scores = [
+        replace(
+            score("wrong", 0, right=predict == "gold" or predict == one.gold[0], task=task.name),
+            id=one.id,
+            gold=one.gold,
+            prediction=one.gold[0] if predict == "gold" else predict,
+        )
+        for task in tasks
+        for one in task.asked[:30]
+    ]
+    kept = [
+        {"name": task.name, "source": task.source, "split": task.split, "sha256": task.sha256}
+        for task in tasks
+    ]
+    return save(folder, scores, tasks=kept, arms=["wrong+3"])
+
+
+def test_answers_that_are_always_the_same_are_right_by_luck_alone(tmp_path: Path) -> None:
+    first, second, both = luck(open_saved(answering(tmp_path, "no")), SUITE, Wanted(), "wrong+3")
+    assert (first.accuracy, first.luck, first.p) == (0, 0, 1)
+    assert 0 < second.accuracy == pytest.approx(second.luck)
+    assert (second.n, second.p) == (30, 1)
+    assert (both.task, both.n) == ("all tasks", 60)
+    assert both.accuracy == pytest.approx(second.accuracy / 2)
+
+
+def test_answers_that_follow_the_question_are_right_by_more_than_luck(tmp_path: Path) -> None:
+    found = luck(open_saved(answering(tmp_path, "gold")), SUITE, Wanted(), "wrong+3")
+    for one in found:
+        assert one.accuracy == 1
+        assert one.low <= one.luck <= one.high < 1
+        assert one.p < 0.01
+
+
+def test_luck_is_printed_for_the_arms_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MEMAGENT_DATA", raising=False)
+    folder = str(answering(tmp_path, "gold"))
+    table = told("luck", folder).stdout
+    assert "all tasks" in table
+    assert "100.0%" in table
+    found = json.loads(told("luck", folder, "--arms", "wrong", "--json").stdout)["luck"]
+    assert [one["task"] for one in found] == ["babi/1", "babi/6", "all tasks"]
+    assert told("luck", folder, "--arms", "memory").exception

@@ -1,10 +1,11 @@
 """GSM8K: what each arm shows, and what none but the oracle may show."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import BaseMessage
 
 from memagent import Memory, embedders, models
 from memagent.errors import InvalidInput, RunError
@@ -94,7 +95,9 @@ def test_a_name_that_means_nothing_here_is_refused(file: Path, arm: str) -> None
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"tasks": "2"}, "'2' is not gsm8k"),
+        ({"tasks": "2"}, "'2' is not one of gsm8k"),
+        ({"split": "test"}, "gsm8k has one file"),
+        ({"variant": "main"}, "gsm8k has one file"),
         ({"settings": {"memory": 2.5}}, "whole numbers"),
         ({"settings": {"memory": 6}}, "has 6 problems: the memory cannot have 6"),
         ({"settings": {"memory": 0}}, "cannot have 0"),
@@ -118,6 +121,34 @@ def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
     path.write_text('{"question": "What?", "answer": "5"}\n')
     with pytest.raises(InvalidInput, match=r"mine\.jsonl:1: expected an answer with ####"):
         SUITE.load(Wanted(file=path))
+
+
+def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage(
+    memagent: Command, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    others = iter(range(1000, 1100))
+
+    def solve(messages: Sequence[BaseMessage]) -> str:
+        # Ann's problem is solved; of any other no two samples agree.
+        return f"#### {5 if 'Ann' in str(messages[-1].content) else next(others)}"
+
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(solve))
+    out = tmp_path / "run"
+    asked = ["eval", "run", "gsm8k", "--file", str(file), "--arms", "retrieved+1"]
+    asked += ["--set", "memory=4", "--set", "samples=2", "--out", str(out), "--json"]
+    code, printed, _ = memagent(*asked)
+    rows = {row["threshold"]: row for row in json.loads(printed)["self-consistency"]}
+    assert (code, rows[0.1]["of"], rows[0.5]["kept"], rows[0.6]["kept"]) == (0, 4, 4, 1)
+    assert (rows[0.6]["precision"], rows[0.6]["coverage"]) == (1.0, 0.25)
+    assert json.loads(memagent("eval", "report", str(out), "--json")[1]) == json.loads(printed)
+    assert memagent("eval", "report", str(out))[0] == 0
+    page = (out / "report.html").read_text()
+    assert "precision, threshold 0.6: 100.0%" in page
+    assert "coverage, threshold 0.6: 25.0%, 4 questions" in page
+    (out / "votes.json").write_text("[1]")
+    code, _, err = memagent("eval", "rescore", str(out))
+    assert (code, "votes.json cannot be read" in err) == (1, True)
 
 
 def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(

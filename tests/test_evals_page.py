@@ -9,7 +9,8 @@ import pytest
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
-from memagent.evals.charts import LagPoint, lag_curve, ticks_to
+from memagent.evals.charts import Point, curves, ticks_to
+from memagent.evals.measures_file import MeasuresFile
 from memagent.evals.page import colours, page, percent, write_page
 from memagent.evals.provenance import command
 from memagent.evals.report import as_csv, rows
@@ -147,13 +148,31 @@ def test_a_run_with_lags_has_their_curve(tmp_path: Path) -> None:
     assert "Accuracy by lag" not in page(open_saved(save(tmp_path, SCORES)))
 
 
+def test_a_run_s_further_tables_and_their_drawings_are_in_the_page(tmp_path: Path) -> None:
+    folder = save(tmp_path, SCORES)
+    assert "Beside accuracy" not in page(open_saved(folder))
+    rows = [
+        {"task": "t", "arm": "memory+3", "section": "same", "round": number, "accuracy": 0.5}
+        | {"low": 0.1, "high": 0.9, "n": 4, "gain": None}
+        for number in (0, 1)
+    ]
+    MeasuresFile(folder).write({"communicative": rows, HOSTILE: [{"arm": HOSTILE, "n": 1}]})
+    text = page(open_saved(folder))
+    reader = read(text)
+    assert "Beside accuracy" in text
+    assert "memory+3, round 1: 50.0% (10.0% to 90.0%), 4 questions" in text
+    assert [tag for tag, _ in reader.tags].count("polyline") == 1
+    assert [tag for tag, _ in reader.tags].count("script") == 2
+    assert "<td>0.500</td><td>0.100</td><td>0.900</td><td>4</td><td>-</td>" in text
+
+
 def test_a_lag_curve_has_a_line_an_arm_and_a_point_a_lag() -> None:
     points = [
-        LagPoint(arm=arm, lag=lag, n=5, value=0.5, low=0.2, high=0.8, colour=0)
+        Point(line=arm, x=lag, n=5, value=0.5, low=0.2, high=0.8, colour=0)
         for arm in ("full+3", "<b>")
         for lag in (0, 1, 4)
     ]
-    drawn = lag_curve(points)
+    drawn = curves(points, "lag", "accuracy by lag")
     assert (drawn.count("<polyline"), drawn.count("<circle")) == (2, 6)
     assert "<b>" not in drawn
     assert "&lt;b&gt;, lag 4: 50.0% (20.0% to 80.0%), 5 questions" in drawn

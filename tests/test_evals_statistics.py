@@ -13,6 +13,7 @@ from memagent.evals.statistics import (
     mcnemar,
     memory_efficiency,
     passed,
+    ratio,
     support_recall,
     wilson,
 )
@@ -198,6 +199,17 @@ def test_an_efficiency_of_few_or_equal_scores_is_defined() -> None:
     assert efficiency([], [], []) == undefined
     assert efficiency([0], [1], [1]) == Estimate(value=1.0, low=None, high=None, n=1)
     assert efficiency([1, 1], [0, 1], [1, 1]) == Estimate(value=None, low=None, high=None, n=2)
+
+
+def test_a_ratio_of_means_has_its_interval_from_questions_drawn_together() -> None:
+    first, second = [0.4, 0.0, 0.4, 0.0] * 25, [0.8, 0.0, 0.8, 0.0] * 25
+    found = ratio(first, second)
+    assert found.value == pytest.approx(0.5)
+    assert (found.low, found.high) == (pytest.approx(0.5), pytest.approx(0.5))
+    apart = ratio([1.0, 0.0] * 50, [1.0, 1.0] * 50)
+    assert apart.low == pytest.approx(0.4, abs=0.02)  # that of the share itself
+    assert apart.high == pytest.approx(0.6, abs=0.02)
+    assert ratio([1.0, 1.0], [0.0, 0.0]).value is None
 
 
 def test_a_task_passes_at_95_percent() -> None:

@@ -133,9 +133,20 @@ def test_notes_keep_within_the_budget_and_their_text_is_given_as_data() -> None:
     assert f"<text>\n{TEXT}\n</text>" in str(human.content)
 
 
-@pytest.mark.parametrize("reply", ["no JSON", "{}", told(), told(("Ashby burns", "nowhere"))])
-def test_nothing_of_use_is_no_note(reply: str) -> None:
+@pytest.mark.parametrize("reply", ["no JSON", "{}"])
+def test_a_model_that_fails_writes_no_note(reply: str) -> None:
     assert NoteWriter(chat=ScriptedChat([reply])).compress(TEXT, Budget()) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "dropped"), [(told(), 0), (told(("Ashby burns", "nowhere"), dates=("1903",)), 2)]
+)
+def test_a_note_of_which_nothing_is_supported_is_empty_and_what_was_dropped_is_told(
+    reply: str, dropped: int
+) -> None:
+    made = NoteWriter(chat=ScriptedChat([reply])).compress(TEXT, Budget())
+    assert made is not None
+    assert (made.text, made.spans, made.dropped) == ("", (), dropped)
 
 
 def test_a_quote_is_found_whatever_its_spaces_and_capitals_but_not_within_a_word() -> None:

@@ -36,6 +36,7 @@ LAYERS = (
         "vllm",
         "inflection",
         "told_time",
+        "turn_lines",
         "pace",
     },
     {
@@ -81,7 +82,7 @@ LAYERS = (
     {"commands"},
     {"chat", "terminal"},
     {"cli_output"},
-    {"cli_eval_report"},
+    {"cli_eval_asking", "cli_eval_report"},
     {
         "cli_compress",
         "cli_config",

@@ -1,9 +1,17 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
+from langchain_core.messages import BaseMessage
 from test_compression import BREAD, NORMANS
 
 from memagent import Memory
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName, Parts
+from memagent.evals.costs import DOCUMENTS_FILE, NOTES_FILE, costs
 from memagent.evals.documents import DocumentQuestion, StreamTask, document
 from memagent.evals.note_arms import NOTES, make
 from memagent.testing import HashEmbedder, ScriptedChat
@@ -28,17 +36,31 @@ def task() -> StreamTask:
     )  # fmt: skip
 
 
+def says(messages: Sequence[BaseMessage]) -> str:
+    """Write a note where one is wanted, of a claim with support and one without; else answer."""
+    if "<text>" not in str(messages[-1].content):
+        return "King Charles III"
+    claims = [
+        {
+            "claim": "Rollo swore fealty to King Charles III",
+            "quote": "swore fealty to King Charles III",
+        },
+        {"claim": "Rollo sailed to Iceland", "quote": "Rollo sailed to Iceland"},
+    ]
+    return json.dumps({"claims": claims, "entities": [], "dates": []})
+
+
 @pytest.mark.parametrize("kind", NOTES)
 def test_an_arm_shows_what_is_left_of_the_passage(memory: Memory, kind: str) -> None:
-    chat = ScriptedChat(lambda _: "King Charles III")
+    chat = ScriptedChat(says)
     parts = Parts(memory=memory, embedder=HashEmbedder(), model=chat)
     reply = make(ArmName.parse(f"{kind}:2+1"), task(), parts).ask(task().asked[0])
     assert reply.recall == 1.0
     shown = " ".join(reply.shown)
     assert NORMANS not in shown
-    assert len(shown) < len(NORMANS) or kind == "notes-gathered"
-    assert shown in str(chat.requests[0][-1].content) or kind == "notes-gathered"
-    if kind in ("notes", "notes-drilled", "notes-line", "notes-gathered"):
+    assert len(shown) < len(NORMANS) or kind.startswith("notes-gathered")
+    assert all(text in str(chat.requests[-1][-1].content) for text in reply.shown)
+    if kind not in ("notes-salience", "notes-sentences", "notes-sentences-salience"):
         assert "King Charles III" in shown
 
 
@@ -49,3 +71,70 @@ def test_arms_over_documents_stay_what_they_are(memory: Memory) -> None:
     for name in ("notes:0", "magic"):
         with pytest.raises(InvalidInput):
             make(ArmName.parse(name), task(), parts)
+
+
+NOON = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", NOTES)
+def test_as_time_passes_no_note_tells_of_what_is_newer_than_the_question(
+    memory: Memory, kind: str
+) -> None:
+    """The later passage holds the question's own words, so whoever could see it would show it."""
+    later = f"Leaky {NORMANS}".replace("Rollo", "Leaky Rollo")
+    told = [
+        document(1, BREAD, "one", NOON - timedelta(days=1)),
+        document(2, later, "two", NOON + timedelta(days=1)),
+    ]
+    asked = replace(task().asked[0], asked_at=NOON)  # type: ignore[call-arg]
+    stream = replace(task(), documents=told, asked=[asked], as_time_passes=True)
+    chat = ScriptedChat(says)
+    parts = Parts(memory=memory, embedder=HashEmbedder(), model=chat)
+    arm = make(ArmName.parse(f"{kind}:2+0"), stream, parts)
+    reply = arm.ask(asked)
+    assert "Leaky" not in str((reply.shown, chat.requests[-1]))
+    assert reply.shown
+    if kind != "notes-written":  # and that it would be seen later
+        after = replace(asked, asked_at=NOON + timedelta(days=2))  # type: ignore[call-arg]
+        assert "Leaky" in str(arm.ask(after).shown)
+
+
+@pytest.mark.parametrize("when", [None, NOON])
+def test_a_passage_too_short_for_a_note_is_shown_as_it_is(
+    memory: Memory, when: datetime | None
+) -> None:
+    short = "King Charles III took fealty of Rollo in 911."
+    told = [document(1, BREAD, "one", NOON), document(2, short, "two", NOON)]
+    asked = replace(
+        task().asked[0],
+        question="Of whom did King Charles III take fealty?",
+        supports=(2,),
+        asked_at=when and when + timedelta(days=1),  # type: ignore[call-arg]
+    )
+    stream = replace(task(), documents=told, asked=[asked])
+    parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat(says))
+    reply = make(ArmName.parse("notes+0"), stream, parts).ask(asked)
+    assert (reply.shown, reply.recall) == ((short,), 1.0)
+
+
+def test_what_notes_cost_and_how_short_they_came_out_is_kept_once(tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "memory", embedder=HashEmbedder()) as memory:
+        parts = Parts(
+            memory=memory, embedder=HashEmbedder(), model=ScriptedChat(says), folder=tmp_path
+        )
+        for kind in ("notes", "notes-line", "notes-written"):
+            make(ArmName.parse(f"{kind}:2+0"), task(), parts).ask(task().asked[0])
+    assert len((tmp_path / DOCUMENTS_FILE).read_text().splitlines()) == 2
+    told = costs(tmp_path)
+    assert [one["documents"] for one in told["reading"]] == [2, 2]
+    assert all(one["seconds_per_document"] > 0 for one in told["reading"])
+    runs, written = told["notes"]
+    assert (runs["way"], runs["notes"], runs["dropped"]) == ("runs-aware-source:2", 2, 0)
+    assert 1.8 < runs["ratio"] < 2.5
+    assert (written["way"], written["notes"]) == ("notes-aware-source:2", 1)
+    assert (written["failed"], written["dropped"]) == (1, 3)
+    with (tmp_path / NOTES_FILE).open("a") as file:
+        file.write("no JSON\n")
+    with pytest.raises(RunError, match="expected one cost a line"):
+        costs(tmp_path)
+    assert costs(tmp_path / "nowhere") == {}

@@ -183,10 +183,45 @@ def test_what_is_retained_is_the_ratio_over_the_questions_answered_in_both(tmp_p
     (row,) = told["retention"]
     assert (row["n"], row["before"], row["after"]) == (2, 0.75, 0.6)
     assert row["retained"] == pytest.approx(0.8)
+    assert row["low"] == pytest.approx(0.4)
+    assert row["high"] == pytest.approx(1.0)
     assert [one["prompt_tokens"] for one in told["prompts"]] == [100.0, 100.0]
     (none,) = measures(asked, arms, [score(0, "a", 0.0), score(1, "a", 1.0)])["retention"]
     assert none["retained"] is None
     assert set(measures(asked[:1], arms, scores)) == {"prompts"}
+
+
+def test_arms_are_held_against_the_gold_document_no_memory_and_raw_passages(tmp_path: Path) -> None:
+    tasks = [squad.tasks(file(tmp_path))["squad/stream"]]
+    told = {"none+8": 0.0, "oracle+8": 0.8, "memory+8": 0.6, "notes:4+8": 0.3, "notes+3": 0.9}
+
+    def score(arm: str, number: int, error: str | None = None) -> Score:
+        f1 = told[arm] + (0.1 if number % 2 else -0.1) * bool(told[arm])
+        return Score(
+            id=str(number),
+            task="squad/stream",
+            arm=arm,
+            question="Who?",
+            gold=("Ann",),
+            grades={} if error else {"f1": f1},
+            error=error,
+        )
+
+    scores = [score(arm, number) for arm in told for number in range(40)]
+    scores += [score("notes:4+8", 40), score("memory+8", 40, "the server refused")]
+    arms = [ArmName.parse(one) for one in told]
+    rows = {(one["name"], one["against"]): one for one in measures(tasks, arms, scores)["against"]}
+    assert len(rows) == 3 * 2 + 3  # of notes+3 nothing was asked with as many worked examples
+    row = rows["memory+8", "oracle+8"]
+    assert (row["n"], row["f1"], row["other"]) == (40, pytest.approx(0.6), pytest.approx(0.8))
+    assert row["ratio"] == pytest.approx(0.75)
+    assert 0.74 < row["ratio_low"] < 0.75 < row["ratio_high"] < 0.76
+    assert row["difference"] == pytest.approx(-0.2)
+    assert row["difference_low"] == pytest.approx(-0.2) == row["difference_high"]
+    assert rows["notes:4+8", "memory+8"]["ratio"] == pytest.approx(0.5)
+    assert rows["notes:4+8", "memory+8"]["n"] == 40
+    assert rows["memory+8", "none+8"]["ratio"] is None
+    assert rows["memory+8", "none+8"]["difference"] == pytest.approx(0.6)
 
 
 ROWS = [

@@ -1,5 +1,9 @@
+import base64
 import gzip
 import json
+import random
+import tracemalloc
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,11 +11,17 @@ import pytest
 
 from memagent.errors import RunError
 from memagent.evals import streamingqa
-from memagent.evals.documents import StreamTask, gold_sentences
-from memagent.evals.streaming_files import question_file, read_articles, read_questions
+from memagent.evals.documents import Document, StreamTask, gold_sentences
+from memagent.evals.streaming_files import (
+    QuestionSplit,
+    question_file,
+    read_articles,
+    read_questions,
+    sorting_key,
+)
 from memagent.evals.streaming_keys import KeySet
 from memagent.evals.streaming_world import SIZES, World
-from memagent.evals.streaming_writing import KEYS_FILE, article, write_world
+from memagent.evals.streaming_writing import KEYS_FILE, archive_file, article, write_world
 from memagent.evals.streamingqa_suite import SUITE
 from memagent.evals.suite import BadOption, Wanted
 
@@ -27,6 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def load(folder: Path) -> dict[str, StreamTask]:
     return streamingqa.load(folder, "eval", "generated", None, 0)
+
+
+def load_split(folder: Path, split: QuestionSplit) -> Sequence[Document]:
+    return streamingqa.load(folder, split, "released", None, 0)["streamingqa/recent"].documents
 
 
 def test_the_same_seed_is_the_same_world_and_another_another() -> None:
@@ -196,3 +210,39 @@ def test_a_named_folder_without_the_files_is_told(tmp_path: Path) -> None:
 
 def test_the_recent_begins_where_the_questions_do() -> None:
     assert datetime(2020, 1, 1, tzinfo=UTC) == streamingqa.RECENT
+
+
+def test_however_many_articles_are_wanted_they_are_not_held_at_once(tmp_path: Path) -> None:
+    (tmp_path / "wmt").mkdir()
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    rng, keys = random.Random(0), []
+    with gzip.open(tmp_path / "wmt" / archive_file(2020), "wb", compresslevel=1) as archive:
+        for _ in range(200):
+            text = base64.b64encode(rng.randbytes(60_000).hex().encode())
+            keys.append(sorting_key(day, text))
+            archive.write(b"20200101\t" + text + b"\t" + text + b"\n")
+    (tmp_path / KEYS_FILE).write_bytes(gzip.compress("".join(f"{k}\n" for k in keys).encode()))
+    for _ in ("the first time", "from the small archive"):
+        tracemalloc.start()
+        count = sum(1 for _ in streamingqa.articles(tmp_path, keys))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert count == 200
+        assert most < 10_000_000  # of 64 MB
+
+
+def test_a_folder_that_is_only_read_is_read_through_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_world(tmp_path, "valid")
+    whole = load_split(tmp_path, "valid")
+    (selected,) = tmp_path.glob("selected-*.gz")
+    selected.unlink()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "only read")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    again = load_split(tmp_path, "valid")
+    assert [one.text for one in again] == [one.text for one in whole]
+    assert not list(tmp_path.glob("selected-*"))

@@ -10,7 +10,7 @@ from memagent.evals.arm import ArmName
 from memagent.evals.babi_suite import SUITE
 from memagent.evals.plan import Plan
 from memagent.evals.provenance import command
-from memagent.evals.suite import BadOption, Suite, Wanted, suite, suites
+from memagent.evals.suite import BadOption, Suite, Wanted, load, suite, suites
 
 
 def test_babi_has_its_twenty_tasks() -> None:
@@ -30,12 +30,52 @@ def test_tasks_are_named_by_number_or_in_full(asked: str) -> None:
         (Wanted(tasks="two"), "--tasks"),
         (Wanted(split="dev"), "--split"),
         (Wanted(variant="de", data=Path()), "--variant"),
+        (Wanted(file=Path("mine.txt")), "--file"),
     ],
 )
 def test_what_is_none_of_the_choices_names_its_option(wanted: Wanted, option: str) -> None:
     with pytest.raises(BadOption) as caught:
         SUITE.load(wanted)
     assert caught.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks", "near"),
+    [
+        ("babi", "1,babi/3x", "babi/3"),
+        ("babi", "pathfinding", "babi/19"),
+        ("continual", "continual/storys", "continual/stories"),
+        ("communicative", "hop", "communicative/hops"),
+        ("interference", "conflct", "interference/conflict"),
+        ("probes", "recall,recal", "probes/recall"),
+        ("gsm8k", "gsm", "gsm8k"),
+        ("streamingqa", "resent", "streamingqa/recent"),
+    ],
+)
+def test_a_task_that_is_none_has_its_nearest_named(name: str, tasks: str, near: str) -> None:
+    with pytest.raises(BadOption, match=f"did you mean '{near}'\\?") as caught:
+        load(suite(name), Wanted(tasks=tasks))
+    assert caught.value.option == "--tasks"
+
+
+def test_an_option_that_is_none_has_no_task_named() -> None:
+    with pytest.raises(BadOption) as caught:
+        load(SUITE, Wanted(tasks="21", split="dev"))
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["communicative", "continual", "interference", "probes"])
+def test_what_makes_its_own_questions_takes_no_files(name: str, tmp_path: Path) -> None:
+    (task, *_) = suite(name).load(Wanted(split="test"))
+    assert task.source == "generated"
+    for option, wanted in (
+        ("--split", Wanted(split="train")),
+        ("--variant", Wanted(variant="en")),
+        ("--file", Wanted(file=tmp_path)),
+    ):
+        with pytest.raises(BadOption, match=f"{name} makes its own questions") as caught:
+            suite(name).load(wanted)
+        assert caught.value.option == option
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -80,3 +120,5 @@ def test_a_run_s_command_names_the_data_that_was_chosen(tmp_path: Path) -> None:
     again = command(manifest.made("babi", tasks, plan, wanted.chosen()))
     assert f"--variant hn --file '{tmp_path}/my file.json' --set streams=3" in again
     assert again.startswith("memagent eval run babi --tasks babi/1 --arms none+0 --limit 2")
+    valid = command(manifest.made("babi", tasks, plan, Wanted(split="valid").chosen()))
+    assert valid.count("--split") == valid.count("--split valid") == 1

@@ -1,0 +1,122 @@
+"""F1, and recall of gold documents, by how far the notes of a run are compressed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from memagent.evals import charts
+from memagent.evals.arm import ArmName
+from memagent.evals.costs import costs
+from memagent.evals.note_arms import RATIO, way_of
+from memagent.evals.saved import SavedRun
+from memagent.evals.score import Score
+from memagent.evals.statistics import Estimate, difference
+
+BESIDE = ("none", "memory", "memory-page", "oracle")
+"""What is not compressed: no memory, raw passages by sentence and whole, the gold passage."""
+MEASURES: dict[str, Callable[[Score], float | None]] = {
+    "F1": lambda score: score.grades.get("f1"),
+    "recall of gold documents": lambda score: score.recall,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compressed:
+    """What notes reached that are `ratio` times shorter; arms of one `series` differ by that."""
+
+    arm: str
+    series: str
+    ratio: float
+    value: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Level:
+    """What an arm reached that shows nothing compressed."""
+
+    arm: str
+    value: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """One measure of one task by ratio, beside what is not compressed."""
+
+    task: str
+    measure: str
+    points: Sequence[Compressed]
+    levels: Sequence[Level]
+
+
+def ratio_curves(run: SavedRun, tasks: Sequence[str]) -> list[Curve]:
+    """Return a curve for each of these tasks and each measure; none where no arm had notes.
+
+    The ratio is the measured one, of the tokens of passages to those of their notes, or else the
+    one that the arm's name asks for. Intervals are bootstrap intervals over the questions.
+    """
+    ratios = _ratios(run)
+    found = []
+    for task in tasks:
+        for measure, of in MEASURES.items():
+            values = {arm: _value(run, task, arm, of) for arm in run.arms}
+            points = [
+                Compressed(
+                    arm=str(arm),
+                    series=str(ArmName(arm.kind, None, arm.shots)),
+                    ratio=ratios.get(way, float(arm.size or RATIO)),
+                    value=value,
+                )
+                for arm, value in values.items()
+                if (way := way_of(arm)) is not None and value.n
+            ]
+            levels = [
+                Level(arm=str(arm), value=value)
+                for arm, value in values.items()
+                if arm.kind in BESIDE and arm.size is None and value.n
+            ]
+            if points:
+                found.append(Curve(task=task, measure=measure, points=points, levels=levels))
+    return found
+
+
+def _ratios(run: SavedRun) -> dict[str, float]:
+    """Return the measured ratio of each way of writing notes, over all its streams."""
+    before: dict[str, int] = {}
+    after: dict[str, int] = {}
+    for row in costs(run.folder).get("notes", []):
+        before[row["way"]] = before.get(row["way"], 0) + row["before"]
+        after[row["way"]] = after.get(row["way"], 0) + row["after"]
+    return {way: before[way] / tokens for way, tokens in after.items() if tokens}
+
+
+def _value(run: SavedRun, task: str, arm: ArmName, of: Callable[[Score], float | None]) -> Estimate:
+    own = (score for score in run.of_arm(arm) if score.task == task and score.error is None)
+    values = [value for value in map(of, own) if value is not None]
+    return difference(values, [0.0] * len(values))
+
+
+def drawn(curve: Curve) -> str:
+    """Return a curve as SVG: a line for each series, and one across for each level."""
+    names = dict.fromkeys([one.arm for one in curve.levels] + [one.series for one in curve.points])
+    colour = {name: number % charts.COLOURS for number, name in enumerate(names)}
+    points = [
+        charts.RatioPoint(
+            label=one.arm,
+            series=one.series,
+            ratio=one.ratio,
+            value=one.value.value or 0.0,
+            low=_or(one.value.low, one.value.value),
+            high=_or(one.value.high, one.value.value),
+            colour=colour[one.series],
+        )
+        for one in curve.points
+    ]
+    levels = [
+        charts.Level(label=one.arm, value=one.value.value or 0.0, colour=colour[one.arm])
+        for one in curve.levels
+    ]
+    return charts.ratio_curve(points, levels, curve.measure)
+
+
+def _or(bound: float | None, value: float | None) -> float:
+    """Return the end of an interval, or of a single question its value."""
+    return (value or 0.0) if bound is None else bound

@@ -1,0 +1,115 @@
+"""What of a run's further tables is drawn, by the points that the drawings have."""
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from memagent.evals.charts import Point, curves
+from memagent.evals.coverage import curve
+from memagent.evals.curves import Drawing, drawings
+
+COLOUR = {"ram-hint+3": 2, "r3+3": 4}
+
+
+def learned(arm: str, section: str, number: int, right: int, n: int = 10) -> dict[str, Any]:
+    return {
+        "task": "communicative/changed",
+        "arm": arm,
+        "section": section,
+        "round": number,
+        "accuracy": right / n if n else None,
+        "low": right / n / 2 if n else 0.0,
+        "high": 1.0,
+        "n": n,
+    }
+
+
+def places(drawing: Drawing) -> dict[str, list[tuple[float, float]]]:
+    """Return the drawn points by line: x and y as shares of the axes, read from the SVG alone."""
+    root = ElementTree.fromstring(curves(drawing.points, drawing.x_name, drawing.title))
+    rules = [one for one in root.iter("line") if one.get("class") == "grid"]
+    across = sorted({float(one.get("x1", "")) for one in rules if one.get("x1") == one.get("x2")})
+    down = sorted({float(one.get("y1", "")) for one in rules if one.get("y1") == one.get("y2")})
+    found: dict[str, list[tuple[float, float]]] = {}
+    for dot in root.iter("circle"):
+        title = dot.find("title")
+        assert title is not None
+        line = str(title.text).split(",")[0]
+        x = (float(dot.get("cx", "")) - across[0]) / (across[-1] - across[0])
+        y = (down[-1] - float(dot.get("cy", ""))) / (down[-1] - down[0])
+        found.setdefault(line, []).append((round(x, 2), round(y, 2)))
+    return found
+
+
+def test_a_learning_curve_has_a_line_an_arm_and_a_point_a_round() -> None:
+    rows = [learned("r3+3", "same", number, 1) for number in range(3)]
+    rows += [learned("ram-hint+3", "same", number, 3 * number) for number in (2, 0, 1)]
+    rows += [learned("r3+3", "unrelated", 0, 10)]
+    same, unrelated = drawings({"communicative": rows}, COLOUR)
+    assert same.title == "communicative/changed, same questions: accuracy by round of feedback"
+    assert places(same) == {
+        "r3+3": [(0.0, 0.1), (0.5, 0.1), (1.0, 0.1)],
+        "ram-hint+3": [(0.0, 0.0), (0.5, 0.3), (1.0, 0.6)],
+    }
+    assert {(one.line, one.colour) for one in same.points} == {("r3+3", 4), ("ram-hint+3", 2)}
+    assert [one.line for one in unrelated.points] == ["r3+3"]
+
+
+def test_a_round_that_nobody_answered_is_not_drawn() -> None:
+    rows = [learned("r3+3", "same", 0, 5), learned("r3+3", "same", 1, 0, n=0)]
+    (one,) = drawings({"communicative": rows}, COLOUR)
+    assert [point.x for point in one.points] == [0]
+    assert drawings({"communicative": rows[1:]}, COLOUR) == []
+
+
+def test_precision_and_coverage_are_drawn_against_the_threshold() -> None:
+    votes = [(1.0, True), (0.6, True), (0.6, False), (0.2, False)]
+    (one,) = drawings({"self-consistency": curve(votes)}, {})
+    drawn = places(one)
+    assert one.x_name == "threshold"
+    # All four are kept up to 0.2, of which two are right; three up to 0.6; one at 1.
+    assert drawn["coverage"][0] == (0.1, 1.0)
+    assert drawn["precision"][0] == (0.1, 0.5)
+    assert (0.6, 0.75) in drawn["coverage"]
+    assert (0.6, 0.67) in drawn["precision"]
+    assert (drawn["coverage"][-1], drawn["precision"][-1]) == ((1.0, 0.25), (1.0, 1.0))
+    assert len(drawn["coverage"]) == len(drawn["precision"]) == 10
+
+
+def test_a_threshold_that_keeps_nothing_has_no_precision() -> None:
+    (one,) = drawings({"self-consistency": curve([(0.5, True)])}, {})
+    drawn = places(one)
+    assert [x for x, _ in drawn["precision"]] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert drawn["coverage"][-1] == (1.0, 0.0)
+    assert drawings({"self-consistency": curve([])}, {}) == []
+
+
+def test_a_stream_is_drawn_from_the_baseline_on_and_a_lag_matrix_is_not() -> None:
+    row = {
+        "task": "continual/stories",
+        "arm": "fifo:1+3",
+        "columns": ["babi/1", "babi/2"],
+        "probes": [2, 0],
+        "trained": [0, 0],
+        "baseline": [0.0, None],
+        "scores": [[1.0, None], [0.5, None]],
+    }
+    (one,) = drawings({"matrix": [row]}, {})
+    assert one.title == "continual/stories, fifo:1+3: accuracy by update"
+    assert places(one) == {"babi/1": [(0.0, 0.0), (0.5, 1.0), (1.0, 0.5)]}
+    (bare,) = drawings({"matrix": [row | {"baseline": []}]}, {})
+    assert [point.x for point in bare.points] == [1, 2]
+    assert drawings({"matrix": [{"task": "x", "arm": "full+3", "accuracy": [[1.0]]}]}, {}) == []
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, None), (0.2, 0.8)])
+def test_a_point_has_a_whisker_where_it_has_an_interval(
+    low: float | None, high: float | None
+) -> None:
+    point = Point(line="a", x=1, n=5, value=0.5, low=low, high=high, colour=0)
+    drawn = curves([point], "round", "accuracy")
+    assert len(re.findall('class="whisker"', drawn)) == (low is not None)
+    assert ("20.0% to 80.0%" in drawn) == (low is not None)
+    assert "a, round 1: 50.0%" in drawn
