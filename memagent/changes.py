@@ -100,7 +100,7 @@ class Changes:
 
     def _lesson(self, id: str, scope: Scope) -> Record:
         found = self._store.get(scope, [id])
-        if not found or "change" not in found[0].metadata:
+        if not found or changing.told_by(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
 
@@ -113,8 +113,8 @@ def edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
 
     That of a lesson is a change of its own: it is found by the same questions, and undone first.
     """
-    change = old.metadata.get("change")
-    if old.kind != "lesson" or not isinstance(change, Mapping):
+    change = changing.told_by(old)
+    if change is None:
         return (), old.metadata
     told: dict[str, Any] = {
         "said": text,

@@ -25,6 +25,7 @@ from memagent.lessons import asks_of, is_denial, named, names_all, same
 from memagent.memory import Memory
 from memagent.prompts import lesson_of
 from memagent.questions import covers, offers, wants
+from memagent.stores.changing import told_by
 from memagent.stores.episodic import check
 from memagent.stores.filter import micros
 from memagent.stores.words import content_words, names, stem, words
@@ -234,8 +235,8 @@ def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
 
     Somebody else's lesson stays beside it: which of the two is right, outcomes will tell.
     """
-    change = record.metadata.get("change")
-    if record.kind != "lesson" or not change:
+    change = told_by(record)
+    if change is None:
         return False
     if (given.source in record.sources) != bool(given.source):
         return False

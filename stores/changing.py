@@ -1,6 +1,7 @@
 """What feedback changed, undone: a lesson goes, and what it took the place of comes back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter, micros
@@ -8,7 +9,7 @@ from memagent.stores.rows import closed_digest, opened_digest
 from memagent.stores.settling import settle
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace, log, mark_changed, user_id
-from memagent.types import Change, Record, Scope
+from memagent.types import Change, Feedback, Record, Scope
 
 AUTHORS = ("user", "agent")
 """The metadata `author` of a turn's two records: what was said, and what was replied."""
@@ -60,7 +61,7 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
         log(db, held.seq, "undo", trace)
         changed = [held.seq]
         for old in store.get(scope, [held.supersedes] if held.supersedes else []):
-            if _reopen(store, old, user, held.metadata["change"]["valid_to"], trace):
+            if _reopen(store, old, user, held.metadata["change"].get("valid_to"), trace):
                 changed.append(old.seq)
         for one in store.get(scope, held.metadata["change"]["retired"]):
             if not _retired_by(store, one, held.id):
@@ -77,7 +78,27 @@ def changes(store: SqliteStore, scope: Scope, limit: int) -> list[Change]:
     where = Filter(
         scope=scope, kind="lesson", metadata={"change": {"exists": True}}, everything=True
     )
-    return [change_of(store, record) for record in store.newest(where, limit)]
+    return [change_of(store, one) for one in store.newest(where, limit) if told_by(one)]
+
+
+def told_by(record: Record) -> Mapping[str, Any] | None:
+    """Return what a lesson's record tells of its change; None of any other record.
+
+    Metadata are anybody's: what is not of the shape that `memagent/reflection.py` gives is no
+    change.
+    """
+    told = record.metadata.get("change") if record.kind == "lesson" else None
+    if not isinstance(told, Mapping) or told.get("feedback") not in get_args(Feedback):
+        return None
+    texts = [told.get("said"), *(record.metadata.get(name) for name in ("asked", "answered"))]
+    lists = [told.get("asks"), told.get("retired")]
+    whole = (
+        all(isinstance(one, list) and set(map(type, one)) <= {str} for one in lists)
+        and all(isinstance(one, str) for one in texts)
+        and isinstance(told.get("superseded"), str | None)
+        and isinstance(told.get("valid_to"), int | None)
+    )
+    return told if whole else None
 
 
 def change_of(store: SqliteStore, lesson: Record) -> Change:
@@ -97,7 +118,7 @@ def change_of(store: SqliteStore, lesson: Record) -> Change:
         answered=lesson.metadata["answered"],
         lesson=lesson.value,
         asks=tuple(told["asks"]),
-        superseded=told["superseded"],
+        superseded=told.get("superseded"),
         retired=tuple(told["retired"]),
         undone=undone.at if undone else None,
         because=undone.why if undone else None,

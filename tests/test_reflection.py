@@ -485,3 +485,32 @@ def test_words_that_no_model_s_context_holds_are_refused(memory: Memory, ada: Sc
     with pytest.raises(InvalidInput, match="at most 4,000"):
         corrected(agent, ada, "Lisbon " * 1000)
     assert memory.changes(scope=ada) == []
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"change": "v2"},
+        {"change": {}},
+        {"change": {"feedback": "correction", "asks": 5}},
+        {"change": {"feedback": "correction", "asks": [ASKED], "said": "x", "retired": []}},
+        {
+            "asked": ASKED,
+            "answered": "",
+            "change": {"feedback": "praise", "asks": [ASKED], "said": "x", "retired": []},
+        },
+    ],
+    ids=str,
+)
+def test_a_lesson_of_somebody_s_own_making_is_a_record_like_any_other(
+    memory: Memory, ada: Scope, metadata: dict[str, object]
+) -> None:
+    own = memory.add("Ada works in Rome.", scope=ada, kind="lesson", metadata=metadata)
+    assert shown(memory, ada) == ("Ada works in Rome.",)
+    assert memory.changes(scope=ada) == []
+    with pytest.raises(InvalidInput, match="no change"):
+        memory.undo(own.id, scope=ada)
+    new = memory.update(own.id, "Ada works in Faro.", scope=ada)
+    assert new.metadata == metadata
+    corrected(agent_of(memory), ada, "Ada works in Lisbon.")
+    assert shown(memory, ada) == ("Ada works in Lisbon.",)
