@@ -40,24 +40,30 @@ class Changes:
     ) -> Record:
         """Write a lesson and archive the records that it speaks against: both, or neither.
 
-        It is forgotten with any of the records that it `quotes`, by id, whosever they are.
+        It is forgotten with any of the records that it `quotes`, by id, whosever they are; if one
+        is forgotten already, it does not tell what was answered.
 
         Raises:
             InvalidInput: the lesson supersedes what is not there, or is superseded already.
         """
-        given = Given(self._told(lesson.keys), self._encoder.check())
+        keys = lesson.keys or (lesson.text,)
+        given = Given(self._told(keys), self._encoder.check())
         with self._store.transaction():
             owner = owner_of(self._store, quotes, scope)
-            note = replace(
-                lesson,
-                sources=(*quotes, *lesson.sources),
-                metadata={**lesson.metadata, **quoting(owner, scope)},
-            )
+            left = [one.id for one in self._store.get(Scope(user=owner), quotes)]
+            metadata = {**lesson.metadata, **quoting(owner, scope)}
+            if len(left) < len(set(quotes)):
+                metadata["answered"] = ""  # some of what it was made from is forgotten
+            notes = changing.notes_closed(self._store, scope, lesson.supersedes)
+            if notes and "change" in metadata:
+                metadata["change"] = {**metadata["change"], "notes": notes}
+            note = replace(lesson, keys=keys, sources=(*left, *lesson.sources), metadata=metadata)
             (record,) = self._bank.write(
                 [note], scope, self._told, given=given, trace=Trace(who=who, why=why)
             )
             why_retired = changing.retired_by(record.id)
-            changing.retire(self._store, retires, Trace(who=who, why=why_retired))
+            gone = [one.id for one in retires]
+            changing.retire(self._store, scope, gone, Trace(who=who, why=why_retired))
             return record
 
     def changes(self, *, scope: Scope, limit: int = 100) -> list[Change]:
@@ -121,6 +127,7 @@ def edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
         "superseded": old.id,
         "valid_to": micros(old.valid_to) if old.valid_to else None,
         "retired": [],
+        "notes": {},
     }
     if change["feedback"] != "hint":
         told["feedback"] = "denial" if is_denial(text) else "correction"
