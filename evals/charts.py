@@ -161,16 +161,14 @@ def ratio_curve(points: Sequence[RatioPoint], levels: Sequence[Level], y_name: s
     for level in sorted(levels, key=lambda one: -one.value):
         y = _y(level.value)
         _line(root, _LEFT, y, _WIDTH - _RIGHT, y, f"level c{level.colour}")
-        _text(
-            root, _WIDTH - _RIGHT + 4, _free(placed, _WIDTH, y) + 4, level.label, "start", "label"
-        )
+        _text(root, _LEFT + 4, _free(placed, _LEFT, y) - 3, level.label, "start", "label")
     for series in dict.fromkeys(point.series for point in points):
         own = sorted((one for one in points if one.series == series), key=lambda one: one.ratio)
         path = " ".join(f"{_n(at(one.ratio))},{_n(_y(one.value))}" for one in own)
         SubElement(root, "polyline", {"points": path, "class": f"curve c{own[0].colour}"})
         for one in own:
             x, y = at(one.ratio), _y(one.value)
-            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            _line(root, x, _y(one.low), x, _y(one.high), f"whisker c{one.colour}")
             place = {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
             SubElement(SubElement(root, "circle", place), "title").text = (
                 f"{one.label}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%})"

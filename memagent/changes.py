@@ -40,24 +40,30 @@ class Changes:
     ) -> Record:
         """Write a lesson and archive the records that it speaks against: both, or neither.
 
-        It is forgotten with any of the records that it `quotes`, by id, whosever they are.
+        It is forgotten with any of the records that it `quotes`, by id, whosever they are; if one
+        is forgotten already, it does not tell what was answered.
 
         Raises:
             InvalidInput: the lesson supersedes what is not there, or is superseded already.
         """
-        given = Given(self._told(lesson.keys), self._encoder.check())
+        keys = lesson.keys or (lesson.text,)
+        given = Given(self._told(keys), self._encoder.check())
         with self._store.transaction():
             owner = owner_of(self._store, quotes, scope)
-            note = replace(
-                lesson,
-                sources=(*quotes, *lesson.sources),
-                metadata={**lesson.metadata, **quoting(owner, scope)},
-            )
+            left = [one.id for one in self._store.get(Scope(user=owner), quotes)]
+            metadata = {**lesson.metadata, **quoting(owner, scope)}
+            if len(left) < len(set(quotes)):
+                metadata["answered"] = ""  # some of what it was made from is forgotten
+            notes = changing.notes_closed(self._store, scope, lesson.supersedes)
+            if notes and "change" in metadata:
+                metadata["change"] = {**metadata["change"], "notes": notes}
+            note = replace(lesson, keys=keys, sources=(*left, *lesson.sources), metadata=metadata)
             (record,) = self._bank.write(
                 [note], scope, self._told, given=given, trace=Trace(who=who, why=why)
             )
             why_retired = changing.retired_by(record.id)
-            changing.retire(self._store, retires, Trace(who=who, why=why_retired))
+            gone = [one.id for one in retires]
+            changing.retire(self._store, scope, gone, Trace(who=who, why=why_retired))
             return record
 
     def changes(self, *, scope: Scope, limit: int = 100) -> list[Change]:
@@ -100,7 +106,7 @@ class Changes:
 
     def _lesson(self, id: str, scope: Scope) -> Record:
         found = self._store.get(scope, [id])
-        if not found or "change" not in found[0].metadata:
+        if not found or changing.told_by(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
 
@@ -113,14 +119,15 @@ def edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
 
     That of a lesson is a change of its own: it is found by the same questions, and undone first.
     """
-    change = old.metadata.get("change")
-    if old.kind != "lesson" or not isinstance(change, Mapping):
+    change = changing.told_by(old)
+    if change is None:
         return (), old.metadata
     told: dict[str, Any] = {
         "said": text,
         "superseded": old.id,
         "valid_to": micros(old.valid_to) if old.valid_to else None,
         "retired": [],
+        "notes": {},
     }
     if change["feedback"] != "hint":
         told["feedback"] = "denial" if is_denial(text) else "correction"

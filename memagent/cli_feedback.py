@@ -54,7 +54,7 @@ def feedback(
     if good and bad:
         raise typer.BadParameter("an answer is good or bad, not both")
     verdict = "good" if good else "bad" if bad else None
-    one = {"turn": turn, "verdict": verdict, "hint": hint, "correct": correct}
+    one: dict[str, Any] = {"turn": turn, "verdict": verdict, "hint": hint, "correct": correct}
     given = [(1, one | {"why": because, "who": who})] if file is None else _lines(file)
     if file is None and not (verdict or hint or correct):
         raise typer.BadParameter("say --good, --bad, --hint or --correct")

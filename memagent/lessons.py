@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from memagent.questions import covers, new_names, offers, places, wants, whereabouts
+from memagent.stores.changing import told_by
 from memagent.stores.filter import Filter
 from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
 from memagent.types import Hit, Hits
@@ -154,8 +155,7 @@ def _concerns(hit: Hit, question: str) -> bool:
 
 
 def _change(hit: Hit) -> Mapping[str, Any]:
-    change = hit.record.metadata.get("change") if hit.record.kind == "lesson" else None
-    return change if isinstance(change, Mapping) else {}
+    return told_by(hit.record) or {}
 
 
 def _told(question: str) -> list[str]:

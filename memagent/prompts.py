@@ -1,6 +1,7 @@
 """Every prompt text, as functions that return messages; what is stable comes first."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ SOLVE = (
     "Solve the problem step by step, in a few short lines. End with a line of its own: #### and"
     " the answer."
 )
+_MARKS = re.compile(r"<\||\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>")
+"""Servers read these in a message as they read their own."""
 
 
 def render(
@@ -47,8 +50,13 @@ def asked(question: str, evidence: Sequence[str]) -> str:
     """Return the question with its notes before it, one a line, marked off as notes."""
     if not evidence:
         return question
-    notes = "\n".join(f"- {' '.join(text.split())}" for text in evidence)
+    notes = "\n".join(f"- {_plain(text)}" for text in evidence)
     return f"Notes:\n{notes}\n\nQuestion: {question}"
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line, with what chat templates mark turns by broken up."""
+    return _MARKS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", " ".join(text.split()))
 
 
 def questions_for(text: str) -> list[BaseMessage]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from memagent.memory import Memory
 from memagent.problems import Problem, is_duplicate
@@ -91,7 +91,7 @@ class Rationales:
             scope=self._scope,
             k=WIDTH * k,
             kind="rationale",
-            where={"solution": {"in": list(SHOWN)}},
+            where=_whole(SHOWN),
         )
         chosen: list[Record] = []
         seen: set[str] = set()
@@ -114,9 +114,7 @@ class Rationales:
 
     def list(self, *, everything: bool = False, warnings: bool = False) -> Sequence[Record]:
         """Return the rationales, newest first: with `everything` also retired ones and warnings."""
-        where: Mapping[str, Any] = {"solution": {"exists": True}}
-        if not (everything or warnings):
-            where = {"solution": {"in": list(SHOWN)}}
+        where = _whole(get_args(Standing) if everything or warnings else SHOWN)
         return self._memory.list(
             scope=self._scope, limit=MANY, kind="rationale", where=where, everything=everything
         )
@@ -159,8 +157,15 @@ def win_rate(record: Record) -> float:
 def example_of(record: Record) -> Example:
     """Return a rationale as a worked example."""
     told = record.metadata
-    evidence = tuple(str(one) for one in told.get("evidence", ()))
+    given = told.get("evidence")
+    evidence = tuple(str(one) for one in given) if isinstance(given, list) else ()
     return Example(evidence=evidence, question=str(told["question"]), answer=str(told["text"]))
+
+
+def _whole(standings: Sequence[Standing]) -> Mapping[str, Any]:
+    """Return what tells rationales of some standings from records that only claim to be such."""
+    parts: dict[str, Any] = {name: {"exists": True} for name in ("problem", "question", "text")}
+    return parts | {"solution": {"in": list(standings)}}
 
 
 def _note(problem: Problem, text: str, standing: Standing, share: float) -> Note:

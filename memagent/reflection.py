@@ -14,6 +14,7 @@ the question where they say too little by themselves.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from memagent.lessons import asks_of, is_denial, named, names_all, same
 from memagent.memory import Memory
 from memagent.prompts import lesson_of
 from memagent.questions import covers, offers, wants
+from memagent.stores.changing import told_by
 from memagent.stores.episodic import check
 from memagent.stores.filter import micros
 from memagent.stores.words import content_words, names, stem, words
@@ -129,6 +131,35 @@ def reflect(
 def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> Record:
     """Write the lesson, in the place of what it corrects; the same one again changes nothing."""
     text, asks = written(given, model) if model else (spoken(given), asks_of(given.asked))
+    while True:
+        note, retired = _proposed(memory, given, text, asks)
+        if isinstance(note, Record):
+            return note
+        try:
+            return memory.teach(
+                note,
+                scope=given.scope,
+                retires=retired,
+                quotes=given.turn or given.shown,
+                who=given.who,
+                why=given.why,
+            )
+        except InvalidInput:
+            if not _is_overtaken(memory, note, given.scope):
+                raise
+
+
+def _is_overtaken(memory: Memory, note: Note, scope: Scope) -> bool:
+    """Tell whether what a lesson was to take the place of went, or was replaced, meanwhile."""
+    if note.supersedes is None:
+        return False
+    return not any(one for one in memory.get([note.supersedes], scope=scope) if not one.superseded)
+
+
+def _proposed(
+    memory: Memory, given: Feedbacked, text: str, asks: tuple[str, ...]
+) -> tuple[Note | Record, Sequence[Record]]:
+    """Return the lesson to write, and what it retires; the record that says so already, if any."""
     wide = given.scope.across_sessions()
     hits = memory.search(text, scope=wide, k=NEAREST)
     held = [hit for hit in hits if hit.record.evidence]
@@ -136,7 +167,7 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
     if earlier is not None and earlier.value == text:
         known = earlier.metadata["change"]["asks"]
         if set(asks) <= set(known):
-            return earlier
+            return earlier, ()
         asks = tuple(dict.fromkeys([*known, *asks]))
     near = [hit.record for hit in held if replaces(given, text, hit)]
     replaced = earlier or next(iter(near), None)
@@ -163,14 +194,7 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
             "change": change,
         },
     )
-    return memory.teach(
-        note,
-        scope=given.scope,
-        retires=retired,
-        quotes=given.turn or given.shown,
-        who=given.who,
-        why=given.why,
-    )
+    return note, retired
 
 
 def spoken(given: Feedbacked) -> str:
@@ -234,8 +258,8 @@ def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
 
     Somebody else's lesson stays beside it: which of the two is right, outcomes will tell.
     """
-    change = record.metadata.get("change")
-    if record.kind != "lesson" or not change:
+    change = told_by(record)
+    if change is None:
         return False
     if (given.source in record.sources) != bool(given.source):
         return False

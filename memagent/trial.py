@@ -7,11 +7,14 @@ from memagent.errors import InvalidInput
 from memagent.lessons import is_denial, same
 from memagent.memory import Memory
 from memagent.questions import is_question
-from memagent.stores.words import content_words, stem
+from memagent.stores.words import content_words, stem, words
 from memagent.types import Answer, Checked, Feedback, Recollection, Scope
 
 NEIGHBOURS = 5
 """How many past questions near to the one in doubt are asked again."""
+_DENYING = frozenset("no not none nobody never cannot".split())
+_SMALL = _DENYING | frozenset("yes a an the it he she they i we you is are was were".split())
+"""What a yes or a no is said with beside the words of the question."""
 Recall = Callable[[str], Recollection]
 
 
@@ -74,18 +77,27 @@ def mends(answer: str, asked: str, answered: str, said: str, feedback: Feedback)
     """Tell whether an answer is what the feedback wanted.
 
     It has to hold what a correction says beyond the question, or deny what a denial denies; after a
-    hint, which does not tell the answer, it only has to be another one than before.
+    hint, which does not tell the answer, it only has to be another one than before. A correction
+    that says no more than the question is a yes or a no, and so has the answer to be.
     """
     if feedback == "hint":
-        return _stems(answer) != _stems(answered)
+        return (_stems(answer), _denies(answer)) != (_stems(answered), _denies(answered))
     if feedback == "denial":
-        return is_denial(answer) or bool({"no", "not", "none", "nobody"} & set(_plain(answer)))
-    return (_stems(said) - _stems(asked)) <= _stems(answer)
+        return is_denial(answer) or _denies(answer)
+    more = _stems(said) - _stems(asked)
+    if more:
+        return more <= _stems(answer)
+    replied, named = set(_plain(answer)), set(_plain(said)) - set(_plain(asked)) - _SMALL
+    if _denies(said) != _denies(answer) or not named <= replied:
+        return False
+    return bool(named) or _denies(said) or "yes" in replied or _stems(asked) <= _stems(answer)
 
 
 def breaks(before: str, after: str, question: str, answered: str, said: str) -> bool:
     """Tell whether an answer lost what it said before, and that was not what is corrected."""
     own = _stems(question)
+    if not _stems(before) - own:
+        return _denies(before) != _denies(after)
     lost = (_stems(before) - own) - _stems(after)
     if not lost:
         return False
@@ -98,8 +110,13 @@ def _prompt(question: str, found: Recollection) -> tuple[str, ...]:
 
 
 def _stems(text: str) -> set[str]:
-    return {stem(word) for word in content_words(text)}
+    return {stem(word) for word in content_words(text) if word != "yes"}
+
+
+def _denies(text: str) -> bool:
+    return bool(_DENYING & set(_plain(text)))
 
 
 def _plain(text: str) -> list[str]:
-    return text.lower().replace(".", " ").replace(",", " ").replace("n't", " not").split()
+    lowered = text.lower().replace("’", "'")  # noqa: RUF001
+    return [one for word in words(lowered) for one in word.replace("n't", " not").split()]

@@ -1,27 +1,39 @@
 """What feedback changed, undone: a lesson goes, and what it took the place of comes back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from memagent.errors import InvalidInput
+from memagent.stores.derived import notes_on
 from memagent.stores.filter import Filter, micros
 from memagent.stores.rows import closed_digest, opened_digest
 from memagent.stores.settling import settle
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace, log, mark_changed, user_id
-from memagent.types import Change, Record, Scope
+from memagent.types import Change, Feedback, Record, Scope
 
 AUTHORS = ("user", "agent")
 """The metadata `author` of a turn's two records: what was said, and what was replied."""
 
 
-def retire(store: SqliteStore, records: Sequence[Record], trace: Trace) -> None:
-    """Archive records that a lesson speaks against."""
+def retire(store: SqliteStore, scope: Scope, ids: Sequence[str], trace: Trace) -> None:
+    """Archive records that a lesson speaks against, those that are not archived already."""
     with store.transaction() as db:
-        for record in records:
-            now = micros(store.now(record.scope.user))
-            db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
-            mark_changed(db, user_id(db, record.scope.user), record.seq)
-            log(db, record.seq, "archive", trace)
+        for record in store.get(Scope(user=scope.user), ids):
+            if record.archived is None:
+                now = micros(store.now(record.scope.user))
+                db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
+                mark_changed(db, user_id(db, record.scope.user), record.seq)
+                log(db, record.seq, "archive", trace)
+
+
+def notes_closed(store: SqliteStore, scope: Scope, superseded: str | None) -> dict[str, int | None]:
+    """Return the notes that go stale with a record, and until when each holds so far."""
+    user = store.user(scope.user)
+    if superseded is None or user is None:
+        return {}
+    notes = store.records(notes_on(store, user, superseded))
+    return {one.id: micros(one.valid_to) if one.valid_to else None for one in notes}
 
 
 def retired_by(lesson: str) -> str:
@@ -59,15 +71,26 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
         )
         log(db, held.seq, "undo", trace)
         changed = [held.seq]
+        told = held.metadata["change"]
+        notes: dict[str, int | None] = told.get("notes", {})
         for old in store.get(scope, [held.supersedes] if held.supersedes else []):
-            if _reopen(store, old, user, held.metadata["change"]["valid_to"], trace):
+            if _reopen(store, old, user, told.get("valid_to"), trace):
                 changed.append(old.seq)
-        for one in store.get(scope, held.metadata["change"]["retired"]):
+            else:
+                notes = {}
+        for one in store.get(scope, told["retired"]):
             if not _retired_by(store, one, held.id):
                 continue
             db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (one.seq,))
             log(db, one.seq, "restore", trace)
             changed.append(one.seq)
+        for note in store.get(scope, list(notes)):
+            if _closed_once(store, note, held):
+                db.execute(
+                    "UPDATE records SET valid_to = ? WHERE seq = ?", (notes[note.id], note.seq)
+                )
+                log(db, note.seq, "restore", trace)
+                changed.append(note.seq)
         for seq in changed:
             mark_changed(db, user, seq)
 
@@ -77,7 +100,30 @@ def changes(store: SqliteStore, scope: Scope, limit: int) -> list[Change]:
     where = Filter(
         scope=scope, kind="lesson", metadata={"change": {"exists": True}}, everything=True
     )
-    return [change_of(store, record) for record in store.newest(where, limit)]
+    return [change_of(store, one) for one in store.newest(where, limit) if told_by(one)]
+
+
+def told_by(record: Record) -> Mapping[str, Any] | None:
+    """Return what a lesson's record tells of its change; None of any other record.
+
+    Metadata are anybody's: what is not of the shape that `memagent/reflection.py` gives is no
+    change.
+    """
+    told = record.metadata.get("change") if record.kind == "lesson" else None
+    if not isinstance(told, Mapping) or told.get("feedback") not in get_args(Feedback):
+        return None
+    texts = [told.get("said"), *(record.metadata.get(name) for name in ("asked", "answered"))]
+    lists = [told.get("asks"), told.get("retired")]
+    notes = told.get("notes", {})
+    whole = (
+        all(isinstance(one, list) and set(map(type, one)) <= {str} for one in lists)
+        and all(isinstance(one, str) for one in texts)
+        and isinstance(told.get("superseded"), str | None)
+        and isinstance(told.get("valid_to"), int | None)
+        and isinstance(notes, Mapping)
+        and all(isinstance(one, int | None) for one in notes.values())
+    )
+    return told if whole else None
 
 
 def change_of(store: SqliteStore, lesson: Record) -> Change:
@@ -97,7 +143,7 @@ def change_of(store: SqliteStore, lesson: Record) -> Change:
         answered=lesson.metadata["answered"],
         lesson=lesson.value,
         asks=tuple(told["asks"]),
-        superseded=told["superseded"],
+        superseded=told.get("superseded"),
         retired=tuple(told["retired"]),
         undone=undone.at if undone else None,
         because=undone.why if undone else None,
@@ -122,6 +168,12 @@ def _retired_by(store: SqliteStore, record: Record, lesson: str) -> bool:
     """Tell whether it was this lesson that archived a record last, and nobody since."""
     events = [one for one in store.history([record.seq]) if one.action in ("archive", "restore")]
     return bool(events) and (events[-1].action, events[-1].why) == ("archive", retired_by(lesson))
+
+
+def _closed_once(store: SqliteStore, note: Record, lesson: Record) -> bool:
+    """Tell whether a note went stale with what the lesson took the place of, and not again."""
+    events = store.history([note.seq])
+    return sum(one.action == "supersede" and one.at >= lesson.created for one in events) == 1
 
 
 def _digest(store: SqliteStore, record: Record) -> bytes:

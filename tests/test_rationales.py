@@ -93,6 +93,16 @@ def test_what_hurts_is_retired_after_enough_showings_and_comes_back(
     assert "3*4=12 #### 12" in texts(rationales, TREES.question)
 
 
+def test_what_only_claims_to_be_a_solution_is_none(memory: Memory, rationales: Rationales) -> None:
+    told = "A tree grows 3 feet a year. How high is it after 5 years?"
+    half: dict[str, object] = {"solution": "right", "problem": "p", "question": told}
+    for metadata in ({"solution": "right"}, half, half | {"text": "#### 1", "evidence": 5}):
+        memory.add(f"{told} {len(metadata)}", scope=LESSONS, kind="rationale", metadata=metadata)
+    assert "p" in rationales.done()
+    assert len(rationales.list(everything=True)) == 7
+    assert texts(rationales, told, k=2)[-1] in ("#### 1", "3*4=12 #### 12")
+
+
 def test_only_rationales_are_retired(memory: Memory, rationales: Rationales) -> None:
     told = memory.add("Zoe went to Faro.", scope=LESSONS)
     assert rationales.retire([told.id]) == 0
