@@ -7,9 +7,9 @@
 
 `recall` tells how often what an arm shows is of the gold passage, and holds a reference. `grow`
 writes generated passages, three sentences each with made-up vectors, so that the embedder is not
-what is measured: seconds a document at each tenth of the way, bytes a document, and what a
-question takes at 1,000 passages and at the end. `keys` reads a list of sorting keys in a process
-of its own, and tells its time and its largest resident memory.
+what is measured: seconds a document at each tenth of the way, bytes a document, what a question
+takes at 1,000 passages and on, and the ratios of the last to the first. `keys` reads a list of
+sorting keys in a process of its own, and tells its time and its largest resident memory.
 """
 
 import argparse
@@ -110,6 +110,7 @@ def grow(arguments: argparse.Namespace) -> None:
     ):
         print("| documents | ms a document | question p50 ms | p95 ms |\n|---|---|---|---|")
         written, seconds = 0, []
+        taken: dict[int, tuple[float, float]] = {}
         marks = sorted({1_000, *range(tenth, arguments.documents + 1, tenth)})
         for mark in marks:
             seconds = []
@@ -125,12 +126,16 @@ def grow(arguments: argparse.Namespace) -> None:
                 seconds.append((time.perf_counter() - started) / count)
                 written += count
             each = _questions(memory, scope, arguments.questions, written)
-            cells = f"{1000 * statistics.mean(seconds):.2f} | {statistics.median(each):.1f}"
+            taken[mark] = 1000 * statistics.mean(seconds), statistics.median(each)
+            cells = f"{taken[mark][0]:.2f} | {taken[mark][1]:.1f}"
             print(
                 f"| {written:,} | {cells} | {sorted(each)[int(0.95 * len(each))]:.1f} |", flush=True
             )
         files = [path for path in Path(folder).rglob("*") if path.is_file()]
         print(f"bytes a document: {sum(path.stat().st_size for path in files) / written:,.0f}")
+        print(f"a document of the last tenth takes {taken[written][0] / taken[tenth][0]:.2f} times")
+        print(f"what one of the first takes; a question at {written:,} documents, at the median,")
+        print(f"{taken[written][1] / taken[1_000][1]:.2f} times what it takes at 1,000")
 
 
 def _passage(number: int) -> Note:

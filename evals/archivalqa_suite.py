@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from memagent.errors import RunError
 from memagent.evals import question_lines
+from memagent.evals.costs import costs
 from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
 from memagent.evals.stream_measures import measures
@@ -40,4 +41,5 @@ SUITE = Suite(
     default=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
     more=measures,
+    kept=costs,
 )

@@ -14,6 +14,9 @@ from memagent.evals.task import Task
 DEFAULT = (1, 2, 11, 12)
 """The tasks that are run when none are named."""
 VARIANTS = get_args(Variant)
+SETTINGS = {"length": None, "distractors": None, "story_seed": None}
+"""Of generated stories: statements of each at least, statements that nobody asks about with each
+question, and which stories they are, 1 if nobody says; `--seed` draws questions among them."""
 TITLES = (
     "one supporting fact",
     "two supporting facts",
@@ -43,7 +46,7 @@ def load(wanted: Wanted) -> Sequence[Task]:
 
     Raises:
         BadOption: a task, split or variant is none.
-        InvalidInput: a line is malformed.
+        InvalidInput: a line is malformed, or no such story can be told.
         RunError: there is no such folder or file.
     """
     if wanted.split is not None and wanted.split not in get_args(Split):
@@ -52,10 +55,23 @@ def load(wanted: Wanted) -> Sequence[Task]:
         raise BadOption("--variant", f"{wanted.variant!r} is not one of {', '.join(VARIANTS)}")
     if wanted.file is not None:
         raise BadOption("--file", "babi reads a folder of files: set MEMAGENT_DATA")
+    told = _told(wanted)
     folder = _folder(wanted)
     numbers = DEFAULT if wanted.tasks is None else _numbers(wanted.tasks)
     split = cast("Split | None", wanted.split)
+    if folder is None:
+        return [babi.generated(number, split, **told) for number in numbers]
+    if told:
+        raise BadOption("--set", f"{', '.join(told)}: of generated stories; unset MEMAGENT_DATA")
     return [babi.load(folder, number, split) for number in numbers]
+
+
+def _told(wanted: Wanted) -> dict[str, int]:
+    """Return how stories are to be generated, by the generator's own names."""
+    names = {"story_seed": "seed"}
+    if any(value != int(value) or value < 0 for value in wanted.settings.values()):
+        raise BadOption("--set", "expected whole numbers from 0")
+    return {names.get(name, name): int(value) for name, value in wanted.settings.items()}
 
 
 def _folder(wanted: Wanted) -> Path | None:
@@ -89,5 +105,6 @@ SUITE = Suite(
         Member(name=f"babi/{number}", about=title) for number, title in enumerate(TITLES, start=1)
     ],
     load=load,
+    settings=SETTINGS,
     more=leakage,
 )

@@ -8,11 +8,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from memagent.evals.probe_items import Item
+from memagent.evals.probe_items import MOST, Item
 from memagent.memory import Memory
 from memagent.stores.rationale import RationaleBank
 from memagent.types import Hit, Note, Scope
 
+AROUND = (
+    " Nobody else was there, and nothing more was said of it on that day. What came after it is"
+    " told in another place, and at another time, by somebody who had heard of it from others."
+)
+"""What is told around each sentence of the compression bank: shorter texts get no note."""
+RATIO = 0.25
+"""How long a note is, as a share of the text."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -129,8 +136,34 @@ class Rationales:
         self._memory.forget([item.id], scope=self._scope)
 
 
-BANKS: dict[str, Callable[[Memory, Scope], Bank]] = {"episodic": Episodes, "rationale": Rationales}
+class Notes(Episodes):
+    """The compression bank: a sentence is told among others, and only a note on it is found.
+
+    What is recalled is the note, which is never the sentence word for word.
+    """
+
+    compresses = True
+
+    def study(self, items: Sequence[Item]) -> None:
+        """Keep sentences, write notes on them, and put them out of the searches' sight."""
+        told = [_note(item, item.text + AROUND) for item in items]
+        self._memory.add_many(told, scope=self._scope)
+        self._memory.compress("runs", scope=self._scope, ratio=RATIO, keys="own", archive=True)
+
+    def value(self, item: Item) -> str:
+        """Return the note on the sentence, "" where nothing came of it."""
+        notes = self._memory.list(scope=self._scope, kind="note", limit=MOST)
+        return next((one.value for one in notes if item.id in one.sources), "")
 
 
-def _note(item: Item) -> Note:
-    return Note(text=item.text, id=item.id, valid_from=_START + timedelta(minutes=int(item.id)))
+BANKS: dict[str, Callable[[Memory, Scope], Bank]] = {
+    "episodic": Episodes,
+    "rationale": Rationales,
+    "compression": Notes,
+}
+
+
+def _note(item: Item, text: str = "") -> Note:
+    """Return an item as a note; what it says is the item's text if nothing else is given."""
+    told = text or item.text
+    return Note(text=told, id=item.id, valid_from=_START + timedelta(minutes=int(item.id)))

@@ -12,7 +12,8 @@ COLOURS = 8
 _BAR_WIDTH, _BAR_HEIGHT, _LABEL = 300, 20, 82
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 84, 12, 42
-_LINE = 13
+_LINE, _NEAR, _LETTER = 13, 80, 6
+"""Pixels: between two labels, from where on two are beside one another, and of a letter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,11 +76,12 @@ class Level:
 def bars(items: Sequence[Bar], title: str) -> str:
     """Draw proportions as bars with whiskers, below one another; a broken line is the pass mark."""
     height = _BAR_HEIGHT * len(items) + 18
-    root = _root(_BAR_WIDTH, height, title)
-    span = _BAR_WIDTH - _LABEL - 40
+    left = max([_LABEL, *(_LETTER * len(item.label) + 12 for item in items)])
+    span = max(_BAR_WIDTH - left - 40, _LABEL)
+    root = _root(left + span + 40, height, title)
 
     def at(value: float) -> float:
-        return _LABEL + value * span
+        return left + value * span
 
     for tick in (0.0, 0.5, 1.0):
         _line(root, at(tick), 0, at(tick), height - 16, "grid")
@@ -91,7 +93,7 @@ def bars(items: Sequence[Bar], title: str) -> str:
         SubElement(
             link, "title"
         ).text = f"{item.label}: {item.value:.1%} ({item.low:.1%} to {item.high:.1%})"
-        _text(link, _LABEL - 6, middle + 4, item.label, "end", "label")
+        _text(link, left - 6, middle + 4, item.label, "end", "label")
         _rect(link, at(0), middle - 6, max(1.0, item.value * span), 12, f"bar c{item.colour}")
         _whisker(link, at(item.low), at(item.high), middle)
         _text(link, at(1) + 38, middle + 4, f"{item.value:.0%}", "end", "label")
@@ -117,7 +119,8 @@ def spots(points: Sequence[Spot], x_name: str) -> str:
 def curves(points: Sequence[Point], x_name: str, title: str) -> str:
     """Draw shares against x, a curve a line, with each point's interval."""
     root = _root(_WIDTH, _HEIGHT, title)
-    ticks = _axes(root, max((point.x for point in points), default=0.0), x_name)
+    whole = all(point.x == int(point.x) for point in points)
+    ticks = _axes(root, max((point.x for point in points), default=0.0), x_name, whole=whole)
     placed: list[tuple[float, float]] = []
     for line in dict.fromkeys(point.line for point in points):
         curve = sorted((one for one in points if one.line == line), key=lambda one: one.x)
@@ -127,7 +130,7 @@ def curves(points: Sequence[Point], x_name: str, title: str) -> str:
         for (x, y), one in zip(places, curve, strict=True):
             between = ""
             if one.low is not None and one.high is not None:
-                _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+                _line(root, x, _y(one.low), x, _y(one.high), f"whisker c{one.colour}")
                 between = f" ({one.low:.1%} to {one.high:.1%})"
             dot = SubElement(
                 root, "circle", {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
@@ -157,16 +160,14 @@ def ratio_curve(points: Sequence[RatioPoint], levels: Sequence[Level], y_name: s
     for level in sorted(levels, key=lambda one: -one.value):
         y = _y(level.value)
         _line(root, _LEFT, y, _WIDTH - _RIGHT, y, f"level c{level.colour}")
-        _text(
-            root, _WIDTH - _RIGHT + 4, _free(placed, _WIDTH, y) + 4, level.label, "start", "label"
-        )
+        _text(root, _LEFT + 4, _free(placed, _LEFT, y) - 3, level.label, "start", "label")
     for series in dict.fromkeys(point.series for point in points):
         own = sorted((one for one in points if one.series == series), key=lambda one: one.ratio)
         path = " ".join(f"{_n(at(one.ratio))},{_n(_y(one.value))}" for one in own)
         SubElement(root, "polyline", {"points": path, "class": f"curve c{own[0].colour}"})
         for one in own:
             x, y = at(one.ratio), _y(one.value)
-            _line(root, x, _y(one.low), x, _y(one.high), "whisker")
+            _line(root, x, _y(one.low), x, _y(one.high), f"whisker c{one.colour}")
             place = {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
             SubElement(SubElement(root, "circle", place), "title").text = (
                 f"{one.label}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
@@ -177,12 +178,14 @@ def ratio_curve(points: Sequence[RatioPoint], levels: Sequence[Level], y_name: s
     return _svg(root)
 
 
-def ticks_to(most: float) -> list[float]:
-    """Return round numbers from 0 to at least `most`, four to seven of them."""
+def ticks_to(most: float, *, whole: bool = False) -> list[float]:
+    """Return round numbers from 0 to at least `most`, up to seven; with `whole`, no fractions."""
     if most <= 0:
-        return [0.0, 0.5, 1.0]
+        return [0.0, 1.0] if whole else [0.0, 0.5, 1.0]
     size = 10 ** floor(log10(most))
-    step = next(size * part for part in (0.2, 0.25, 0.5, 1, 2) if most / (size * part) <= 6)
+    steps = [size * part for part in (0.2, 0.25, 0.5, 1, 2)]
+    fitting = [step for step in steps if most / step <= 6]
+    step = next(step for step in fitting if not whole or step == int(step))
     ticks = [0.0]
     while ticks[-1] < most * (1 - 1e-9):
         ticks.append(step * len(ticks))
@@ -195,9 +198,9 @@ def _shares(root: Element) -> None:
         _text(root, _LEFT - 6, _y(tick) + 4, f"{tick:.0%}", "end")
 
 
-def _axes(root: Element, most: float, x_name: str) -> list[float]:
+def _axes(root: Element, most: float, x_name: str, *, whole: bool = False) -> list[float]:
     _shares(root)
-    ticks = ticks_to(most)
+    ticks = ticks_to(most, whole=whole)
     for tick in ticks:
         x = _x(tick, ticks[-1])
         _line(root, x, _TOP, x, _HEIGHT - _BOTTOM, "grid")
@@ -207,11 +210,15 @@ def _axes(root: Element, most: float, x_name: str) -> list[float]:
 
 
 def _free(placed: list[tuple[float, float]], x: float, y: float) -> float:
-    """Return where below y a label has room, and take that place."""
-    while any(abs(x - other_x) < 80 and abs(y - other_y) < _LINE for other_x, other_y in placed):
-        y += 1
-    placed.append((x, y))
-    return y
+    """Return where nearest to y a label has room, not below the axis, and take that place."""
+
+    def taken(at: float) -> bool:
+        return any(abs(x - left) < _NEAR and abs(at - top) < _LINE for left, top in placed)
+
+    ways = (y + sign * far for far in range(_HEIGHT) for sign in (1, -1))
+    found = next((at for at in ways if at <= max(y, _y(0)) and not taken(at)), y)
+    placed.append((x, found))
+    return found
 
 
 def _x(value: float, most: float) -> float:

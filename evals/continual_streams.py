@@ -5,7 +5,12 @@ results is a task. There are two kinds of stream:
 
 - "stories": an update tells the memory one story, all in one scope. A column's probes ask what is
   told by the stories that the stream has of its task; they cannot be answered before. People get
-  names of their own in each story, so that each question has one answer for good.
+  names of their own in each story, so that each question has one answer for good. A sample:
+
+      update 1, babi/11   1 Fate moved to the garden.    2 Afterwards she went to the office.
+      update 2, babi/12   1 Ruta and Zori went to the hallway.
+      Where is Fate? office, asked before any update, after update 1, and after update 2
+
 - "lessons": an update is one training question with its answer, from which the memory learns where
   to look on. A column's probes are held-out questions on stories that were told before the stream.
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
+from memagent.memory import Memory
 
 DOCUMENTS_FILE = "documents.jsonl"
 NOTES_FILE = "notes.jsonl"
@@ -28,7 +29,8 @@ class Compressing:
     """What it cost to write notes on documents in one way, and what came of it.
 
     `before` and `after` are the tokens of the documents that got notes, and of the notes; `dropped`
-    counts what a model claimed without support, `failed` the documents that nothing came of.
+    counts what a model claimed without support, `failed` the documents that nothing came of, and
+    `asked` and `answered` are held-back questions about the documents.
     """
 
     stream: str
@@ -38,6 +40,8 @@ class Compressing:
     dropped: int
     before: int
     after: int
+    asked: int
+    answered: int
     seconds: float
     bytes: int
 
@@ -49,10 +53,11 @@ def keep(folder: Path | None, file: str, cost: Reading | Compressing) -> None:
             opened.write(json.dumps(asdict(cost)) + "\n")
 
 
-def bytes_on_disk(folder: Path | None) -> int:
-    """Return how many bytes a run's memory has on the disk."""
+def bytes_on_disk(memory: Memory, folder: Path | None) -> int:
+    """Return how many bytes a run's memory has on the disk, once its log is empty."""
     if folder is None:
         return 0
+    memory.compact()
     files = (folder / "memory").rglob("*")
     return sum(path.stat().st_size for path in files if path.is_file())
 
@@ -60,7 +65,8 @@ def bytes_on_disk(folder: Path | None) -> int:
 def costs(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Return the tables `reading` and `notes` of a run, each left out where there is none.
 
-    Seconds and bytes are a document's mean; `ratio` is how many times shorter notes are.
+    Seconds and bytes are a document's mean; `ratio` is how many times shorter notes are, and
+    `held_back` the share of the held-back questions that they still answer.
 
     Raises:
         RunError: a file of it is malformed.
@@ -101,6 +107,7 @@ def _notes(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: row[name] for name in _COUNTS},
         "ratio": row["before"] / row["after"] if row["after"] else None,
+        "held_back": row["answered"] / row["asked"] if row["asked"] else None,
         "seconds_per_document": row["seconds"] / count,
         "bytes_per_document": row["bytes"] / count,
     }

@@ -8,6 +8,13 @@ from memagent.evals.charts import COLOURS, Point
 from memagent.evals.measures_file import Tables
 
 Row = Mapping[str, Any]
+SHARE = {"accuracy", "low", "high", "n"}
+DRAWN = {
+    "communicative": {"task", "arm", "section", "round", *SHARE},
+    "self-consistency": {"threshold", "precision", "coverage", "kept", "of", "low", "high"},
+    "matrix": {"task", "arm", "columns", "probes", "trained", "baseline", "scores"},
+}
+"""What a table's rows must hold to be drawn: another package may call a table of its own so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,10 +28,14 @@ class Drawing:
 
 def drawings(tables: Tables, colour: Mapping[str, int]) -> list[Drawing]:
     """Return the drawings of a run's tables, those that there are; `colour` is by arm."""
+    known = {
+        name: [row for row in tables.get(name, ()) if needed <= row.keys()]
+        for name, needed in DRAWN.items()
+    }
     return [
-        *_learning(tables.get("communicative", ()), colour),
-        *_agreement(tables.get("self-consistency", ())),
-        *_streams(tables.get("matrix", ())),
+        *_learning(known["communicative"], colour),
+        *_agreement(known["self-consistency"]),
+        *_streams(known["matrix"]),
     ]
 
 
@@ -67,13 +78,8 @@ def _agreement(rows: Sequence[Row]) -> Iterator[Drawing]:
 
 
 def _streams(rows: Sequence[Row]) -> Iterator[Drawing]:
-    """Yield what each arm knows of each task of a stream after every update; of lag matrices none.
-
-    A task of a stream is drawn from the baseline on, where it was measured.
-    """
+    """Yield what each arm knows of each task of a stream, from before the first update on."""
     for row in rows:
-        if "trained" not in row:
-            continue
         scores = [row["baseline"], *row["scores"]]
         points = [
             Point(

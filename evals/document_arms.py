@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 
 from memagent.agent import Agent
 from memagent.errors import InvalidInput
-from memagent.evals.arm import Arm, ArmName, Parts, Reply
+from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.arms import ALL, recall
 from memagent.evals.documents import DocumentQuestion, StreamTask, gold_sentences
 from memagent.evals.shelf import Writing, raw, shelf_of
@@ -95,11 +95,15 @@ class DocumentArm:
             examples=worked_examples(name.shots, self._way.show, task.dated),
         )
 
+    def prepare(self) -> None:
+        """Read the documents, unless that was done, so that no question's time has it in it."""
+        if self._way.rank not in ("none", "gold"):
+            self._shelf.fill(self._memory, self._task.documents, self._way.writing)
+
     def ask(self, sample: Sample) -> Reply:
         """Answer a question by what is shown of the documents read so far."""
         asked = cast(DocumentQuestion, sample)
-        if self._way.rank not in ("none", "gold"):
-            self._shelf.fill(self._memory, self._task.documents, self._way.writing)
+        self.prepare()
         started = time.perf_counter()
         found = self.find(asked)
         seconds = time.perf_counter() - started
@@ -186,8 +190,3 @@ def short(model: BaseChatModel) -> BaseChatModel:
     if "max_tokens" not in type(model).model_fields:
         return model
     return model.model_copy(update={"max_tokens": TOKENS})
-
-
-def make(name: ArmName, task: Task, parts: Parts) -> Arm:
-    """Make an arm over documents."""
-    return DocumentArm(name, task, parts)

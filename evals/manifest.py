@@ -17,6 +17,8 @@ from memagent.evals.task import Task
 
 MANIFEST_FILE = "run.json"
 FORMAT = 2
+OLDER = (1,)
+"""The formats that `memagent eval migrate` reads."""
 DECIDING = ("suite", "plan", "tasks")
 """What a resumed run must have in common with its beginning."""
 PACKAGES = (
@@ -61,21 +63,35 @@ def read(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: the folder holds no run, or one of another format; the message says what to do.
     """
-    path = folder / MANIFEST_FILE
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(f"{folder} holds no run: there is no {MANIFEST_FILE} in it") from error
-    except ValueError as error:
-        raise RunError(f"{path} is no JSON: {error}") from error
+    manifest = read_any(folder)
     found = manifest.get("format")
     if found != FORMAT:
         how = (
             f"`memagent eval migrate {folder}` brings it to this version"
-            if isinstance(found, int) and found < FORMAT
-            else f"read it with the memagent that wrote it ({_writer(manifest)})"
+            if found in OLDER
+            else f"read it with the version that wrote it ({_writer(manifest)})"
         )
         raise RunError(f"{folder} holds a run of format {found}, not {FORMAT}: {how}")
+    return manifest
+
+
+def read_any(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a run of any format.
+
+    Raises:
+        RunError: the folder holds no run, or its manifest cannot be read.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(f"{folder} holds no run: there is no {MANIFEST_FILE} in it") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RunError(f"{path} is no JSON: {error}") from error
+    if not isinstance(manifest, dict):
+        raise RunError(f"{path} says of no run: expected a JSON object")
     return manifest
 
 
@@ -94,15 +110,16 @@ def check(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest of a run into its folder, which is made.
+    """Write the manifest of a run into its folder, which is made; at once or not at all.
 
     Raises:
         RunError: it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(manifest, indent=2) + "\n"
-        (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+        beside = folder / f"{MANIFEST_FILE}.new"
+        beside.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        beside.replace(folder / MANIFEST_FILE)
     except OSError as error:
         raise RunError(f"cannot write a run into {folder}: {error.strerror}") from error
 
@@ -115,7 +132,9 @@ def _what(before: Any, now: Any) -> str:
 
 
 def _writer(manifest: dict[str, Any]) -> str:
-    return str(manifest.get("versions", {}).get("memagent", "unknown"))
+    versions = manifest.get("versions")
+    known = versions.get("memagent") if isinstance(versions, dict) else None
+    return f"memagent {known}" if known else "its version is not known"
 
 
 def _model(spec: str) -> dict[str, Any]:

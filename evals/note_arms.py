@@ -9,11 +9,11 @@ from typing import Any, Literal, cast
 
 from memagent.compression import Compacted
 from memagent.errors import InvalidInput
-from memagent.evals.arm import Arm, ArmName, Parts, Reply
+from memagent.evals.arm import Arm, ArmName, Parts
 from memagent.evals.document_arms import DOCUMENT_ARMS, POOL, DocumentArm
 from memagent.evals.documents import DocumentQuestion, StreamTask
 from memagent.evals.shelf import shelf_of
-from memagent.evals.task import Sample, Task
+from memagent.evals.task import Task
 from memagent.extracts import sentences
 from memagent.stores.words import content_words, stem
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
@@ -93,11 +93,10 @@ class NoteArm(DocumentArm):
         stream = f"{cast(StreamTask, task).stream}/{self._written_as}"
         self._shelf = shelf_of(parts.memory, stream, parts.folder)
 
-    def ask(self, sample: Sample) -> Reply:
-        """Answer a question by what the notes say."""
-        self._shelf.fill(self._memory, self._task.documents, self._way.writing)
-        self._shelf.compress(self._written_as, self._compress)
-        return super().ask(sample)
+    def prepare(self) -> None:
+        """Read the documents and write the notes on them, unless that was done."""
+        super().prepare()
+        self._shelf.compress(self._memory, self._written_as, self._compress)
 
     def _compress(self) -> Compacted:
         return self._memory.compress(
@@ -170,6 +169,13 @@ def line_of(hit: Hit) -> str:
 
 
 def make(name: ArmName, task: Task, parts: Parts) -> Arm:
-    """Make an arm over documents, or over the notes on them."""
+    """Make an arm over documents, or over the notes on them, that has read them.
+
+    Raises:
+        InvalidInput: there is no such arm, or the task is no stream.
+        ModelUnavailable: a model that is to write notes cannot be reached.
+    """
     kind = NoteArm if name.kind in NOTES else DocumentArm
-    return kind(name, task, parts)
+    arm = kind(name, task, parts)
+    arm.prepare()
+    return arm

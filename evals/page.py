@@ -116,7 +116,27 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
     seconds = [
         Spot(label=one.arm, x=one.seconds, y=one.accuracy, colour=colour[one.arm]) for one in asked
     ]
-    lags = [
+    return {
+        "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
+        "tokens": Markup(spots(tokens, "tokens per question")),
+        "seconds": Markup(spots(seconds, "seconds per question")),
+        "lags": {
+            task: Markup(curves(_lags(section, task, colour), "lag", f"accuracy by lag, {task}"))
+            for task in dict.fromkeys(one.task for one in section.lags)
+        },
+    }
+
+
+def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
+    """Return the drawings of what notes reached by their compression ratio, by title."""
+    from markupsafe import Markup
+
+    found = ratio_curves(run, section.tasks)
+    return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
+
+
+def _lags(section: Section, task: str, colour: Mapping[str, int]) -> list[Point]:
+    return [
         Point(
             line=one.arm,
             x=one.lag,
@@ -127,21 +147,8 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
             colour=colour.get(one.arm, 0),
         )
         for one in section.lags
+        if one.task == task
     ]
-    return {
-        "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
-        "tokens": Markup(spots(tokens, "tokens per question")),
-        "seconds": Markup(spots(seconds, "seconds per question")),
-        "lags": Markup(curves(lags, "lag", "accuracy by lag")) if lags else None,
-    }
-
-
-def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
-    """Return the drawings of what notes reached by their compression ratio, by title."""
-    from markupsafe import Markup
-
-    found = ratio_curves(run, section.tasks)
-    return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
 
 
 def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:

@@ -91,11 +91,14 @@ class ScoreFile:
         A last line that a kill cut short is left out, and with `mend` dropped from the file.
 
         Raises:
-            RunError: a line is no score.
+            RunError: the file cannot be read, or a line is no score.
         """
         if not self.path.exists():
             return []
-        text = self.path.read_text(encoding="utf-8")
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{self.path} cannot be read: {error}") from error
         whole, _, rest = text.rpartition("\n")
         if rest and mend:
             self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")

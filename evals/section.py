@@ -57,8 +57,9 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lag:
-    """The questions of an arm that were asked so long after their fact, and how many are right."""
+    """A task's questions that were asked an arm so long after their fact; how many are right."""
 
+    task: str
     arm: str
     lag: float
     n: int
@@ -189,11 +190,12 @@ def _contrasts(arms: Sequence[ArmName], scores: Sequence[Score]) -> list[Contras
 
 
 def _lags(scores: Sequence[Score]) -> list[Lag]:
-    grouped: dict[tuple[str, float], list[bool]] = {}
+    grouped: dict[tuple[str, str, float], list[bool]] = {}
     for score in scores:
         if score.error is None and LAG in score.grades:
-            grouped.setdefault((score.arm, score.grades[LAG]), []).append(score.correct)
+            key = (score.task, score.arm, score.grades[LAG])
+            grouped.setdefault(key, []).append(score.correct)
     return [
-        Lag(arm=arm, lag=lag, n=len(right), right=sum(right))
-        for (arm, lag), right in sorted(grouped.items())
+        Lag(task=task, arm=arm, lag=lag, n=len(right), right=sum(right))
+        for (task, arm, lag), right in sorted(grouped.items())
     ]

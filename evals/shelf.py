@@ -56,7 +56,7 @@ class Shelf:
         with _WRITING:
             if self._full:
                 return
-            before, started, written = bytes_on_disk(self._folder), time.perf_counter(), 0
+            before, started, written = bytes_on_disk(memory, self._folder), time.perf_counter(), 0
             for start in range(0, len(documents), BATCH):
                 some = documents[start : start + BATCH]
                 there = memory.get([str(one.number) for one in some], scope=self.scope)
@@ -71,25 +71,26 @@ class Shelf:
                     stream=self.scope.user,
                     documents=written,
                     seconds=seconds,
-                    bytes=bytes_on_disk(self._folder) - before,
+                    bytes=bytes_on_disk(memory, self._folder) - before,
                 )
                 keep(self._folder, DOCUMENTS_FILE, cost)
 
-    def compress(self, way: str, write: Callable[[], Compacted]) -> None:
+    def compress(self, memory: Memory, way: str, write: Callable[[], Compacted]) -> None:
         """Write the notes of one way on what was filled in, once, and keep what that cost."""
         with _WRITING:
             if self._compressed:
                 return
-            before, started = bytes_on_disk(self._folder), time.perf_counter()
+            before, started = bytes_on_disk(memory, self._folder), time.perf_counter()
             done = asdict(write())
+            seconds = time.perf_counter() - started
             del done["archived"]
             self._compressed = True
             if done["notes"] or done["failed"]:
                 cost = Compressing(
                     stream=self.scope.user,
                     way=way,
-                    seconds=time.perf_counter() - started,
-                    bytes=bytes_on_disk(self._folder) - before,
+                    seconds=seconds,
+                    bytes=bytes_on_disk(memory, self._folder) - before,
                     **done,
                 )
                 keep(self._folder, NOTES_FILE, cost)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from memagent.errors import RunError
 from memagent.evals import squad
+from memagent.evals.costs import costs
 from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.stream_measures import measures
 from memagent.evals.suite import BadOption, Member, Suite, Wanted
@@ -61,4 +62,5 @@ SUITE = Suite(
     default=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
     more=measures,
+    kept=costs,
 )

@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from memagent.errors import RunError
 from memagent.evals import streamingqa
+from memagent.evals.costs import costs
 from memagent.evals.documents import StreamTask
 from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.squad_suite import chosen
@@ -76,4 +77,5 @@ SUITE = Suite(
     default=("none+8", "frozen+8", "memory+8", "oracle+8"),
     make=make,
     more=measures,
+    kept=costs,
 )

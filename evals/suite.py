@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +83,10 @@ class Suite:
 
     `load` raises `RunError` or `InvalidInput` where the files are missing or malformed
     and `BadOption` where something else was wanted than there is; `default`
-    are the arms when none are named. `settings` are numbers of its own with their defaults. `more`
-    measures what is more than accuracy, `kept` makes tables of what the arms left in the run's
-    folder. One that has no `model` asks the memory alone.
+    are the arms when none are named. `settings` are numbers of its own with their defaults, None
+    where a run does not mention it by itself. `more` measures what is more than accuracy, `kept`
+    makes tables of what the arms left in the run's folder. One that has no
+    `model` asks the memory alone.
     """
 
     name: str
@@ -95,19 +96,23 @@ class Suite:
     arms: Sequence[str] = ARMS
     default: Sequence[str] = ("none", "full", "memory", "oracle")
     make: MakeArm = StoryArm
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, float | None] = field(default_factory=dict)
     more: Measures = lambda tasks, arms, scores: {}
     kept: Callable[[Path], dict[str, list[dict[str, Any]]]] = lambda folder: {}
     model: bool = True
 
 
 def suites() -> dict[str, Suite]:
-    """Return every evaluation by its name, ours first."""
+    """Return every evaluation by its name, ours first.
+
+    Raises:
+        RunError: one that another package registers cannot be loaded, or has a name that is taken.
+    """
     found = {name: _ours(where) for name, where in OURS.items()}
     for point in entry_points(group=GROUP):
         if point.name in found:
             raise RunError(f"two evaluations are called {point.name!r}, one of {point.value}")
-        found[point.name] = _checked(point.name, point.load())
+        found[point.name] = _theirs(point)
     return found
 
 
@@ -115,8 +120,11 @@ def suite(name: str) -> Suite:
     """Return an evaluation.
 
     Raises:
-        RunError: there is none of that name; the message has the nearest.
+        RunError: there is none of that name; the message has the nearest. Or one that another
+            package registers cannot be loaded, where ours is not meant.
     """
+    if name in OURS:
+        return _ours(OURS[name])
     known = suites()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
@@ -190,7 +198,13 @@ def _ours(where: str) -> Suite:
     return one
 
 
-def _checked(name: str, one: object) -> Suite:
+def _theirs(point: EntryPoint) -> Suite:
+    try:
+        one = point.load()
+    except Exception as error:  # another package's code may raise anything
+        raise RunError(
+            f"the evaluation {point.name!r} cannot be loaded from {point.value}: {error!r}"
+        ) from error
     if not isinstance(one, Suite):
-        raise RunError(f"the evaluation {name!r} is no Suite, but {type(one).__name__}")
+        raise RunError(f"the evaluation {point.name!r} is no Suite, but {type(one).__name__}")
     return one

@@ -111,6 +111,11 @@ def gather(
     k: Annotated[int, typer.Option(min=1, help="How many notes count.")] = 8,
     tokens: Annotated[int, typer.Option(min=1, help="At most so many tokens in all.")] = 256,
     group: Annotated[int | None, typer.Option(min=2, help="Merge so many notes at a time.")] = None,
+    self_match: Annotated[
+        bool,
+        typer.Option(help="Compress the question as the notes are; else search by words as well."),
+    ] = True,
+    as_of: Annotated[datetime | None, typer.Option(help="What held at this time.")] = None,
     home: Home = None,
     user: User = None,
     session: Session = None,
@@ -118,7 +123,15 @@ def gather(
 ) -> None:
     """Show what the notes say that is nearest to a question, each line with its note's id."""
     with opened(home, user, session) as (memory, scope):
-        found = memory.gather(question, scope=scope, k=k, tokens=tokens, group=group)
+        found = memory.gather(
+            question,
+            scope=scope,
+            k=k,
+            tokens=tokens,
+            group=group,
+            self_match=self_match,
+            as_of=as_of,
+        )
     if as_json:
         print(json.dumps(asdict(found)))
         return

@@ -24,27 +24,29 @@ def list_files(as_json: Json = False) -> None:
     from memagent.evals import data_files
 
     folder = load_settings().data
-    rows = [
-        {
-            "data": name,
-            "file": one.name,
-            "lines": one.lines,
-            "url": one.url,
-            "path": None if path is None else str(path),
-            "bytes": None if path is None else path.stat().st_size,
-        }
+    every = [
+        (name, one, data_files.held(folder, name, one))
         for name, files in data_files.ALL.items()
         for one in files
-        for path in [data_files.held(folder, name, one)]
     ]
     if as_json:
+        rows = [
+            {
+                "data": name,
+                "file": one.name,
+                "lines": one.lines,
+                "url": one.url,
+                "path": None if path is None else str(path),
+                "bytes": None if path is None else path.stat().st_size,
+            }
+            for name, one, path in every
+        ]
         print(json.dumps(rows))
         return
-    for row in rows:
-        lines = f"{row['lines']:,} lines" if row["lines"] else ""
-        size = "" if row["bytes"] is None else f"{row['bytes'] / 1e6:,.1f} MB"
-        where = row["path"] or "not here"
-        print(f"{row['data']}/{row['file']:34}  {lines:16}  {size:>12}  {where}")
+    for name, one, path in every:
+        lines = f"{one.lines:,} lines" if one.lines else ""
+        size = "" if path is None else f"{path.stat().st_size / 1e6:,.1f} MB"
+        print(f"{name}/{one.name:34}  {lines:16}  {size:>12}  {path or 'not here'}")
 
 
 @data_app.command()

@@ -102,7 +102,7 @@ def run(
         embedder=settings.embedder,
         concurrency=concurrency or usual,
         max_failures=max_failures,
-        settings={**one.settings, **sizes},
+        settings=_with_defaults(one, sizes),
     )
     try:
         loaded = load(one, wanted)
@@ -130,22 +130,32 @@ def run(
 
 @eval_app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Name every evaluation, its tasks and its arms."""
+    """Name every evaluation, its tasks, its arms, and the sizes that --set takes."""
     from memagent.evals.suite import suites
 
     every = suites().values()
     if as_json:
         rows = [
-            {"evaluation": one.name, "task": task.name, "about": task.about, "arms": [*one.arms]}
+            {
+                "evaluation": one.name,
+                "task": task.name,
+                "about": task.about,
+                "arms": [*one.arms],
+                "settings": dict(one.settings),
+            }
             for one in every
             for task in one.members
         ]
         print(json.dumps(rows))
         return
     for one in every:
-        print(f"{one.name}  {one.about}; arms: {', '.join(one.arms)}")
+        print(f"{one.name}  {one.about}")
+        widest = max((len(task.name) for task in one.members), default=0)
         for task in one.members:
-            print(f"  {task.name:<10} {task.about}")
+            print(f"  {task.name:<{widest}}  {task.about}")
+        print(f"  arms: {', '.join(one.arms)}")
+        if one.settings:
+            print(f"  --set: {', '.join(map(_size, one.settings.items()))}")
 
 
 @eval_app.command("migrate")
@@ -154,6 +164,11 @@ def migrate_(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -
     from memagent.evals.migrate import migrate
 
     print("migrated" if migrate(folder) else "nothing to do")
+
+
+def _size(setting: tuple[str, float | None]) -> str:
+    name, value = setting
+    return name if value is None else f"{name}={value:g}"
 
 
 def _arms(one: "Suite", text: str | None, shots: int) -> "tuple[ArmName, ...]":
@@ -175,6 +190,12 @@ def _arms(one: "Suite", text: str | None, shots: int) -> "tuple[ArmName, ...]":
                 f"{arm.kind!r} is not one of {', '.join(one.arms)}", param_hint="--arms"
             )
     return tuple(dict.fromkeys(names))
+
+
+def _with_defaults(one: "Suite", sizes: dict[str, float]) -> dict[str, float]:
+    """Return the sizes of a run, with the evaluation's own where none was named."""
+    every = {**one.settings, **sizes}
+    return {name: value for name, value in every.items() if value is not None}
 
 
 def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memagent.compressor import Budget, Compressed, Compressor
+from memagent.held_back import answered
 from memagent.stores.compression import CompressionBank
 from memagent.stores.derived import MARK
 from memagent.stores.ranking import tokens_of
@@ -19,7 +20,9 @@ class Compacted:
     """What the job did: notes written, and records that nothing of use came of.
 
     `dropped` counts what a model claimed without support, `archived` the records put away, and
-    `before` and `after` the tokens of the records that got notes, and of the notes.
+    `before` and `after` the tokens of the records that got notes, and of the notes. Of the `asked`
+    held-back questions about these records, which ask for each name and number, the notes still
+    answer so many as `answered`.
     """
 
     notes: int = 0
@@ -28,14 +31,21 @@ class Compacted:
     archived: int = 0
     before: int = 0
     after: int = 0
+    asked: int = 0
+    answered: int = 0
 
     @property
     def ratio(self) -> float:
         """How many times shorter the notes are, 1 if there are none."""
         return self.before / self.after if self.after else 1.0
 
-    def plus(self, before: int, made: Compressed | None, *, kept: bool) -> "Compacted":
-        """Return the counts after one record (of `before` tokens) more."""
+    def plus(
+        self, before: int, made: Compressed | None, *, kept: bool, helped: tuple[int, int] = (0, 0)
+    ) -> "Compacted":
+        """Return the counts after one record more, of `before` tokens.
+
+        `helped` has how many held-back questions its note answers, and how many there are.
+        """
         useful = made is not None and bool(made.text)
         written = useful and kept
         return Compacted(
@@ -45,6 +55,8 @@ class Compacted:
             archived=self.archived,
             before=self.before + (before if written else 0),
             after=self.after + (made.tokens if made and written else 0),
+            asked=self.asked + (helped[1] if written else 0),
+            answered=self.answered + (helped[0] if written else 0),
         )
 
 
@@ -73,7 +85,9 @@ def compress(
         if made is not None and made.text:
             note = _note(record, made, by, stale)
             kept = bank.keep(note, record.scope, Trace(why=by), keys)
-        done = done.plus(tokens_of(len(record.value)), made, kept=kept is not None)
+        helped = answered(record.value, made.text) if made else (0, 0)
+        size = tokens_of(len(record.value))
+        done = done.plus(size, made, kept=kept is not None, helped=helped)
         progress(number + 1)
     return done
 

@@ -38,6 +38,16 @@ def answerable(token: str) -> float:
     return NAME if word[:1].isupper() and word.lower() not in FUNCTION_WORDS else 0.0
 
 
+def answered(text: str, note: str) -> tuple[int, int]:
+    """Return how many of a text's cloze questions a note on it answers, and how many there are.
+
+    Each name and each number of the text is asked for once.
+    """
+    wanted = {stem(bare(token).lower()) for token in text.split() if answerable(token)}
+    held = {stem(bare(token).lower()) for token in note.split()}
+    return len(wanted & held), len(wanted)
+
+
 def placed(
     questions: Sequence[str], sentences: Sequence[str], vectors: NDArray[np.float32], embed: Embed
 ) -> list[Asked]:

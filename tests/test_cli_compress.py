@@ -1,8 +1,13 @@
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from test_compression import NORMANS
+
+from memagent import Memory, Scope
+from memagent.config import load_settings
+from memagent.testing import HashEmbedder
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -21,6 +26,24 @@ def test_compress_gather_and_go_back_to_the_source(memagent: Command) -> None:
     assert id in memagent("sources", note, "--deep")[1]
     found = json.loads(memagent("gather", "Which king?", "--json")[1])
     assert found["weights"] == [[note, 1.0]]
+
+
+def test_how_notes_are_gathered_can_be_switched(memagent: Command) -> None:
+    settings = load_settings()
+    with Memory.open(settings.home, embedder=HashEmbedder()) as memory:
+        for year, name in ((2020, "Rollo"), (2021, "Hrolf")):
+            text, when = NORMANS.replace("Rollo", name), datetime(year, 1, 1, tzinfo=UTC)
+            memory.add(text, scope=Scope(user=settings.user), valid_from=when)
+    memagent("compress")
+    asked = ("gather", "Rollo or Hrolf?", "--json")
+    matched = json.loads(memagent(*asked, "--self-match")[1])
+    searched = json.loads(memagent(*asked, "--no-self-match")[1])
+    assert matched == json.loads(memagent(*asked)[1])
+    assert len(matched["weights"]) == len(searched["weights"]) == 2
+    assert matched["weights"] != searched["weights"]
+    early = json.loads(memagent(*asked, "--as-of", "2020-06-01")[1])
+    assert len(early["weights"]) == 1
+    assert "Hrolf" not in str(early["pieces"])
 
 
 def test_sessions_age_by_time_and_by_count(memagent: Command) -> None:

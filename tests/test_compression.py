@@ -7,6 +7,7 @@ from test_erasure import held, secret_words
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput, ModelUnavailable
+from memagent.held_back import answered
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Note
 
@@ -35,6 +36,22 @@ def test_a_note_is_short_found_like_its_source_and_linked_to_it(memory: Memory, 
     assert all(one.rstrip(",.") in note.value for one in spans)
     assert memory.sources_of(note.id, scope=ada) == [source]
     assert memory.verify() == ()
+
+
+def test_notes_are_scored_by_the_held_back_questions_they_still_answer(
+    memory: Memory, ada: Scope
+) -> None:
+    """Aware selection keeps more of the names and numbers that would change an answer."""
+    text = "The Normans came in 911. Their king was Charles, and Charles it was."
+    assert answered(text, text) == (3, 3)
+    assert answered(text, "king Charles") == (1, 3)
+    memory.add_many([NORMANS, BREAD], scope=ada)
+    shares = []
+    for aware in (True, False):
+        done = memory.compress("sentences", scope=ada, ratio=0.3, aware=aware)
+        assert done.asked == sum(answered(one, one)[1] for one in (NORMANS, BREAD))
+        shares.append(done.answered / done.asked)
+    assert shares[0] > shares[1]
 
 
 def test_the_job_goes_on_where_it_stopped(memory: Memory, ada: Scope) -> None:

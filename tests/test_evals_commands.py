@@ -90,6 +90,20 @@ def test_a_run_that_ended_before_its_answers_were_in_order_is_put_in_order(
     assert path.read_text() == whole
 
 
+def test_a_run_of_harder_stories_keeps_how_hard_they_are(memagent: Command, tmp_path: Path) -> None:
+    asked = ["eval", "run", "babi", "--tasks", "1", "--limit", "2", "--arms", "full+0"]
+    plain, hard = tmp_path / "plain", tmp_path / "hard"
+    assert memagent(*asked, "--out", str(plain))[0] == 0
+    assert "settings" not in json.loads((plain / "run.json").read_text())["plan"]
+    harder = ["--set", "length=40", "--set", "distractors=3", "--out", str(hard)]
+    assert memagent(*asked, *harder)[0] == 0
+    plan = json.loads((hard / "run.json").read_text())["plan"]
+    assert plan["settings"] == {"length": 40, "distractors": 3}
+    assert memagent("eval", "rescore", str(hard))[0] == 0
+    code, _, err = memagent("eval", "compare", str(plain), str(hard))
+    assert (code, "was asked from different data" in err) == (1, True)
+
+
 def test_probes_open_no_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +120,10 @@ def test_probes_open_no_model(
     [
         (["interference", "--set", "streams"], "expected name=number"),
         (["interference", "--set", "stream=2"], "'stream' is not one of streams"),
-        (["babi", "--set", "streams=2"], "'streams' is not one of none"),
+        (["babi", "--set", "streams=2"], "'streams' is not one of length, distractors"),
+        (["squad", "--set", "streams=2"], "'streams' is not one of none"),
+        (["babi", "--tasks", "1,storys"], "did you mean 'babi/"),
+        (["babi", "--file", "mine.txt"], "babi reads a folder of files"),
         (["interference", "--arms", "oracle"], "'oracle' is not one of none, full"),
         (["probes", "--workers", "ray"], "probes asks no model"),
     ],

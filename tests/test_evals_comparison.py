@@ -12,6 +12,7 @@ from memagent.evals import babi
 from memagent.evals.babi_suite import SUITE
 from memagent.evals.comparison import between, compared, same_arms
 from memagent.evals.luck import luck
+from memagent.evals.migrate import migrate
 from memagent.evals.rescore import rescore
 from memagent.evals.saved import open_saved
 from memagent.evals.score import Score, ScoreFile
@@ -119,6 +120,35 @@ def test_a_folder_without_a_run_is_refused_everywhere(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"format": 2}')
     with pytest.raises(RunError, match="says of no run"):
         open_saved(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "complaint"),
+    [
+        ("[1]", "run.json says of no run: expected a JSON object"),
+        ("{", "run.json is no JSON"),
+        ("\xff", "run.json is no JSON"),
+        ('{"format": "x"}', r"format x, not 2: read it with .* \(its version is not known\)"),
+        ('{"format": 3, "versions": []}', "format 3, not 2"),
+    ],
+)
+def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, manifest: str, complaint: str) -> None:
+    (tmp_path / "run.json").write_bytes(manifest.encode("latin-1"))
+    for read in (open_saved, migrate):
+        with pytest.raises(RunError, match=complaint):
+            read(tmp_path)
+
+
+def test_what_lies_where_a_run_s_files_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a" / "run.json").mkdir(parents=True)
+    with pytest.raises(RunError, match=r"run\.json cannot be read"):
+        open_saved(tmp_path / "a")
+    run = save(tmp_path / "b", [])
+    with pytest.raises(RunError, match="holds no run"):
+        open_saved(run / "run.json")
+    (run / "samples.jsonl").write_bytes(b"\xff\n")
+    with pytest.raises(RunError, match=r"samples\.jsonl cannot be read"):
+        open_saved(run)
 
 
 def test_reading_a_run_that_goes_on_leaves_its_file_alone(tmp_path: Path) -> None:

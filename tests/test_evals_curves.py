@@ -1,12 +1,13 @@
 """What of a run's further tables is drawn, by the points that the drawings have."""
 
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from memagent.evals.charts import Point, curves
+from memagent.evals.charts import Bar, Point, bars, curves
 from memagent.evals.coverage import curve
 from memagent.evals.curves import Drawing, drawings
 
@@ -101,7 +102,49 @@ def test_a_stream_is_drawn_from_the_baseline_on_and_a_lag_matrix_is_not() -> Non
     assert places(one) == {"babi/1": [(0.0, 0.0), (0.5, 1.0), (1.0, 0.5)]}
     (bare,) = drawings({"matrix": [row | {"baseline": []}]}, {})
     assert [point.x for point in bare.points] == [1, 2]
-    assert drawings({"matrix": [{"task": "x", "arm": "full+3", "accuracy": [[1.0]]}]}, {}) == []
+
+
+def test_a_table_of_that_name_that_holds_something_else_is_not_drawn() -> None:
+    lag_matrix = {"task": "x", "arm": "full+3", "accuracy": [[1.0]]}
+    others = {"matrix": [lag_matrix], "communicative": [{"arm": "x"}], "self-consistency": [{}]}
+    assert drawings(others, {}) == []
+
+
+def labels(drawn: str) -> dict[str, tuple[float, float]]:
+    """Return where each label stands."""
+    root = ElementTree.fromstring(drawn)
+    return {
+        str(one.text): (float(one.get("x", "")), float(one.get("y", "")))
+        for one in root.iter("text")
+        if one.get("class") == "label"
+    }
+
+
+def test_labels_of_lines_that_end_together_stand_apart_and_above_the_axis() -> None:
+    ends = {"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.5, "e": 0.5, "f": 0.52, "g": 1.0}
+    points = [
+        Point(line=line, x=1, n=1, value=value, low=None, high=None, colour=0)
+        for line, value in ends.items()
+    ]
+    drawn = curves(points, "round", "accuracy")
+    found = labels(drawn)
+    heights = sorted(found[line][1] for line in ends)
+    assert all(two - one >= 13 for one, two in pairwise(heights))
+    axis = max(float(one.get("y2", "")) for one in ElementTree.fromstring(drawn).iter("line"))
+    assert heights[-1] <= axis + 4
+    # Each is near to its own line's end.
+    middle = found["d"][1]
+    assert all(abs(found[line][1] - middle) <= 40 for line in ("e", "f"))
+
+
+def test_the_longest_name_of_a_bar_has_room() -> None:
+    long = "one-per-question-and-obfuscated+3"
+    bar = Bar(label=long, value=0.5, low=0.2, high=0.8, colour=0, link="#")
+    drawn = bars([bar], "accuracy")
+    x, _ = labels(drawn)[long]
+    assert x >= 6 * len(long)
+    width = float(str(ElementTree.fromstring(drawn).get("viewBox")).split()[2])
+    assert max(left for left, _ in labels(drawn).values()) <= width
 
 
 @pytest.mark.parametrize(("low", "high"), [(None, None), (0.2, 0.8)])
@@ -110,6 +153,6 @@ def test_a_point_has_a_whisker_where_it_has_an_interval(
 ) -> None:
     point = Point(line="a", x=1, n=5, value=0.5, low=low, high=high, colour=0)
     drawn = curves([point], "round", "accuracy")
-    assert len(re.findall('class="whisker"', drawn)) == (low is not None)
+    assert len(re.findall('class="whisker c0"', drawn)) == (low is not None)
     assert ("20.0% to 80.0%" in drawn) == (low is not None)
     assert "a, round 1: 50.0%" in drawn

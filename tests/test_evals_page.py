@@ -139,12 +139,20 @@ def test_a_run_that_is_not_complete_says_so_and_one_without_answers_too(tmp_path
     assert "Nothing was answered yet" in page(open_saved(save(tmp_path, [])))
 
 
-def test_a_run_with_lags_has_their_curve(tmp_path: Path) -> None:
+def test_a_run_with_lags_has_a_curve_for_each_task(tmp_path: Path) -> None:
     lagged = [
         replace(one, grades={"exact_mention": float(one.correct), "lag": float(number % 3)})
         for number, one in enumerate(SCORES)
     ]
-    assert "Accuracy by lag" in page(open_saved(save(tmp_path, lagged)))
+    # The other task is answered rightly at every lag: its points are not those of the first.
+    other = [replace(one, task="babi/2", correct=True) for one in lagged]
+    tasks = [TASK, TASK | {"name": "babi/2"}]
+    text = page(open_saved(save(tmp_path, [*lagged, *other], tasks=tasks)))
+    first, second = text.split('aria-label="accuracy by lag, babi/1"')[1].split(
+        'aria-label="accuracy by lag, babi/2"'
+    )
+    assert "none+3, lag 0: 0.0%" in first
+    assert "none+3, lag 0: 100.0%" in second.split("</svg>")[0]
     assert "Accuracy by lag" not in page(open_saved(save(tmp_path, SCORES)))
 
 
@@ -183,6 +191,14 @@ def test_an_axis_ends_at_a_round_number_at_or_past_the_last_point(most: float) -
     ticks = ticks_to(most)
     assert 3 <= len(ticks) <= 8
     assert ticks[-2] < most <= ticks[-1] * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 9, 12, 25, 200])
+def test_an_axis_of_whole_numbers_has_no_fractions(most: int) -> None:
+    ticks = ticks_to(most, whole=True)
+    assert ticks == [int(tick) for tick in ticks]
+    assert 2 <= len(ticks) <= 8
+    assert ticks[-2] < max(most, 1) <= ticks[-1]
 
 
 def test_each_arm_has_a_colour_of_its_own_while_there_are_enough() -> None:

@@ -78,6 +78,19 @@ def test_a_rationale_is_recalled_by_its_case(memory: Memory) -> None:
     assert all(bank.match(one) < 0.999 for one in rest)
 
 
+def test_a_note_is_recalled_in_place_of_its_sentence(memory: Memory) -> None:
+    bank = BANKS["compression"](memory, ADA)
+    studied = items(12, seed=0)
+    bank.study(studied[:8])
+    bank.study(studied[8:])
+    for one in studied:
+        assert bank.recall(one) == bank.value(one) not in ("", one.text)
+        assert set(one.cue.split()) & set(bank.value(one).split())
+    assert {hit.record.kind for hit in memory.search("the", scope=ADA, k=50)} == {"note"}
+    bank.forget(studied[0])
+    assert bank.value(studied[0]) == ""
+
+
 def test_an_exact_store_is_flat_until_eviction(tmp_path: Path) -> None:
     task = loaded("retention")
     run = asked(tmp_path, [task], "episodic", "episodic:50")

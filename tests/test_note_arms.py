@@ -117,6 +117,15 @@ def test_a_passage_too_short_for_a_note_is_shown_as_it_is(
     assert (reply.shown, reply.recall) == ((short,), 1.0)
 
 
+def test_an_arm_has_read_before_it_is_asked_so_that_no_question_takes_the_time_of_that(
+    memory: Memory,
+) -> None:
+    parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat(says))
+    for name, records in (("none", 0), ("oracle", 0), ("memory", 2), ("notes", 2 + 4)):
+        make(ArmName.parse(f"{name}+0"), task(), parts)
+        assert memory.stats()["records"] == records
+
+
 def test_what_notes_cost_and_how_short_they_came_out_is_kept_once(tmp_path: Path) -> None:
     with Memory.open(tmp_path / "memory", embedder=HashEmbedder()) as memory:
         parts = Parts(
@@ -131,6 +140,7 @@ def test_what_notes_cost_and_how_short_they_came_out_is_kept_once(tmp_path: Path
     runs, written = told["notes"]
     assert (runs["way"], runs["notes"], runs["dropped"]) == ("runs-aware-source:2", 2, 0)
     assert 1.8 < runs["ratio"] < 2.5
+    assert runs["held_back"] > written["held_back"]
     assert (written["way"], written["notes"]) == ("notes-aware-source:2", 1)
     assert (written["failed"], written["dropped"]) == (1, 3)
     with (tmp_path / NOTES_FILE).open("a") as file:

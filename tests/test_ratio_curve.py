@@ -31,6 +31,7 @@ def saved(folder: Path, *, ways: bool = True) -> SavedRun:
     where = save(folder, scores, tasks=[STREAM], arms=[f"{arm}+3" for arm in F1])
     if ways:
         told: dict[str, Any] = {"notes": 1, "failed": 0, "dropped": 0, "seconds": 1.0, "bytes": 10}
+        told |= {"asked": 4, "answered": 3}
         lines = [
             {"stream": stream, "way": f"runs-aware-source:{ratio}", "before": 100, "after": after}
             for stream, ratio, after in (("a", 2, 48), ("a", 4, 20), ("b", 4, 30))

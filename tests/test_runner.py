@@ -158,7 +158,7 @@ def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task)
     plan = Plan(arms=arms("full", "memory"), limit=4)
     whole = run(tmp_path, task, plan, ScriptedChat(reader))
     rows = report.rows([task], plan.arms, whole.scores)
-    whole_object = json.loads(json.dumps(report.as_object(tmp_path, rows)))
+    whole_object = json.loads(json.dumps(report.as_object(tmp_path, rows, {})))
     assert whole_object["run"] == str(tmp_path)
     memory = whole_object["rows"][1]
     assert (memory["task"], memory["arm"], memory["n"]) == ("babi/1", "memory", 4)
@@ -371,10 +371,9 @@ def test_a_run_of_another_format_says_how_to_go_on(tmp_path: Path, task: Task) -
     path = tmp_path / "run.json"
     now = json.loads(path.read_text())
     path.write_text(json.dumps(now | {"format": 3, "versions": {"memagent": "9.0"}}))
-    with pytest.raises(RunError, match=r"format 3, not 2: read it with .* \(9.0\)"):
-        Run(tmp_path, [task], plan, resume=True)
-    with pytest.raises(RunError, match="format 3"):
-        migrate(tmp_path)
+    for read_by in (lambda: Run(tmp_path, [task], plan, resume=True), lambda: migrate(tmp_path)):
+        with pytest.raises(RunError, match=r"format 3, not 2: read it with .* \(memagent 9.0\)"):
+            read_by()
     old = {name: value for name, value in now["plan"].items() if name != "shuffle"}
     old |= {"arms": ["none", "memory"], "shots": 3, "concurrency": 4}
     path.write_text(json.dumps(now | {"format": 1, "plan": old}))
@@ -385,12 +384,21 @@ def test_a_run_of_another_format_says_how_to_go_on(tmp_path: Path, task: Task) -
     (tmp_path / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in scores))
     with pytest.raises(RunError, match=r"format 1, not 2: `memagent eval migrate"):
         Run(tmp_path, [task], plan, resume=True)
+    with (tmp_path / "samples.jsonl").open("a") as file:
+        file.write('{"id": "babi/1/as')  # the run was killed while it wrote
     assert migrate(tmp_path)
     assert not migrate(tmp_path)
+    migrated = (tmp_path / "samples.jsonl").read_text()
+    path.write_text(json.dumps(now | {"format": 1, "plan": old}))
+    assert migrate(tmp_path)  # as one that was cut off before it wrote the manifest
+    assert (tmp_path / "samples.jsonl").read_text() == migrated
     whole = Run(tmp_path, [task], plan, resume=True, suite="babi")
     assert [one.recall for one in whole.scores] == [None] * 4
     assert not any(whole.todo(task, arm) for arm in plan.arms)
     (tmp_path / "samples.jsonl").write_text("{}\n")
     path.write_text(json.dumps(now | {"format": 1, "plan": old}))
+    with pytest.raises(RunError, match=r"samples\.jsonl:1: expected one answer as JSON"):
+        migrate(tmp_path)
+    path.write_text(json.dumps(now | {"format": 1}))
     with pytest.raises(RunError, match="holds no run that can be read"):
         migrate(tmp_path)

@@ -120,13 +120,52 @@ def test_a_run_prints_every_score_by_its_name(
         "eval", "run", "squad", *asked, "--out", str(tmp_path / "run"), "--json"
     )
     assert code == 0, err
-    rows = {row["arm"]: row for row in json.loads(out)["rows"]}
+    told = json.loads(out)
+    rows = {row["arm"]: row for row in told["rows"]}
     for name in ("em_strict", "em_prefix", "em_max_ref", "f1"):
         assert rows["memory"][name] == rows["oracle"][name] == 1.0
         assert rows["none"][name] == rows["wrong"][name] == 0.0
     assert rows["memory"]["recall"] == 1.0
     assert rows["wrong"]["recall"] is None
-    assert (tmp_path / "run" / "documents.jsonl").exists()
+    (reading,) = told["reading"]
+    assert reading["documents"] == 6
+    assert reading["seconds_per_document"] > 0
+    assert reading["bytes_per_document"] > 0
+    prompts = {row["name"]: row["prompt_tokens"] for row in told["prompts"]}
+    assert list(prompts) == [one["name"] for one in told["rows"]]
+    against = {(row["name"], row["against"]): row for row in told["against"]}
+    assert against["memory+3", "oracle+3"]["ratio"] == 1.0
+    assert against["wrong+3", "none+3"]["difference"] == 0.0
+    again = json.loads(memagent("eval", "report", str(tmp_path / "run"), "--json")[1])
+    assert again == told
+
+
+def test_a_run_over_notes_prints_how_short_they_came_out(
+    memagent: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from memagent import embedders, models
+    from memagent.testing import HashEmbedder, ScriptedChat
+
+    whole = json.loads(file(tmp_path, 1, 2).read_text())
+    for paragraph in whole["data"][0]["paragraphs"]:
+        paragraph["context"] += " It rained on all of them for as long as anybody stayed." * 5
+    (tmp_path / "races.json").write_text(json.dumps(whole))
+    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "Ann0x0"))
+    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr("memagent.evals.manifest._model", lambda spec: {"spec": spec})
+    asked = ["--file", str(tmp_path / "races.json"), "--arms", "none,memory,notes:4"]
+    out = str(tmp_path / "run")
+    code, told, err = memagent("eval", "run", "squad", *asked, "--out", out, "--json")
+    assert code == 0, err
+    (notes,) = json.loads(told)["notes"]
+    assert (notes["way"], notes["notes"]) == ("runs-aware-source:4", 2)
+    assert notes["ratio"] > 3.5
+    assert memagent("eval", "report", out)[0] == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "F1, squad/stream" in page
+    assert f"at {notes['ratio']:.1f}x" in page
 
 
 def test_no_worked_example_is_asked_about() -> None:

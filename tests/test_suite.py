@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.errors import RunError
+from memagent.errors import InvalidInput, RunError
 from memagent.evals import manifest
 from memagent.evals import suite as registry
 from memagent.evals.arm import ArmName
@@ -11,6 +11,7 @@ from memagent.evals.babi_suite import SUITE
 from memagent.evals.plan import Plan
 from memagent.evals.provenance import command
 from memagent.evals.suite import BadOption, Suite, Wanted, load, suite, suites
+from memagent.evals.task import Task
 
 
 def test_babi_has_its_twenty_tasks() -> None:
@@ -78,6 +79,26 @@ def test_what_makes_its_own_questions_takes_no_files(name: str, tmp_path: Path) 
         assert caught.value.option == option
 
 
+def test_generated_stories_are_as_long_and_distracting_as_is_wanted(tmp_path: Path) -> None:
+    def told(**settings: float) -> Task:
+        (task,) = SUITE.load(Wanted(tasks="1", settings=settings))
+        return task
+
+    plain, long = told(), told(length=30, distractors=2, story_seed=4)
+    assert told(story_seed=1).sha256 == plain.sha256
+    assert told(story_seed=2).sha256 != plain.sha256
+    first = next(one for one in reversed(long.asked) if one.story == long.asked[0].story)
+    assert len(first.facts) >= 30 + 2
+    (tmp_path / "babi" / "en").mkdir(parents=True)
+    for wanted, complaint in (
+        (Wanted(settings={"length": 3}), "a length from 5 to 500 statements for task 1"),
+        (Wanted(settings={"distractors": 1.5}), "expected whole numbers"),
+        (Wanted(settings={"length": 9}, data=tmp_path), "length: of generated stories"),
+    ):
+        with pytest.raises(InvalidInput, match=complaint):
+            SUITE.load(wanted)
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"there is no folder .*hn"):
         SUITE.load(Wanted(data=tmp_path, variant="hn"))
@@ -110,6 +131,15 @@ def test_a_name_that_is_taken_or_no_suite_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(registry, "entry_points", lambda group: points(("x", "json:dumps")))
     with pytest.raises(RunError, match="'x' is no Suite, but function"):
         suites()
+
+
+def test_a_package_that_is_broken_is_named_and_breaks_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda group: points(("x", "json:nothing")))
+    with pytest.raises(RunError, match="'x' cannot be loaded from json:nothing: AttributeError"):
+        suites()
+    assert suite("babi") is SUITE
 
 
 def test_a_run_s_command_names_the_data_that_was_chosen(tmp_path: Path) -> None:
