@@ -91,7 +91,8 @@ def list_changes(
         print(json.dumps([change_object(one) for one in found]))
     for one in [] if as_json else found:
         state = "undone" if one.undone else "kept"
-        print(f"{one.at:%Y-%m-%d %H:%M}  {one.id}  {state:>6}  {one.feedback:10}  {one.lesson}")
+        lesson = " ".join(one.lesson.split())
+        print(f"{one.at:%Y-%m-%d %H:%M}  {one.id}  {state:>6}  {one.feedback:10}  {lesson}")
 
 
 @changes_app.command()

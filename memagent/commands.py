@@ -90,7 +90,7 @@ def _hint(conversation: Conversation, words: str) -> Iterator[str]:
 def _changes(conversation: Conversation, _: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
     for one in conversation.memory.changes(scope=scope, limit=SHOWN):
-        yield f"{one.id}  {'undone  ' if one.undone else ''}{one.lesson}"
+        yield f"{one.id}  {'undone  ' if one.undone else ''}{' '.join(one.lesson.split())}"
 
 
 def _undo(conversation: Conversation, named: str) -> Iterator[str]:

@@ -4,7 +4,9 @@ import re
 
 from memagent.stores.words import FUNCTION_WORDS
 
-_TOKEN = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|\$?\d[\d,]*(?:\.\d+)?%?|[^\sA-Za-z\d]")  # noqa: RUF001
+_TOKEN = re.compile(
+    r"[^\W\d_]+(?:['’][^\W\d_]+)*|\$?\d[\d,]*(?:\.\d+)?%?|\S"  # noqa: RUF001
+)
 _BEFORE_THINGS = frozenset(
     "a an the of his her their its my our your each every some many several few another".split()
 )

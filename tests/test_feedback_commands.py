@@ -50,6 +50,12 @@ def test_a_correction_is_kept_shown_and_undone(memagent: Command, turn: str) -> 
     )
 
 
+def test_a_change_is_listed_on_one_line(memagent: Command, turn: str) -> None:
+    memagent("feedback", turn, "--correct", "Ada works\nin Lisbon.", "--no-check")
+    (line,) = memagent("changes", "list")[1].splitlines()
+    assert line.endswith("  Ada works in Lisbon.")
+
+
 def test_what_does_not_mend_is_not_kept(
     memagent: Command, turn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

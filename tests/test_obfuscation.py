@@ -16,6 +16,8 @@ from memagent.stores.obfuscation import obfuscated
         ),
         ("He buys 2 large pizzas.", "he buys some something."),
         ("A store has a total of 1,250.50 dollars.", "a something has a total of some dollars."),
+        ("José gives 2 figs to Zoë.", "someone gives some something to someone."),
+        ("O'Brien's dog ate 1,000 bones.", "someone dog ate some something."),
         ("", ""),
     ],
 )
