@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import question_lines, squad
+from memagent.evals import squad
 from memagent.evals.arm import ArmName
 from memagent.evals.score import Score
 from memagent.evals.squad_suite import SUITE
 from memagent.evals.stream_measures import measures
-from memagent.evals.suite import BadOption, Wanted, suite
+from memagent.evals.suite import BadOption, Wanted
 from memagent.evals.worked import WORKED, worked_examples
 
 DATA = os.environ.get("MEMAGENT_DATA")
@@ -261,50 +261,3 @@ def test_arms_are_held_against_the_gold_document_no_memory_and_raw_passages(tmp_
     assert rows["notes:4+8", "memory+8"]["n"] == 40
     assert rows["memory+8", "none+8"]["ratio"] is None
     assert rows["memory+8", "none+8"]["difference"] == pytest.approx(0.6)
-
-
-ROWS = [
-    {"question": "Who won?", "answer": "Bo", "document": "Bo won.", "date": "1990-05-02"},
-    {"question": "Who lost?", "answers": ["Al", "A."], "document": "Al lost.", "title": "Race"},
-    {"id": "x", "question": "Who?", "answer": "Bo", "document": "Bo won.", "asked": "1991-01-01"},
-]
-
-
-def lines(where: Path, *rows: object) -> Path:
-    path = where / "archival.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def test_lines_of_questions_and_documents_become_a_stream_by_date(tmp_path: Path) -> None:
-    tasks = question_lines.tasks(lines(tmp_path, *ROWS), "archivalqa")
-    stream = tasks["archivalqa/stream"]
-    assert [one.text for one in stream.documents] == [
-        "Wednesday, May 2, 1990. Bo won.",
-        "Al lost.",
-    ]
-    assert [one.supports for one in stream.asked] == [(1,), (2,), (1,)]
-    assert [one.gold for one in stream.asked] == [("Bo",), ("Al", "A."), ("Bo",)]
-    assert [one.id for one in stream.asked] == ["1", "2", "x"]
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"question": "Who?"},
-        {"question": "Who?", "answers": [], "document": "A."},
-        {"question": " ", "answer": "A", "document": "A."},
-        {"question": "Who?", "answer": "A", "document": "A.", "date": "May"},
-        [],
-    ],
-)
-def test_a_malformed_line_names_its_place(tmp_path: Path, bad: object) -> None:
-    with pytest.raises(InvalidInput, match=r"archival.jsonl:2: expected JSON with question"):
-        question_lines.tasks(lines(tmp_path, ROWS[0], bad), "archivalqa")
-
-
-def test_archivalqa_wants_a_file(tmp_path: Path) -> None:
-    one = suite("archivalqa")
-    with pytest.raises(RunError, match="by --file"):
-        one.load(Wanted())
-    assert len(one.load(Wanted(file=lines(tmp_path, *ROWS), tasks="all"))) == len(one.members)
