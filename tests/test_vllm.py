@@ -48,6 +48,8 @@ pytestmark = [
 ]
 SOON_SECONDS = 60.0
 BACK_SECONDS = 300.0
+LONG_TOKENS = 4000
+"""Minutes of work on a CPU: on a busy machine a reading of the metrics can take half of one."""
 
 
 class Town(BaseModel):
@@ -75,8 +77,10 @@ def chat() -> BaseChatModel:
 
 def running(headers: dict[str, str]) -> float:
     """Return how many requests the server is answering, as its metrics tell."""
-    text = httpx.get(f"{URL.removesuffix('/v1')}/metrics", headers=headers).text
-    lines = [line for line in text.splitlines() if line.startswith("vllm:num_requests_running")]
+    root = URL.removesuffix("/v1")
+    reply = httpx.get(f"{root}/metrics", headers=headers, timeout=SOON_SECONDS).raise_for_status()
+    lines = [line for line in reply.text.splitlines() if "vllm:num_requests_running{" in line]
+    assert lines
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
@@ -195,7 +199,7 @@ def test_a_prompt_of_vectors_is_read_as_the_same_prompt_of_words(headers: dict[s
 
 
 def test_who_stops_listening_stops_the_server(headers: dict[str, str]) -> None:
-    long = open_chat(URL, api_key=KEY, max_tokens=1500).bind(extra_body={"ignore_eos": True})
+    long = open_chat(URL, api_key=KEY, max_tokens=LONG_TOKENS).bind(extra_body={"ignore_eos": True})
     pieces = long.stream("Write a very long story.")
     while not next(pieces).text:
         pass
@@ -205,7 +209,7 @@ def test_who_stops_listening_stops_the_server(headers: dict[str, str]) -> None:
 
 
 async def test_a_task_that_is_cancelled_stops_the_server(headers: dict[str, str]) -> None:
-    long = open_chat(URL, api_key=KEY, max_tokens=1500).bind(extra_body={"ignore_eos": True})
+    long = open_chat(URL, api_key=KEY, max_tokens=LONG_TOKENS).bind(extra_body={"ignore_eos": True})
     task = asyncio.create_task(long.ainvoke("Write a very long story."))
     assert await asyncio.to_thread(becomes, lambda: running(headers) == 1)
     task.cancel()
