@@ -2,14 +2,16 @@
 
     python bench/streaming.py recall squad [--file PATH] [--article 0] [--arms memory,dense,bm25]
     python bench/streaming.py recall streamingqa [--split train] [--variant small]
-    python bench/streaming.py grow [--documents 100000] [--questions 100]
+    python bench/streaming.py grow [--documents 100000] [--questions 100] [--embedder NAME]
     python bench/streaming.py keys [--keys 11000000]
 
 `recall` tells how often what an arm shows is of the gold passage, and holds a reference. `grow`
 writes generated passages, three sentences each with made-up vectors, so that the embedder is not
 what is measured: seconds a document at each tenth of the way, bytes a document, what a question
-takes at 1,000 passages and on, and the ratios of the last to the first. `keys` reads a list of
-sorting keys in a process of its own, and tells its time and its largest resident memory.
+takes at 1,000 passages and on, and the ratios of the last to the first. With `--embedder` each
+question is embedded as well, right before its search, and the time of both is told beside that of
+the search. `keys` reads a list of sorting keys in a process of its own, and tells its time and its
+largest resident memory.
 """
 
 import argparse
@@ -108,9 +110,11 @@ def grow(arguments: argparse.Namespace) -> None:
         tempfile.TemporaryDirectory() as folder,
         Memory.open(folder, embedder=Still()) as memory,
     ):
-        print("| documents | ms a document | question p50 ms | p95 ms |\n|---|---|---|---|")
+        print("| documents | ms a document | search p50 | p95 | with embedding p50 | p95 ms |")
+        print("|---|---|---|---|---|---|")
+        embedder = open_embedder(arguments.embedder) if arguments.embedder else None
         written, seconds = 0, []
-        taken: dict[int, tuple[float, float]] = {}
+        taken: dict[int, tuple[float, float, float]] = {}
         marks = sorted({1_000, *range(tenth, arguments.documents + 1, tenth)})
         for mark in marks:
             seconds = []
@@ -125,17 +129,20 @@ def grow(arguments: argparse.Namespace) -> None:
                 memory.add_many(notes, scope=scope, vectors=vectors.astype(np.float32))
                 seconds.append((time.perf_counter() - started) / count)
                 written += count
-            each = _questions(memory, scope, arguments.questions, written)
-            taken[mark] = 1000 * statistics.mean(seconds), statistics.median(each)
-            cells = f"{taken[mark][0]:.2f} | {taken[mark][1]:.1f}"
-            print(
-                f"| {written:,} | {cells} | {sorted(each)[int(0.95 * len(each))]:.1f} |", flush=True
-            )
+            searched, whole = _questions(memory, scope, arguments.questions, written, embedder)
+            middle = statistics.median(searched), statistics.median(whole)
+            taken[mark] = 1000 * statistics.mean(seconds), *middle
+            cells = [
+                f"{one:.1f} | {_p95(each):.1f}"
+                for one, each in zip(middle, (searched, whole), strict=True)
+            ]
+            print(f"| {written:,} | {taken[mark][0]:.2f} | {' | '.join(cells)} |", flush=True)
         files = [path for path in Path(folder).rglob("*") if path.is_file()]
         print(f"bytes a document: {sum(path.stat().st_size for path in files) / written:,.0f}")
         print(f"a document of the last tenth takes {taken[written][0] / taken[tenth][0]:.2f} times")
-        print(f"what one of the first takes; a question at {written:,} documents, at the median,")
-        print(f"{taken[written][1] / taken[1_000][1]:.2f} times what it takes at 1,000")
+        ratios = [taken[written][place] / taken[1_000][place] for place in (1, 2)]
+        print(f"what one of the first takes; a search at {written:,} documents, at the median,")
+        print(f"{ratios[0]:.2f} times what it takes at 1,000; with the embedding {ratios[1]:.2f}")
 
 
 def _passage(number: int) -> Note:
@@ -149,18 +156,32 @@ def _sentence(rng: random.Random, number: int, place: int) -> str:
     return f"Town{number % 5_000} {' '.join(words)} event{number}x{place}."
 
 
-def _questions(memory: Memory, scope: Scope, count: int, written: int) -> list[float]:
-    """Return what questions take in milliseconds, the first few not counted."""
+def _questions(
+    memory: Memory, scope: Scope, count: int, written: int, embedder: Embeddings | None
+) -> tuple[list[float], list[float]]:
+    """Return what searches take in milliseconds, and what they take with the embedding.
+
+    The first few are not counted.
+    """
     rng = random.Random(1)
-    taken = []
+    searched, whole = [], []
     for place in range(count + 5):
         number = rng.randrange(written)
         question = f"What of word{int(rng.paretovariate(0.7)) % 30_000} in Town{number % 5_000}?"
         started = time.perf_counter()
+        if embedder is not None:
+            embedder.embed_query(question)
+        embedded = time.perf_counter()
         memory.search(question, scope=scope, k=16)
+        ended = time.perf_counter()
         if place >= 5:
-            taken.append(1000 * (time.perf_counter() - started))
-    return taken
+            searched.append(1000 * (ended - embedded))
+            whole.append(1000 * (ended - started))
+    return searched, whole
+
+
+def _p95(values: Sequence[float]) -> float:
+    return sorted(values)[int(0.95 * len(values))]
 
 
 def keys(arguments: argparse.Namespace) -> None:
@@ -203,6 +224,7 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one = commands.add_parser("grow")
     one.add_argument("--documents", type=int, default=100_000)
     one.add_argument("--questions", type=int, default=100)
+    one.add_argument("--embedder", help="embeds the questions too, such as all-MiniLM-L6-v2")
     one.set_defaults(run=grow)
     one = commands.add_parser("keys")
     one.add_argument("--keys", type=int, default=11_000_000)
