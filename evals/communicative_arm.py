@@ -23,9 +23,10 @@ from memagent.remembering import Verdict
 from memagent.stores.words import words
 from memagent.types import Answer, Example, Note, Recollection, Scope
 
-KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer")
+KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer", "ram-written")
 """What the model knows by itself; the best facts by meaning alone; what the memory recalls, with
-several looks; and that, taught by verdicts, hints or answers."""
+several looks; and that, taught by verdicts, hints or answers, or by answers that the model itself
+words as lessons."""
 NEAREST = 3
 """How many facts `rag-only` shows whose name does not say."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -101,7 +102,10 @@ class TaughtArm:
         elif not right and self.name.kind == "ram-hint":
             self._agent.feedback(answer, scope=scope, hint=item.hint, asked=asked)
         elif not right:
-            self._agent.feedback(answer, scope=scope, correction=item.correction, asked=asked)
+            write = self.name.kind == "ram-written"
+            self._agent.feedback(
+                answer, scope=scope, correction=item.correction, asked=asked, write=write
+            )
 
     def _answer(self, question: str, scope: Scope) -> Answer:
         found = self._found(question, scope)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -5,6 +6,7 @@ from typing import cast
 import pytest
 from langchain_core.messages import BaseMessage
 
+from memagent import Memory, Scope
 from memagent.evals.arm import ArmName
 from memagent.evals.communicative import measures
 from memagent.evals.communicative_arm import KINDS, is_right
@@ -99,6 +101,26 @@ def test_answers_teach_what_was_asked_and_damage_nothing(tmp_path: Path) -> None
     assert every["gain"] == pytest.approx(sum(row["gain"] * row["n"] for row in parts) / 12)
     assert every["gain_low"] <= every["gain"] <= every["gain_high"]
     assert every["p"] == pytest.approx(2 * 0.5 ** every["mended"])
+
+
+def test_lessons_that_the_model_words_are_found_by_the_questions_it_adds(tmp_path: Path) -> None:
+    def wording(messages: Sequence[BaseMessage]) -> str:
+        text = str(messages[-1].content)
+        if "JSON" not in "".join(str(one.content) for one in messages):
+            return careful(messages)
+        question = text.partition("<question>\n")[2].partition("\n")[0]
+        return json.dumps({"lesson": "", "questions": [f"Can you say: {question}"]})
+
+    task = conditions()["changed"]
+    plan = Plan(arms=[ArmName.parse("ram-written")])
+    run = Run(tmp_path / "run", [task], plan, resume=False, suite="communicative")
+    go(run, ScriptedChat(wording), HashEmbedder(256), lambda _: None, make=SUITE.make)
+    with Memory.open(tmp_path / "run" / "memory", embedder=HashEmbedder(256)) as memory:
+        story = cast(Trial, task.asked[0]).story
+        lessons = memory.list(scope=Scope(user=f"ram-written+3/{story}"), kind="lesson")
+    assert lessons
+    for lesson in lessons:
+        assert any(key.startswith("Can you say: ") for key in lesson.keys)
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
