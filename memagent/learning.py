@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from memagent import replies
 from memagent.consistency import GATE, vote
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.problems import Check, Problem, answer_of
+from memagent.problems import Check, Problem, said_by
 from memagent.prompts import SOLVE, render
 from memagent.rationales import Rationales, Standing
 from memagent.turn import Examples
@@ -167,7 +167,7 @@ def judged(
 
     The share is of all `samples`, which may be more than the texts that came of them.
     """
-    answers = [answer_of(text) or text.strip().lower() for text in texts]
+    answers = [said_by(problem, text) for text in texts]
     answers += [""] * ((samples or len(texts)) - len(texts))
     winner = vote(answers)
     told: dict[str, tuple[str, Standing, float]] = {}

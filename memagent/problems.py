@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from memagent.errors import InvalidInput
-from memagent.stores.words import words
+from memagent.stores.words import content_words, stem, words
 
 _MARKED = re.compile(r"####\s*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
@@ -85,6 +85,23 @@ def answer_of(solution: str) -> str:
             return _plain(number.group()) if number else said.rstrip(".").lower()
     numbers = _NUMBER.findall(solution)
     return _plain(numbers[-1]) if numbers else ""
+
+
+def said_by(problem: Problem, solution: str) -> str:
+    """Return what a solution says, however it puts it, so that samples can be counted by it.
+
+    That is the number that it ends with, or else, of its answer or its last line, the content words
+    that the question does not hold, and whether it denies: "Daniel was in the kitchen." and "The
+    kitchen." say the same of where Daniel is.
+    """
+    answer = answer_of(solution)
+    if _NUMBER.fullmatch(answer):
+        return answer
+    last = answer or solution.strip().rpartition("\n")[2]
+    denied = {"no"} if {"no", "not"}.intersection(words(last.lower())) else set()
+    said = {stem(word) for word in content_words(last)} | denied
+    new = said - {stem(word) for word in content_words(problem.question)}
+    return " ".join(sorted(new or said)) or normalised(last)
 
 
 def same_number(problem: Problem, solution: str) -> bool:

@@ -7,6 +7,7 @@ from memagent.problems import (
     is_duplicate,
     mentions,
     read_problems,
+    said_by,
     same_number,
 )
 
@@ -30,6 +31,37 @@ CLIPS = (
 )
 def test_the_answer_is_what_a_solution_ends_with(solution: str, answer: str) -> None:
     assert answer_of(solution) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "one", "other", "same"),
+    [
+        (
+            "Where is Daniel?",
+            "Daniel was in the kitchen.",
+            "Hm.\nThe answer is: The kitchen.",
+            True,
+        ),
+        ("Where is Daniel?", "Daniel is in the kitchen.", "Daniel is in the hall.", False),
+        ("Where is Daniel?", "The answer is the kitchen, I think.", "3 + 4 makes 7", False),
+        ("Is Ann in the hall?", "Yes, Ann is in the hall.", "No, Ann is not in the hall.", False),
+        ("Is Ann in the hall?", "Yes, Ann is in the hall.", "The answer is yes.", True),
+        ("Is Ann in the hall?", "No, she is not there.", "Ann is in the hall.", False),
+        ("Is Ann in the hall?", "No, Ann is not in the hall.", "The answer is no.", True),
+        ("Is Ann in the hall?", "yes", "The answer is: Yes.", True),
+        ("How many?", "It is $1,000.", "#### 1000.0", True),
+        ("Where is Daniel?", "", "The hall.", False),
+    ],
+)
+def test_answers_are_the_same_however_they_are_put(
+    question: str, one: str, other: str, same: bool
+) -> None:
+    problem = Problem(question=question)
+    assert (said_by(problem, one) == said_by(problem, other)) is same
+
+
+def test_a_solution_that_is_empty_says_nothing() -> None:
+    assert said_by(Problem(question="Why?"), " ") == ""
 
 
 @pytest.mark.parametrize(
