@@ -161,9 +161,9 @@ def _questions(
 ) -> tuple[list[float], list[float]]:
     """Return what searches take in milliseconds, and what they take with the embedding.
 
-    The first few are not counted.
+    The first few are not counted. No size asks what another did: embedders remember.
     """
-    rng = random.Random(1)
+    rng = random.Random(written)
     searched, whole = [], []
     for place in range(count + 5):
         number = rng.randrange(written)
