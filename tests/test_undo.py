@@ -3,20 +3,25 @@ from pathlib import Path
 
 import pytest
 
-from memagent import Memory, Scope
+from memagent import Agent, Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import Answer, Note
 from tests.teaching import ASKED, BOB, Interrupted, agent_of, corrected, hits_of, raw, shown
+
+
+def in_rome(memory: Memory, scope: Scope) -> tuple[Agent, Answer]:
+    """Return an agent that was told twice that Ada works in Rome, and what it says of it."""
+    memory.add("Ada works in Rome.", scope=scope)
+    memory.add("Ada works in a tower in Rome.", scope=scope)
+    agent = agent_of(memory)
+    return agent, agent.ask(ASKED, scope=scope)
 
 
 def test_undo_leaves_everything_else_byte_for_byte_but_for_the_history(
     memory: Memory, ada: Scope
 ) -> None:
-    memory.add("Ada works in Rome.", scope=ada)
-    memory.add("Ada works in a tower in Rome.", scope=ada)
-    agent = agent_of(memory)
-    answer = agent.ask(ASKED, scope=ada)
+    agent, answer = in_rome(memory, ada)
     before = raw(memory.export(scope=ada, vectors=True))
     told = shown(memory, ada)
     done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.", asked=ASKED)
@@ -125,10 +130,7 @@ def test_undo_opens_the_notes_on_what_was_replaced_again(memory: Memory, ada: Sc
 def test_undo_does_not_bring_back_what_was_archived_by_somebody_since(
     memory: Memory, ada: Scope
 ) -> None:
-    memory.add("Ada works in Rome.", scope=ada)
-    memory.add("Ada works in a tower in Rome.", scope=ada)
-    agent = agent_of(memory)
-    answer = agent.ask(ASKED, scope=ada)
+    agent, answer = in_rome(memory, ada)
     both = [one.id for one in memory.list(scope=ada) if one.evidence]
     answer = replace(answer, recollection=hits_of(memory, both, ada))
     done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.", asked=ASKED)
