@@ -5,14 +5,11 @@ MEMAGENT_VLLM_WEIGHTS, the folder of the model that is served; MEMAGENT_VLLM_PID
 the process of a `memagent serve-model` that is started again when it dies.
 """
 
-import asyncio
 import base64
 import io
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +43,7 @@ pytestmark = [
     pytest.mark.vllm,
     pytest.mark.skipif(not URL, reason="MEMAGENT_VLLM_URL is not set"),
 ]
-SOON_SECONDS = 60.0
 BACK_SECONDS = 300.0
-LONG_TOKENS = 4000
-"""Minutes of work on a CPU: on a busy machine a reading of the metrics can take half of one."""
 
 
 class Town(BaseModel):
@@ -73,25 +67,6 @@ def headers() -> dict[str, str]:
 @pytest.fixture
 def chat() -> BaseChatModel:
     return open_chat(URL, api_key=KEY, max_tokens=32)
-
-
-def running(headers: dict[str, str]) -> float:
-    """Return how many requests the server is answering, as its metrics tell."""
-    root = URL.removesuffix("/v1")
-    reply = httpx.get(f"{root}/metrics", headers=headers, timeout=SOON_SECONDS).raise_for_status()
-    lines = [line for line in reply.text.splitlines() if "vllm:num_requests_running{" in line]
-    assert lines
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
-
-
-def becomes(true: Callable[[], bool], seconds: float = SOON_SECONDS) -> bool:
-    """Tell whether something of the server's becomes true before long."""
-    last = time.monotonic() + seconds
-    while time.monotonic() < last:
-        if true():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_a_chat_is_answered_and_counted(chat: BaseChatModel) -> None:
@@ -196,26 +171,6 @@ def test_a_prompt_of_vectors_is_read_as_the_same_prompt_of_words(headers: dict[s
         by_vectors.json()["choices"][0]["text"]
         == by_words.raise_for_status().json()["choices"][0]["text"]
     )
-
-
-def test_who_stops_listening_stops_the_server(headers: dict[str, str]) -> None:
-    long = open_chat(URL, api_key=KEY, max_tokens=LONG_TOKENS).bind(extra_body={"ignore_eos": True})
-    pieces = long.stream("Write a very long story.")
-    while not next(pieces).text:
-        pass
-    assert running(headers) == 1
-    pieces.close()
-    assert becomes(lambda: running(headers) == 0)
-
-
-async def test_a_task_that_is_cancelled_stops_the_server(headers: dict[str, str]) -> None:
-    long = open_chat(URL, api_key=KEY, max_tokens=LONG_TOKENS).bind(extra_body={"ignore_eos": True})
-    task = asyncio.create_task(long.ainvoke("Write a very long story."))
-    assert await asyncio.to_thread(becomes, lambda: running(headers) == 1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await asyncio.to_thread(becomes, lambda: running(headers) == 0)
 
 
 def test_two_hundred_are_answered_at_once_each_with_its_own_answer() -> None:
