@@ -1,6 +1,6 @@
 """Which index for one large scope: recall, latency, build time and bytes of FAISS's candidates.
 
-    python bench/index.py [--size 100000] [--vectors FILE.npy] [--queries 200]
+    python bench/index.py [--size 100000] [--vectors FILE.npy] [--queries 200] [--only signs]
 
 One thread, k = 10, every candidate in one process on the same vectors, queries that are not stored.
 Candidates that do not keep whole vectors propose rows, which the half-precision vectors rank again,
@@ -17,6 +17,7 @@ import faiss
 import numpy as np
 
 K = 10
+BITS = 512
 Search = Callable[[np.ndarray], np.ndarray]
 
 
@@ -27,11 +28,14 @@ def candidates(vectors: np.ndarray) -> dict[str, Callable[[], tuple[faiss.Index,
     metric = faiss.METRIC_INNER_PRODUCT
     half = faiss.IndexScalarQuantizer(dimensions, kinds.QT_fp16, metric)
     half.add(vectors)
+    codes = faiss.vector_to_array(half.codes).reshape(len(vectors), -1)
     lists = int(4 * len(vectors) ** 0.5)
 
     def again(query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         rows = rows[rows >= 0]
-        return rows[np.argsort(-(half.reconstruct_batch(rows) @ query))[:K]]
+        few = faiss.IndexScalarQuantizer(dimensions, kinds.QT_fp16, metric)
+        few.add_sa_codes(codes[rows])
+        return rows[few.search(query[None], K)[1][0]]
 
     def plain(index: faiss.Index) -> tuple[faiss.Index, Search]:
         index.train(vectors[:20_000])
@@ -44,6 +48,19 @@ def candidates(vectors: np.ndarray) -> dict[str, Callable[[], tuple[faiss.Index,
         if not index.ntotal:
             index.add(vectors)
         return index, lambda query: again(query, index.search(query[None], depth, params=how)[1][0])
+
+    def signs(depth: int) -> tuple[faiss.Index, Search]:
+        rotation = faiss.RandomRotationMatrix(dimensions, BITS)
+        rotation.init(7)
+        index = faiss.IndexBinaryFlat(BITS)
+        index.use_heap = False
+        centre = vectors[:10_000].mean(axis=0)
+
+        def bits(some: np.ndarray) -> np.ndarray:
+            return np.packbits(rotation.apply(some - centre) > 0, axis=1)
+
+        index.add(bits(vectors))
+        return index, lambda query: again(query, index.search(bits(query[None]), depth)[1][0])
 
     def sketch(depth: int) -> tuple[faiss.Index, Search]:
         rotation = faiss.RandomRotationMatrix(dimensions, dimensions)
@@ -79,7 +96,9 @@ def candidates(vectors: np.ndarray) -> dict[str, Callable[[], tuple[faiss.Index,
         "flat, 8 bit": lambda: plain(faiss.IndexScalarQuantizer(dimensions, kinds.QT_8bit, metric)),
     }
     for depth in (100, 200, 400):
-        found[f"1-bit sketch, {depth} again"] = lambda depth=depth: sketch(depth)
+        found[f"RaBitQ, {depth} again"] = lambda depth=depth: sketch(depth)
+    for depth in (100, 200, 400):
+        found[f"{BITS} signs, {depth} again"] = lambda depth=depth: signs(depth)
     for probes in (16, 64, 256):
         found[f"IVF{lists},SQ8, {probes} lists, 40 again"] = lambda probes=probes: proposing(
             once("ivf", inverted), 40, faiss.SearchParametersIVF(nprobe=probes)
@@ -96,6 +115,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--vectors", help="a .npy file of unit vectors; the last are the queries")
+    parser.add_argument("--only", default="", help="a part of the names of the indexes wanted")
     arguments = parser.parse_args()
     faiss.omp_set_num_threads(1)
     wanted = arguments.size + arguments.queries
@@ -110,6 +130,8 @@ def main() -> None:
     print(f"{len(vectors):,} vectors, {len(queries)} queries, one thread\n")
     print("| index | recall@10 | p50 ms | build s |\n|---|---|---|---|")
     for name, build in candidates(vectors).items():
+        if arguments.only not in name:
+            continue
         started = time.perf_counter()
         _, search = build()
         seconds = time.perf_counter() - started

@@ -8,10 +8,12 @@
 `recall` tells how often what an arm shows is of the gold passage, and holds a reference. `grow`
 writes generated passages, three sentences each with made-up vectors, so that the embedder is not
 what is measured: seconds a document at each tenth of the way, bytes a document, what a question
-takes at 1,000 passages and on, and the ratios of the last to the first. With `--embedder` each
-question is embedded as well, right before its search, and the time of both is told beside that of
-the search. `keys` reads a list of sorting keys in a process of its own, and tells its time and its
-largest resident memory.
+takes at 1,000 passages and on, and the ratio of the last tenth's document to the first's. At each
+size a memory of 1,000 passages is asked by turns as well, ten questions at a time, so that a slow
+while of the machine is of both; how many times as long they take is the ratio of the medians. With
+`--embedder` each question is embedded as well, right before its search, and the time of both is
+told beside that of the search. `keys` reads a list of sorting keys in a process of its own, and
+tells its time and its largest resident memory.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,10 @@ from memagent.types import Note
 BATCH = 64
 SENTENCES = 3
 DIMENSIONS = 384
+FEW = 1_000
+TURN = 10
+SCOPE = Scope(user="stream")
+CENTRES = np.random.default_rng(0).standard_normal((500, DIMENSIONS))
 
 
 def recall(arguments: argparse.Namespace) -> None:
@@ -102,47 +108,47 @@ class Still(Embeddings):
 
 
 def grow(arguments: argparse.Namespace) -> None:
-    rng = np.random.default_rng(0)
-    centres = rng.standard_normal((500, DIMENSIONS))
-    scope = Scope(user="stream")
     tenth = arguments.documents // 10
     with (
         tempfile.TemporaryDirectory() as folder,
-        Memory.open(folder, embedder=Still()) as memory,
+        Memory.open(Path(folder) / "small", embedder=Still()) as small,
+        Memory.open(Path(folder) / "large", embedder=Still()) as large,
     ):
-        print("| documents | ms a document | search p50 | p95 | with embedding p50 | p95 ms |")
-        print("|---|---|---|---|---|---|")
+        print("| documents | ms a document | search p50 | p95 | times that of 1,000 |", end="")
+        print(" with embedding p50 | p95 ms | times |")
+        print("|---|---|---|---|---|---|---|---|")
         embedder = open_embedder(arguments.embedder) if arguments.embedder else None
-        written, seconds = 0, []
-        taken: dict[int, tuple[float, float, float]] = {}
-        marks = sorted({1_000, *range(tenth, arguments.documents + 1, tenth)})
-        for mark in marks:
-            seconds = []
-            while written < mark:
-                count = min(BATCH, mark - written)
-                notes = [_passage(written + place) for place in range(count)]
-                size = count * SENTENCES
-                near = centres[rng.integers(0, 500, size)]
-                vectors = near + 0.8 * rng.standard_normal((size, DIMENSIONS))
-                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-                started = time.perf_counter()
-                memory.add_many(notes, scope=scope, vectors=vectors.astype(np.float32))
-                seconds.append((time.perf_counter() - started) / count)
-                written += count
-            searched, whole = _questions(memory, scope, arguments.questions, written, embedder)
-            middle = statistics.median(searched), statistics.median(whole)
-            taken[mark] = 1000 * statistics.mean(seconds), *middle
+        _write(small, 0, FEW)
+        written, seconds = 0, dict[int, float]()
+        for mark in sorted({FEW, *range(tenth, arguments.documents + 1, tenth)}):
+            seconds[mark] = _write(large, written, mark)
+            written = mark
+            few, many = _questions({small: FEW, large: written}, arguments.questions, embedder)
             cells = [
-                f"{one:.1f} | {_p95(each):.1f}"
-                for one, each in zip(middle, (searched, whole), strict=True)
+                f"{statistics.median(own):.1f} | {_p95(own):.1f}"
+                f" | {statistics.median(own) / statistics.median(least):.2f}"
+                for least, own in zip(few, many, strict=True)
             ]
-            print(f"| {written:,} | {taken[mark][0]:.2f} | {' | '.join(cells)} |", flush=True)
-        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+            print(f"| {written:,} | {1000 * seconds[mark]:.2f} | {' | '.join(cells)} |", flush=True)
+        files = [path for path in (Path(folder) / "large").rglob("*") if path.is_file()]
         print(f"bytes a document: {sum(path.stat().st_size for path in files) / written:,.0f}")
-        print(f"a document of the last tenth takes {taken[written][0] / taken[tenth][0]:.2f} times")
-        ratios = [taken[written][place] / taken[1_000][place] for place in (1, 2)]
-        print(f"what one of the first takes; a search at {written:,} documents, at the median,")
-        print(f"{ratios[0]:.2f} times what it takes at 1,000; with the embedding {ratios[1]:.2f}")
+        print(f"a document of the last tenth takes {seconds[written] / seconds[tenth]:.2f} times")
+        print("what one of the first takes")
+
+
+def _write(memory: Memory, start: int, end: int) -> float:
+    """Write passages, and return the mean seconds that one took."""
+    rng = np.random.default_rng(start)
+    seconds = 0.0
+    for first in range(start, end, BATCH):
+        notes = [_passage(number) for number in range(first, min(first + BATCH, end))]
+        near = CENTRES[rng.integers(0, len(CENTRES), len(notes) * SENTENCES)]
+        vectors = near + 0.8 * rng.standard_normal(near.shape)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        started = time.perf_counter()
+        memory.add_many(notes, scope=SCOPE, vectors=vectors.astype(np.float32))
+        seconds += time.perf_counter() - started
+    return seconds / (end - start)
 
 
 def _passage(number: int) -> Note:
@@ -157,27 +163,29 @@ def _sentence(rng: random.Random, number: int, place: int) -> str:
 
 
 def _questions(
-    memory: Memory, scope: Scope, count: int, written: int, embedder: Embeddings | None
-) -> tuple[list[float], list[float]]:
-    """Return what searches take in milliseconds, and what they take with the embedding.
+    memories: Mapping[Memory, int], count: int, embedder: Embeddings | None
+) -> list[tuple[list[float], list[float]]]:
+    """Return for each memory what searches take in milliseconds, alone and with the embedding.
 
-    The first few are not counted. No size asks what another did: embedders remember.
+    Each is asked of the passages that it has, ten questions at a time. The first ten are not
+    counted, and none is asked twice: embedders remember.
     """
-    rng = random.Random(written)
-    searched, whole = [], []
-    for place in range(count + 5):
-        number = rng.randrange(written)
-        question = f"What of word{int(rng.paretovariate(0.7)) % 30_000} in Town{number % 5_000}?"
-        started = time.perf_counter()
-        if embedder is not None:
-            embedder.embed_query(question)
-        embedded = time.perf_counter()
-        memory.search(question, scope=scope, k=16)
-        ended = time.perf_counter()
-        if place >= 5:
-            searched.append(1000 * (ended - embedded))
-            whole.append(1000 * (ended - started))
-    return searched, whole
+    rng = random.Random(sum(memories.values()))
+    taken: list[tuple[list[float], list[float]]] = [([], []) for _ in memories]
+    for _ in range(1 + -(-count // TURN)):
+        for (memory, size), (searched, whole) in zip(memories.items(), taken, strict=True):
+            for _ in range(TURN):
+                asked = f"What of word{int(rng.paretovariate(0.7)) % 30_000}"
+                asked += f" in Town{rng.randrange(size) % 5_000}?"
+                started = time.perf_counter()
+                if embedder is not None:
+                    embedder.embed_query(asked)
+                embedded = time.perf_counter()
+                memory.search(asked, scope=SCOPE, k=16)
+                ended = time.perf_counter()
+                searched.append(1000 * (ended - embedded))
+                whole.append(1000 * (ended - started))
+    return [(searched[TURN:], whole[TURN:]) for searched, whole in taken]
 
 
 def _p95(values: Sequence[float]) -> float:

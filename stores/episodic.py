@@ -168,7 +168,7 @@ class EpisodicBank:
             why = {"cosine": cosine, "fused": fused[key]}
             relevance = _clipped(cosine)
             if query:
-                why["words"] = coverage(weights, text)
+                why["words"] = coverage(weights, terms.stems(text).content)
                 relevance = (relevance + why["words"]) / 2
             if record in found and found[record].relevance >= relevance:
                 continue

@@ -1,15 +1,15 @@
 """Full-text search over one user's keys with SQLite FTS5."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from itertools import islice
 
 from memagent.stores.filter import Filter, micros
 from memagent.stores.matches import Matches
 from memagent.stores.partition import Held
 from memagent.stores.sqlite import SqliteStore, State
-from memagent.stores.words import content_words, stem, words
+from memagent.stores.words import Stems, content_words, stem, stems
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000
@@ -38,10 +38,14 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A query's content words, with the keys of one user that hold each, newest first."""
+    """A query's content words, with the keys of one user that hold each, newest first.
+
+    It lives as long as one search, and keeps the stems of the texts that the search looks at twice.
+    """
 
     owner: str | None
     postings: Mapping[str, Sequence[int]]
+    _stems: dict[str, Stems] = field(default_factory=dict, compare=False)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -55,6 +59,12 @@ class Terms:
             word: math.log(1 + (MAX_MATCHES + 0.5) / (len(keys) + 0.5))
             for word, keys in self.postings.items()
         }
+
+    def stems(self, text: str) -> Stems:
+        """Return the stems of a text."""
+        if text not in self._stems:
+            self._stems[text] = stems(text)
+        return self._stems[text]
 
 
 class LexicalIndex:
@@ -94,7 +104,8 @@ class LexicalIndex:
                 scores[key] = scores.get(key, 0.0) + weights[word]
         likely = sorted(scores, key=lambda key: (-scores[key], -key))
         best = self._passing(where, likely, 2 * n)
-        ranks = _bm25({word: weights[word] for word in rare}, best)
+        held = {key: terms.stems(text).all for key, text in best.items()}
+        ranks = _bm25({word: weights[word] for word in rare}, held)
         newest = list(self._passing(where, sorted(scores, reverse=True), n))
         return sorted(best, key=lambda key: (-ranks[key], -key))[:n], newest
 
@@ -168,8 +179,10 @@ class LexicalIndex:
         """Return the first `n` keys that the filter lets through, in their order, with texts."""
         condition, values = where.condition()
         passed: dict[int, str] = {}
-        for start in range(0, len(keys), CHUNK):
-            some = keys[start : start + CHUNK]
+        start, size = 0, min(n, CHUNK)  # mostly all pass, and more than `n` need not be read
+        while start < len(keys) and len(passed) < n:
+            some = keys[start : start + size]
+            start, size = start + size, CHUNK
             marks = ",".join("?" * len(some))
             rows = self._store.query(
                 # CROSS keeps SQLite from going through all of the user's records first.
@@ -179,8 +192,6 @@ class LexicalIndex:
             )
             texts = {int(row[0]): str(row[1]) for row in rows}
             passed |= {key: texts[key] for key in some if key in texts}
-            if len(passed) >= n:
-                break
         return dict(islice(passed.items(), n))
 
     def _newest(self, where: Filter, owner: str | None, word: str | None, n: int) -> list[int]:
@@ -192,25 +203,26 @@ class LexicalIndex:
         return self._found.rows(f"SELECT k.id {_JOINED} AND {condition}", match, values, n)
 
 
-def _bm25(weights: Mapping[str, float], texts: Mapping[int, str]) -> dict[int, float]:
-    """Return each text's BM25 (Robertson and Zaragoza, 2009); lengths are compared among these."""
-    stems = {key: [stem(word.lower()) for word in words(text)] for key, text in texts.items()}
-    mean = sum(map(len, stems.values())) / len(stems) if stems else 1.0
+def _bm25(weights: Mapping[str, float], texts: Mapping[int, Sequence[str]]) -> dict[int, float]:
+    """Return the BM25 of texts, given as stems (Robertson and Zaragoza, 2009).
+
+    Lengths are compared among these texts.
+    """
+    mean = sum(map(len, texts.values())) / len(texts) if texts else 1.0
     by_stem = {stem(word): weight for word, weight in weights.items()}
     ranks = {}
-    for key, held in stems.items():
+    for key, held in texts.items():
         damping = K1 * (1 - B + B * len(held) / mean)
         counts = ((weight, held.count(word)) for word, weight in by_stem.items())
         ranks[key] = sum(weight * n * (K1 + 1) / (n + damping) for weight, n in counts)
     return ranks
 
 
-def coverage(weights: Mapping[str, float], text: str) -> float:
-    """Return the share of the query's weight that a text's words cover, in [0, 1]."""
+def coverage(weights: Mapping[str, float], held: Set[str]) -> float:
+    """Return the share of the query's weight that a text's stems cover, in [0, 1]."""
     total = sum(weights.values())
     if not total:
         return 0.0
-    held = {stem(word) for word in content_words(text)}
     return sum(weight for word, weight in weights.items() if stem(word) in held) / total
 
 

@@ -29,7 +29,7 @@ from memagent.stores.rows import packed
 from memagent.stores.sqlite import SqliteStore, State
 from memagent.stores.vectors import SKETCH_FROM
 
-FORMAT = 1
+FORMAT = 2
 GROWTH = 1.1
 """A file is written anew when the partition has grown by a tenth."""
 SAMPLE = 32

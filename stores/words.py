@@ -1,6 +1,7 @@
 """English words: which carry meaning, which names a text holds, and which point elsewhere."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_letters
 
@@ -46,6 +47,21 @@ def content_words(text: str) -> list[str]:
     lowered = (word.lower() for word in words(text))
     by_stem = {stem(word): word for word in lowered if word not in FUNCTION_WORDS}
     return list(by_stem.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Stems:
+    """The stems of a text: of each of its words in order, and of those that carry meaning."""
+
+    all: tuple[str, ...]
+    content: frozenset[str]
+
+
+def stems(text: str) -> Stems:
+    """Return the stems of a text's words."""
+    lowered = list(map(str.lower, words(text)))
+    meaning = set(lowered).difference(FUNCTION_WORDS)
+    return Stems(tuple(map(stem, lowered)), frozenset(map(stem, meaning)))
 
 
 def names(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.lexical import LexicalIndex, coverage
 from memagent.stores.sqlite import SqliteStore
+from memagent.stores.words import stems
 from memagent.types import Note, Scope
 
 
@@ -93,5 +94,5 @@ def test_quotes_and_operators_are_only_words(store: SqliteStore) -> None:
 
 def test_coverage_is_the_share_of_weight_found_whatever_the_ending() -> None:
     weights = {"journeys": 3.0, "kitchen": 1.0}
-    assert coverage(weights, "Mary journeyed home") == 0.75
-    assert coverage({}, "anything") == 0.0
+    assert coverage(weights, stems("Mary journeyed home").content) == 0.75
+    assert coverage({}, stems("anything").content) == 0.0

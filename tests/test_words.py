@@ -3,7 +3,7 @@ import snowballstemmer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memagent.stores.words import content_words, names, needs_context, stem, words
+from memagent.stores.words import content_words, names, needs_context, stem, stems, words
 
 
 @given(st.text(alphabet="aeginsyz059é", min_size=1, max_size=8))
@@ -16,6 +16,12 @@ def test_a_stem_is_porters_for_numbers_too(word: str) -> None:
 def test_content_words_leave_out_grammar_and_repeated_stems() -> None:
     assert content_words("Where is the football? Footballs are there.") == ["footballs"]
     assert content_words("Where is it?") == []
+
+
+def test_stems_are_of_all_words_and_of_those_that_carry_meaning() -> None:
+    found = stems("The footballs are Emma's: two FOOTBALLS.")
+    assert found.all == ("the", "footbal", "ar", "emma", "two", "footbal")
+    assert found.content == {"footbal", "emma", "two"}
 
 
 def test_names_are_capitalised_words_that_carry_meaning() -> None:
