@@ -97,7 +97,7 @@ def candidates(vectors: np.ndarray) -> dict[str, Callable[[], tuple[faiss.Index,
     }
     for depth in (100, 200, 400):
         found[f"RaBitQ, {depth} again"] = lambda depth=depth: sketch(depth)
-    for depth in (100, 200, 400):
+    for depth in (200, 400, 800):
         found[f"{BITS} signs, {depth} again"] = lambda depth=depth: signs(depth)
     for probes in (16, 64, 256):
         found[f"IVF{lists},SQ8, {probes} lists, 40 again"] = lambda probes=probes: proposing(
