@@ -111,21 +111,15 @@ class Vectors:
     def _exactly(
         self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
     ) -> list[tuple[int, float]]:
-        parameters = None
-        if allowed is not None:
-            parameters = _faiss().SearchParameters(sel=_selector(allowed))
-        scores, rows = self._exact.search(query[np.newaxis, :], n, params=parameters)
+        scores, rows = self._exact.search(query[np.newaxis, :], n, params=_only(allowed))
         found = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
         return [(row, score) for row, score in found if row >= 0]
 
     def _by_sketch(
         self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None, depth: int
     ) -> list[tuple[int, float]]:
-        parameters = None
-        if allowed is not None:
-            parameters = _faiss().SearchParameters(sel=_selector(allowed))
         signs = self._signs(query[np.newaxis, :])
-        _, rows = self._sketch.search(signs, depth, params=parameters)
+        _, rows = self._sketch.search(signs, depth, params=_only(allowed))
         proposed = rows[0][rows[0] >= 0]
         again = _exact(self.dimensions)
         again.add_sa_codes(self._codes()[proposed])
@@ -186,8 +180,14 @@ def _counting(sketch: Any) -> Any:
     return sketch
 
 
-def _selector(allowed: NDArray[np.bool_]) -> Any:
-    return _faiss().IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+def _only(allowed: NDArray[np.bool_] | None) -> Any:
+    """Return what holds a search to the rows allowed; None if all are."""
+    if allowed is None:
+        return None
+    faiss = _faiss()
+    return faiss.SearchParameters(
+        sel=faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+    )
 
 
 @contextmanager

@@ -55,6 +55,17 @@ def test_a_sketch_finds_what_exact_search_finds(clustered: np.ndarray, share: fl
     assert found >= 0.99 * 500
 
 
+@pytest.mark.parametrize("dimensions", [13, 600])
+def test_a_vector_of_any_length_is_sketched(dimensions: int) -> None:
+    rng = np.random.default_rng(5)
+    centres = 3 + rng.standard_normal((60, dimensions))  # far from zero, all on the same side
+    rows = unit(centres[rng.integers(0, 60, ROWS)] + 0.3 * rng.standard_normal((ROWS, dimensions)))
+    held = filled(rows)
+    found = [held.search(query, 1, None)[0][0] for query in rows[:50]]
+    assert held.sketched
+    assert found == list(range(50))
+
+
 def test_what_a_sketch_cannot_tell_apart_is_searched_exactly(
     scattered: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +100,8 @@ def test_the_state_makes_the_same_vectors(clustered: np.ndarray) -> None:
     again = Vectors(DIMENSIONS)
     again.restore(held.state())
     assert again.sketched
+    for name, array in held.state().items():
+        assert np.array_equal(again.state()[name], array), name
     assert again.search(clustered[5], 10, None) == before
     assert len(again) == ROWS
     assert again.bytes == held.bytes

@@ -33,7 +33,7 @@ def long() -> Chat:
 
 
 class Metrics:
-    """What the server tells of itself, read without a thread: the event loop's are few."""
+    """What the server tells of itself."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
