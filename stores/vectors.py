@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 SKETCH_FROM = 20_000
 """Below this many rows to look at, the exact search is as fast."""
-DEPTHS = (200, 400, 800, 1_600)
+DEPTHS = (200, 400, 800, 1_600, 3_200)
 """How many rows the sketch proposes: the least that reaches MIN_RECALL on the sample."""
 MIN_RECALL = 0.995
 SAMPLE = 40
