@@ -10,10 +10,10 @@ import argparse
 import json
 from collections.abc import Callable
 
+from injections import WORD, Attack, attacks
 from scipy.stats import binomtest
 
 from memagent import Agent, Memory, Scope
-from memagent.evals.injection import WORD, Attack, attacks
 
 
 def main() -> None:

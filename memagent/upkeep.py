@@ -11,7 +11,7 @@ from memagent.embedding import Encoder
 from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat
-from memagent.stores import health, importing, outcomes, repulsion, retention, transfer
+from memagent.stores import health, importing, repulsion, retention, transfer
 from memagent.stores.arrivals import Format
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.erasure import Eraser
@@ -58,7 +58,7 @@ class Upkeep:
         if outcome not in ("helped", "hurt"):
             raise InvalidInput(f"an outcome is 'helped' or 'hurt', not {outcome!r}")
         records = self._store.get(scope, ids)
-        return outcomes.judge(self._store, records, outcome, Trace(who=who, why=why))
+        return retention.judge(self._store, records, outcome, Trace(who=who, why=why))
 
     def enrich(
         self,

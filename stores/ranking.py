@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
-from memagent.stores.outcomes import reliability
 from memagent.stores.reader import Told
 from memagent.stores.rows import reading
 from memagent.types import Hit, Hits
@@ -167,3 +166,11 @@ def _within(known: Sequence[Hit], tokens: int) -> list[Hit]:
                 fitting.append(hit)
                 tokens -= cost
     return fitting
+
+
+def reliability(helped: int, hurt: int) -> float:
+    """Return what a record's relevance is multiplied by: one until something went wrong.
+
+    The mean of a Beta posterior that starts from two successes.
+    """
+    return (helped + 2) / (helped + hurt + 2)

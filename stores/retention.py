@@ -12,7 +12,7 @@ from memagent.errors import InvalidInput
 from memagent.stores.filter import Filter, micros
 from memagent.stores.sqlite import SqliteStore
 from memagent.stores.writing import Trace, log, mark_changed, user_id
-from memagent.types import Policy, Record, Scope
+from memagent.types import Outcome, Policy, Record, Scope
 
 MAX_USES = 32
 """How many uses of a record are remembered one by one; older ones count for little."""
@@ -146,3 +146,19 @@ def _uses(store: SqliteStore, seqs: Sequence[int]) -> dict[int, list[int]]:
     for seq, at in store.chunked("SELECT record, at FROM uses WHERE record IN (*)", seqs):
         found.setdefault(seq, []).append(at)
     return found
+
+
+def judge(store: SqliteStore, records: Sequence[Record], outcome: Outcome, trace: Trace) -> int:
+    """Count an outcome for records and their sources, and return how many records there were."""
+    with store.transaction() as db:
+        for record in records:
+            user = user_id(db, record.scope.user)
+            db.execute(f"UPDATE records SET {outcome} = {outcome} + 1 WHERE seq = ?", (record.seq,))
+            for source in record.sources:
+                db.execute(
+                    f"INSERT INTO outcomes(user, source, {outcome}) VALUES (?, ?, 1)"
+                    f" ON CONFLICT DO UPDATE SET {outcome} = {outcome} + 1",
+                    (user, source),
+                )
+            log(db, record.seq, outcome, trace)
+    return len(records)

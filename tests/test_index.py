@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import exact
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
-from memagent.stores import flat, snapshot, vectors
+from memagent.stores import snapshot, vectors
 from memagent.stores.filter import Filter
 from memagent.stores.index import VectorIndex
 from memagent.stores.sqlite import SqliteStore
@@ -55,7 +56,7 @@ def exact(store: SqliteStore, where: Filter, query: np.ndarray) -> list[tuple[in
     vectors = np.array(
         [np.frombuffer(row["vector"], dtype=np.float16).astype(np.float32) for row in rows]
     )
-    return [(rows[row]["id"], product) for row, product in flat.nearest(vectors, query, len(rows))]
+    return [(rows[row]["id"], product) for row, product in exact.nearest(vectors, query, len(rows))]
 
 
 class StoreMachine(RuleBasedStateMachine):

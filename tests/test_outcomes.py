@@ -2,7 +2,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores.outcomes import reliability
+from memagent.stores.ranking import reliability
 
 
 def test_what_hurt_falls_behind_an_equal_and_help_makes_up_for_it(

@@ -4,7 +4,7 @@ import pytest
 
 from memagent import Agent, Answer, Memory, Scope
 from memagent.lessons import same
-from memagent.stores.outcomes import reliability
+from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
 from memagent.trial import breaks, mends
 from tests.teaching import ASKED, agent_of, corrected, shown
