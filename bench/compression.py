@@ -24,8 +24,8 @@ from typing import Any
 
 from memagent import Memory, Scope, open_embedder
 from memagent.evals.statistics import wilson
-from memagent.extracts import sentences
 from memagent.stores.ranking import tokens_of
+from memagent.text.english import sentences
 from memagent.types import Note, Recollection
 
 ADA = Scope(user="ada")

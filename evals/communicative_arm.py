@@ -20,7 +20,7 @@ from memagent.examples import diverse
 from memagent.pace import Pace
 from memagent.prompts import SHORT_ANSWER
 from memagent.remembering import Verdict
-from memagent.stores.words import words
+from memagent.text.english import words
 from memagent.types import Answer, Example, Note, Recollection, Scope
 
 KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer", "ram-written")

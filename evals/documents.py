@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from memagent.evals.qa_scores import grade, normalised
 from memagent.evals.task import Grade, Sample, Task
-from memagent.stores.words import needs_context
+from memagent.text.english import needs_context
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
 """Where a stream without dates begins; each of its documents is a minute later."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.task import Sample, Task
 from memagent.problems import Problem, nearly_same, read_problems, same_number
-from memagent.stores.words import words
+from memagent.text.english import words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from memagent.learning import How, learn, left
 from memagent.problems import nearly_same, same_number
 from memagent.prompts import SOLVE
 from memagent.rationales import Rationales, example_of
-from memagent.stores.words import words
+from memagent.text.english import words
 from memagent.types import Example, Scope
 
 ARMS = ("none", "random", "retrieved", "obfuscated", "one-per-question", "oracle")

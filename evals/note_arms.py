@@ -14,8 +14,7 @@ from memagent.evals.document_arms import DOCUMENT_ARMS, POOL, DocumentArm
 from memagent.evals.documents import DocumentQuestion, StreamTask
 from memagent.evals.shelf import shelf_of
 from memagent.evals.task import Task
-from memagent.extracts import sentences
-from memagent.stores.words import content_words, stem
+from memagent.text.english import content_words, sentences, stem
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 
 RATIO = 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
 from memagent.stores.ranking import tokens_of
-from memagent.stores.words import content_words, stem
+from memagent.text.english import content_words, stem
 
 SHARPNESS = 10.0
 """Scores are cosines, which differ by little: the softmax is taken of so many times the score."""

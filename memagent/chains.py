@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from memagent.inflection import forms
 from memagent.phrases import Phrase, phrases, surely
 from memagent.relations import relation_of
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
-from memagent.stores.words import content_words, names
+from memagent.text.english import content_words, forms, names
 from memagent.types import Record
 
 _CHECKS = re.compile(r"(?:is|are|do|does)\b", re.IGNORECASE)

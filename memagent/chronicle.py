@@ -7,7 +7,7 @@ from memagent.looking import Goal, Trail
 from memagent.questions import covers
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
-from memagent.stores.words import content_words, names, words
+from memagent.text.english import content_words, names, words
 from memagent.told_time import told_time
 from memagent.types import Hit, Hits, Record
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from memagent.errors import InvalidInput
-from memagent.extracts import Span
 from memagent.stores.ranking import tokens_of
+from memagent.text.english import Span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from memagent.embedding import Encoder
-from memagent.extracts import sentences
 from memagent.questions import Want, offers, wants
 from memagent.stores.compression import CompressionBank
 from memagent.stores.derived import MARK
-from memagent.stores.words import content_words, needs_context, stem
+from memagent.text.english import content_words, needs_context, sentences, stem
 from memagent.types import Hit, Recollection, Record, Scope
 
 DRILLS = 5

@@ -7,7 +7,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from memagent.prompts import asked
-from memagent.stores.words import FUNCTION_WORDS, words
+from memagent.text.english import FUNCTION_WORDS, words
 from memagent.types import Example
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.compressor import Budget, Compressed
-from memagent.extracts import Span, bare, runs, sentences
 from memagent.held_back import Asked, Embed, Weigh, placed, worth
-from memagent.stores.words import stem
+from memagent.text.english import Span, bare, runs, sentences, stem
 
 Unit = Literal["sentences", "runs"]
 KNOWN = 0.2

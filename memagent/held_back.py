@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.extracts import Span, bare, runs
-from memagent.stores.words import FUNCTION_WORDS, content_words, stem
+from memagent.text.english import FUNCTION_WORDS, Span, bare, content_words, runs, stem
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 Weigh = Callable[[str], Mapping[str, float]]

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from memagent.inflection import lemma, lemmas
-from memagent.stores.words import FUNCTION_WORDS
+from memagent.text.english import FUNCTION_WORDS, lemma, lemmas
 
 _IS_A = re.compile(r"\b(?:is|was|are|were|am)\s+an?\s+(?P<what>\w+(?:\s+\w+)*)", re.IGNORECASE)
 

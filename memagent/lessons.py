@@ -12,7 +12,7 @@ from typing import Any
 from memagent.questions import covers, new_names, offers, places, wants, whereabouts
 from memagent.stores.changing import told_by
 from memagent.stores.filter import Filter
-from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
+from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 from memagent.types import Hit, Hits
 
 SAME = 0.92

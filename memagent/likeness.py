@@ -4,8 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from memagent.inflection import lemma
-from memagent.stores.words import FUNCTION_WORDS, content_words, names, words
+from memagent.text.english import FUNCTION_WORDS, content_words, lemma, names, words
 from memagent.types import Example
 
 LONGEST = 3

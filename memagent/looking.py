@@ -7,7 +7,7 @@ from memagent.questions import Turn, Want, covers, new_names, offers, places
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.rationale import Direction
-from memagent.stores.words import content_words, names, words
+from memagent.text.english import content_words, names, words
 from memagent.types import Hit, Record
 
 LOOKS = 4

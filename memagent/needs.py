@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from memagent.inflection import lemma, lemmas
-from memagent.stores.words import FUNCTION_WORDS, content_words, words
+from memagent.text.english import FUNCTION_WORDS, content_words, lemma, lemmas, words
 
 _LIST = re.compile(
     r"(?:what|which\s+\w+|how\s+(?:many|much)\s+(?P<noun>\w+)(?:\s+in\s+all)?)\s+"

@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 from memagent import replies
 from memagent.compressor import Budget, Compressed
 from memagent.errors import ContextTooLong, StructuredOutputError
-from memagent.extracts import Span
 from memagent.prompts import notes_for
 from memagent.stores.ranking import tokens_of
-from memagent.stores.words import content_words, stem
+from memagent.text.english import Span, content_words, stem
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

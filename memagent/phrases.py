@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from memagent.inflection import lemma
 from memagent.relations import is_relation
-from memagent.stores.words import FUNCTION_WORDS
+from memagent.text.english import FUNCTION_WORDS, lemma
 
 Phrase = tuple[str, ...]
 """The lemmas of the words of a thing's name, in order."""

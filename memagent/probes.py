@@ -21,7 +21,7 @@ from memagent.stores import remains
 from memagent.stores.episodic import keys_of
 from memagent.stores.filter import Filter
 from memagent.stores.rows import packed, unpacked
-from memagent.stores.words import content_words
+from memagent.text.english import content_words
 from memagent.types import Record, Scope
 
 ProbeKind = Literal["direct", "paraphrase", "cue", "vector", "bytes"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from memagent.errors import InvalidInput
-from memagent.stores.words import content_words, stem, words
+from memagent.text.english import content_words, stem, words
 
 _MARKED = re.compile(r"####\s*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from memagent.stores.words import FUNCTION_WORDS, content_words, names, stem, words
+from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 
 Want = Literal["place", "name", "time", "number", "colour"]
 Side = Literal["before", "after"]

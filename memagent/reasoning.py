@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memagent.chains import Chains
-from memagent.inflection import forms, lemma, lemmas
 from memagent.kinds import kind_of, said_of
 from memagent.looking import Trail
 from memagent.needs import (
@@ -23,7 +22,7 @@ from memagent.questions import Want, offers
 from memagent.relations import relates
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
-from memagent.stores.words import content_words, words
+from memagent.text.english import content_words, forms, lemma, lemmas, words
 from memagent.types import Hit, Record
 
 

@@ -17,7 +17,7 @@ from memagent.stores.filter import Filter
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import Direction, RationaleBank
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import content_words, words
+from memagent.text.english import content_words, words
 from memagent.types import Hit, Hits, Recollection, Scope
 
 FLOOR = 0.2

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from memagent.inflection import lemma
-from memagent.stores.words import FUNCTION_WORDS, words
+from memagent.text.english import FUNCTION_WORDS, lemma, words
 
 _PAIRS = """north south, east west, northeast southwest, northwest southeast, left right,
     above below, bigger smaller, larger smaller, older younger, taller shorter, longer shorter,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from memagent.stores.words import content_words, words
+from memagent.text.english import content_words, words
 
 MIN_QUOTED = 3
 """A shorter text is not quoted by being in another: "tea" is in all that is said of tea."""

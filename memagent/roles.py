@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from memagent.inflection import lemmas
-from memagent.stores.words import content_words, names
+from memagent.text.english import content_words, lemmas, names
 from memagent.types import Hit
 
 _WHOM = re.compile(r"who(?:m)?\s+(?:did|does|do|has|have|had|will|is|was)\b.*\w", re.IGNORECASE)

@@ -7,7 +7,7 @@ from memagent.errors import InvalidInput
 from memagent.lessons import is_denial, same
 from memagent.memory import Memory
 from memagent.questions import is_question
-from memagent.stores.words import content_words, stem, words
+from memagent.text.english import content_words, stem, words
 from memagent.types import Answer, Checked, Feedback, Recollection, Scope
 
 NEIGHBOURS = 5

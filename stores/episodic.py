@@ -20,8 +20,8 @@ from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.stores.retention import use
 from memagent.stores.rows import Draft, digest_of, unpacked
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import needs_context
 from memagent.stores.writing import NOBODY, Trace, insert, known_in
+from memagent.text.english import needs_context
 from memagent.types import Hits, Note, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000

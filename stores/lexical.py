@@ -9,7 +9,7 @@ from memagent.stores.filter import Filter, micros
 from memagent.stores.matches import Matches
 from memagent.stores.partition import Held
 from memagent.stores.sqlite import SqliteStore, State
-from memagent.stores.words import Stems, content_words, stem, stems
+from memagent.text.english import Stems, content_words, stem, stems
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000

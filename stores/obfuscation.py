@@ -2,7 +2,7 @@
 
 import re
 
-from memagent.stores.words import FUNCTION_WORDS
+from memagent.text.english import FUNCTION_WORDS
 
 _TOKEN = re.compile(
     r"[^\W\d_]+(?:['’][^\W\d_]+)*|\$?\d[\d,]*(?:\.\d+)?%?|\S"  # noqa: RUF001

@@ -12,7 +12,7 @@ from memagent.stores.filter import Filter
 from memagent.stores.lineage import quoting
 from memagent.stores.ranking import Ranking
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import content_words, names, stem
+from memagent.text.english import content_words, names, stem
 from memagent.types import Hit, Note, Scope
 
 Direction = Literal["before", "after"]

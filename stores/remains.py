@@ -13,7 +13,7 @@ from memagent.errors import StoreError
 from memagent.stores.bytescan import scan
 from memagent.stores.rows import unpacked
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import content_words, stem
+from memagent.text.english import content_words, stem
 
 SAME = 0.999
 """From this cosine on, two vectors count as made of the same text."""

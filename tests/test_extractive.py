@@ -6,9 +6,9 @@ import pytest
 from memagent.compressor import Budget
 from memagent.errors import InvalidInput
 from memagent.extractive import Extractive
-from memagent.extracts import runs, sentences
 from memagent.note_writer import NoteWriter, find, shared
 from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.text.english import runs, sentences
 
 TEXT = (
     "The town of Ashby lies on a river. Dr. Vera Lund opened the school there in 1902."

@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.inflection import forms, lemma, lemmas
+from memagent.text.english import forms, lemma, lemmas
 
 
 @pytest.mark.parametrize(

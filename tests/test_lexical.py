@@ -6,7 +6,7 @@ from memagent.stores.episodic import EpisodicBank
 from memagent.stores.filter import Filter
 from memagent.stores.lexical import LexicalIndex, coverage
 from memagent.stores.sqlite import SqliteStore
-from memagent.stores.words import stems
+from memagent.text.english import stems
 from memagent.types import Note, Scope
 
 

@@ -3,7 +3,7 @@ import snowballstemmer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memagent.stores.words import content_words, names, needs_context, stem, stems, words
+from memagent.text.english import content_words, names, needs_context, stem, stems, words
 
 
 @given(st.text(alphabet="aeginsyz059é", min_size=1, max_size=8))

@@ -1,0 +1,1 @@
+"""Text processing: words, stems, sentences."""
