@@ -11,13 +11,13 @@ from typing import Any
 
 from memagent.compression import Compacted
 from memagent.compressor import Budget, Compressed, Compressor
-from memagent.stores import sessions
 from memagent.stores.compression import CompressionBank
-from memagent.stores.derived import MARK
-from memagent.stores.filter import Filter
+from memagent.stores.database import connection
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.derived import MARK
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace
 from memagent.turn_lines import fitting, lines_again, lines_of, role
 from memagent.types import KeyedBy, Note, Record, Scope
 
@@ -69,7 +69,7 @@ def age(
     """
     done, by = Compacted(), f"{compressor.name}, {budget}"
     number = 0
-    for name in sessions.sessions(store, scope, ""):
+    for name in connection.sessions(store, scope, ""):
         session = replace(scope, session=name)
         for part in _parts(store, bank, session, old):
             if part.stated:

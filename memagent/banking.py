@@ -17,10 +17,10 @@ from memagent.gathering import Gathering, gather
 from memagent.models import open_chat
 from memagent.note_writer import NoteWriter
 from memagent.stores.compression import CompressionBank
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
 from memagent.stores.episodic import EpisodicBank
-from memagent.stores.filter import Filter
 from memagent.stores.rarity import Rarity
-from memagent.stores.sqlite import SqliteStore
 from memagent.types import KeyedBy, Method, Recollection, Record, Scope
 
 if TYPE_CHECKING:

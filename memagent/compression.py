@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from memagent.compressor import Budget, Compressed, Compressor
 from memagent.held_back import answered
 from memagent.stores.compression import CompressionBank
-from memagent.stores.derived import MARK
+from memagent.stores.database.derived import MARK
+from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
-from memagent.stores.writing import Trace
 from memagent.types import KeyedBy, Note, Record, Scope
 
 SHORTEST = 200

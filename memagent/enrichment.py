@@ -14,10 +14,10 @@ from memagent import replies
 from memagent.embedding import Encoder
 from memagent.errors import ContextTooLong, EmbedderMismatch, StructuredOutputError
 from memagent.prompts import questions_for
-from memagent.stores.filter import Filter
-from memagent.stores.rows import packed
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace, add_keys, log, user_id
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.rows import packed
+from memagent.stores.database.writer import Trace, add_keys, log, user_id
 from memagent.types import Record, Scope
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 
 from memagent.questions import covers, new_names, offers, places, wants, whereabouts
 from memagent.stores.changing import told_by
-from memagent.stores.filter import Filter
+from memagent.stores.database.filters import Filter
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 from memagent.types import Hit, Hits
 

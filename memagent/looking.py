@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memagent.questions import Turn, Want, covers, new_names, offers, places
+from memagent.stores.database.filters import Filter
 from memagent.stores.episodic import EpisodicBank
-from memagent.stores.filter import Filter
 from memagent.stores.rationale import Direction
 from memagent.text.english import content_words, names, words
 from memagent.types import Hit, Record

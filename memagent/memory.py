@@ -18,17 +18,18 @@ from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.looking import LOOKS
 from memagent.recall import Recaller
-from memagent.stores import sessions, vector_cache
+from memagent.stores import vector_cache
 from memagent.stores.compression import CompressionBank
+from memagent.stores.database import connection
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.erasure import Eraser
-from memagent.stores.filter import Filter
 from memagent.stores.index import MAX_BYTES
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
-from memagent.stores.sqlite import SqliteStore
 from memagent.stores.vector_cache import VectorCache
-from memagent.stores.writing import Trace
 from memagent.types import Hits, Kind, Note, Recollection, Record, Scope
 from memagent.upkeep import Upkeep
 from memagent.versions import Versions
@@ -244,7 +245,7 @@ class Memory(Upkeep, Banking, Changes, Versions, Views):
 
     def sessions(self, *, scope: Scope, start: str = "") -> tuple[str, ...]:
         """Return the names of a scope's sessions that begin with `start`, in order."""
-        return sessions.sessions(self._store, scope, start)
+        return connection.sessions(self._store, scope, start)
 
     def warm(self, *, scope: Scope) -> float:
         """Load the embedder and a user's vectors now rather than at the first search.

@@ -18,9 +18,9 @@ from typing import Literal, TypeVar
 from memagent.memory import Memory
 from memagent.rewording import quotes, rewordings
 from memagent.stores import remains
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.episodic import keys_of
-from memagent.stores.filter import Filter
-from memagent.stores.rows import packed, unpacked
 from memagent.text.english import content_words
 from memagent.types import Record, Scope
 

@@ -27,8 +27,8 @@ from memagent.memory import Memory
 from memagent.prompts import lesson_of
 from memagent.questions import covers, offers, wants
 from memagent.stores.changing import told_by
+from memagent.stores.database.filters import micros
 from memagent.stores.episodic import check
-from memagent.stores.filter import micros
 from memagent.text.english import content_words, names, stem, words
 from memagent.trial import NEIGHBOURS, Ask, Recall, Trial, neighbours
 from memagent.types import Feedback, Hit, Note, Record, Reflected, Scope

@@ -13,14 +13,14 @@ from memagent.errors import InvalidInput
 from memagent.models import open_chat
 from memagent.stores import health, importing, repulsion, retention, transfer
 from memagent.stores.arrivals import Format
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import EpisodicBank
 from memagent.stores.erasure import Eraser
-from memagent.stores.filter import Filter
 from memagent.stores.reembedding import Reembedded, reembed
 from memagent.stores.repulsion import Separated
 from memagent.stores.retention import DECAY, Retained
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace
 from memagent.types import Outcome, Policy, Receipt, Scope
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from memagent.changes import edited
 from memagent.errors import InvalidInput
-from memagent.stores import versions
+from memagent.stores.database import connection
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import EpisodicBank
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace
 from memagent.types import Event, Note, Record, Scope
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ class Versions:
         Raises:
             InvalidInput: there is no such record, or `id` is not its newest version.
         """
-        versions = self._store.versions(scope, id)
-        if not versions:
+        connection = self._store.versions(scope, id)
+        if not connection:
             raise InvalidInput(f"there is no record {id!r} in this scope")
-        old = versions[-1]
+        old = connection[-1]
         if old.value == text:
             return old
         if old.id != id:
@@ -69,12 +69,12 @@ class Versions:
 
         The id may be any version's; unknown ones are left out.
         """
-        return versions.newest(self._store, scope, ids)
+        return connection.newest(self._store, scope, ids)
 
     def history(self, id: str, *, scope: Scope) -> tuple[Event, ...]:
         """Return what happened to a record and its other versions, in order."""
-        versions = self._store.versions(scope, id)
-        return tuple(self._store.history([record.seq for record in versions]))
+        connection = self._store.versions(scope, id)
+        return tuple(self._store.history([record.seq for record in connection]))
 
     def _told(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         raise NotImplementedError

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from memagent.errors import InvalidInput
 from memagent.stores import foreign
-from memagent.stores.filter import micros
+from memagent.stores.database.filters import micros
 from memagent.stores.transfer import COLUMNS, FORMAT, LISTS
 from memagent.types import Record, Scope
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from memagent.errors import InvalidInput
-from memagent.stores.derived import notes_on
-from memagent.stores.filter import Filter, micros
-from memagent.stores.rows import closed_digest, opened_digest
-from memagent.stores.settling import settle
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace, log, mark_changed, user_id
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.derived import notes_on
+from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.rows import closed_digest, opened_digest
+from memagent.stores.database.writer import Trace, log, mark_changed, settle, user_id
 from memagent.types import Change, Feedback, Record, Scope
 
 AUTHORS = ("user", "agent")

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.rows import packed, unpacked
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import packed, unpacked
 
 PROBES = 200
 """How many keys, spread over the store, are compared."""

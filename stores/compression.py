@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from memagent.stores.derived import MARK, Made, made
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.derived import MARK, Made, made
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.rows import unpacked
+from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import Embed, EpisodicBank, Given, keys_of
-from memagent.stores.filter import Filter
 from memagent.stores.retention import archive
-from memagent.stores.rows import unpacked
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace
 from memagent.types import KeyedBy, Note, Record, Scope
 
 PAGE = 100

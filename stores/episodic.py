@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
-from memagent.stores.digests import Digests
-from memagent.stores.filter import Filter, micros
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.rows import Draft, digest_of, unpacked
+from memagent.stores.database.writer import NOBODY, Digests, Trace, insert, known_in
 from memagent.stores.fusion import RRF_K, reciprocal_ranks
 from memagent.stores.index import MAX_BYTES, VectorIndex
 from memagent.stores.lexical import LexicalIndex, coverage
 from memagent.stores.partition import Moment, Near
 from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.stores.retention import use
-from memagent.stores.rows import Draft, digest_of, unpacked
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import NOBODY, Trace, insert, known_in
 from memagent.text.english import needs_context
 from memagent.types import Hits, Note, Record, Scope
 

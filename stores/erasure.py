@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores import snapshot, vector_cache
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import packed
+from memagent.stores.database.writer import Trace, add_keys, log, settle, user_id
 from memagent.stores.lineage import Lineage, held
-from memagent.stores.rows import packed
-from memagent.stores.settling import settle
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace, add_keys, log, user_id
 from memagent.types import Receipt, Record, Scope
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from memagent.errors import StoreError
-from memagent.stores.rows import is_as_written, packed, unpacked
-from memagent.stores.settling import settle
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import is_as_written, packed, unpacked
+from memagent.stores.database.writer import settle
 
 BATCH = 500
 """Rows held in memory at once."""

@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.stores.arrivals import FORMATS, Format, arriving
-from memagent.stores.derived import MARK
-from memagent.stores.digests import Digests
-from memagent.stores.rows import DIGEST_BYTES, is_as_written, packed
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.derived import MARK
+from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, packed
+from memagent.stores.database.writer import Digests, add_keys, user_id
 from memagent.stores.transfer import BATCH, COLUMNS, LISTS
-from memagent.stores.writing import add_keys, user_id
 from memagent.types import Scope
 
 NOT_OURS = (

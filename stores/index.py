@@ -6,11 +6,11 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.filter import Filter
+from memagent.stores.database.connection import SqliteStore, State
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.rows import reading
 from memagent.stores.partition import FOREVER, Held, Moment, Near, Partition
-from memagent.stores.rows import reading
 from memagent.stores.snapshot import Snapshots
-from memagent.stores.sqlite import SqliteStore, State
 
 MAX_BYTES = 1 << 30
 """How much memory partitions may take together unless told otherwise: 1 GiB."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
-from memagent.stores.filter import Filter, micros
+from memagent.stores.database.connection import SqliteStore, State
+from memagent.stores.database.filters import Filter, micros
 from memagent.stores.matches import Matches
 from memagent.stores.partition import Held
-from memagent.stores.sqlite import SqliteStore, State
 from memagent.text.english import Stems, content_words, stem, stems
 from memagent.types import Record, Scope
 

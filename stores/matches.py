@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.writer import settled
 from memagent.stores.partition import Held
-from memagent.stores.settling import settled
-from memagent.stores.sqlite import SqliteStore
 
 BATCH = 500
 """How many keys are read at a time."""

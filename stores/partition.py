@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.filter import Filter, micros
-from memagent.stores.rows import unpacked
+from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.rows import unpacked
 from memagent.stores.vectors import Vectors
 
 MISSING, UNKNOWN = -1, -2

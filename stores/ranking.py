@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
-from memagent.stores.reader import Told
-from memagent.stores.rows import reading
+from memagent.stores.database.reader import Told
+from memagent.stores.database.rows import reading
 from memagent.types import Hit, Hits
 
 Tell = Callable[[Sequence[int]], Mapping[int, Told]]

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
 from memagent.stores.episodic import EpisodicBank, Given
-from memagent.stores.filter import Filter
 from memagent.stores.lineage import quoting
 from memagent.stores.ranking import Ranking
-from memagent.stores.sqlite import SqliteStore
 from memagent.text.english import content_words, names, stem
 from memagent.types import Hit, Note, Scope
 

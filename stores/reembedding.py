@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from memagent.stores import snapshot, vector_cache
 from memagent.stores.compatibility import Compatibility, compatibility
-from memagent.stores.rows import packed
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import packed
 
 BATCH = 256
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from memagent.errors import StoreError
 from memagent.stores.bytescan import scan
-from memagent.stores.rows import unpacked
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import unpacked
 from memagent.text.english import content_words, stem
 
 SAME = 0.999

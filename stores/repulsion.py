@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores import snapshot
-from memagent.stores.rows import packed, unpacked
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace, log, user_id
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import packed, unpacked
+from memagent.stores.database.writer import Trace, log, user_id
 from memagent.types import Record
 
 Vector = NDArray[np.float32]

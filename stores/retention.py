@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
-from memagent.stores.filter import Filter, micros
-from memagent.stores.sqlite import SqliteStore
-from memagent.stores.writing import Trace, log, mark_changed, user_id
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.writer import Trace, log, mark_changed, user_id
 from memagent.types import Outcome, Policy, Record, Scope
 
 MAX_USES = 32

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from memagent.errors import StoreError
+from memagent.stores.database.connection import SqliteStore, State
+from memagent.stores.database.rows import packed
 from memagent.stores.partition import Partition
-from memagent.stores.rows import packed
-from memagent.stores.sqlite import SqliteStore, State
 from memagent.stores.vectors import SKETCH_FROM
 
 FORMAT = 2

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from memagent.errors import EmbedderMismatch, StoreError
-from memagent.stores.filter import Filter
-from memagent.stores.rows import reading
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.rows import reading
 from memagent.types import Scope
 
 FORMAT = 1

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
-from memagent.stores.rows import packed, unpacked
-from memagent.stores.sqlite import PATIENCE, SqliteStore
+from memagent.stores.database.connection import PATIENCE, SqliteStore
+from memagent.stores.database.rows import packed, unpacked
 
 FILE_NAME = "cache.db"
 MAX_BYTES = 64 * 1024 * 1024

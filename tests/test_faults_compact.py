@@ -13,7 +13,7 @@ import pytest
 
 from memagent import Memory, Scope, cli
 from memagent import memory as memory_module
-from memagent.stores import sqlite as sqlite_module
+from memagent.stores.database import connection as sqlite_module
 from memagent.testing import HashEmbedder
 
 ROUNDS = int(os.environ.get("COMPACT_ROUNDS", "10"))

@@ -12,7 +12,7 @@ import pytest
 from damaging import ADA, EMBEDDER, facts, fill, replaced
 
 from memagent import Memory
-from memagent.stores.rows import unpacked
+from memagent.stores.database.rows import unpacked
 
 FLIPS = int(os.environ.get("DAMAGE_FLIPS", "40"))
 COVERED = (

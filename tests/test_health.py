@@ -5,7 +5,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.stores import health
-from memagent.stores.settling import settle
+from memagent.stores.database.writer import settle
 from memagent.testing import HashEmbedder
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import exact
+import exact_search
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
 from memagent.stores import snapshot, vectors
-from memagent.stores.filter import Filter
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
 from memagent.stores.index import VectorIndex
-from memagent.stores.sqlite import SqliteStore
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 
@@ -56,7 +56,10 @@ def exact(store: SqliteStore, where: Filter, query: np.ndarray) -> list[tuple[in
     vectors = np.array(
         [np.frombuffer(row["vector"], dtype=np.float16).astype(np.float32) for row in rows]
     )
-    return [(rows[row]["id"], product) for row, product in exact.nearest(vectors, query, len(rows))]
+    return [
+        (rows[row]["id"], product)
+        for row, product in exact_search.nearest(vectors, query, len(rows))
+    ]
 
 
 class StoreMachine(RuleBasedStateMachine):

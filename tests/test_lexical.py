@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from memagent.stores import lexical
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import Filter
 from memagent.stores.episodic import EpisodicBank
-from memagent.stores.filter import Filter
 from memagent.stores.lexical import LexicalIndex, coverage
-from memagent.stores.sqlite import SqliteStore
 from memagent.text.english import stems
 from memagent.types import Note, Scope
 

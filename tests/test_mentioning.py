@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Record, Scope
-from memagent.stores import episodic, lexical, matches, writing
-from memagent.stores.filter import Filter
+from memagent.stores import episodic, lexical, matches
+from memagent.stores.database import writer
+from memagent.stores.database.filters import Filter
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 
@@ -72,7 +73,7 @@ def few() -> Iterator[None]:
         patch.setattr(episodic, "CANDIDATES", 3)
         patch.setattr(matches, "STEP", 1)
         patch.setattr(lexical, "MAX_MATCHES", 4)
-        patch.setattr(writing, "PENDING", 4)
+        patch.setattr(writer, "PENDING", 4)
         yield
 
 

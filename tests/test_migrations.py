@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope
-from memagent.stores import migrations
-from memagent.stores.migrations import APPLICATION_ID, STEPS
+from memagent.stores.database import schema
+from memagent.stores.database.schema import APPLICATION_ID, STEPS
 from memagent.testing import HashEmbedder
 
 ROWS = """
@@ -24,7 +24,7 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     tmp_path: Path, ada: Scope, version: int
 ) -> None:
     old = sqlite3.connect(tmp_path / "memory.db")
-    old.create_function("half", 1, migrations._half)
+    old.create_function("half", 1, schema._half)
     for step in STEPS[:version]:
         old.executescript(step)
     old.executescript(ROWS)
@@ -62,7 +62,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add("tea", scope=ada)
     broken = "CREATE TABLE fine (x); CREATE TABLE users (x);"
-    monkeypatch.setattr(migrations, "STEPS", (*STEPS, broken))
+    monkeypatch.setattr(schema, "STEPS", (*STEPS, broken))
     with pytest.raises(Exception, match="table users already exists"):
         Memory.open(tmp_path, embedder=HashEmbedder())
     monkeypatch.undo()

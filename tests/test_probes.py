@@ -8,9 +8,9 @@ import pytest
 from probing import SECRET, forgotten, known
 
 from memagent import Memory, Receipt, Record, Scope, probes
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import packed
 from memagent.stores.erasure import Eraser
-from memagent.stores.rows import packed
-from memagent.stores.sqlite import SqliteStore
 from memagent.testing import HashEmbedder
 
 

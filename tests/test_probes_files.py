@@ -10,10 +10,10 @@ from probing import SECRET, forgotten, known
 from memagent import Memory, Record, Scope, probes
 from memagent.errors import StoreError
 from memagent.stores import remains
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.schema import STEPS
+from memagent.stores.database.writer import settle
 from memagent.stores.erasure import Eraser
-from memagent.stores.migrations import STEPS
-from memagent.stores.settling import settle
-from memagent.stores.sqlite import SqliteStore
 from memagent.testing import HashEmbedder
 
 SCHEMA = sorted(set(re.findall(r"[a-z]{3,}", "".join(STEPS).lower())))

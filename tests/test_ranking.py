@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
+from memagent.stores.database.reader import Told
 from memagent.stores.ranking import Candidate, Ranking, ranked, tokens_of
-from memagent.stores.reader import Told
 from memagent.types import Hits, Note, Record
 
 NOW = datetime.now(UTC)

@@ -3,8 +3,8 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
+from memagent.stores.database.rows import unpacked
 from memagent.stores.repulsion import MIN_COSINE
-from memagent.stores.rows import unpacked
 from memagent.types import Note
 
 

@@ -8,9 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores import writing
-from memagent.stores.filter import Filter
-from memagent.stores.settling import Settled, settled
+from memagent.stores.database import writer
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.writer import Settled, settled
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 
@@ -26,7 +26,7 @@ class SettlingMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writing, "PENDING", 3)
+        self.patch.setattr(writer, "PENDING", 3)
         self.folder = TemporaryDirectory()
         self.memories = [self.opened(), self.opened()]
 
@@ -111,7 +111,7 @@ TestSettling.settings = settings(max_examples=25, stateful_step_count=12, deadli
 def test_what_waits_is_settled_when_there_is_enough_of_it(
     tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "PENDING", 2)
+    monkeypatch.setattr(writer, "PENDING", 2)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add_many(["one", "two"], scope=ada)
         assert settled(memory._store.query) == Settled(0, 0)

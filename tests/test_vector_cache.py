@@ -11,8 +11,8 @@ import pytest
 from memagent import Memory, Scope
 from memagent.errors import StoreError
 from memagent.stores import vector_cache
-from memagent.stores.rows import packed
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import packed
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 

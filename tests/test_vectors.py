@@ -1,9 +1,9 @@
-import exact
+import exact_search
 import numpy as np
 import pytest
 
 from memagent.stores import vectors
-from memagent.stores.rows import packed, unpacked
+from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.vectors import Vectors
 
 ROWS, DIMENSIONS = 3_000, 96
@@ -47,7 +47,7 @@ def test_a_sketch_finds_what_exact_search_finds(clustered: np.ndarray, share: fl
     allowed = None if share == 1 else rng.random(ROWS) < share
     found = 0
     for query in unit(clustered[:50] + 0.1 * rng.standard_normal((50, DIMENSIONS))):
-        wanted = exact.nearest(clustered, query, 10, allowed)
+        wanted = exact_search.nearest(clustered, query, 10, allowed)
         got = held.search(query, 10, allowed)
         assert got[0][1] == pytest.approx(wanted[0][1], abs=1e-5)
         found += len({row for row, _ in got} & {row for row, _ in wanted})
@@ -73,7 +73,7 @@ def test_what_a_sketch_cannot_tell_apart_is_searched_exactly(
     monkeypatch.setattr(vectors, "DEPTHS", (50, 100))  # 800 would be a good part of these rows
     held = filled(scattered)
     query = unit(np.random.default_rng(4).standard_normal((1, 384)))[0]
-    wanted = exact.nearest(scattered, query, 10)
+    wanted = exact_search.nearest(scattered, query, 10)
     got = held.search(query, 10, None)
     assert not held.sketched
     assert [row for row, _ in got] == [row for row, _ in wanted]
@@ -91,7 +91,7 @@ def test_few_rows_are_not_sketched(clustered: np.ndarray) -> None:
 def test_more_rows_than_a_sketch_proposes_are_searched_exactly(clustered: np.ndarray) -> None:
     held = filled(clustered)
     got = held.search(clustered[0], 900, None)
-    wanted = exact.nearest(clustered, clustered[0], 900)
+    wanted = exact_search.nearest(clustered, clustered[0], 900)
     assert [score for _, score in got] == pytest.approx([score for _, score in wanted], abs=1e-5)
 
 

@@ -1,22 +1,107 @@
 """New records into the store: a batch is written whole, in one transaction, or not at all."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
-from memagent.stores.derived import notes_on
-from memagent.stores.digests import Digests
-from memagent.stores.filter import micros
-from memagent.stores.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
-from memagent.stores.settling import PENDING, settle
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.derived import notes_on
+from memagent.stores.database.filters import micros
+from memagent.stores.database.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
 from memagent.types import Action, Record
+
+PENDING = 4_000
+"""So many rows wait at most; to look at them takes a new process some 20 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The highest key whose words are indexed, and the highest record whose digest is."""
+
+    words: int
+    digests: int
+
+
+def settled(query: Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]) -> Settled:
+    """Return how far the indexes go."""
+    return Settled(*query("SELECT words, digests FROM settled", ())[0])
+
+
+def settle(db: sqlite3.Connection, *, beyond: int = 0) -> None:
+    """Index, within a transaction, all that waits if that is more than `beyond` rows."""
+    key, record, upto = db.execute(
+        "SELECT coalesce((SELECT max(id) FROM keys), 0), coalesce((SELECT max(seq) FROM records),"
+        " 0), words FROM settled"
+    ).fetchone()
+    if key - upto <= beyond:
+        return
+    db.execute(
+        "INSERT INTO keys_fts(rowid, text, owner) SELECT id, text, owner FROM keys WHERE id > ?",
+        (upto,),
+    )
+    db.execute(
+        "INSERT INTO digests SELECT user, digest, seq FROM records"
+        " WHERE seq > (SELECT digests FROM settled) AND NOT superseded ORDER BY user, digest"
+    )
+    db.execute("UPDATE settled SET words = max(words, ?), digests = max(digests, ?)", (key, record))
+
+
+class Digests:
+    """The digests of all records: the newest in RAM, the settled ones in an index of the database.
+
+    The newest follow what any process has written. What was erased meanwhile may still be among
+    them, so that whatever is found there is compared with its row.
+    """
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._newest: dict[tuple[int | None, bytes], int] = {}
+        self._upto = 0
+        self._state = (-1, 0)
+
+    def find(self, user: int | None, digests: Sequence[bytes]) -> dict[bytes, int]:
+        """Return which of the digests a user's records have, with their `seq`."""
+        with self._store.lock:
+            self._follow()
+            likely = {
+                one: self._newest[user, one] for one in digests if (user, one) in self._newest
+            }
+            held = self._store.chunked(
+                "SELECT digest, seq FROM records WHERE seq IN (*)", list(likely.values())
+            )
+            found = {row[0]: row[1] for row in held if likely.get(row[0]) == row[1]}
+            rows = self._store.chunked(
+                "SELECT digest, record FROM digests WHERE user = ? AND digest IN (*)",
+                digests,
+                (user,),
+            )
+        return found | {row[0]: row[1] for row in rows}
+
+    def wrote(self, user: int, digests: Mapping[bytes, int], last: int) -> None:
+        """Take over what was just written after `find`, in the same transaction."""
+        self._newest |= {(user, digest): seq for digest, seq in digests.items()}
+        self._upto = last
+
+    def _follow(self) -> None:
+        """Take over what was written since; start anew when it was settled or undone."""
+        state = (settled(self._store.query).digests, self._store.undone)
+        if state != self._state:
+            self._state, self._upto = state, state[0]
+            self._newest.clear()
+        rows = self._store.query(
+            "SELECT user, digest, seq FROM records WHERE seq > ? ORDER BY seq", (self._upto,)
+        )
+        if rows:
+            self._newest |= {(row[0], row[1]): row[2] for row in rows}
+            self._upto = rows[-1][2]
+
 
 MARKS = ", ".join("?" * len(INSERTED.split(",")))
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput, StoreError
-from memagent.stores.filter import EPOCH, micros
+from memagent.stores.database.filters import EPOCH, micros
 from memagent.types import Event, Note, Record, Scope
 
 DIGEST_BYTES = 16

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from memagent.stores.filter import Filter
-from memagent.stores.rows import READ, reading, record_of
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.rows import READ, reading, record_of
 from memagent.types import Record, Scope
 
 CHUNK = 10_000

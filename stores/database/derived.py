@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 
-from memagent.stores.filter import micros
-from memagent.stores.rows import reading
-from memagent.stores.sqlite import SqliteStore
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.filters import micros
+from memagent.stores.database.rows import reading
 
 MARK = "compressed"
 """Under what a note's metadata say how it was made, and in `meta`, that there are such notes."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import StoreError
-from memagent.stores.filter import Filter, micros
-from memagent.stores.migrations import identify, migrate
-from memagent.stores.reader import Reader
-from memagent.stores.rows import event_of, moment_of, reading
-from memagent.types import Event
+from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.reader import Reader
+from memagent.stores.database.rows import event_of, moment_of, reading
+from memagent.stores.database.schema import identify, migrate
+from memagent.types import Event, Record, Scope
 
 FILE_NAME = "memory.db"
 LOG_PAGES = 8_000
@@ -298,3 +298,39 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     return " ".join(str(error).split())
+
+
+LAST = "\U0010ffff"
+"""The last of all characters."""
+
+
+def sessions(store: SqliteStore, scope: Scope, start: str) -> tuple[str, ...]:
+    """Return the sessions that hold records of a scope and begin with `start`, in order."""
+    condition, values = Filter(scope=scope, everything=True).condition()
+    rows = store.query(
+        "SELECT DISTINCT r.session FROM records r JOIN users u ON u.id = r.user"
+        f" WHERE {condition} AND r.session >= ? AND r.session < ? ORDER BY r.session",
+        (*values, start, start + LAST),
+    )
+    return tuple(str(row["session"]) for row in rows)
+
+
+def newest(store: SqliteStore, scope: Scope, ids: Sequence[str]) -> dict[str, Record]:
+    """Return the newest version of each record, by the id that was asked for.
+
+    The id may be that of any version; what is not in the scope is left out.
+    """
+    user = store.user(scope.user)
+    rows = store.chunked(
+        """WITH RECURSIVE chain(asked, id) AS (
+            SELECT id, id FROM records WHERE user = ?1 AND id IN (*) UNION ALL
+            SELECT c.asked, r.id FROM chain c JOIN records r
+                ON r.user = ?1 AND r.supersedes = c.id
+        ) SELECT c.asked, c.id FROM chain c
+            JOIN records r ON r.user = ?1 AND r.id = c.id WHERE NOT r.superseded""",
+        ids,
+        (user,),
+    )
+    found = {row["asked"]: row["id"] for row in rows}
+    records = {record.id: record for record in store.get(scope, list(found.values()))}
+    return {asked: records[last] for asked, last in found.items() if last in records}
