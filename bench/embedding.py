@@ -24,7 +24,7 @@ from memagent import open_embedder
 from memagent.config import load_settings
 from memagent.precision import PASSAGES, QUESTIONS
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.vector_cache import VectorCache
+from memagent.stores.index.embedding_cache import VectorCache
 from memagent.types import Precision
 from memagent.weights import MINILM, locate
 

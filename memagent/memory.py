@@ -18,7 +18,6 @@ from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.looking import LOOKS
 from memagent.recall import Recaller
-from memagent.stores import vector_cache
 from memagent.stores.compression import CompressionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
@@ -26,10 +25,11 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.erasure import Eraser
-from memagent.stores.index import MAX_BYTES
+from memagent.stores.index import embedding_cache
+from memagent.stores.index.embedding_cache import VectorCache
+from memagent.stores.index.partitions import MAX_BYTES
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
-from memagent.stores.vector_cache import VectorCache
 from memagent.types import Hits, Kind, Note, Recollection, Record, Scope
 from memagent.upkeep import Upkeep
 from memagent.versions import Versions
@@ -48,7 +48,7 @@ class Memory(Upkeep, Banking, Changes, Versions, Views):
         store: SqliteStore,
         embedder: Embeddings,
         index_bytes: int = MAX_BYTES,
-        cache_bytes: int = vector_cache.MAX_BYTES,
+        cache_bytes: int = embedding_cache.MAX_BYTES,
     ) -> None:
         self._store = store
         self._encoder = Encoder(embedder, store.meta, store.set_meta)
@@ -67,7 +67,7 @@ class Memory(Upkeep, Banking, Changes, Versions, Views):
         *,
         embedder: str | Embeddings = "all-MiniLM-L6-v2",
         index_bytes: int = MAX_BYTES,
-        cache_bytes: int = vector_cache.MAX_BYTES,
+        cache_bytes: int = embedding_cache.MAX_BYTES,
     ) -> Self:
         """Open the memory in a folder, making it if need be; None keeps it in RAM only.
 

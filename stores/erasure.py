@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores import snapshot, vector_cache
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
 from memagent.stores.database.writer import Trace, add_keys, log, settle, user_id
+from memagent.stores.index import embedding_cache, snapshot
 from memagent.stores.lineage import Lineage, held
 from memagent.types import Receipt, Record, Scope
 
@@ -124,7 +124,7 @@ class Eraser:
             db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
         # FTS5 marks deleted words and keeps them until its segments are merged.
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
-        vector_cache.empty(self._store)
+        embedding_cache.empty(self._store)
 
 
 def _drop_outcomes(db: sqlite3.Connection, sources: set[tuple[int, str]]) -> None:

@@ -3,7 +3,7 @@
 import math
 
 from memagent.stores.episodic import EpisodicBank
-from memagent.stores.lexical import MAX_MATCHES
+from memagent.stores.index.lexical import MAX_MATCHES
 from memagent.text.english import stem, words
 from memagent.types import Scope
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores import snapshot, vector_cache
 from memagent.stores.compatibility import Compatibility, compatibility
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
+from memagent.stores.index import embedding_cache, snapshot
 
 BATCH = 256
 
@@ -97,7 +97,7 @@ def _take_over(store: SqliteStore, fingerprint: str) -> bool:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (fingerprint,))
         db.execute("UPDATE users SET removals = removals + 1")
         snapshot.drop(store)
-        vector_cache.empty(store)
+        embedding_cache.empty(store)
     return True
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores import snapshot
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.database.writer import Trace, log, user_id
+from memagent.stores.index import snapshot
 from memagent.types import Record
 
 Vector = NDArray[np.float32]

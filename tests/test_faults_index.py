@@ -18,7 +18,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import StoreError
-from memagent.stores import snapshot, vectors
+from memagent.stores.index import snapshot, vectors
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope
-from memagent.stores import snapshot, vectors
+from memagent.stores.index import snapshot, vectors
 from memagent.testing import HashEmbedder
 
 EMBEDDER = HashEmbedder(32)

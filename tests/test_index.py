@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
-from memagent.stores import snapshot, vectors
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
-from memagent.stores.index import VectorIndex
+from memagent.stores.index import snapshot, vectors
+from memagent.stores.index.partitions import VectorIndex
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Record, Scope
-from memagent.stores import episodic, lexical, matches
+from memagent.stores import episodic
 from memagent.stores.database import writer
 from memagent.stores.database.filters import Filter
+from memagent.stores.index import lexical
+from memagent.stores.index import lexical as matches
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Note, Scope
-from memagent.stores import snapshot, vectors
+from memagent.stores.index import snapshot, vectors
 from memagent.testing import HashEmbedder
 
 SIZE = 400

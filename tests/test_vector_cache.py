@@ -10,9 +10,9 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import StoreError
-from memagent.stores import vector_cache
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
+from memagent.stores.index import embedding_cache
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 
@@ -51,7 +51,7 @@ def test_it_holds_no_text_and_nothing_that_was_only_asked_for(tmp_path: Path, ad
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add("pelican harbour", scope=ada)
         memory.search("walrus", scope=ada)
-    held = (tmp_path / vector_cache.FILE_NAME).read_bytes()
+    held = (tmp_path / embedding_cache.FILE_NAME).read_bytes()
     assert b"pelican" not in held
     right, asked = packed(np.array(HashEmbedder().embed_documents(["pelican harbour", "walrus"])))
     assert right in held
@@ -64,7 +64,7 @@ def test_forgetting_anything_empties_it_and_leaves_none_of_its_bytes(
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         records = memory.add_many([f"secret {n}" for n in range(300)], scope=ada)
         vectors = [row["vector"] for row in memory._store.query("SELECT vector FROM keys")]
-        file = tmp_path / vector_cache.FILE_NAME
+        file = tmp_path / embedding_cache.FILE_NAME
         assert all(vector in file.read_bytes() for vector in vectors)
         memory.forget([records[0].id], scope=ada)
         left = b"".join(one.read_bytes() for one in tmp_path.glob("cache.db*"))
@@ -87,7 +87,7 @@ def test_another_embedder_s_vectors_are_never_taken(tmp_path: Path, ada: Scope) 
 
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
-    row = 2 * 64 + vector_cache.SUM_BYTES + vector_cache.ROW_BYTES
+    row = 2 * 64 + embedding_cache.SUM_BYTES + embedding_cache.ROW_BYTES
     texts = [f"text {n}" for n in range(10)]
     told(tmp_path, texts, cache_bytes=4 * row)
     assert told(tmp_path, texts, user="bob", cache_bytes=4 * row) == texts[:6]
@@ -139,8 +139,8 @@ def test_a_damaged_file_does_not_keep_anything_from_being_forgotten(
 def test_while_another_process_writes_it_texts_are_embedded_and_nothing_is_forgotten_halfway(
     tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_cache, "WAIT", 0.0)
-    monkeypatch.setattr(vector_cache, "PATIENCE", 0.0)
+    monkeypatch.setattr(embedding_cache, "WAIT", 0.0)
+    monkeypatch.setattr(embedding_cache, "PATIENCE", 0.0)
     told(tmp_path, ["one"])
     other = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -177,10 +177,10 @@ def test_several_processes_share_it(tmp_path: Path) -> None:
 
 def test_a_store_in_ram_has_no_file(ada: Scope) -> None:
     store = SqliteStore(None)
-    cache = vector_cache.VectorCache(store)
+    cache = embedding_cache.VectorCache(store)
     rows = cache.documents(["one"], "some embedder", lambda texts: np.ones((len(texts), 2)))
     assert rows.tolist() == [[1, 1]]
-    vector_cache.empty(store)
+    embedding_cache.empty(store)
     store.close()
 
 

@@ -2,9 +2,9 @@ import exact_search
 import numpy as np
 import pytest
 
-from memagent.stores import vectors
 from memagent.stores.database.rows import packed, unpacked
-from memagent.stores.vectors import Vectors
+from memagent.stores.index import vectors
+from memagent.stores.index.vectors import Vectors
 
 ROWS, DIMENSIONS = 3_000, 96
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import unpacked
-from memagent.stores.vectors import Vectors
+from memagent.stores.index.vectors import Vectors
 
 MISSING, UNKNOWN = -1, -2
 """Numbers of no text at all, and of a text that no key of the partition has."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import reading
-from memagent.stores.partition import FOREVER, Held, Moment, Near, Partition
-from memagent.stores.snapshot import Snapshots
+from memagent.stores.index.partition import FOREVER, Held, Moment, Near, Partition
+from memagent.stores.index.snapshot import Snapshots
 
 MAX_BYTES = 1 << 30
 """How much memory partitions may take together unless told otherwise: 1 GiB."""

@@ -26,8 +26,8 @@ import numpy as np
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.rows import packed
-from memagent.stores.partition import Partition
-from memagent.stores.vectors import SKETCH_FROM
+from memagent.stores.index.partition import Partition
+from memagent.stores.index.vectors import SKETCH_FROM
 
 FORMAT = 2
 GROWTH = 1.1

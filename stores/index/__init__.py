@@ -1,0 +1,1 @@
+"""Search indexes held beside the database: vectors and words."""
