@@ -14,11 +14,10 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import Draft, digest_of, unpacked
 from memagent.stores.database.writer import NOBODY, Digests, Trace, insert, known_in
-from memagent.stores.fusion import RRF_K, reciprocal_ranks
 from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.stores.index.partition import Moment, Near
 from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
-from memagent.stores.ranking import Candidate, Ranking, ranked
+from memagent.stores.ranking import RRF_K, Candidate, Ranking, ranked, reciprocal_ranks
 from memagent.stores.retention import use
 from memagent.text.english import needs_context
 from memagent.types import Hits, Note, Record, Scope

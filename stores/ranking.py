@@ -1,8 +1,9 @@
 """From candidates to hits: one score each, a floor, diversity, and a budget of tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,20 @@ from memagent.errors import InvalidInput
 from memagent.stores.database.reader import Told
 from memagent.stores.database.rows import reading
 from memagent.types import Hit, Hits
+
+T = TypeVar("T", bound=Hashable)
+RRF_K = 60
+"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+
+
+def reciprocal_ranks(*rankings: Sequence[T]) -> dict[T, float]:
+    """Return each item's summed 1 / (60 + rank), best first; rank 1 is a list's best."""
+    fused: dict[T, float] = {}
+    for ranking in rankings:
+        for rank, item in enumerate(ranking, start=1):
+            fused[item] = fused.get(item, 0.0) + 1 / (RRF_K + rank)
+    return dict(sorted(fused.items(), key=lambda pair: -pair[1]))
+
 
 Tell = Callable[[Sequence[int]], Mapping[int, Told]]
 """Sequence numbers in, and what the store tells of those records."""

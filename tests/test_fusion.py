@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.stores.fusion import reciprocal_ranks
+from memagent.stores.ranking import reciprocal_ranks
 
 
 def test_an_item_high_in_two_lists_beats_the_first_of_one() -> None:
