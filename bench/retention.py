@@ -14,7 +14,7 @@ import argparse
 import random
 import statistics
 
-from memagent.stores.retention import POLICIES, worths
+from memagent.stores.lifecycle.retention import POLICIES, worths
 from memagent.types import Policy
 
 ITEMS, STEPS_PER_ITEM, CAPACITY = 400, 5, 100

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from memagent.questions import covers, new_names, offers, places, wants, whereabouts
-from memagent.stores.changing import told_by
 from memagent.stores.database.filters import Filter
+from memagent.stores.lifecycle.undo import told_by
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 from memagent.types import Hit, Hits
 

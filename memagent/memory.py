@@ -24,10 +24,10 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import EpisodicBank, Given, keys_of
-from memagent.stores.erasure import Eraser
 from memagent.stores.index import embedding_cache
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.stores.index.partitions import MAX_BYTES
+from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.ranking import Ranking
 from memagent.stores.rationale import RationaleBank
 from memagent.types import Hits, Kind, Note, Recollection, Record, Scope

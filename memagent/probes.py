@@ -17,10 +17,10 @@ from typing import Literal, TypeVar
 
 from memagent.memory import Memory
 from memagent.rewording import quotes, rewordings
-from memagent.stores import remains
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.episodic import keys_of
+from memagent.stores.lifecycle import residue
 from memagent.text.english import content_words
 from memagent.types import Record, Scope
 
@@ -267,14 +267,14 @@ class _Inside:
 
     def vectors(self, scope: Scope, ids: Sequence[str], pieces: Sequence[Piece]) -> list[bytes]:
         """Return the vectors of the keys that will go, or those that the texts would have."""
-        held = remains.vectors_of(self._store, scope.user, ids)
+        held = residue.vectors_of(self._store, scope.user, ids)
         texts = [piece.text for piece in pieces]
         return held or (packed(self._embed(texts)) if texts else [])
 
     def stored(self, what: Target) -> Answers:
         """Tell which stored vectors are as good as the old ones, with no text to explain it."""
         store, vectors = self._store, what.vectors
-        return remains.vectors_left(store, what.scope.user, what.ids, vectors, self._embed)
+        return residue.vectors_left(store, what.scope.user, what.ids, vectors, self._embed)
 
     def indexed(self, what: Target) -> Answers:
         """Tell which keys near the old vectors the index in RAM has and the database has not."""
@@ -282,7 +282,7 @@ class _Inside:
         answers: Answers = []
         for vector in what.vectors:
             near = self._index.search(seen, unpacked([vector])[0], HITS)
-            left = remains.ghosts(self._store, [key for key, _, _ in near])
+            left = residue.ghosts(self._store, [key for key, _, _ in near])
             answers.append(frozenset(f"the index in RAM holds key {key}" for key in left))
         return answers
 
@@ -291,5 +291,5 @@ class _Inside:
         if self._store.where == ":memory:":
             return []
         texts = [piece.text for piece in what.pieces]
-        wanted = remains.needles(texts, _spread(what.ids), what.vectors, what.more)
-        return remains.bytes_left(self._store, what.scope.user, what.ids, wanted)
+        wanted = residue.needles(texts, _spread(what.ids), what.vectors, what.more)
+        return residue.bytes_left(self._store, what.scope.user, what.ids, wanted)

@@ -11,16 +11,17 @@ from memagent.embedding import Encoder
 from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat
-from memagent.stores import health, importing, repulsion, retention, transfer
+from memagent.stores import importing, transfer
 from memagent.stores.arrivals import Format
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import EpisodicBank
-from memagent.stores.erasure import Eraser
+from memagent.stores.lifecycle import integrity, key_repulsion, retention
+from memagent.stores.lifecycle.erasure import Eraser
+from memagent.stores.lifecycle.key_repulsion import Separated
+from memagent.stores.lifecycle.retention import DECAY, Retained
 from memagent.stores.reembedding import Reembedded, reembed
-from memagent.stores.repulsion import Separated
-from memagent.stores.retention import DECAY, Retained
 from memagent.types import Outcome, Policy, Receipt, Scope
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Upkeep:
         if len(records) != 2:
             raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
         self._encoder.check()
-        return repulsion.separate(
+        return key_repulsion.separate(
             self._store,
             self._meaning(query, vector),
             records[wanted],
@@ -117,7 +118,7 @@ class Upkeep:
     def move_back(self, ids: Sequence[str], *, scope: Scope, why: str | None = None) -> int:
         """Give records' keys the vectors they had before `separate`; return how many were moved."""
         records = self._store.get(scope, ids)
-        return repulsion.move_back(self._store, records, Trace(why=why))
+        return key_repulsion.move_back(self._store, records, Trace(why=why))
 
     def retain(
         self,
@@ -226,11 +227,11 @@ class Upkeep:
 
     def verify(self) -> tuple[str, ...]:
         """Return what is wrong with the store, nothing if it is whole."""
-        return tuple(health.problems(self._store))
+        return tuple(integrity.problems(self._store))
 
-    def compact(self) -> health.Compacted:
+    def compact(self) -> integrity.Compacted:
         """Give free pages back and empty the write-ahead log; return the bytes before and after."""
-        return health.compact(self._store)
+        return integrity.compact(self._store)
 
     def stats(self) -> dict[str, int]:
         """Return how many users, records, superseded ones, keys and events there are in all."""

@@ -9,7 +9,7 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import unpacked
 from memagent.stores.database.writer import Trace
 from memagent.stores.episodic import Embed, EpisodicBank, Given, keys_of
-from memagent.stores.retention import archive
+from memagent.stores.lifecycle.retention import archive
 from memagent.types import KeyedBy, Note, Record, Scope
 
 PAGE = 100

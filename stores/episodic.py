@@ -17,8 +17,8 @@ from memagent.stores.database.writer import NOBODY, Digests, Trace, insert, know
 from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.stores.index.partition import Moment, Near
 from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
+from memagent.stores.lifecycle.retention import use
 from memagent.stores.ranking import RRF_K, Candidate, Ranking, ranked, reciprocal_ranks
-from memagent.stores.retention import use
 from memagent.text.english import needs_context
 from memagent.types import Hits, Note, Record, Scope
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.episodic import EpisodicBank, Given
-from memagent.stores.lineage import quoting
+from memagent.stores.lifecycle.erasure import quoting
 from memagent.stores.ranking import Ranking
 from memagent.text.english import content_words, names, stem
 from memagent.types import Hit, Note, Scope

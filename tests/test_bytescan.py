@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.stores import bytescan
+from memagent.stores.lifecycle import bytescan
 
 
 def test_needles_are_found_by_file_and_number(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from memagent import Memory, Scope
-from memagent.stores import health
 from memagent.stores.database.writer import settle
+from memagent.stores.lifecycle import integrity
 from memagent.testing import HashEmbedder
 
 
@@ -63,7 +63,7 @@ def test_a_record_that_was_superseded_under_an_older_schema_is_as_it_was_written
 def test_a_store_is_checked_in_batches(
     memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "BATCH", 3)
+    monkeypatch.setattr(integrity, "BATCH", 3)
     records = memory.add_many([f"note {n}" for n in range(10)], scope=ada)
     assert memory.verify() == ()
     with memory._store.transaction() as db:

@@ -10,7 +10,7 @@ from probing import SECRET, forgotten, known
 from memagent import Memory, Receipt, Record, Scope, probes
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
-from memagent.stores.erasure import Eraser
+from memagent.stores.lifecycle.erasure import Eraser
 from memagent.testing import HashEmbedder
 
 

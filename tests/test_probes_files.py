@@ -9,11 +9,11 @@ from probing import SECRET, forgotten, known
 
 from memagent import Memory, Record, Scope, probes
 from memagent.errors import StoreError
-from memagent.stores import remains
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.schema import STEPS
 from memagent.stores.database.writer import settle
-from memagent.stores.erasure import Eraser
+from memagent.stores.lifecycle import residue
+from memagent.stores.lifecycle.erasure import Eraser
 from memagent.testing import HashEmbedder
 
 SCHEMA = sorted(set(re.findall(r"[a-z]{3,}", "".join(STEPS).lower())))
@@ -40,7 +40,7 @@ def test_files_that_cannot_be_searched_are_an_error(
     def unreadable(*_: object) -> None:
         raise OSError("no entry")
 
-    monkeypatch.setattr(remains, "scan", unreadable)
+    monkeypatch.setattr(residue, "scan", unreadable)
     with pytest.raises(StoreError, match="cannot be searched: no entry"):
         probes.target(disk, [secret.id], scope=ada)
 

@@ -4,7 +4,7 @@ import pytest
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.stores.database.rows import unpacked
-from memagent.stores.repulsion import MIN_COSINE
+from memagent.stores.lifecycle.key_repulsion import MIN_COSINE
 from memagent.types import Note
 
 

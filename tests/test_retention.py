@@ -4,8 +4,8 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores import retention
-from memagent.stores.retention import activation, worths
+from memagent.stores.lifecycle import retention
+from memagent.stores.lifecycle.retention import activation, worths
 
 SECOND = 1_000_000
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
-from memagent.stores.bytescan import scan
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import unpacked
+from memagent.stores.lifecycle.bytescan import scan
 from memagent.text.english import content_words, stem
 
 SAME = 0.999

@@ -1,0 +1,1 @@
+"""What happens to records after they are written: retention, undo, erasure, integrity."""
