@@ -10,7 +10,7 @@ from typing import Protocol
 
 from memagent.evals.probe_items import MOST, Item
 from memagent.memory import Memory
-from memagent.stores.rationale import RationaleBank
+from memagent.stores.banks.rationale import RationaleBank
 from memagent.types import Hit, Note, Scope
 
 AROUND = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from memagent.compression import Compacted
 from memagent.compressor import Budget, Compressed, Compressor
-from memagent.stores.compression import CompressionBank
+from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.derived import MARK

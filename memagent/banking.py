@@ -16,11 +16,10 @@ from memagent.extractive import Extractive
 from memagent.gathering import Gathering, gather
 from memagent.models import open_chat
 from memagent.note_writer import NoteWriter
-from memagent.stores.compression import CompressionBank
+from memagent.stores.banks.compression import CompressionBank, Rarity
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
-from memagent.stores.rarity import Rarity
 from memagent.types import KeyedBy, Method, Recollection, Record, Scope
 
 if TYPE_CHECKING:

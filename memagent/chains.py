@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from memagent.phrases import Phrase, phrases, surely
 from memagent.relations import relation_of
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
 from memagent.text.english import content_words, forms, names
 from memagent.types import Record
 

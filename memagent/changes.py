@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.errors import InvalidInput
 from memagent.lessons import is_denial
+from memagent.stores.banks.episodic import EpisodicBank, Given
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import micros
 from memagent.stores.database.writer import Trace
-from memagent.stores.episodic import EpisodicBank, Given
 from memagent.stores.lifecycle import undo as changing
 from memagent.stores.lifecycle.erasure import owner_of, quoting
 from memagent.types import Change, Note, Record, Scope

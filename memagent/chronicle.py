@@ -5,8 +5,8 @@ from datetime import datetime
 
 from memagent.looking import Goal, Trail
 from memagent.questions import covers
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
 from memagent.text.english import content_words, names, words
 from memagent.told_time import told_time
 from memagent.types import Hit, Hits, Record

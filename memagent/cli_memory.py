@@ -207,7 +207,7 @@ def _add_all(memory: "Memory", texts: list[str], scope: Scope) -> list[Record]:
     from rich.console import Console
     from rich.progress import track
 
-    from memagent.stores.episodic import check
+    from memagent.stores.banks.episodic import check
     from memagent.types import Note
 
     notes = [Note(text=text) for text in texts]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from memagent.compressor import Budget, Compressed, Compressor
 from memagent.held_back import answered
-from memagent.stores.compression import CompressionBank
+from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of

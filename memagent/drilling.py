@@ -7,7 +7,7 @@ import numpy as np
 
 from memagent.embedding import Encoder
 from memagent.questions import Want, offers, wants
-from memagent.stores.compression import CompressionBank
+from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.text.english import content_words, needs_context, sentences, stem
 from memagent.types import Hit, Recollection, Record, Scope

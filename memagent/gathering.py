@@ -10,8 +10,8 @@ from memagent.compressor import Budget
 from memagent.embedding import Encoder
 from memagent.errors import InvalidInput
 from memagent.extractive import Extractive
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
 from memagent.stores.ranking import Ranking
 from memagent.text.english import sentences
 from memagent.types import Hit

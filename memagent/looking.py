@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memagent.questions import Turn, Want, covers, new_names, offers, places
+from memagent.stores.banks.episodic import EpisodicBank
+from memagent.stores.banks.rationale import Direction
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
-from memagent.stores.rationale import Direction
 from memagent.text.english import content_words, names, words
 from memagent.types import Hit, Record
 

@@ -18,18 +18,18 @@ from memagent.embedders import open_embedder
 from memagent.embedding import PROBE, Encoder
 from memagent.looking import LOOKS
 from memagent.recall import Recaller
-from memagent.stores.compression import CompressionBank
+from memagent.stores.banks.compression import CompressionBank
+from memagent.stores.banks.episodic import EpisodicBank, Given, keys_of
+from memagent.stores.banks.rationale import RationaleBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
-from memagent.stores.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.index import embedding_cache
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.stores.index.partitions import MAX_BYTES
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.ranking import Ranking
-from memagent.stores.rationale import RationaleBank
 from memagent.types import Hits, Kind, Note, Recollection, Record, Scope
 from memagent.upkeep import Upkeep
 from memagent.versions import Versions

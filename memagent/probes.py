@@ -17,9 +17,9 @@ from typing import Literal, TypeVar
 
 from memagent.memory import Memory
 from memagent.rewording import quotes, rewordings
+from memagent.stores.banks.episodic import keys_of
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import packed, unpacked
-from memagent.stores.episodic import keys_of
 from memagent.stores.lifecycle import residue
 from memagent.text.english import content_words
 from memagent.types import Record, Scope

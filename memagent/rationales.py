@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from memagent.memory import Memory
 from memagent.problems import Problem, is_duplicate
-from memagent.stores.obfuscation import obfuscated
+from memagent.stores.banks.rationale import obfuscated
 from memagent.types import Example, Note, Record, Scope
 
 Standing = Literal["right", "self-generated", "wrong", "undecided"]

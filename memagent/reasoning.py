@@ -20,8 +20,8 @@ from memagent.needs import (
 )
 from memagent.questions import Want, offers
 from memagent.relations import relates
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
 from memagent.text.english import content_words, forms, lemma, lemmas, words
 from memagent.types import Hit, Record
 

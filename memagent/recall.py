@@ -12,11 +12,11 @@ from memagent.needs import asks_possession
 from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
 from memagent.reasoning import Reasoner, Search
 from memagent.roles import in_role, newest_telling
+from memagent.stores.banks.episodic import EpisodicBank
+from memagent.stores.banks.rationale import Direction, RationaleBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
 from memagent.stores.ranking import Ranking
-from memagent.stores.rationale import Direction, RationaleBank
 from memagent.text.english import content_words, words
 from memagent.types import Hit, Hits, Recollection, Scope
 

@@ -26,8 +26,8 @@ from memagent.lessons import asks_of, is_denial, named, names_all, same
 from memagent.memory import Memory
 from memagent.prompts import lesson_of
 from memagent.questions import covers, offers, wants
+from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
-from memagent.stores.episodic import check
 from memagent.stores.lifecycle.undo import told_by
 from memagent.text.english import content_words, names, stem, words
 from memagent.trial import NEIGHBOURS, Ask, Recall, Trial, neighbours

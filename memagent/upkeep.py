@@ -13,10 +13,10 @@ from memagent.errors import InvalidInput
 from memagent.models import open_chat
 from memagent.stores import importing, transfer
 from memagent.stores.arrivals import Format
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
-from memagent.stores.episodic import EpisodicBank
 from memagent.stores.lifecycle import integrity, key_repulsion, retention
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.lifecycle.key_repulsion import Separated

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from memagent.changes import edited
 from memagent.errors import InvalidInput
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.writer import Trace
-from memagent.stores.episodic import EpisodicBank
 from memagent.types import Event, Note, Record, Scope
 
 if TYPE_CHECKING:

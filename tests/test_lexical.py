@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
-from memagent.stores.episodic import EpisodicBank
 from memagent.stores.index import lexical
 from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.text.english import stems

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Record, Scope
-from memagent.stores import episodic
+from memagent.stores.banks import episodic
 from memagent.stores.database import writer
 from memagent.stores.database.filters import Filter
 from memagent.stores.index import lexical

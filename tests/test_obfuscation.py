@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.stores.obfuscation import obfuscated
+from memagent.stores.banks.rationale import obfuscated
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from racing import LetsIn, held
 
 from memagent import Memory, Scope
-from memagent.stores.rationale import _case
+from memagent.stores.banks.rationale import _case
 from memagent.testing import HashEmbedder
 
 ADA = Scope(user="ada")

@@ -1,16 +1,48 @@
 """The compression bank: short notes that stand for longer records, and stay linked to them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from memagent.stores.banks.episodic import Embed, EpisodicBank, Given, keys_of
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.derived import MARK, Made, made
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import unpacked
 from memagent.stores.database.writer import Trace
-from memagent.stores.episodic import Embed, EpisodicBank, Given, keys_of
+from memagent.stores.index.lexical import MAX_MATCHES
 from memagent.stores.lifecycle.retention import archive
+from memagent.text.english import stem, words
 from memagent.types import KeyedBy, Note, Record, Scope
+
+
+class Rarity:
+    """Weighs the words of a text by how few of a user's keys hold them; each is looked up once.
+
+    The weight is an inverse document frequency in [0, 1]: 1 for what one key holds, 0 for what all
+    do.
+    """
+
+    def __init__(self, bank: EpisodicBank, scope: Scope) -> None:
+        self._bank = bank
+        self._scope = scope
+        self._all = max(1, min(MAX_MATCHES, bank.size(scope)))
+        self._known: dict[str, float] = {}
+
+    def __call__(self, text: str) -> dict[str, float]:
+        """Return the weight of each content word of a text, by its stem."""
+        held = {stem(word.lower()): word for word in words(text)}
+        new = [word for one, word in held.items() if one not in self._known]
+        if new:
+            counts = self._bank.counts(self._scope, new)
+            self._known |= {stem(word): self._weight(count) for word, count in counts.items()}
+        return {one: self._known[one] for one in held if one in self._known}
+
+    def _weight(self, count: int) -> float:
+        if self._all == 1:
+            return 1.0
+        return 1 - min(1.0, math.log(max(1, count)) / math.log(self._all))
+
 
 PAGE = 100
 DEPTH = 8

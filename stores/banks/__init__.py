@@ -1,0 +1,1 @@
+"""Memory banks: episodic records, compressed notes, rationales."""
