@@ -48,7 +48,7 @@ def import_records(
     home: Home = None,
 ) -> None:
     """Take over what memagent, mem0 or LangGraph exported, as far as it is not there yet."""
-    from memagent.stores.arrivals import FORMATS
+    from memagent.stores.transfer.importing import FORMATS
 
     if format not in FORMATS:
         raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}", param_hint="--format")

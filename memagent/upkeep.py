@@ -11,8 +11,6 @@ from memagent.embedding import Encoder
 from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat
-from memagent.stores import importing, transfer
-from memagent.stores.arrivals import Format
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
@@ -21,7 +19,10 @@ from memagent.stores.lifecycle import integrity, key_repulsion, retention
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.stores.lifecycle.retention import DECAY, Retained
-from memagent.stores.reembedding import Reembedded, reembed
+from memagent.stores.transfer import export as transfer
+from memagent.stores.transfer import importing
+from memagent.stores.transfer.importing import Format
+from memagent.stores.transfer.reembed import Reembedded, reembed
 from memagent.types import Outcome, Policy, Receipt, Scope
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from memagent import Memory, Scope
-from memagent.stores.compatibility import Compatibility, measured
+from memagent.stores.transfer.reembed import Compatibility, measured
 from memagent.testing import HashEmbedder
 from memagent.types import Note
 

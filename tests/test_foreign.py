@@ -9,7 +9,7 @@ from langgraph.store.memory import InMemoryStore
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores import arrivals
+from memagent.stores.transfer import importing
 from memagent.testing import HashEmbedder
 
 TEA = {
@@ -235,7 +235,7 @@ WITHOUT_TEXT = {name: TEA[name] for name in TEA if name != "memory"}
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place_and_nothing_is_kept(
-    memory: Memory, lines: list[str], format: arrivals.Format, complaint: str
+    memory: Memory, lines: list[str], format: importing.Format, complaint: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
         memory.import_(lines, format=format)

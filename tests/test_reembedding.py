@@ -4,7 +4,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import EmbedderMismatch
-from memagent.stores import reembedding
+from memagent.stores.transfer import reembed
 from memagent.testing import HashEmbedder
 
 OLD, NEW = HashEmbedder(64), HashEmbedder(32)
@@ -66,7 +66,7 @@ def test_a_dry_run_tells_the_cost_and_the_likeness_and_changes_nothing(
 def test_what_was_cut_off_goes_on_and_the_old_vectors_answer_meanwhile(
     folder: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reembedding, "BATCH", 10)
+    monkeypatch.setattr(reembed, "BATCH", 10)
     with (
         Memory.open(folder, embedder=CutOff(4)) as memory,
         pytest.raises(RuntimeError, match="cut off"),

@@ -1,0 +1,1 @@
+"""Moving records: export, import, re-embedding."""
