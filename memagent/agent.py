@@ -14,7 +14,7 @@ from memagent.pace import Pace
 from memagent.prompts import ASSISTANT
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.teaching import FEEDBACK, Teaching
-from memagent.tools.running import TIMEOUT
+from memagent.tools.execute import TIMEOUT
 from memagent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
 from memagent.types import Answer, Scope
 

@@ -12,8 +12,7 @@ from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory import Memory
 from memagent.remembering import remember
 from memagent.steps import Said
-from memagent.tools.observation import Observation
-from memagent.tools.running import arun_tool, run_tool
+from memagent.tools.execute import Observation, arun_tool, run_tool
 from memagent.turn import Ask, Look, Need, Use, Write
 from memagent.types import Call, Recollection, Scope
 

@@ -13,8 +13,7 @@ from memagent.questions import is_personal
 from memagent.room import Room
 from memagent.steps import Acted, Answered, Observed, Recalled, Said, Step, Thought, Wrote
 from memagent.tool_calling import Action, Decision, Mistake, observed
-from memagent.tools.observation import Observation
-from memagent.tools.repeats import Repeats
+from memagent.tools.execute import Observation, Repeats
 from memagent.types import Answer, Call, Example, Recollection, Timings, Usage
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memagent.errors import InvalidInput
 from memagent.tools.calculator import MOST_BITS, calculate, calculator, value_of
-from memagent.tools.running import run_tool
+from memagent.tools.execute import run_tool
 
 NUMBERS = st.one_of(
     st.integers(0, 10**6).map(str),

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from langchain_core.tools import BaseTool
 
 from memagent.errors import InvalidInput
-from memagent.tools.date_spellings import read_date
-from memagent.tools.dates import date_tools, difference, shifted
-from memagent.tools.running import run_tool
+from memagent.tools.dates import date_tools, difference, read_date, shifted
+from memagent.tools.execute import run_tool
 
 NOW = date(2024, 2, 29)
 DATES = st.dates(date(1000, 1, 1), date(3000, 1, 1))

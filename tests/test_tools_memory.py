@@ -4,8 +4,8 @@ import pytest
 from langchain_core.tools import BaseTool
 
 from memagent import Memory, Scope
+from memagent.tools.execute import run_tool
 from memagent.tools.memory import MOST_SHOWN, NOTED, TOLD, memory_tools
-from memagent.tools.running import run_tool
 
 BOB = Scope(user="bob")
 

@@ -8,8 +8,8 @@ import pytest
 
 from memagent.errors import SandboxUnavailable
 from memagent.tools import sandbox
+from memagent.tools.execute import run_tool
 from memagent.tools.python import python_tool
-from memagent.tools.running import run_tool
 from memagent.tools.sandbox import Limits, require_walls, run_python
 
 behind_walls = pytest.mark.usefixtures("walls")

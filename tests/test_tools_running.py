@@ -14,9 +14,7 @@ from langchain_core.tools import (
 )
 from pydantic import BaseModel, field_validator
 
-from memagent.tools.observation import Observation
-from memagent.tools.repeats import Repeats
-from memagent.tools.running import arun_tool, run_tool
+from memagent.tools.execute import Observation, Repeats, arun_tool, run_tool
 
 SOON = 0.05
 """Seconds until a tool that never ends is given up."""

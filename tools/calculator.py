@@ -14,7 +14,7 @@ from typing import Annotated
 from langchain_core.tools import BaseTool
 
 from memagent.errors import InvalidInput
-from memagent.tools.making import make_tool
+from memagent.tools.base import make_tool
 
 Number = int | float
 MOST_CHARACTERS = 500

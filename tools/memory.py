@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Protocol
 from langchain_core.tools import BaseTool
 
 from memagent.errors import InvalidInput
-from memagent.tools.making import make_tool
+from memagent.tools.base import make_tool
 from memagent.types import Hit, Note, Receipt, Record, Scope
 
 Author = Literal["agent", "user"]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from langchain_core.tools import BaseTool, ToolException
 
-from memagent.tools.making import make_tool
+from memagent.tools.base import make_tool
 from memagent.tools.sandbox import Limits, require_walls, run_python
 
 
