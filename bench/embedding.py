@@ -22,7 +22,7 @@ import numpy as np
 
 from memagent import open_embedder
 from memagent.config import load_settings
-from memagent.precision import PASSAGES, QUESTIONS
+from memagent.embedding.precision import PASSAGES, QUESTIONS
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.types import Precision

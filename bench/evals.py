@@ -23,7 +23,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from serving import Server, interval
 
-from memagent.embedders import open_embedder
+from memagent.embedding.open_embedder import open_embedder
 from memagent.evals.arm import ArmName
 from memagent.evals.babi_suite import SUITE
 from memagent.evals.plan import Plan

@@ -73,7 +73,7 @@ class _Remote:
     """What runs in a process of the cluster: a worker with a memory in a folder of its own."""
 
     def __init__(self, recipe: Recipe) -> None:
-        from memagent.embedders import open_embedder
+        from memagent.embedding.open_embedder import open_embedder
         from memagent.memory import Memory
         from memagent.models import open_chat
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memagent.agent import Agent
     from memagent.aio import AsyncMemory
-    from memagent.embedders import open_embedder
+    from memagent.embedding.open_embedder import open_embedder
     from memagent.errors import MemagentError
     from memagent.memory import Memory
     from memagent.models import open_chat
@@ -42,7 +42,7 @@ _HOMES = {
     "Record": "types",
     "Scope": "types",
     "open_chat": "models",
-    "open_embedder": "embedders",
+    "open_embedder": "embedding.open_embedder",
 }
 
 

@@ -10,7 +10,7 @@ from memagent.aggregation import Gathered
 from memagent.compression import Compacted, compress
 from memagent.compressor import Budget, Compressor
 from memagent.drilling import Driller
-from memagent.embedding import Encoder
+from memagent.embedding.encoder import Encoder
 from memagent.errors import InvalidInput
 from memagent.extractive import Extractive
 from memagent.gathering import Gathering, gather

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from memagent.embedding import Encoder
+    from memagent.embedding.encoder import Encoder
 
 
 class Changes:

@@ -59,7 +59,7 @@ def _asked(
 
     urls, options = _urls(settings, servers), options_of(settings)
     if workers is None:
-        from memagent.embedders import open_embedder
+        from memagent.embedding.open_embedder import open_embedder
 
         chats = [open_chat(url, **options) if one.model else ScriptedChat([]) for url in urls]
         go(whole, chats, open_embedder(settings.embedder), tell, one.make)

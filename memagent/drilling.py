@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from memagent.embedding import Encoder
+from memagent.embedding.encoder import Encoder
 from memagent.questions import Want, offers, wants
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from memagent import replies
-from memagent.embedding import Encoder
+from memagent.embedding.encoder import Encoder
 from memagent.errors import ContextTooLong, EmbedderMismatch, StructuredOutputError
 from memagent.prompts import questions_for
 from memagent.stores.database.connection import SqliteStore

@@ -7,7 +7,7 @@ import numpy as np
 
 from memagent.aggregation import Gathered, Piece, aggregate, in_groups, merged, weighted
 from memagent.compressor import Budget
-from memagent.embedding import Encoder
+from memagent.embedding.encoder import Encoder
 from memagent.errors import InvalidInput
 from memagent.extractive import Extractive
 from memagent.stores.banks.episodic import EpisodicBank

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from memagent.banking import Banking
 from memagent.changes import Changes
 from memagent.drilling import Driller
-from memagent.embedders import open_embedder
-from memagent.embedding import PROBE, Encoder
+from memagent.embedding.encoder import PROBE, Encoder
+from memagent.embedding.open_embedder import open_embedder
 from memagent.looking import LOOKS
 from memagent.recall import Recaller
 from memagent.stores.banks.compression import CompressionBank

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from memagent.chronicle import Chronicle
-from memagent.embedding import Encoder
+from memagent.embedding.encoder import Encoder
 from memagent.lessons import heard, taught
 from memagent.looking import LOOKS, Goal, Looker, Trail
 from memagent.needs import asks_possession

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from memagent.embedding import Encoder
+from memagent.embedding.encoder import Encoder
 from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
 from memagent.models import open_chat

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memagent.combining import Combined
+from memagent.embedding.local import Combined
 
 Rows = NDArray[np.float32]
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memagent import Memory, Scope, open_embedder, sentence_embedder
-from memagent.embedding import Encoder
+from memagent import Memory, Scope, open_embedder
+from memagent.embedding import local
+from memagent.embedding.encoder import Encoder
+from memagent.embedding.local import SentenceEmbedder
+from memagent.embedding.remote import RemoteEmbedder
 from memagent.errors import ConfigError, EmbedderMismatch, InvalidInput, WeightsMissing
-from memagent.remote_embedder import RemoteEmbedder
-from memagent.sentence_embedder import SentenceEmbedder
 from memagent.testing import HashEmbedder
 
 Rows = NDArray[np.float32]
@@ -40,8 +41,8 @@ def model(monkeypatch: pytest.MonkeyPatch) -> list[Model]:
         opened.append(Model(precision))
         return opened[-1]
 
-    monkeypatch.setattr(sentence_embedder, "_opener", lambda *_: (open_model, "fake"))
-    monkeypatch.setattr(sentence_embedder, "candidate", lambda _: "float32")
+    monkeypatch.setattr(local, "_opener", lambda *_: (open_model, "fake"))
+    monkeypatch.setattr(local, "candidate", lambda _: "float32")
     return opened
 
 
@@ -59,8 +60,8 @@ def test_texts_are_embedded_once_shortest_first_and_come_back_in_order(model: li
 def test_many_texts_are_run_in_slices_and_only_the_last_are_kept(
     model: list[Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentence_embedder, "SLICE", 4)
-    monkeypatch.setattr(sentence_embedder, "CACHE_SIZE", 3)
+    monkeypatch.setattr(local, "SLICE", 4)
+    monkeypatch.setattr(local, "CACHE_SIZE", 3)
     embedder = SentenceEmbedder("somewhere", "name")
     texts = [f"text {n:02}" for n in range(10)]
     assert len(embedder.embed_documents(texts)) == 10

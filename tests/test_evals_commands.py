@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memagent import embedders, models
+from memagent import models
+from memagent.embedding import open_embedder
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -14,7 +15,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda _: "garden")
     monkeypatch.setattr(models, "open_chat", lambda *_, **__: chat)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import BaseMessage
 
-from memagent import Memory, embedders, models
+from memagent import Memory, models
+from memagent.embedding import open_embedder
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName, Parts
@@ -132,7 +133,7 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
         # Ann's problem is solved; of any other no two samples agree.
         return f"#### {5 if 'Ann' in str(messages[-1].content) else next(others)}"
 
-    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(solve))
     out = tmp_path / "run"
     asked = ["eval", "run", "gsm8k", "--file", str(file), "--arms", "retrieved+1"]
@@ -154,7 +155,7 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
 def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(
     memagent: Command, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(embedders, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda messages: "#### 9" if len(messages) > 2 else "#### 1")
     monkeypatch.setattr(models, "open_chat", lambda *_, **__: chat)
     monkeypatch.setenv("MEMAGENT_DATA", str(file.parent.parent))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memagent import precision
-from memagent.precision import PASSAGES, QUESTIONS, Verdict, choose, fidelity, probe
+from memagent.embedding import precision
+from memagent.embedding.precision import PASSAGES, QUESTIONS, Verdict, choose, fidelity, probe
 from memagent.testing import HashEmbedder
 
 Rows = NDArray[np.float32]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope, open_embedder
+from memagent.embedding.precision import PASSAGES, QUESTIONS, fidelity
+from memagent.embedding.remote import BATCH, RemoteEmbedder
 from memagent.errors import ModelUnavailable
-from memagent.precision import PASSAGES, QUESTIONS, fidelity
-from memagent.remote_embedder import BATCH, RemoteEmbedder
 from memagent.testing import HashEmbedder
 from memagent.weights import MINILM, locate
 
@@ -34,7 +34,7 @@ def stock(folder: Path) -> Any:
 
 
 def test_float32_gives_the_vectors_of_sentence_transformers(folder: Path, stock: Any) -> None:
-    from memagent import bert
+    from memagent.embedding import bert
 
     shape = bert.shape_of(folder)
     assert shape is not None
@@ -50,7 +50,7 @@ def test_float32_gives_the_vectors_of_sentence_transformers(folder: Path, stock:
 def test_without_the_packed_layout_the_vectors_are_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memagent import bert
+    from memagent.embedding import bert
 
     shape = bert.shape_of(folder)
     assert shape is not None
@@ -69,7 +69,7 @@ def test_without_the_packed_layout_the_vectors_are_the_same(
 def test_the_reduced_precisions_are_as_good_as_said(
     folder: Path, precision: str, cosine: float, recall: float
 ) -> None:
-    from memagent import bert
+    from memagent.embedding import bert
 
     shape = bert.shape_of(folder)
     assert shape is not None
@@ -83,7 +83,7 @@ def test_cls_pooling_and_old_and_new_configurations(
 ) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from memagent import bert
+    from memagent.embedding import bert
 
     stock.save(str(tmp_path / "new"), create_model_card=False)
     assert bert.shape_of(tmp_path / "new") == bert.shape_of(folder)
@@ -102,7 +102,7 @@ def test_any_other_model_is_run_by_sentence_transformers_itself(
 ) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from memagent import bert
+    from memagent.embedding import bert
 
     folder = tmp_path / "model"
     stock.save(str(folder), create_model_card=False)

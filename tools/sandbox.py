@@ -28,7 +28,7 @@ from pathlib import Path
 
 from memagent.errors import SandboxUnavailable
 
-_CHILD = Path(__file__).with_name("confined.py")
+_CHILD = Path(__file__).with_name("_sandbox_child.py")
 _TOOLS = ("unshare", "mount", "umount", "pivot_root", "setpriv", "sh", "env")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _UNSHARE = (

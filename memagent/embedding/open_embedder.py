@@ -5,9 +5,9 @@ from pathlib import Path
 from langchain_core.embeddings import Embeddings
 
 from memagent.config import load_settings
+from memagent.embedding.local import SentenceEmbedder
+from memagent.embedding.remote import RemoteEmbedder
 from memagent.errors import InvalidInput
-from memagent.remote_embedder import RemoteEmbedder
-from memagent.sentence_embedder import SentenceEmbedder
 from memagent.types import Precision
 from memagent.weights import MINILM, locate
 

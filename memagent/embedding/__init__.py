@@ -1,0 +1,1 @@
+"""Embedders: texts to vectors, in this process or behind a server."""
