@@ -23,10 +23,10 @@ import numpy as np
 from memagent import open_embedder
 from memagent.config import load_settings
 from memagent.embedding.precision import PASSAGES, QUESTIONS
+from memagent.models.weights import MINILM, locate
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.types import Precision
-from memagent.weights import MINILM, locate
 
 NAME = MINILM.name
 Embed = Callable[[list[str]], Any]

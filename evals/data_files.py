@@ -11,7 +11,7 @@ from urllib.parse import quote
 from memagent.errors import InvalidInput, ModelUnavailable, RunError
 from memagent.evals.streaming_files import QuestionSplit, lines, question_file
 from memagent.evals.streaming_writing import KEYS_FILE, archive_file
-from memagent.pulling import fetch
+from memagent.models.download import fetch
 
 STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"
 """Where the questions and the list of keys were released."""

@@ -75,7 +75,7 @@ class _Remote:
     def __init__(self, recipe: Recipe) -> None:
         from memagent.embedding.open_embedder import open_embedder
         from memagent.memory import Memory
-        from memagent.models import open_chat
+        from memagent.models.open_chat import open_chat
 
         self._folder = tempfile.TemporaryDirectory(prefix="memagent-eval-")
         embedder = open_embedder(recipe.embedder)

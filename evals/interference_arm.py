@@ -18,7 +18,7 @@ from memagent.evals.arms import studied_samples
 from memagent.evals.interference_streams import Trial
 from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
-from memagent.model_errors import translated
+from memagent.models.errors import translated
 from memagent.prompts import SHORT_ANSWER, summary_of
 from memagent.stores.ranking import tokens_of
 from memagent.types import Answer, Example, Note, Scope

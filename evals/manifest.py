@@ -139,7 +139,7 @@ def _writer(manifest: dict[str, Any]) -> str:
 
 def _model(spec: str) -> dict[str, Any]:
     """Return what stands for the model: of the embedded one its file, with its SHA-256."""
-    from memagent.models import embedded_weights
+    from memagent.models.open_chat import embedded_weights
 
     if spec != "local" and not spec.startswith("local:"):
         return {"spec": spec}

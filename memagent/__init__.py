@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from memagent.embedding.open_embedder import open_embedder
     from memagent.errors import MemagentError
     from memagent.memory import Memory
-    from memagent.models import open_chat
+    from memagent.models.open_chat import open_chat
     from memagent.types import Answer, Example, Hit, Note, Receipt, Record, Scope
 
 __all__ = [
@@ -41,7 +41,7 @@ _HOMES = {
     "Receipt": "types",
     "Record": "types",
     "Scope": "types",
-    "open_chat": "models",
+    "open_chat": "models.open_chat",
     "open_embedder": "embedding.open_embedder",
 }
 

@@ -14,7 +14,7 @@ from memagent.embedding.encoder import Encoder
 from memagent.errors import InvalidInput
 from memagent.extractive import Extractive
 from memagent.gathering import Gathering, gather
-from memagent.models import open_chat
+from memagent.models.open_chat import open_chat
 from memagent.note_writer import NoteWriter
 from memagent.stores.banks.compression import CompressionBank, Rarity
 from memagent.stores.banks.episodic import EpisodicBank

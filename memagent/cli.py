@@ -166,6 +166,6 @@ def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":
     from memagent.agent import Agent
-    from memagent.models import chat_of
+    from memagent.models.open_chat import chat_of
 
     return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)

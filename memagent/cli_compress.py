@@ -53,7 +53,7 @@ def compress(
     from rich.console import Console
     from rich.progress import Progress
 
-    from memagent.models import chat_of
+    from memagent.models.open_chat import chat_of
 
     if older_than is not None and not sessions:
         raise typer.BadParameter("it is for --sessions", param_hint="--older-than")

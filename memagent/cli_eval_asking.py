@@ -54,7 +54,7 @@ def _asked(
 ) -> None:
     """Have the questions asked: in this process, or by workers on a cluster."""
     from memagent.evals.runner import ask_all, go
-    from memagent.models import open_chat, options_of
+    from memagent.models.open_chat import open_chat, options_of
     from memagent.testing import ScriptedChat
 
     urls, options = _urls(settings, servers), options_of(settings)

@@ -60,7 +60,7 @@ def feedback(
         raise typer.BadParameter("say --good, --bad, --hint or --correct")
     settings = load_settings(home=home, user=user, model=model)
     from memagent.agent import Agent
-    from memagent.models import chat_of
+    from memagent.models.open_chat import chat_of
     from memagent.pace import Pace
 
     with opened(home, user, None) as (memory, scope):

@@ -145,7 +145,7 @@ def try_(
     from rich.console import Console
     from rich.progress import Progress
 
-    from memagent.models import chat_of
+    from memagent.models.open_chat import chat_of
     from memagent.rationale_trial import tried
     from memagent.rationales import Rationales
 
@@ -279,7 +279,7 @@ def _learnt(
     from rich.progress import Progress
 
     from memagent.learning import learn, left
-    from memagent.models import chat_of
+    from memagent.models.open_chat import chat_of
 
     chat = chat_of(settings)
     with Progress(console=Console(stderr=True), transient=True) as bar:

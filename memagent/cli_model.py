@@ -16,7 +16,7 @@ model_app = typer.Typer(help="The weights of the embedded models.", no_args_is_h
 @model_app.command(name="list")
 def list_models(as_json: Json = False) -> None:
     """Print which weights are on this disk, their size and where they lie."""
-    from memagent import weights
+    from memagent.models import weights
 
     held = weights.held(load_settings().home / "models")
     missing = [one.name for one in weights.ALL if one.name not in {there.name for there in held}]
@@ -45,7 +45,7 @@ def pull(
     ] = None,
 ) -> None:
     """Fetch weights that are not here yet: from the hub, or else from the package index."""
-    from memagent import pulling, weights
+    from memagent.models import download, weights
 
     folder = load_settings().home / "models"
     known = {one.name: one for one in weights.ALL}
@@ -56,11 +56,11 @@ def pull(
                 " and GGUF files on the hub, as owner/name/file.gguf"
             )
     for name in names or known:
-        one = known.get(name) or pulling.of_hub(name)
+        one = known.get(name) or download.of_hub(name)
         path = weights.find(one, folder)
         if path is None:
             print(f"fetching {one.name}", file=sys.stderr)
-            path = pulling.pull(one, folder)
+            path = download.pull(one, folder)
         print(f"{one.name}  {path}")
 
 
@@ -70,7 +70,7 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask at a terminal.")] = False,
 ) -> None:
     """Delete pulled weights; what an installed package holds is left alone."""
-    from memagent import weights
+    from memagent.models import weights
 
     folder = load_settings().home / "models"
     found = weights.removable(name, folder)

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from memagent import serving, vllm
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
+from memagent.models.vllm import command, launch
 
 serve_app = typer.Typer()
 Gpus = Annotated[int, typer.Option(min=1, help="GPUs that one copy of the model is split over.")]
@@ -49,7 +49,7 @@ def serve_model(
     ] = None,
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds that the start may take.")
-    ] = serving.START_SECONDS,
+    ] = launch.START_SECONDS,
     python: Annotated[
         Path | None, typer.Option(help="The Python that has vLLM.", show_default=False)
     ] = None,
@@ -57,7 +57,7 @@ def serve_model(
 ) -> None:
     """Serve a model with vLLM until Ctrl-C; the key, if any, is the setting api_key."""
     settings = load_settings(vllm_python=python)
-    options = vllm.ServeOptions(
+    options = command.ServeOptions(
         model=model,
         name=name,
         host=host,
@@ -84,19 +84,19 @@ def serve_model(
         _serve(options, settings.vllm_python, log, key, timeout)
 
 
-def _print_command(options: vllm.ServeOptions, python: Path | None, key: str | None) -> None:
+def _print_command(options: command.ServeOptions, python: Path | None, key: str | None) -> None:
     """Print the command; that of a usual installation where there is none here."""
     try:
-        found = vllm.find(python)
+        found = command.find(python)
     except ModelUnavailable as error:
         print(f"memagent: {error}", file=sys.stderr)
-        found = vllm.Vllm()
-    added = vllm.environment(found, os.environ, api_key=key)
-    print(vllm.shown(vllm.command(options, found), added))
+        found = command.Vllm()
+    added = command.environment(found, os.environ, api_key=key)
+    print(command.shown(command.command(options, found), added))
 
 
 def _serve(
-    options: vllm.ServeOptions, python: Path | None, log: Path, key: str | None, timeout: float
+    options: command.ServeOptions, python: Path | None, log: Path, key: str | None, timeout: float
 ) -> None:
     from rich.console import Console
     from rich.text import Text
@@ -111,16 +111,16 @@ def _serve(
             line.update(Text(f"starting vLLM, {seconds:.0f} s: {last[-LINE:]}"))
 
         try:
-            served = serving.start(
+            served = launch.start(
                 options, python=python, log=log, api_key=key, timeout=timeout, tell=tell
             )
-        except serving.ServerFailed as error:
+        except launch.ServerFailed as error:
             print("\n".join(error.tail), file=sys.stderr)
             raise
     print(f"{served.name} is ready at {served.url}", flush=True)
     print(f"Ctrl-C stops it; its log is {log}", file=sys.stderr)
     try:
-        serving.follow(served)
+        launch.follow(served)
     finally:
         print("stopping vLLM", file=sys.stderr)
         served.stop()

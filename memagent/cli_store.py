@@ -129,8 +129,8 @@ def compact(home: Home = None) -> None:
 @store_app.command()
 def doctor(home: Home = None) -> None:
     """Say where everything lies, whether the weights are there, and whether the store is whole."""
-    from memagent import weights
     from memagent.config import config_file
+    from memagent.models import weights
 
     settings = load_settings(home=home)
     print(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")

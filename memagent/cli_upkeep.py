@@ -110,7 +110,7 @@ def enrich(
     from rich.console import Console
     from rich.progress import Progress
 
-    from memagent.models import chat_of
+    from memagent.models.open_chat import chat_of
 
     chat = chat_of(load_settings(home=home, user=user, model=model))
     with (

@@ -6,10 +6,11 @@ from contextlib import aclosing, closing, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from memagent import models, replies, tool_calling
-from memagent.context import Window
+from memagent import tool_calling
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory import Memory
+from memagent.models import open_chat, replies
+from memagent.models.context_window import Window
 from memagent.remembering import remember
 from memagent.steps import Said
 from memagent.tools.execute import Observation, arun_tool, run_tool
@@ -144,7 +145,7 @@ class Doing:
         with self._opening:
             if self._chat is None:
                 model = self._model
-                self._chat = model() if callable(model) else models.open_chat(model)
+                self._chat = model() if callable(model) else open_chat.open_chat(model)
                 self.window = Window(self._chat)
             return self._chat
 

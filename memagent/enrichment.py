@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from memagent import replies
 from memagent.embedding.encoder import Encoder
 from memagent.errors import ContextTooLong, EmbedderMismatch, StructuredOutputError
+from memagent.models import replies
 from memagent.prompts import questions_for
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter

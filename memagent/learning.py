@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from memagent import replies
 from memagent.consistency import GATE, vote
 from memagent.errors import ContextTooLong, InvalidInput
+from memagent.models import replies
 from memagent.problems import Check, Problem, said_by
 from memagent.prompts import SOLVE, render
 from memagent.rationales import Rationales, Standing

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
-from memagent import replies
 from memagent.compressor import Budget, Compressed
 from memagent.errors import ContextTooLong, StructuredOutputError
+from memagent.models import replies
 from memagent.prompts import notes_for
 from memagent.stores.ranking import tokens_of
 from memagent.text.english import Span, content_words, stem

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from memagent import replies
+from memagent.models import replies
 from memagent.problems import Check, Problem
 from memagent.prompts import SOLVE, render
 from memagent.rationales import Rationales

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from memagent import replies
 from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
 from memagent.lessons import asks_of, is_denial, named, names_all, same
 from memagent.memory import Memory
+from memagent.models import replies
 from memagent.prompts import lesson_of
 from memagent.questions import covers, offers, wants
 from memagent.stores.banks.episodic import check

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ValidationError
 
 from memagent.errors import StructuredOutputError
-from memagent.model_errors import translated
+from memagent.models.errors import translated
+from memagent.models.replies import Clock, shaped
+from memagent.models.tool_support import calls, no_tools, remember
 from memagent.prompts import tool_mistake, tool_result, tools_told
-from memagent.replies import Clock, shaped
-from memagent.tool_probe import calls, no_tools, remember
 from memagent.types import Call
 
 if TYPE_CHECKING:

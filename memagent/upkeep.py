@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from memagent.embedding.encoder import Encoder
 from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
-from memagent.models import open_chat
+from memagent.models.open_chat import open_chat
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter

@@ -9,8 +9,9 @@ import pytest
 import pytest_socket
 from probing import SECRET
 
-from memagent import Memory, Record, Scope, cli, models
+from memagent import Memory, Record, Scope, cli
 from memagent import memory as memory_module
+from memagent.models import open_chat
 from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
 
 Outcome = tuple[int, str, str]
@@ -79,7 +80,7 @@ def memagent(
 ) -> Command:
     """Run the command line with the shipped fakes; returns exit code, stdout and stderr."""
     monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "chat_of", lambda _: chat)
+    monkeypatch.setattr(open_chat, "chat_of", lambda _: chat)
 
     def run(*arguments: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["memagent", *arguments])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from memagent import pulling, weights
 from memagent.errors import ModelUnavailable
-from memagent.weights import Weights
+from memagent.models import download, weights
+from memagent.models.weights import Weights
 
 Command = Callable[..., tuple[int, str, str]]
 SMOL = weights.SMOLLM2.name
@@ -25,7 +25,7 @@ def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         return path
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(pulling, "pull", pull)
+    monkeypatch.setattr(download, "pull", pull)
     return folder
 
 
@@ -80,7 +80,7 @@ def test_offline_is_one_line(memagent: Command, monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object) -> Path:
         raise ModelUnavailable("it cannot be fetched: the hub: out of reach")
 
-    monkeypatch.setattr(pulling, "pull", fail)
+    monkeypatch.setattr(download, "pull", fail)
     code, out, err = memagent("model", "pull", SMOL)
     assert (code, out) == (1, "")
     assert err.endswith("memagent: it cannot be fetched: the hub: out of reach\n")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from memagent import serving, vllm
 from memagent.errors import ModelUnavailable
-from memagent.serving import Served, ServerFailed
-from memagent.vllm import ServeOptions
+from memagent.models.vllm import command as vllm
+from memagent.models.vllm import launch
+from memagent.models.vllm.command import ServeOptions
+from memagent.models.vllm.launch import Served, ServerFailed
 
 Command = Callable[..., tuple[int, str, str]]
 SERVER = """#!{python}
@@ -42,7 +43,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ServeOptions]:
         asked.append(options)
         return Served(options.url, options.served_name)
 
-    monkeypatch.setattr(serving, "start", start)
+    monkeypatch.setattr(launch, "start", start)
     return asked
 
 
@@ -97,11 +98,11 @@ def test_the_options_reach_the_server(memagent: Command, started: list[ServeOpti
 def test_the_log_s_last_line_is_shown_as_it_is(
     memagent: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(options: ServeOptions, *, tell: serving.Tell, **_: object) -> Served:
+    def start(options: ServeOptions, *, tell: launch.Tell, **_: object) -> Served:
         tell(1.0, "Route: [/v1/models] [bold")
         return Served(options.url, options.served_name)
 
-    monkeypatch.setattr(serving, "start", start)
+    monkeypatch.setattr(launch, "start", start)
     code, out, err = memagent("serve-model", "m")
     assert (code, out) == (0, "m is ready at http://127.0.0.1:8000/v1\n")
     assert err.startswith("starting vLLM with m\n")
@@ -113,7 +114,7 @@ def test_a_failure_shows_the_end_of_the_log_and_then_the_cause(
     def fail(*_: object, **__: object) -> Served:
         raise ServerFailed("vLLM did not start: the port is taken", ["one", "two"])
 
-    monkeypatch.setattr(serving, "start", fail)
+    monkeypatch.setattr(launch, "start", fail)
     code, out, err = memagent("serve-model", "m")
     assert (code, out) == (1, "")
     assert err.endswith("one\ntwo\nmemagent: vLLM did not start: the port is taken\n")

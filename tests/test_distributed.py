@@ -21,7 +21,7 @@ from memagent.evals.run import Run
 from memagent.evals.runner import ask_all, go
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
-from memagent.models import open_chat
+from memagent.models.open_chat import open_chat
 from memagent.stub_wire import Act
 from memagent.testing import HashEmbedder, Say, StubServer
 

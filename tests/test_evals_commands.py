@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memagent import models
 from memagent.embedding import open_embedder
+from memagent.models import open_chat
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -17,7 +17,7 @@ Command = Callable[..., tuple[int, str, str]]
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda _: "garden")
-    monkeypatch.setattr(models, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: chat)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_run_of_harder_stories_keeps_how_hard_they_are(memagent: Command, tmp_
 def test_probes_open_no_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "open_chat", None)
+    monkeypatch.setattr(open_chat, "open_chat", None)
     asked = ["eval", "run", "probes", "--tasks", "recall", "--set", "items=3", "--json"]
     code, out, _ = memagent(*asked, "--out", str(tmp_path / "run"))
     assert code == 0

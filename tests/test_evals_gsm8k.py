@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import BaseMessage
 
-from memagent import Memory, models
+from memagent import Memory
 from memagent.embedding import open_embedder
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import gsm8k
@@ -15,6 +15,7 @@ from memagent.evals.arm import ArmName, Parts
 from memagent.evals.gsm8k_arm import SolvedArm
 from memagent.evals.gsm8k_suite import SUITE
 from memagent.evals.suite import BadOption, Wanted
+from memagent.models import open_chat
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -134,7 +135,7 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
         return f"#### {5 if 'Ann' in str(messages[-1].content) else next(others)}"
 
     monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(models, "open_chat", lambda *_, **__: ScriptedChat(solve))
+    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: ScriptedChat(solve))
     out = tmp_path / "run"
     asked = ["eval", "run", "gsm8k", "--file", str(file), "--arms", "retrieved+1"]
     asked += ["--set", "memory=4", "--set", "samples=2", "--out", str(out), "--json"]
@@ -157,7 +158,7 @@ def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(
 ) -> None:
     monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda messages: "#### 9" if len(messages) > 2 else "#### 1")
-    monkeypatch.setattr(models, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: chat)
     monkeypatch.setenv("MEMAGENT_DATA", str(file.parent.parent))
     out = str(tmp_path / "run")
     code, printed, _ = memagent("eval", "run", "gsm8k", "--set", "memory=4", "--out", out, "--json")

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import BaseMessage
 
-from memagent import Memory, Scope, models
+from memagent import Memory, Scope
 from memagent.chat import converse
 from memagent.conversation import Conversation
+from memagent.models import open_chat
 from memagent.testing import ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -21,7 +22,7 @@ def reading(messages: Sequence[BaseMessage]) -> str:
 @pytest.fixture
 def turn(memagent: Command, monkeypatch: pytest.MonkeyPatch) -> str:
     """A turn whose answer is wrong: its id."""
-    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(reading))
+    monkeypatch.setattr(open_chat, "chat_of", lambda _: ScriptedChat(reading))
     memagent("add", "Ada works in Rome.")
     told = json.loads(memagent("ask", "Where does Ada work?", "--json")[1])
     assert told["answer"] == "Ada works in Rome."
@@ -59,7 +60,7 @@ def test_a_change_is_listed_on_one_line(memagent: Command, turn: str) -> None:
 def test_what_does_not_mend_is_not_kept(
     memagent: Command, turn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "chat_of", lambda _: ScriptedChat(lambda __: "In Rome."))
+    monkeypatch.setattr(open_chat, "chat_of", lambda _: ScriptedChat(lambda __: "In Rome."))
     out = memagent("feedback", turn, "--correct", "Ada works in Lisbon.")[1]
     assert out == "not kept: the check: the question is still answered with 'In Rome.'\n"
     kept = memagent("feedback", turn, "--correct", "Ada works in Lisbon.", "--no-check")[1]

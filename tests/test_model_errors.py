@@ -3,7 +3,7 @@ import openai
 import pytest
 
 from memagent.errors import ContextTooLong, ModelUnavailable
-from memagent.model_errors import translated, translation
+from memagent.models.errors import translated, translation
 
 REQUEST = httpx.Request("POST", "http://server/v1/chat/completions")
 

@@ -9,8 +9,8 @@ import pytest
 from memagent import open_chat
 from memagent.config import load_settings
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.models import chat_of
-from memagent.server_chat import ServerChat
+from memagent.models.open_chat import chat_of
+from memagent.models.server_chat import ServerChat
 from memagent.testing import ScriptedChat
 
 
@@ -27,14 +27,14 @@ class Served:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """What vLLM was asked to serve, by a stand-in for it."""
     calls: list[tuple[str, dict[str, Any]]] = []
-    serving = ModuleType("memagent.serving")
+    serving = ModuleType("memagent.models.vllm.launch")
 
     def connect_or_start(model: str, **settings: Any) -> Served:
         calls.append((model, settings))
         return Served("http://127.0.0.1:8000/v1/", f"served-{model}")
 
     serving.connect_or_start = connect_or_start  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "memagent.serving", serving)
+    monkeypatch.setitem(sys.modules, "memagent.models.vllm.launch", serving)
     return calls
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from memagent.pressure import Gate, gate_of
+from memagent.models.concurrency import Gate, gate_of
 
 
 class Clock:

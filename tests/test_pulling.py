@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from memagent import weights
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.pulling import of_hub, pull
+from memagent.models import weights
+from memagent.models.download import of_hub, pull
 
 BODY = b"weights" * 1000
 TOY = weights.Weights(

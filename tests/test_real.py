@@ -9,7 +9,6 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from memagent import Agent, Memory, Scope, open_chat, open_embedder
-from memagent.context import Window
 from memagent.errors import (
     ContextTooLong,
     EmbedderMismatch,
@@ -21,9 +20,10 @@ from memagent.evals.arm import ArmName
 from memagent.evals.plan import Plan
 from memagent.evals.run import Run
 from memagent.evals.runner import go
+from memagent.models.context_window import Window
+from memagent.models.llama_cpp import CONTEXT_TOKENS
+from memagent.models.replies import reply, structured
 from memagent.prompts import render
-from memagent.replies import reply, structured
-from memagent.server import CONTEXT_TOKENS
 from memagent.testing import HashEmbedder
 from memagent.tool_calling import Action, Text, act
 from memagent.tools.memory import memory_tools

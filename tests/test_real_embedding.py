@@ -14,8 +14,8 @@ from memagent import Memory, Scope, open_embedder
 from memagent.embedding.precision import PASSAGES, QUESTIONS, fidelity
 from memagent.embedding.remote import BATCH, RemoteEmbedder
 from memagent.errors import ModelUnavailable
+from memagent.models.weights import MINILM, locate
 from memagent.testing import HashEmbedder
-from memagent.weights import MINILM, locate
 
 pytestmark = pytest.mark.real
 TEXTS = [*PASSAGES, *QUESTIONS, "one", " ".join(PASSAGES[:40]), "Zoë's naïve café: 三つ 🙂"]

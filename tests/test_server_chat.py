@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from memagent import open_chat
 from memagent.errors import ContextTooLong, ModelUnavailable, StructuredOutputError
-from memagent.replies import areply, reply, structured
-from memagent.server_chat import ServerChat, close_connections
+from memagent.models.replies import areply, reply, structured
+from memagent.models.server_chat import ServerChat, close_connections
 from memagent.testing import Cut, Drop, Fail, Garble, Hang, Say, StubServer
 from memagent.types import Call, Usage
 

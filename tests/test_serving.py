@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from memagent import serving, vllm
-from memagent.causes import cause
 from memagent.errors import ModelUnavailable
-from memagent.serving import Served, ServerFailed, ServerProcess, connect_or_start
-from memagent.vllm import ServeOptions
+from memagent.models.vllm import command, launch
+from memagent.models.vllm.command import ServeOptions
+from memagent.models.vllm.diagnose import cause
+from memagent.models.vllm.launch import Served, ServerFailed, ServerProcess, connect_or_start
 
 OPTIONS = ServeOptions(model="acme/Qwen3-8B")
 SERVER = '''#!{python}
@@ -36,10 +36,10 @@ print("Loading weights", flush=True)
 @pytest.fixture
 def served_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Put a stand-in for vLLM on the path; gives a function that says what it does once begun."""
-    monkeypatch.setattr(vllm, "_of", lambda python: None)
-    monkeypatch.setattr(serving, "port_free", lambda options: True)
-    monkeypatch.setattr(serving, "healthy", lambda url: (tmp_path / "pids").exists())
-    monkeypatch.setattr(serving, "_ready", {})
+    monkeypatch.setattr(command, "_of", lambda python: None)
+    monkeypatch.setattr(launch, "port_free", lambda options: True)
+    monkeypatch.setattr(launch, "healthy", lambda url: (tmp_path / "pids").exists())
+    monkeypatch.setattr(launch, "_ready", {})
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     def write(then: str = "time.sleep(600)", engine: str = "") -> Path:
@@ -71,7 +71,7 @@ def test_a_server_is_started_waited_for_and_stopped_with_all_its_processes(
     served_from: Any, tmp_path: Path
 ) -> None:
     folder = served_from()
-    served = serving.start(OPTIONS, log=tmp_path / "log", api_key="secret")
+    served = launch.start(OPTIONS, log=tmp_path / "log", api_key="secret")
     assert (served.url, served.name) == ("http://127.0.0.1:8000/v1", "acme/Qwen3-8B")
     assert all(alive(process) for process in pids(folder))
     assert (folder / "words").read_text().splitlines()[:2] == ["serve", "acme/Qwen3-8B"]
@@ -85,10 +85,10 @@ def test_a_server_is_started_waited_for_and_stopped_with_all_its_processes(
 def test_a_process_that_ignores_being_told_to_end_is_killed(
     served_from: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(launch, "GRACE_SECONDS", 0.1)
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     folder = served_from(f"import signal; {deaf}; time.sleep(600)", engine=deaf)
-    served = serving.start(OPTIONS, log=tmp_path / "log")
+    served = launch.start(OPTIONS, log=tmp_path / "log")
     served.stop()
     assert not any(alive(process) for process in pids(folder))
 
@@ -97,11 +97,11 @@ def test_what_a_server_leaves_behind_when_it_dies_is_ended_too(
     served_from: Any, tmp_path: Path
 ) -> None:
     folder = served_from()
-    served = serving.start(OPTIONS, log=tmp_path / "log")
+    served = launch.start(OPTIONS, log=tmp_path / "log")
     server, engine = pids(folder)
     os.kill(server, signal.SIGKILL)
     with pytest.raises(ServerFailed, match="ran out of memory"):
-        serving.follow(served)
+        launch.follow(served)
     assert not alive(engine)
 
 
@@ -135,9 +135,9 @@ def test_ctrl_c_while_it_starts_stops_it(
             raise KeyboardInterrupt
         return False
 
-    monkeypatch.setattr(serving, "healthy", interrupted)
+    monkeypatch.setattr(launch, "healthy", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        serving.start(OPTIONS, log=tmp_path / "log")
+        launch.start(OPTIONS, log=tmp_path / "log")
     assert not any(alive(process) for process in pids(folder))
 
 
@@ -145,9 +145,9 @@ def test_a_failed_start_tells_the_end_of_the_log_and_the_cause(
     served_from: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served_from("engine.kill(); raise SystemExit('torch.OutOfMemoryError: CUDA out of memory.')")
-    monkeypatch.setattr(serving, "healthy", lambda url: False)
+    monkeypatch.setattr(launch, "healthy", lambda url: False)
     with pytest.raises(ServerFailed, match="did not start: it has too little memory") as caught:
-        serving.start(OPTIONS, log=tmp_path / "log")
+        launch.start(OPTIONS, log=tmp_path / "log")
     assert caught.value.tail == [
         "Loading weights",
         "torch.OutOfMemoryError: CUDA out of memory.",
@@ -159,21 +159,21 @@ def test_a_start_that_takes_too_long_is_given_up(
     served_from: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = served_from()
-    monkeypatch.setattr(serving, "healthy", lambda url: False)
+    monkeypatch.setattr(launch, "healthy", lambda url: False)
     told: list[str] = []
 
     def tell(seconds: float, line: str) -> None:
         told.append(line)
 
-    monkeypatch.setattr(serving, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(launch, "POLL_SECONDS", 0.01)
     clock = iter(range(0, 10**9, 10))
 
     def seconds() -> float:
         return float(next(clock)) if (folder / "pids").exists() else 0.0
 
-    monkeypatch.setattr(serving, "time", type("Clock", (), {"monotonic": staticmethod(seconds)}))
+    monkeypatch.setattr(launch, "time", type("Clock", (), {"monotonic": staticmethod(seconds)}))
     with pytest.raises(ServerFailed, match="not ready after 60 s: give it more with --timeout"):
-        serving.start(OPTIONS, log=tmp_path / "log", timeout=60, tell=tell)
+        launch.start(OPTIONS, log=tmp_path / "log", timeout=60, tell=tell)
     assert "Loading weights" in told
 
 
@@ -181,9 +181,9 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(
     served_from: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served_from()
-    monkeypatch.setattr(serving, "port_free", lambda options: False)
+    monkeypatch.setattr(launch, "port_free", lambda options: False)
     with pytest.raises(ModelUnavailable, match=r"port 8000 of 127\.0\.0\.1 is taken"):
-        serving.start(OPTIONS, log=tmp_path / "log")
+        launch.start(OPTIONS, log=tmp_path / "log")
     assert not (tmp_path / "log").exists()
 
 
@@ -236,7 +236,7 @@ def models_at(
 
 
 def test_a_running_server_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_ready", {})
+    monkeypatch.setattr(launch, "_ready", {})
     asked: list[str] = []
     rows = {"data": [{"id": "short", "root": "acme/Qwen3-8B"}]}
     models_at(monkeypatch, 200, rows, asked)
@@ -262,7 +262,7 @@ def test_a_running_server_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> No
 def test_another_server_in_the_place_is_told(
     monkeypatch: pytest.MonkeyPatch, status: int, body: Any, complaint: str
 ) -> None:
-    monkeypatch.setattr(serving, "_ready", {})
+    monkeypatch.setattr(launch, "_ready", {})
     models_at(monkeypatch, status, body)
     with pytest.raises(ModelUnavailable, match=complaint):
         connect_or_start("mine")

@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from memagent import Memory, Scope, open_chat, vllm
+from memagent import Memory, Scope, open_chat
 from memagent.errors import MemagentError, ModelUnavailable
 from memagent.evals import babi
 from memagent.evals.arm import ArmName
@@ -30,7 +30,8 @@ from memagent.evals.plan import Plan, drawn
 from memagent.evals.run import Run
 from memagent.evals.runner import go
 from memagent.evals.score import Score
-from memagent.serving import connect_or_start
+from memagent.models.vllm import command
+from memagent.models.vllm.launch import connect_or_start
 from memagent.testing import HashEmbedder
 from memagent.tool_calling import Action, act, observed
 
@@ -203,7 +204,7 @@ def test_every_tool_parser_that_we_name_is_one_that_vllm_knows() -> None:
     code = "import importlib.util as util; print(util.find_spec('vllm').origin)"
     told = subprocess.run([PYTHON or "", "-c", code], capture_output=True, text=True, check=True)
     names = (Path(told.stdout.strip()).parent / "tool_parsers" / "__init__.py").read_text()
-    assert [one for one in vllm.TOOL_PARSERS.values() if f'"{one}": (' not in names] == []
+    assert [one for one in command.TOOL_PARSERS.values() if f'"{one}": (' not in names] == []
 
 
 @pytest.mark.skipif(not PID_FILE, reason="MEMAGENT_VLLM_PID_FILE is not set")

@@ -3,9 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from memagent import vllm
 from memagent.errors import ModelUnavailable
-from memagent.vllm import ServeOptions, Vllm, command, environment, find, shown, tool_parser
+from memagent.models.vllm import command as vllm
+from memagent.models.vllm.command import (
+    ServeOptions,
+    Vllm,
+    command,
+    environment,
+    find,
+    shown,
+    tool_parser,
+)
 
 CPU = Vllm(command=("python", "-m", "module"), by_option=True, cpu=True)
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from memagent import weights
 from memagent.errors import InvalidInput, WeightsMissing
-from memagent.models import open_chat
+from memagent.models import weights
+from memagent.models.open_chat import open_chat
 
 
 def pulled(folder: Path, name: str = weights.SMOLLM2.name) -> Path:

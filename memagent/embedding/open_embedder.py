@@ -8,8 +8,8 @@ from memagent.config import load_settings
 from memagent.embedding.local import SentenceEmbedder
 from memagent.embedding.remote import RemoteEmbedder
 from memagent.errors import InvalidInput
+from memagent.models.weights import MINILM, locate
 from memagent.types import Precision
-from memagent.weights import MINILM, locate
 
 SERVER = "server:"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from memagent.errors import StructuredOutputError
-from memagent.model_errors import translated
+from memagent.models.errors import translated
 from memagent.types import Call, Usage
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import Field
 
 from memagent.errors import ModelUnavailable
-from memagent.model_errors import not_an_answer, translated
-from memagent.pressure import Gate
+from memagent.models.concurrency import Gate
+from memagent.models.errors import not_an_answer, translated
 
 METADATA = "memagent"
 """Under this key a message's `response_metadata` holds its `Watch.told`: seconds and requests."""

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.pressure import MOST, gate_of
-from memagent.server import SLOTS, embedded_server
-from memagent.weights import SMOLLM2, locate
+from memagent.models.concurrency import MOST, gate_of
+from memagent.models.llama_cpp import SLOTS, embedded_server
+from memagent.models.weights import SMOLLM2, locate
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -61,7 +61,7 @@ def open_chat(
     from openai import Timeout
     from pydantic import SecretStr
 
-    from memagent.server_chat import ServerChat, http_async_client, http_client
+    from memagent.models.server_chat import ServerChat, http_async_client, http_client
 
     return ServerChat(
         base_url=url,
@@ -120,7 +120,7 @@ def _folder() -> Path:
 
 def _vllm(model: str, api_key: str | None) -> tuple[str, str]:
     """Return the URL and the name under which vLLM serves a model; what it starts ends with us."""
-    from memagent.serving import connect_or_start
+    from memagent.models.vllm.launch import connect_or_start
 
     served = connect_or_start(model, api_key=api_key)
     return served.url.rstrip("/"), served.name

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from memagent import guard, vllm
-from memagent.causes import cause
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
-from memagent.vllm import ServeOptions
+from memagent.models.vllm import command, watchdog
+from memagent.models.vllm.command import ServeOptions
+from memagent.models.vllm.diagnose import cause
 
 START_SECONDS = 900.0
 """How long a server may take to be healthy: the first start of a large model is a download."""
@@ -69,7 +69,7 @@ class ServerProcess:
         self.log = log
         with log.open("wb") as out:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, str(GRACE_SECONDS), *words],
+                [sys.executable, "-I", watchdog.__file__, str(GRACE_SECONDS), *words],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -157,13 +157,13 @@ def start(
         ModelUnavailable: vLLM is not installed, or the port is taken.
         ServerFailed: it did not get healthy; the message names the likely cause and the log.
     """
-    found = vllm.find(python)
+    found = command.find(python)
     if not port_free(options):
         raise ModelUnavailable(
             f"port {options.port} of {options.host} is taken: stop what runs there, or name another"
         )
-    words = vllm.command(options, found)
-    added = vllm.environment(found, os.environ, api_key=api_key)
+    words = command.command(options, found)
+    added = command.environment(found, os.environ, api_key=api_key)
     process = ServerProcess(words, added, log)
     try:
         _wait(process, options.url, timeout, tell)

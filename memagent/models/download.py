@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.weights import Weights
+from memagent.models.weights import Weights
 
 HUB = "https://huggingface.co"
 HUB_SECONDS = 3.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
-from memagent.model_errors import translated
+from memagent.models.errors import translated
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
