@@ -22,8 +22,8 @@ from memagent.evals.runner import ask_all, go
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.models.open_chat import open_chat
-from memagent.stub_wire import Act
 from memagent.testing import HashEmbedder, Say, StubServer
+from memagent.testing.stub_wire import Act
 
 ARMS = tuple(map(ArmName.parse, ("none", "full", "memory", "wrong+0")))
 

@@ -15,7 +15,7 @@ from http.server import ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from memagent.stub_wire import (
+from memagent.testing.stub_wire import (
     Act,
     Asked,
     Cut,

@@ -12,20 +12,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
-from memagent.stub_server import Cut, Drop, Fail, Garble, Hang, Say, StubServer
-
-__all__ = [
-    "Cut",
-    "Drop",
-    "Fail",
-    "Garble",
-    "Hang",
-    "HashEmbedder",
-    "Say",
-    "ScriptedChat",
-    "StubServer",
-]
-
 Reply = Callable[[Sequence[BaseMessage]], str]
 
 
