@@ -21,7 +21,7 @@ from memagent.evals.shelf import Writing, raw, shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.evals.worked import Show, worked_examples
 from memagent.prompts import SHORT_ANSWER
-from memagent.recall import BAND
+from memagent.recall.recaller import BAND
 from memagent.types import Hit, Scope
 
 TOKENS = 16

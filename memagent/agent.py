@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.looking import LOOKS
 from memagent.memory import Memory
 from memagent.pace import Pace
 from memagent.prompts import ASSISTANT
+from memagent.recall.multi_hop import LOOKS
 from memagent.steps import Answered, Said, Step, Wrote
 from memagent.teaching import FEEDBACK, Teaching
 from memagent.tools.execute import TIMEOUT

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from memagent.errors import InvalidInput
-from memagent.lessons import is_denial
+from memagent.recall.lessons import is_denial
 from memagent.stores.banks.episodic import EpisodicBank, Given
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import micros

@@ -17,7 +17,7 @@ from langchain_core.utils.uuid import uuid7
 from memagent.entries import OWN, Told, put
 from memagent.errors import InvalidInput
 from memagent.memory import Memory
-from memagent.questions import is_question
+from memagent.recall.rules.questions import is_question
 from memagent.types import Note, Record, Scope
 
 MESSAGE = f"{OWN}message"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from memagent.embedding.encoder import Encoder
-from memagent.questions import Want, offers, wants
+from memagent.recall.rules.questions import Want, offers, wants
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.text.english import content_words, needs_context, sentences, stem

@@ -16,8 +16,8 @@ from memagent.changes import Changes
 from memagent.drilling import Driller
 from memagent.embedding.encoder import PROBE, Encoder
 from memagent.embedding.open_embedder import open_embedder
-from memagent.looking import LOOKS
-from memagent.recall import Recaller
+from memagent.recall.multi_hop import LOOKS
+from memagent.recall.recaller import Recaller
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, Given, keys_of
 from memagent.stores.banks.rationale import RationaleBank

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
-from memagent.lessons import asks_of, is_denial, named, names_all, same
 from memagent.memory import Memory
 from memagent.models import replies
 from memagent.prompts import lesson_of
-from memagent.questions import covers, offers, wants
+from memagent.recall.lessons import asks_of, is_denial, named, names_all, same
+from memagent.recall.rules.questions import covers, offers, wants
 from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
 from memagent.stores.lifecycle.undo import told_by

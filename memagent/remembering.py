@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from memagent.errors import InvalidInput
 from memagent.memory import Memory
-from memagent.questions import is_question
+from memagent.recall.rules.questions import is_question
 from memagent.types import Answer, Note, Outcome, Scope
 
 Verdict = Literal["good", "bad"]

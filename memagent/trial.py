@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memagent.errors import InvalidInput
-from memagent.lessons import is_denial, same
 from memagent.memory import Memory
-from memagent.questions import is_question
+from memagent.recall.lessons import is_denial, same
+from memagent.recall.rules.questions import is_question
 from memagent.text.english import content_words, stem, words
 from memagent.types import Answer, Checked, Feedback, Recollection, Scope
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.errors import ContextTooLong
 from memagent.prompts import ASSISTANT, render
-from memagent.questions import is_personal
+from memagent.recall.rules.questions import is_personal
 from memagent.room import Room
 from memagent.steps import Acted, Answered, Observed, Recalled, Said, Step, Thought, Wrote
 from memagent.tool_calling import Action, Decision, Mistake, observed

@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.needs import (
+from memagent.recall.rules.question_forms import (
     Listing,
     asks_ahead,
     asks_possession,

@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.phrases import phrases, surely
+from memagent.recall.rules.chains import phrases, surely
 
 
 @pytest.mark.parametrize(

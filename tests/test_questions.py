@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.questions import (
+from memagent.recall.rules.questions import (
     Turn,
     covers,
     is_personal,

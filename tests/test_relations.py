@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.relations import relates, relation_of
+from memagent.recall.rules.relations import relates, relation_of
 
 
 @pytest.mark.parametrize(

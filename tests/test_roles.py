@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.roles import in_role
+from memagent.recall.rules.relations import in_role
 
 
 @pytest.mark.parametrize(

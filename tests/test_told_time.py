@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memagent.told_time import told_time
+from memagent.recall.rules.timeline import told_time
 
 NOW = datetime(2024, 5, 10, 17, 30, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from memagent import Agent, Answer, Memory, Scope
-from memagent.lessons import same
+from memagent.recall.lessons import same
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
 from memagent.trial import breaks, mends

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from memagent.chains import Chains
-from memagent.kinds import kind_of, said_of
-from memagent.looking import Trail
-from memagent.needs import (
+from memagent.recall.multi_hop import Trail
+from memagent.recall.rules.chains import Chains
+from memagent.recall.rules.question_forms import (
     Listing,
     asks_ahead,
     asks_why,
@@ -18,8 +17,8 @@ from memagent.needs import (
     tells_state,
     things,
 )
-from memagent.questions import Want, offers
-from memagent.relations import relates
+from memagent.recall.rules.questions import Want, offers
+from memagent.recall.rules.relations import kind_of, relates, said_of
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
 from memagent.text.english import content_words, forms, lemma, lemmas, words

@@ -4,14 +4,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from memagent.chronicle import Chronicle
 from memagent.embedding.encoder import Encoder
-from memagent.lessons import heard, taught
-from memagent.looking import LOOKS, Goal, Looker, Trail
-from memagent.needs import asks_possession
-from memagent.questions import Turn, Want, covers, is_question, offers, turn_of, wants, whereabouts
-from memagent.reasoning import Reasoner, Search
-from memagent.roles import in_role, newest_telling
+from memagent.recall.lessons import heard, taught
+from memagent.recall.multi_hop import LOOKS, Goal, Looker, Trail
+from memagent.recall.rules.engine import Reasoner, Search
+from memagent.recall.rules.question_forms import asks_possession
+from memagent.recall.rules.questions import (
+    Turn,
+    Want,
+    covers,
+    is_question,
+    offers,
+    turn_of,
+    wants,
+    whereabouts,
+)
+from memagent.recall.rules.relations import in_role, newest_telling
+from memagent.recall.rules.timeline import Chronicle
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.rationale import Direction, RationaleBank
 from memagent.stores.database.connection import SqliteStore

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from memagent.questions import covers, new_names, offers, places, wants, whereabouts
+from memagent.recall.rules.questions import covers, new_names, offers, places, wants, whereabouts
 from memagent.stores.database.filters import Filter
 from memagent.stores.lifecycle.undo import told_by
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words

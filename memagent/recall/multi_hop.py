@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memagent.questions import Turn, Want, covers, new_names, offers, places
+from memagent.recall.rules.questions import Turn, Want, covers, new_names, offers, places
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.rationale import Direction
 from memagent.stores.database.filters import Filter

@@ -1,0 +1,1 @@
+"""Recall: which memories to show a model for a question."""

@@ -1,0 +1,1 @@
+"""English rules of recall: question forms, chains, relations, time."""
