@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from memagent.compression import Compacted
+from memagent.compression.job import Compacted
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts
 from memagent.evals.document_arms import DOCUMENT_ARMS, POOL, DocumentArm

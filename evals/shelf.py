@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from memagent.compression import Compacted
+from memagent.compression.job import Compacted
 from memagent.evals.costs import (
     DOCUMENTS_FILE,
     NOTES_FILE,

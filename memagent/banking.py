@@ -5,17 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
-from memagent.ageing import Age, age
-from memagent.aggregation import Gathered
-from memagent.compression import Compacted, compress
-from memagent.compressor import Budget, Compressor
-from memagent.drilling import Driller
+from memagent.compression.abstractive import NoteWriter
+from memagent.compression.base import Budget, Compressor
+from memagent.compression.drill_down import Driller
+from memagent.compression.extractive import Extractive
+from memagent.compression.gather import Gathered, Gathering, gather
+from memagent.compression.job import Compacted, compress
+from memagent.compression.sessions import Age, age
 from memagent.embedding.encoder import Encoder
 from memagent.errors import InvalidInput
-from memagent.extractive import Extractive
-from memagent.gathering import Gathering, gather
 from memagent.models.open_chat import open_chat
-from memagent.note_writer import NoteWriter
 from memagent.stores.banks.compression import CompressionBank, Rarity
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.banking import Banking
 from memagent.changes import Changes
-from memagent.drilling import Driller
+from memagent.compression.drill_down import Driller
 from memagent.embedding.encoder import PROBE, Encoder
 from memagent.embedding.open_embedder import open_embedder
 from memagent.recall.multi_hop import LOOKS

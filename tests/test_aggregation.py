@@ -1,9 +1,8 @@
 import pytest
 
 from memagent import Memory, Scope
-from memagent.aggregation import Piece, aggregate, in_groups, merged, weighted
+from memagent.compression.gather import Piece, aggregate, compressed, in_groups, merged, weighted
 from memagent.errors import InvalidInput
-from memagent.gathering import compressed
 
 
 def piece(place: int, text: str, worth: float = 1.0, weight: float = 1.0) -> Piece:

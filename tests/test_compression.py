@@ -6,8 +6,8 @@ import pytest
 from test_erasure import held, secret_words
 
 from memagent import Memory, Scope
+from memagent.compression.extractive import answered
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.held_back import answered
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Note
 

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from memagent.compressor import Budget
+from memagent.compression.abstractive import NoteWriter, find, shared
+from memagent.compression.base import Budget
+from memagent.compression.extractive import Extractive
 from memagent.errors import InvalidInput
-from memagent.extractive import Extractive
-from memagent.note_writer import NoteWriter, find, shared
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.text.english import runs, sentences
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from memagent.compressor import Budget, Compressed, Compressor
-from memagent.held_back import answered
+from memagent.compression.base import Budget, Compressed, Compressor
+from memagent.compression.extractive import answered
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.stores.database.writer import Trace

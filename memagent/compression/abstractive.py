@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
-from memagent.compressor import Budget, Compressed
+from memagent.compression.base import Budget, Compressed
 from memagent.errors import ContextTooLong, StructuredOutputError
 from memagent.models import replies
 from memagent.prompts import notes_for
