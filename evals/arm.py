@@ -11,7 +11,7 @@ from langchain_core.language_models import BaseChatModel
 
 from memagent.errors import InvalidInput
 from memagent.evals.task import Sample, Task
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.types import Answer
 
 SHOTS = 3

@@ -12,7 +12,7 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
 from memagent.likeness import Likeness
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
 from memagent.turn import Examples
 from memagent.types import Example, Hit, Note, Scope

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from memagent.evals.probe_items import MOST, Item
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.stores.banks.rationale import RationaleBank
 from memagent.types import Hit, Note, Scope
 

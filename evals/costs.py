@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 
 DOCUMENTS_FILE = "documents.jsonl"
 NOTES_FILE = "notes.jsonl"

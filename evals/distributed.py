@@ -74,7 +74,7 @@ class _Remote:
 
     def __init__(self, recipe: Recipe) -> None:
         from memagent.embedding.open_embedder import open_embedder
-        from memagent.memory import Memory
+        from memagent.memory.memory import Memory
         from memagent.models.open_chat import open_chat
 
         self._folder = tempfile.TemporaryDirectory(prefix="memagent-eval-")

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from memagent import probes
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.banks import BANKS, Bank
 from memagent.evals.probe_items import Item
 from memagent.evals.task import Sample, Task
-from memagent.memory import Memory
+from memagent.memory import deletion_probes
+from memagent.memory.memory import Memory
 from memagent.types import Answer, Recollection, Scope
 
 Asked = Literal["recognition", "recall", "forgetting"]
@@ -87,12 +87,14 @@ class BankArm:
         with self._store() as memory:
             bank = make(memory, scope)
             bank.study(study.studied)
-            what = probes.target(memory, [study.item.id], scope=scope, texts=[study.item.text])
+            what = deletion_probes.target(
+                memory, [study.item.id], scope=scope, texts=[study.item.text]
+            )
             bank.forget(study.item)
-            findings = probes.check_forgotten(memory, what)
+            findings = deletion_probes.check_forgotten(memory, what)
         with self._store() as memory:
             make(memory, scope).study(others)
-            never = probes.target(memory, scope=scope, texts=[study.item.text])
+            never = deletion_probes.target(memory, scope=scope, texts=[study.item.text])
         return {
             "before": {one.kind: one.before for one in findings.probes},
             "after": {one.kind: one.after for one in findings.probes},

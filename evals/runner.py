@@ -17,7 +17,7 @@ from memagent.evals.run import Run
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.evals.worker import Asker, Worker
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 
 Progress = Callable[[Score], None]
 Group = tuple[Task, ArmName, list[Sample]]

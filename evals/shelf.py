@@ -17,7 +17,7 @@ from memagent.evals.costs import (
     keep,
 )
 from memagent.evals.documents import Document
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.types import Note, Scope
 
 BATCH = 64

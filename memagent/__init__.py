@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memagent.agent import Agent
-    from memagent.aio import AsyncMemory
     from memagent.embedding.open_embedder import open_embedder
     from memagent.errors import MemagentError
-    from memagent.memory import Memory
+    from memagent.memory.aio import AsyncMemory
+    from memagent.memory.memory import Memory
     from memagent.models.open_chat import open_chat
     from memagent.types import Answer, Example, Hit, Note, Receipt, Record, Scope
 
@@ -32,11 +32,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Agent": "agent",
     "Answer": "types",
-    "AsyncMemory": "aio",
+    "AsyncMemory": "memory.aio",
     "Example": "types",
     "Hit": "types",
     "MemagentError": "errors",
-    "Memory": "memory",
+    "Memory": "memory.memory",
     "Note": "types",
     "Receipt": "types",
     "Record": "types",

@@ -16,7 +16,7 @@ from langchain_core.utils.uuid import uuid7
 
 from memagent.entries import OWN, Told, put
 from memagent.errors import InvalidInput
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
 from memagent.types import Note, Record, Scope
 

@@ -38,7 +38,7 @@ from memagent.types import Scope
 
 if TYPE_CHECKING:
     from memagent.agent import Agent
-    from memagent.memory import Memory
+    from memagent.memory.memory import Memory
 
 app = typer.Typer(
     help="A memory for language models: local, inspectable, measured.",

@@ -16,7 +16,7 @@ from memagent.types import Answer, Hit, Recollection, Reflected, Scope
 
 if TYPE_CHECKING:
     from memagent.agent import Agent
-    from memagent.memory import Memory
+    from memagent.memory.memory import Memory
 
 FIELDS = frozenset({"turn", "verdict", "hint", "correct", "why", "who"})
 """What a line of `feedback --file` may hold."""

@@ -26,8 +26,8 @@ from memagent.reading import records_of
 from memagent.types import Receipt, Record, Scope
 
 if TYPE_CHECKING:
-    from memagent.memory import Memory
-    from memagent.probes import Findings
+    from memagent.memory.deletion_probes import Findings
+    from memagent.memory.memory import Memory
 
 BATCH = 500
 """Records that `add` writes in one transaction; more are shown with a progress bar."""
@@ -153,7 +153,7 @@ def forget(
         raise typer.BadParameter("nothing is erased with --dry-run", param_hint="--probe")
     findings = None
     with opened(home, user, session) as (memory, scope):
-        from memagent import probes
+        from memagent.memory import deletion_probes
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
@@ -169,9 +169,9 @@ def forget(
         if not dry_run:
             if receipt.records and sys.stdin.isatty() and not yes:
                 typer.confirm(f"erase {receipt.records} records?", abort=True, err=True)
-            what = probes.target(memory, receipt.asked, scope=scope) if probe else None
+            what = deletion_probes.target(memory, receipt.asked, scope=scope) if probe else None
             receipt = run(False)
-            findings = probes.check_forgotten(memory, what) if what else None
+            findings = deletion_probes.check_forgotten(memory, what) if what else None
     if as_json:
         probed = {"probed": findings_object(findings)} if findings else {}
         print(json.dumps(receipt_object(receipt) | probed))

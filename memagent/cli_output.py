@@ -17,8 +17,8 @@ from memagent.types import Answer, Change, Event, Hit, Receipt, Record, Scope
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from memagent.memory import Memory
-    from memagent.probes import Findings
+    from memagent.memory.deletion_probes import Findings
+    from memagent.memory.memory import Memory
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the memory.", show_default=False)]
 User = Annotated[str | None, typer.Option(help="Whose memory.", show_default=False)]
@@ -37,7 +37,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would 
 
 def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
     """Open the memory that the settings name, for as long as the stack."""
-    from memagent.memory import Memory
+    from memagent.memory.memory import Memory
 
     return stack.enter_context(
         Memory.open(

@@ -8,7 +8,7 @@ from langchain_core.utils.uuid import uuid7
 
 from memagent.agent import Agent
 from memagent.errors import InvalidInput
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.remembering import Verdict
 from memagent.steps import Answered, Step, Wrote
 from memagent.types import Answer, Record, Scope

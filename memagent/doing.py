@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from memagent import tool_calling
 from memagent.errors import ContextTooLong, ModelUnavailable
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
 from memagent.models.context_window import Window
 from memagent.remembering import remember

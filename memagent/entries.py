@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from langchain_core.utils.uuid import uuid7
 
 from memagent.errors import InvalidInput, StoreError
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import check
 from memagent.types import Note, Record, Scope
 

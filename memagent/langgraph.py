@@ -24,7 +24,7 @@ from langgraph.store.base import (
 
 from memagent.entries import OWN, Told, callers, check_metadata, entry_id, find, put
 from memagent.errors import InvalidInput
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
 from memagent.types import Note, Record, Scope
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.models import replies
 from memagent.prompts import lesson_of
 from memagent.recall.lessons import asks_of, is_denial, named, names_all, same

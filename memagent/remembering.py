@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from memagent.errors import InvalidInput
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
 from memagent.types import Answer, Note, Outcome, Scope
 

@@ -9,7 +9,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
 from memagent.entries import callers
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.types import Hit, Scope
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from memagent.doing import Doing
 from memagent.errors import InvalidInput
 from memagent.learning import How, Learned, learn
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.pace import Pace
 from memagent.problems import Check, Problem
 from memagent.rationales import Rationales

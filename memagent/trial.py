@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memagent.errors import InvalidInput
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.recall.lessons import is_denial, same
 from memagent.recall.rules.questions import is_question
 from memagent.text.english import content_words, stem, words

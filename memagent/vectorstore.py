@@ -13,7 +13,7 @@ from langchain_core.vectorstores import VectorStore
 
 from memagent.entries import OWN, Entry, Told, callers, check_metadata, entry_id, find, put
 from memagent.errors import InvalidInput
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import check, keys_of
 from memagent.types import Note, Record, Scope
 

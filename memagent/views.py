@@ -7,7 +7,7 @@ from memagent.types import Scope
 
 if TYPE_CHECKING:
     from memagent.chat_history import MemagentChatMessageHistory
-    from memagent.memory import Memory
+    from memagent.memory.memory import Memory
     from memagent.retriever import MemagentRetriever
     from memagent.vectorstore import MemagentVectorStore
 

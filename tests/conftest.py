@@ -10,7 +10,7 @@ import pytest_socket
 from probing import SECRET
 
 from memagent import Memory, Record, Scope, cli
-from memagent import memory as memory_module
+from memagent.memory import memory as memory_module
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
 

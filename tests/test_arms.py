@@ -14,7 +14,7 @@ from memagent.evals.leakage import leakage
 from memagent.evals.plan import by_story
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 
 TOLD = (

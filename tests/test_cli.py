@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from memagent import cli_memory
-from memagent import memory as memory_module
 from memagent.embedding import open_embedder
 from memagent.errors import ModelUnavailable
+from memagent.memory import memory as memory_module
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, ScriptedChat
 

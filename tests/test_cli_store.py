@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent import memory as memory_module
+from memagent.memory import memory as memory_module
 from memagent.testing import HashEmbedder
 
 Command = Callable[..., tuple[int, str, str]]

@@ -8,8 +8,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from memagent import Agent, Memory, Scope, open_chat
-from memagent.aio import AsyncMemory
 from memagent.errors import ContextTooLong
+from memagent.memory.aio import AsyncMemory
 from memagent.models.context_window import MARGIN, PER_TOKEN, Window
 from memagent.models.server_chat import close_connections
 from memagent.testing import ScriptedChat, StubServer

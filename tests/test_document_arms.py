@@ -24,7 +24,7 @@ from memagent.evals.documents import (
 )
 from memagent.evals.shelf import shelf_of
 from memagent.evals.streaming_passages import spelled
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 
 

@@ -20,7 +20,7 @@ from memagent.evals.runner import go
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Wanted
 from memagent.evals.task import Sample, Task
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 
 PEOPLE = ("Ana", "Ben", "Cem", "Dora")

@@ -16,7 +16,7 @@ from memagent.evals.run import Run
 from memagent.evals.runner import go
 from memagent.evals.suite import BadOption, Wanted
 from memagent.evals.task import Task
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Scope
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from memagent import Memory, Scope, cli
-from memagent import memory as memory_module
+from memagent.memory import memory as memory_module
 from memagent.stores.database import connection as sqlite_module
 from memagent.testing import HashEmbedder
 

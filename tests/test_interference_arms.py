@@ -12,7 +12,7 @@ from memagent.evals.interference_suite import CONDITIONS, SETTINGS, SUITE
 from memagent.evals.plan import Plan
 from memagent.evals.run import Run
 from memagent.evals.runner import go
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.stores.ranking import tokens_of
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Scope

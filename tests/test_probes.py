@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from probing import SECRET, forgotten, known
 
-from memagent import Memory, Receipt, Record, Scope, probes
+from memagent import Memory, Receipt, Record, Scope
+from memagent.memory import deletion_probes
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
 from memagent.stores.lifecycle.erasure import Eraser
@@ -19,7 +20,7 @@ def test_every_probe_knows_a_record_before_it_is_forgotten_and_none_after(
 ) -> None:
     findings = forgotten(disk, secret, ada, paraphrases=["how is the safe opened"])
     assert all(probe.before for probe in findings.probes)
-    assert {probe.kind for probe in findings.probes} == {*probes.ProbeKind.__args__}
+    assert {probe.kind for probe in findings.probes} == {*deletion_probes.ProbeKind.__args__}
     assert (findings.known, findings.lost) == (False, ())
     assert [one.found for one in findings.probes] == [()] * 5
 
@@ -27,7 +28,9 @@ def test_every_probe_knows_a_record_before_it_is_forgotten_and_none_after(
 def test_every_probe_knows_a_record_that_is_still_there(
     disk: Memory, secret: Record, ada: Scope
 ) -> None:
-    findings = probes.check_forgotten(disk, probes.target(disk, [secret.id], scope=ada))
+    findings = deletion_probes.check_forgotten(
+        disk, deletion_probes.target(disk, [secret.id], scope=ada)
+    )
     assert known(findings) == {"direct", "paraphrase", "cue", "vector", "bytes"}
     assert all(probe.after == probe.before for probe in findings.probes)
     assert f"record {secret.id} is still there" in findings.probes[0].found
@@ -70,9 +73,9 @@ def test_direct_notices_a_row_that_no_search_finds(
             db.execute("UPDATE records SET value = 'gone' WHERE id = ?", (secret.id,))
 
     monkeypatch.setattr(Eraser, "_erase", erase)
-    what = probes.target(disk, [secret.id], scope=ada)
+    what = deletion_probes.target(disk, [secret.id], scope=ada)
     disk.forget([secret.id], scope=ada)
-    direct = probes.check_forgotten(disk, what).probes[0]
+    direct = deletion_probes.check_forgotten(disk, what).probes[0]
     assert (direct.after, direct.found) == (1, (f"record {secret.id} is still there",))
 
 
@@ -84,10 +87,10 @@ def test_paraphrase_notices_a_copy_that_only_other_words_find(
         memory.add_many([f"The vault opens with key {n}." for n in range(20)], scope=ada)
 
     broken(monkeypatch, copy, disk)
-    plain = probes.target(disk, [secret.id], scope=ada)
+    plain = deletion_probes.target(disk, [secret.id], scope=ada)
     findings = forgotten(disk, secret, ada, paraphrases=["melody of the safe"])
     assert known(findings) == {"paraphrase"}
-    assert known(probes.check_forgotten(disk, plain)) == set()
+    assert known(deletion_probes.check_forgotten(disk, plain)) == set()
 
 
 def test_cue_notices_a_copy_that_only_a_neighbour_leads_to(
@@ -95,7 +98,9 @@ def test_cue_notices_a_copy_that_only_a_neighbour_leads_to(
 ) -> None:
     near = "The vault is in the cellar."
     broken(monkeypatch, lambda memory: memory.add(SECRET, scope=ada, keys=["cellar"]), disk)
-    assert near in {text for _, text in probes.target(disk, [secret.id], scope=ada).neighbours}
+    assert near in {
+        text for _, text in deletion_probes.target(disk, [secret.id], scope=ada).neighbours
+    }
     disk.add_many([f"The vault opens with key {n}." for n in range(20)], scope=ada)
     assert known(forgotten(disk, secret, ada)) == {"cue"}
 
@@ -128,14 +133,14 @@ def test_a_key_that_was_moved_away_from_another_is_no_trace_and_its_first_vector
 ) -> None:
     other = disk.add("xylophone seventeen with opens vault The", scope=ada)
     disk.separate("vault vault", wanted=other.id, found=secret.id, scope=ada)
-    what = probes.target(disk, [secret.id], scope=ada)
+    what = deletion_probes.target(disk, [secret.id], scope=ada)
     assert packed(np.array([HashEmbedder().embed_query(SECRET)]))[0] in what.vectors
     assert len(what.vectors) == 2
     disk.forget([secret.id], scope=ada)
-    assert not probes.check_forgotten(disk, what).known
+    assert not deletion_probes.check_forgotten(disk, what).known
     with disk._store.transaction() as db:
         db.execute("UPDATE keys SET text = 'another' WHERE record = ?", (other.seq,))
-    (vector,) = [one for one in probes.check_forgotten(disk, what).probes if one.after]
+    (vector,) = [one for one in deletion_probes.check_forgotten(disk, what).probes if one.after]
     assert (vector.kind, len(vector.found)) == ("vector", 1)
 
 
@@ -171,10 +176,10 @@ def test_an_old_version_that_was_left_is_found_by_its_time(
 ) -> None:
     disk.update(secret.id, "The vault opens with a key.", scope=ada)
     monkeypatch.setattr(Eraser, "_erase", lambda *_: None)
-    what = probes.target(disk, [secret.id], scope=ada)
+    what = deletion_probes.target(disk, [secret.id], scope=ada)
     only_old = [piece for piece in what.pieces if piece.text == SECRET]
     assert len(what.pieces) == 2
-    found = probes._searched(disk, what, only_old[0].text, only_old[0].moment)
+    found = deletion_probes._searched(disk, what, only_old[0].text, only_old[0].moment)
     assert f"record {secret.id} is still there" in found
 
 
@@ -183,13 +188,13 @@ def test_a_record_that_was_keyed_together_with_it_is_watched_too(
 ) -> None:
     leaning = disk.add("She wrote it down.", scope=ada)
     (joint,) = packed(np.array([HashEmbedder().embed_query(leaning.keys[0])]))
-    what = probes.target(disk, [secret.id], scope=ada)
+    what = deletion_probes.target(disk, [secret.id], scope=ada)
     assert joint in what.vectors
     assert not forgotten(disk, secret, ada).known
     (key,) = disk._store.query("SELECT id FROM keys WHERE record = ?", (leaning.seq,))
     with disk._store.transaction() as db:
         db.execute("UPDATE keys SET vector = ? WHERE id = ?", (joint, key["id"]))
-    findings = probes.check_forgotten(disk, what)
+    findings = deletion_probes.check_forgotten(disk, what)
     assert findings.probes[3].found == (f"key {key['id']} holds its vector",)
 
 
@@ -206,11 +211,11 @@ def test_a_key_that_still_quotes_it_is_told(
 def test_a_neighbour_that_went_too_is_named(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    what = probes.target(disk, [secret.id], scope=ada)
+    what = deletion_probes.target(disk, [secret.id], scope=ada)
     lost, text = what.neighbours[0]
     broken(monkeypatch, lambda memory: memory._bank and drop(memory, lost), disk)
     disk.forget([secret.id], scope=ada)
-    findings = probes.check_forgotten(disk, what)
+    findings = deletion_probes.check_forgotten(disk, what)
     assert (findings.known, findings.lost) == (False, (lost,)), text
 
 
@@ -224,16 +229,23 @@ def test_texts_can_be_asked_for_that_no_record_holds_any_more(
     disk: Memory, secret: Record, ada: Scope
 ) -> None:
     disk.forget([secret.id], scope=ada)
-    findings = probes.check_forgotten(disk, probes.target(disk, scope=ada, texts=[SECRET]))
+    findings = deletion_probes.check_forgotten(
+        disk, deletion_probes.target(disk, scope=ada, texts=[SECRET])
+    )
     assert not findings.known
     assert all(probe.asked for probe in findings.probes)
     again = disk.add(SECRET, scope=ada)
-    what = probes.target(disk, scope=ada, texts=[SECRET])
+    what = deletion_probes.target(disk, scope=ada, texts=[SECRET])
     assert what.ids[0] == again.id
-    assert known(probes.check_forgotten(disk, what)) >= {"direct", "paraphrase", "cue", "vector"}
+    assert known(deletion_probes.check_forgotten(disk, what)) >= {
+        "direct",
+        "paraphrase",
+        "cue",
+        "vector",
+    }
 
 
 def test_of_many_texts_some_are_asked_for(memory: Memory, ada: Scope) -> None:
     memory.add_many([f"note {n}" for n in range(200)], scope=ada)
     ids = [one.id for one in memory.list(scope=ada, limit=200)]
-    assert len(probes.target(memory, ids, scope=ada).pieces) == probes.PIECES
+    assert len(deletion_probes.target(memory, ids, scope=ada).pieces) == deletion_probes.PIECES

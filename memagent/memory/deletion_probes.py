@@ -15,14 +15,40 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeVar
 
-from memagent.memory import Memory
-from memagent.rewording import quotes, rewordings
+from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.lifecycle import residue
-from memagent.text.english import content_words
+from memagent.text.english import content_words, words
 from memagent.types import Record, Scope
+
+MIN_QUOTED = 3
+"""A shorter text is not quoted by being in another: "tea" is in all that is said of tea."""
+
+
+def quotes(held: str, text: str) -> bool:
+    """Tell whether a text is in another, word for word in order; a short one only as its whole."""
+    wanted, found = _lowered(text), _lowered(held)
+    if not wanted:
+        return held == text
+    if len(wanted) < MIN_QUOTED:
+        return found == wanted
+    return any(found[n : n + len(wanted)] == wanted for n in range(len(found) - len(wanted) + 1))
+
+
+def rewordings(text: str) -> list[str]:
+    """Return simple other wordings: without case and marks, its words alone, backwards, asked."""
+    told = content_words(text)
+    if not told:
+        return []
+    made = [_lowered(text), told, told[::-1], ["What", "about", *told]]
+    return [one for one in dict.fromkeys(map(" ".join, made)) if one != text]
+
+
+def _lowered(text: str) -> Sequence[str]:
+    return [word.lower() for word in words(text)]
+
 
 ProbeKind = Literal["direct", "paraphrase", "cue", "vector", "bytes"]
 Answers = list[frozenset[str]]

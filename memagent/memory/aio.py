@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
 
-from memagent.memory import Memory
+from memagent.memory.memory import Memory
 from memagent.types import Scope
 
 P = ParamSpec("P")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.embedding.encoder import Encoder
-from memagent.enrichment import Enriched, enrich
 from memagent.errors import InvalidInput
+from memagent.memory.enrichment import Enriched, enrich
 from memagent.models.open_chat import open_chat
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.connection import SqliteStore

@@ -1,0 +1,1 @@
+"""Memory: the public door to what is stored."""
