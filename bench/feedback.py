@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from memagent import Agent, Memory, Scope, open_embedder
-from memagent.pace import Pace
+from memagent.feedback.rate_limit import Pace
 from memagent.testing import ScriptedChat
 
 ADA = Scope(user="ada")

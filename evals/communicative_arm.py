@@ -17,7 +17,7 @@ from memagent.evals.arms import studied_samples
 from memagent.evals.communicative_worlds import CITIES, NOBODY, YEARS, Item, Trial, World
 from memagent.evals.task import Sample, Task
 from memagent.examples import diverse
-from memagent.pace import Pace
+from memagent.feedback.rate_limit import Pace
 from memagent.prompts import SHORT_ANSWER
 from memagent.remembering import Verdict
 from memagent.text.english import words

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent.errors import ContextTooLong, InvalidInput
+from memagent.feedback.rate_limit import Pace
 from memagent.memory.memory import Memory
-from memagent.pace import Pace
 from memagent.prompts import ASSISTANT
 from memagent.recall.multi_hop import LOOKS
 from memagent.steps import Answered, Said, Step, Wrote

@@ -60,8 +60,8 @@ def feedback(
         raise typer.BadParameter("say --good, --bad, --hint or --correct")
     settings = load_settings(home=home, user=user, model=model)
     from memagent.agent import Agent
+    from memagent.feedback.rate_limit import Pace
     from memagent.models.open_chat import chat_of
-    from memagent.pace import Pace
 
     with opened(home, user, None) as (memory, scope):
         # Who sits here may say as much as there is to say.
@@ -195,7 +195,7 @@ def _read(line: str) -> dict[str, Any]:
     Raises:
         InvalidInput: it is no such object, or says nothing.
     """
-    from memagent.reflection import feedback_of
+    from memagent.feedback.reflection import feedback_of
     from memagent.remembering import outcome_of
 
     try:

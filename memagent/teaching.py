@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from memagent.doing import Doing
 from memagent.errors import InvalidInput
+from memagent.feedback.rate_limit import Pace
+from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
 from memagent.learning import How, Learned, learn
 from memagent.memory.memory import Memory
-from memagent.pace import Pace
 from memagent.problems import Check, Problem
 from memagent.rationales import Rationales
-from memagent.reflection import Feedbacked, feedback_of, reflect
 from memagent.remembering import Verdict, judge
 from memagent.turn import Examples
 from memagent.types import Answer, Reflected, Scope

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from langchain_core.messages import BaseMessage
 
 from memagent import Agent, Memory, Scope
-from memagent.pace import Pace
+from memagent.feedback.rate_limit import Pace
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Hit, Recollection, Reflected
 

@@ -4,7 +4,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.pace import Pace
+from memagent.feedback.rate_limit import Pace
 from memagent.testing import HashEmbedder
 from tests.teaching import ASKED, BOB, Interrupted, agent_of, corrected, shown
 

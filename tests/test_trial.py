@@ -3,10 +3,10 @@ from collections.abc import Sequence
 import pytest
 
 from memagent import Agent, Answer, Memory, Scope
+from memagent.feedback.recheck import breaks, mends
 from memagent.recall.lessons import same
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
-from memagent.trial import breaks, mends
 from tests.teaching import ASKED, agent_of, corrected, shown
 
 

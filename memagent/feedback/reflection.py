@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
+from memagent.feedback.recheck import NEIGHBOURS, Ask, Recall, Trial, neighbours
 from memagent.memory.memory import Memory
 from memagent.models import replies
 from memagent.prompts import lesson_of
@@ -30,7 +31,6 @@ from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
 from memagent.stores.lifecycle.undo import told_by
 from memagent.text.english import content_words, names, stem, words
-from memagent.trial import NEIGHBOURS, Ask, Recall, Trial, neighbours
 from memagent.types import Feedback, Hit, Note, Record, Reflected, Scope
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Learning from feedback: corrections become lessons, checked, rate-limited and undone."""
