@@ -10,8 +10,7 @@ from memagent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.examples import diverse
-from memagent.likeness import Likeness
+from memagent.learning.few_shot import Likeness, diverse
 from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
 from memagent.turn import Examples

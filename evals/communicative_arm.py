@@ -16,8 +16,8 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.arms import studied_samples
 from memagent.evals.communicative_worlds import CITIES, NOBODY, YEARS, Item, Trial, World
 from memagent.evals.task import Sample, Task
-from memagent.examples import diverse
 from memagent.feedback.rate_limit import Pace
+from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
 from memagent.remembering import Verdict
 from memagent.text.english import words

@@ -15,7 +15,7 @@ from memagent.evals.continual_streams import Asked, Stream
 from memagent.evals.patience import trouble
 from memagent.evals.probing import ProbeSet
 from memagent.evals.task import Sample, Task, mention
-from memagent.examples import diverse
+from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, Note, Policy, Scope
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.task import Sample, Task
-from memagent.problems import Problem, nearly_same, read_problems, same_number
+from memagent.learning.problems import Problem, nearly_same, read_problems, same_number
 from memagent.text.english import words
 
 

@@ -10,10 +10,10 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.coverage import keep_votes, votes_of
 from memagent.evals.gsm8k import Exam, Solved
 from memagent.evals.task import Sample, Task
-from memagent.learning import How, learn, left
-from memagent.problems import nearly_same, same_number
+from memagent.learning.learn import How, learn, left
+from memagent.learning.problems import nearly_same, same_number
+from memagent.learning.rationales import Rationales, example_of
 from memagent.prompts import SOLVE
-from memagent.rationales import Rationales, example_of
 from memagent.text.english import words
 from memagent.types import Example, Scope
 

@@ -12,7 +12,7 @@ from memagent.evals.gsm8k_arm import ARMS, SolvedArm
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.task import Task
-from memagent.problems import is_duplicate
+from memagent.learning.problems import is_duplicate
 
 SETTINGS = {"memory": 1000, "samples": 0}
 """How many problems, from the start of the file, are the memory's (the rest are asked); how often

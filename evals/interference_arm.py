@@ -17,7 +17,7 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.arms import studied_samples
 from memagent.evals.interference_streams import Trial
 from memagent.evals.task import Sample, Task
-from memagent.examples import diverse
+from memagent.learning.few_shot import diverse
 from memagent.models.errors import translated
 from memagent.prompts import SHORT_ANSWER, summary_of
 from memagent.stores.ranking import tokens_of

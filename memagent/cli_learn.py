@@ -23,9 +23,9 @@ from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from memagent.learning import Cost, How, Learned
-    from memagent.problems import Check, Problem
-    from memagent.rationales import Rationales
+    from memagent.learning.learn import Cost, How, Learned
+    from memagent.learning.problems import Check, Problem
+    from memagent.learning.rationales import Rationales
 
 learn_app = typer.Typer()
 rationales_app = typer.Typer(help="Worked solutions that were kept.", no_args_is_help=True)
@@ -52,7 +52,7 @@ def learn_(
     as_json: Json = False,
 ) -> None:
     """Solve problems, and remember what was right; goes on where it stopped."""
-    from memagent.learning import How, cost
+    from memagent.learning.learn import How, cost
 
     settings = load_settings(home=home, user=user, model=model)
     how = How(samples=samples, temperature=temperature, seed=seed, gate=gate)
@@ -61,7 +61,7 @@ def learn_(
         raise InvalidInput("--check none: it takes at least two samples to agree")
     _answered(problems, check)
     with opened(home, user, None) as (memory, scope):
-        from memagent.rationales import Rationales
+        from memagent.learning.rationales import Rationales
 
         rationales = Rationales(memory, scope)
         price = cost(problems, rationales, how)
@@ -92,7 +92,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List rationales with how often each helped and hurt."""
-    from memagent.rationales import Rationales, win_rate
+    from memagent.learning.rationales import Rationales, win_rate
 
     with opened(home, user, None) as (memory, scope):
         found = Rationales(memory, scope).list(everything=everything)
@@ -145,9 +145,9 @@ def try_(
     from rich.console import Console
     from rich.progress import Progress
 
+    from memagent.learning.ablation import tried
+    from memagent.learning.rationales import Rationales
     from memagent.models.open_chat import chat_of
-    from memagent.rationale_trial import tried
-    from memagent.rationales import Rationales
 
     settings = load_settings(home=home, user=user, model=model)
     checked = _check(check)
@@ -192,7 +192,7 @@ def retire(
     user: User = None,
 ) -> None:
     """Show these no more, or those that hurt; `restore` undoes it."""
-    from memagent.rationales import Rationales
+    from memagent.learning.rationales import Rationales
 
     with opened(home, user, None) as (memory, scope):
         rationales = Rationales(memory, scope)
@@ -208,7 +208,7 @@ def retire(
 @rationales_app.command()
 def restore(ids: Ids, because: Because = None, home: Home = None, user: User = None) -> None:
     """Show retired rationales again."""
-    from memagent.rationales import Rationales
+    from memagent.learning.rationales import Rationales
 
     with opened(home, user, None) as (memory, scope):
         print(f"{Rationales(memory, scope).restore(ids, why=because)} rationales restored")
@@ -218,7 +218,7 @@ def restore(ids: Ids, because: Because = None, home: Home = None, user: User = N
 def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     """Tell how many checked answers each share of agreement keeps, and how many are right."""
     from memagent.evals.coverage import curve, votes_of
-    from memagent.rationales import Rationales
+    from memagent.learning.rationales import Rationales
 
     with opened(home, user, None) as (memory, scope):
         rows = curve(votes_of(Rationales(memory, scope).list(everything=True)))
@@ -232,7 +232,7 @@ def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
 
 def _problems(source: str, settings: Settings) -> "list[Problem]":
     """Read the problems of a file, or of the released file that a name stands for."""
-    from memagent.problems import read_problems
+    from memagent.learning.problems import read_problems
 
     path = Path(source)
     if source == "gsm8k":
@@ -256,7 +256,7 @@ def _answered(problems: "list[Problem]", check: CheckName) -> None:
 
 
 def _check(name: CheckName) -> "Check | None":
-    from memagent.problems import mentions, same_number
+    from memagent.learning.problems import mentions, same_number
 
     return {"number": same_number, "mention": mentions, "none": None}[name]
 
@@ -278,7 +278,7 @@ def _learnt(
     from rich.console import Console
     from rich.progress import Progress
 
-    from memagent.learning import learn, left
+    from memagent.learning.learn import learn, left
     from memagent.models.open_chat import chat_of
 
     chat = chat_of(settings)

@@ -7,10 +7,10 @@ from memagent.doing import Doing
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import Pace
 from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
-from memagent.learning import How, Learned, learn
+from memagent.learning.learn import How, Learned, learn
+from memagent.learning.problems import Check, Problem
+from memagent.learning.rationales import Rationales
 from memagent.memory.memory import Memory
-from memagent.problems import Check, Problem
-from memagent.rationales import Rationales
 from memagent.remembering import Verdict, judge
 from memagent.turn import Examples
 from memagent.types import Answer, Reflected, Scope

@@ -1,4 +1,4 @@
-from memagent.examples import diverse, form
+from memagent.learning.few_shot import diverse, form
 from memagent.testing import HashEmbedder
 from memagent.types import Example
 

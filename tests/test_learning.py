@@ -6,12 +6,11 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent import Agent, Memory, Scope
-from memagent.consistency import vote
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.evals.coverage import curve, votes_of
-from memagent.learning import How, cost, judged
-from memagent.problems import Problem, same_number
-from memagent.rationales import Rationales, example_of, win_rate
+from memagent.learning.learn import How, cost, judged, vote
+from memagent.learning.problems import Problem, same_number
+from memagent.learning.rationales import Rationales, example_of, win_rate
 from memagent.testing import ScriptedChat
 
 CATS = Problem(question="Ann has 2 cats and gets 3 more. How many cats has Ann?", answer="5")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memagent.likeness import Likeness, structure
+from memagent.learning.few_shot import Likeness, structure
 from memagent.types import Example
 
 

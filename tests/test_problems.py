@@ -1,7 +1,7 @@
 import pytest
 
 from memagent.errors import InvalidInput
-from memagent.problems import (
+from memagent.learning.problems import (
     Problem,
     answer_of,
     is_duplicate,

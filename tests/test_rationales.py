@@ -7,9 +7,9 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
-from memagent.problems import Problem, same_number
-from memagent.rationale_trial import tried
-from memagent.rationales import Rationales, win_rate
+from memagent.learning.ablation import tried
+from memagent.learning.problems import Problem, same_number
+from memagent.learning.rationales import Rationales, win_rate
 from memagent.testing import ScriptedChat
 
 LESSONS = Scope(user="lessons")

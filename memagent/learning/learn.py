@@ -1,21 +1,45 @@
 """Learning from success: problems are solved several times, and what was right is kept."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from memagent.consistency import GATE, vote
 from memagent.errors import ContextTooLong, InvalidInput
+from memagent.learning.problems import Check, Problem, said_by
+from memagent.learning.rationales import Rationales, Standing
 from memagent.models import replies
-from memagent.problems import Check, Problem, said_by
 from memagent.prompts import SOLVE, render
-from memagent.rationales import Rationales, Standing
 from memagent.turn import Examples
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
+
+
+GATE = 0.7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vote:
+    """The answer that most samples give, and the share of the samples that give it."""
+
+    answer: str
+    share: float
+
+
+def vote(answers: Sequence[str]) -> Vote:
+    """Return the most frequent answer; of equally frequent ones the first given.
+
+    An answer that is empty is none, but counts as a sample.
+    """
+    counts = Counter(answer for answer in answers if answer)
+    if not counts:
+        return Vote(answer="", share=0.0)
+    answer, count = counts.most_common(1)[0]
+    return Vote(answer=answer, share=count / len(answers))
+
 
 CHARS_PER_TOKEN = 4
 ASSUMED = 150

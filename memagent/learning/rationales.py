@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from memagent.learning.problems import Problem, is_duplicate
 from memagent.memory.memory import Memory
-from memagent.problems import Problem, is_duplicate
 from memagent.stores.banks.rationale import obfuscated
 from memagent.types import Example, Note, Record, Scope
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from memagent.learning.problems import Check, Problem
+from memagent.learning.rationales import Rationales
 from memagent.models import replies
-from memagent.problems import Check, Problem
 from memagent.prompts import SOLVE, render
-from memagent.rationales import Rationales
 from memagent.types import Example
 
 if TYPE_CHECKING:

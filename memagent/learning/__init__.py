@@ -1,0 +1,1 @@
+"""Learning from solved problems: rationales, few-shot examples, ablation."""
