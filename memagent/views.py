@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from memagent.types import Scope
 
 if TYPE_CHECKING:
-    from memagent.chat_history import MemagentChatMessageHistory
+    from memagent.integrations.chat_history import MemagentChatMessageHistory
+    from memagent.integrations.vectorstore import MemagentRetriever, MemagentVectorStore
     from memagent.memory.memory import Memory
-    from memagent.retriever import MemagentRetriever
-    from memagent.vectorstore import MemagentVectorStore
 
 
 class Views:
     """The views of a memory, for `Memory` to inherit; each is imported when it is first asked for.
 
-    For LangGraph there is `memagent.langgraph.MemagentStore`.
+    For LangGraph there is `memagent.integrations.langgraph.MemagentStore`.
     """
 
     def as_vectorstore(self, *, scope: Scope) -> "MemagentVectorStore":
         """Return a scope as a langchain-core `VectorStore`."""
-        from memagent.vectorstore import MemagentVectorStore
+        from memagent.integrations.vectorstore import MemagentVectorStore
 
         return MemagentVectorStore(cast("Memory", self), scope=scope)
 
@@ -37,7 +36,7 @@ class Views:
         `where` is a metadata filter as `search` takes it; in the mode `recall` the retriever
         returns what `recall` would show a model.
         """
-        from memagent.retriever import MemagentRetriever
+        from memagent.integrations.vectorstore import MemagentRetriever
 
         memory = cast("Memory", self)
         return MemagentRetriever(memory=memory, scope=scope, k=k, where=where, mode=mode)
@@ -48,6 +47,6 @@ class Views:
         Raises:
             InvalidInput: the scope has no session.
         """
-        from memagent.chat_history import MemagentChatMessageHistory
+        from memagent.integrations.chat_history import MemagentChatMessageHistory
 
         return MemagentChatMessageHistory(cast("Memory", self), scope=scope)

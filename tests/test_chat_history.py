@@ -20,8 +20,8 @@ from langchain_core.messages import (
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from memagent import Memory, Scope
-from memagent.chat_history import MemagentChatMessageHistory
 from memagent.errors import InvalidInput
+from memagent.integrations.chat_history import MemagentChatMessageHistory
 from memagent.testing import HashEmbedder, ScriptedChat
 
 SESSION = Scope(user="ada", session="monday")

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from memagent import Memory, Note, Scope
-from memagent.entries import Told, entry_id, find, put
 from memagent.errors import InvalidInput, StoreError
+from memagent.integrations.upsert import Told, entry_id, find, put
 
 
 def tell(memory: Memory, scope: Scope, **texts: str) -> None:

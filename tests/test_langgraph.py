@@ -22,7 +22,7 @@ from langgraph.store.memory import InMemoryStore
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.langgraph import MemagentStore
+from memagent.integrations.langgraph import MemagentStore
 from memagent.testing import HashEmbedder
 
 ADA, BOB = ("users", "ada"), ("users", "bob")

@@ -23,7 +23,7 @@ from langgraph.store.base import (
 from langgraph.store.memory import InMemoryStore
 
 from memagent import Memory, Scope
-from memagent.langgraph import MemagentStore
+from memagent.integrations.langgraph import MemagentStore
 from memagent.testing import HashEmbedder
 
 ADA, BOB = ("users", "ada"), ("users", "bob")

@@ -53,7 +53,12 @@ def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
 
 
 def test_a_memory_loads_the_views_of_it_only_when_they_are_asked_for() -> None:
-    views = ("memagent.vectorstore", "memagent.retriever", "memagent.chat_history", "langgraph")
+    views = (
+        "memagent.integrations.vectorstore",
+        "memagent.integrations.vectorstore",
+        "memagent.integrations.chat_history",
+        "langgraph",
+    )
     code = (
         "import sys, memagent.memory, memagent.aio\n"
         f"print([name for name in {views!r} if name in sys.modules])"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.retriever import MemagentRetriever
+from memagent.integrations.vectorstore import MemagentRetriever
 from memagent.testing import ScriptedChat
 
 

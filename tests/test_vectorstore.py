@@ -13,8 +13,8 @@ from langchain_tests.integration_tests import VectorStoreIntegrationTests
 
 from memagent import AsyncMemory, Memory, Scope
 from memagent.errors import InvalidInput
+from memagent.integrations.vectorstore import MemagentVectorStore
 from memagent.testing import HashEmbedder
-from memagent.vectorstore import MemagentVectorStore
 
 
 class TestStandard(VectorStoreIntegrationTests):

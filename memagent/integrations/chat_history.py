@@ -14,8 +14,8 @@ from langchain_core.messages import (
 )
 from langchain_core.utils.uuid import uuid7
 
-from memagent.entries import OWN, Told, put
 from memagent.errors import InvalidInput
+from memagent.integrations.upsert import OWN, Told, put
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
 from memagent.types import Note, Record, Scope

@@ -22,8 +22,8 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from memagent.entries import OWN, Told, callers, check_metadata, entry_id, find, put
 from memagent.errors import InvalidInput
+from memagent.integrations.upsert import OWN, Told, callers, check_metadata, entry_id, find, put
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
 from memagent.types import Note, Record, Scope

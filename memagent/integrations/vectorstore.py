@@ -4,18 +4,71 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
+from langchain_core.retrievers import BaseRetriever
 from langchain_core.utils.uuid import uuid7
 from langchain_core.vectorstores import VectorStore
+from pydantic import Field
 
-from memagent.entries import OWN, Entry, Told, callers, check_metadata, entry_id, find, put
 from memagent.errors import InvalidInput
+from memagent.integrations.upsert import (
+    OWN,
+    Entry,
+    Told,
+    callers,
+    check_metadata,
+    entry_id,
+    find,
+    put,
+)
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import check, keys_of
-from memagent.types import Note, Record, Scope
+from memagent.types import Hit, Note, Record, Scope
+
+
+class MemagentRetriever(BaseRetriever):
+    """Finds the `k` best records of a scope, as documents with the record's id and metadata.
+
+    Under `memagent` their metadata also say why: `score` in [0, 1], the `key` that matched, and
+    since when the record holds (`valid_from`, ISO 8601). `where` is a metadata filter as
+    `Memory.search` takes it. The mode `recall` returns what `Memory.recall` would show a model: few
+    and right, at most `k` at first look, oldest first.
+    """
+
+    memory: Memory
+    scope: Scope
+    k: int = Field(default=5, ge=1)
+    where: Mapping[str, Any] | None = None
+    mode: Literal["search", "recall"] = "search"
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | None = None,
+    ) -> list[Document]:
+        k = self.k if k is None else k
+        if self.mode == "recall":
+            recollection = self.memory.recall(query, scope=self.scope, k=k, where=self.where)
+            return [_document(hit) for hit in recollection.hits]
+        hits = self.memory.search(query, scope=self.scope, k=k, where=self.where)
+        return [_document(hit) for hit in hits]
+
+
+def _document(hit: Hit) -> Document:
+    why = {
+        "score": hit.score,
+        "key": hit.key,
+        "valid_from": hit.record.valid_from.isoformat(),
+    }
+    metadata = {**callers(hit.record.metadata), "memagent": why}
+    return Document(id=hit.record.id, page_content=hit.record.value, metadata=metadata)
+
 
 DOCUMENT = f"{OWN}document"
 """Where a record's metadata hold the id that LangChain knows it by."""

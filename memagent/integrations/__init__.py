@@ -1,0 +1,1 @@
+"""Adapters for LangChain and LangGraph: vector store, retriever, chat history, store."""
