@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from memagent.agent import Agent
+from memagent.agent.agent import Agent
+from memagent.agent.turn import Examples
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.learning.few_shot import Likeness, diverse
 from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
-from memagent.turn import Examples
 from memagent.types import Example, Hit, Note, Scope
 
 ARMS = (

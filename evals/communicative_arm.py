@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from memagent.agent import Agent
+from memagent.agent.agent import Agent
+from memagent.agent.record_turn import Verdict
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.arms import studied_samples
@@ -19,7 +20,6 @@ from memagent.evals.task import Sample, Task
 from memagent.feedback.rate_limit import Pace
 from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
-from memagent.remembering import Verdict
 from memagent.text.english import words
 from memagent.types import Answer, Example, Note, Recollection, Scope
 

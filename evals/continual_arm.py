@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from memagent.agent import Agent
+from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput, UserError
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.arms import studied_samples

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 
-from memagent.agent import Agent
+from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.arms import ALL, recall

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import cast
 
-from memagent.agent import Agent
+from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.coverage import keep_votes, votes_of

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memagent.agent import Agent
+    from memagent.agent.agent import Agent
     from memagent.embedding.open_embedder import open_embedder
     from memagent.errors import MemagentError
     from memagent.memory.aio import AsyncMemory
@@ -30,7 +30,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Agent": "agent",
+    "Agent": "agent.agent",
     "Answer": "types",
     "AsyncMemory": "memory.aio",
     "Example": "types",

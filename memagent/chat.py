@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 from memagent import commands
-from memagent.conversation import Conversation
+from memagent.agent.conversation import Conversation
+from memagent.agent.steps import Acted, Answered, Observed, Said, Step
 from memagent.errors import UserError
-from memagent.steps import Acted, Answered, Observed, Said, Step
 from memagent.types import Answer
 
 LEAVE = ("/quit", "/exit")

@@ -37,7 +37,7 @@ from memagent.errors import UserError
 from memagent.types import Scope
 
 if TYPE_CHECKING:
-    from memagent.agent import Agent
+    from memagent.agent.agent import Agent
     from memagent.memory.memory import Memory
 
 app = typer.Typer(
@@ -98,8 +98,8 @@ def chat(
     model: Model = None,
 ) -> None:
     """Talk; what was said is remembered the next time. /help lists commands, Ctrl-D leaves."""
+    from memagent.agent.conversation import Conversation
     from memagent.chat import converse, status
-    from memagent.conversation import Conversation
     from memagent.terminal import lines
 
     settings = load_settings(home=home, user=user, model=model)
@@ -165,7 +165,7 @@ def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
 
 
 def _agent(settings: Settings, memory: "Memory") -> "Agent":
-    from memagent.agent import Agent
+    from memagent.agent.agent import Agent
     from memagent.models.open_chat import chat_of
 
     return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)

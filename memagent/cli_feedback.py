@@ -15,7 +15,7 @@ from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Hit, Recollection, Reflected, Scope
 
 if TYPE_CHECKING:
-    from memagent.agent import Agent
+    from memagent.agent.agent import Agent
     from memagent.memory.memory import Memory
 
 FIELDS = frozenset({"turn", "verdict", "hint", "correct", "why", "who"})
@@ -59,7 +59,7 @@ def feedback(
     if file is None and not (verdict or hint or correct):
         raise typer.BadParameter("say --good, --bad, --hint or --correct")
     settings = load_settings(home=home, user=user, model=model)
-    from memagent.agent import Agent
+    from memagent.agent.agent import Agent
     from memagent.feedback.rate_limit import Pace
     from memagent.models.open_chat import chat_of
 
@@ -195,8 +195,8 @@ def _read(line: str) -> dict[str, Any]:
     Raises:
         InvalidInput: it is no such object, or says nothing.
     """
+    from memagent.agent.record_turn import outcome_of
     from memagent.feedback.reflection import feedback_of
-    from memagent.remembering import outcome_of
 
     try:
         one = json.loads(line)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from memagent.conversation import Conversation
+from memagent.agent.conversation import Conversation
 from memagent.errors import InvalidInput
 from memagent.reading import write_lines
 from memagent.types import Scope

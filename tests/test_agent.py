@@ -5,10 +5,10 @@ import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from memagent import Agent, Example, Memory, Scope
+from memagent.agent.conversation import Conversation
+from memagent.agent.steps import Answered, Recalled, Said, Wrote
 from memagent.chat import converse
-from memagent.conversation import Conversation
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.steps import Answered, Recalled, Said, Wrote
 from memagent.testing import ScriptedChat
 
 

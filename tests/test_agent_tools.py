@@ -6,8 +6,8 @@ import pytest
 from langchain_core.tools import tool
 
 from memagent import Agent, Memory, Scope
+from memagent.agent.steps import Acted, Answered, Observed, Recalled, Said, Thought, Wrote
 from memagent.errors import InvalidInput
-from memagent.steps import Acted, Answered, Observed, Recalled, Said, Thought, Wrote
 from memagent.testing import HashEmbedder, ScriptedChat
 
 

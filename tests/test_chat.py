@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from memagent import Agent, Memory, Scope
+from memagent.agent.conversation import Conversation
 from memagent.chat import converse
 from memagent.commands import COMMANDS
-from memagent.conversation import Conversation
 from memagent.errors import ModelUnavailable
 from memagent.testing import ScriptedChat
 

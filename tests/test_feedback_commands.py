@@ -6,8 +6,8 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
+from memagent.agent.conversation import Conversation
 from memagent.chat import converse
-from memagent.conversation import Conversation
 from memagent.models import open_chat
 from memagent.testing import ScriptedChat
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from memagent import Agent, Memory, Scope
-from memagent.room import Room
+from memagent.agent.turn import Room
 from memagent.testing import ScriptedChat
 from memagent.types import Note, Recollection
 

@@ -9,6 +9,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from memagent import Agent, Memory, Scope, open_chat, open_embedder
+from memagent.agent.tool_calling import Action, Text, act
 from memagent.errors import (
     ContextTooLong,
     EmbedderMismatch,
@@ -25,7 +26,6 @@ from memagent.models.llama_cpp import CONTEXT_TOKENS
 from memagent.models.replies import reply, structured
 from memagent.prompts import render
 from memagent.testing import HashEmbedder
-from memagent.tool_calling import Action, Text, act
 from memagent.tools.memory import memory_tools
 
 pytestmark = pytest.mark.real

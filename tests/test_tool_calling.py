@@ -8,11 +8,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.tools import BaseTool, tool
 
 from memagent import open_chat
+from memagent.agent.tool_calling import Action, Mistake, Text, aact, act, observed
 from memagent.errors import ModelUnavailable
 from memagent.models import tool_support
 from memagent.models.server_chat import close_connections
 from memagent.testing import Fail, Say, ScriptedChat, StubServer
-from memagent.tool_calling import Action, Mistake, Text, aact, act, observed
 
 ASKED = [SystemMessage("Be brief."), HumanMessage("What is 2 times 3?")]
 REPORTED = Say(calls=[("report", '{"status": "ok"}')])

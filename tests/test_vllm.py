@@ -22,6 +22,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from memagent import Memory, Scope, open_chat
+from memagent.agent.tool_calling import Action, act, observed
 from memagent.errors import MemagentError, ModelUnavailable
 from memagent.evals import babi
 from memagent.evals.arm import ArmName
@@ -33,7 +34,6 @@ from memagent.evals.score import Score
 from memagent.models.vllm import command
 from memagent.models.vllm.launch import connect_or_start
 from memagent.testing import HashEmbedder
-from memagent.tool_calling import Action, act, observed
 
 URL = os.environ.get("MEMAGENT_VLLM_URL", "")
 KEY = os.environ.get("MEMAGENT_API_KEY")

@@ -6,15 +6,15 @@ from contextlib import aclosing, closing, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from memagent import tool_calling
+from memagent.agent import tool_calling
+from memagent.agent.record_turn import remember
+from memagent.agent.steps import Said
+from memagent.agent.turn import Ask, Look, Need, Use, Write
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
 from memagent.models.context_window import Window
-from memagent.remembering import remember
-from memagent.steps import Said
 from memagent.tools.execute import Observation, arun_tool, run_tool
-from memagent.turn import Ask, Look, Need, Use, Write
 from memagent.types import Call, Recollection, Scope
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 from langchain_core.utils.uuid import uuid7
 
-from memagent.agent import Agent
+from memagent.agent.agent import Agent
+from memagent.agent.record_turn import Verdict
+from memagent.agent.steps import Answered, Step, Wrote
 from memagent.errors import InvalidInput
 from memagent.memory.memory import Memory
-from memagent.remembering import Verdict
-from memagent.steps import Answered, Step, Wrote
 from memagent.types import Answer, Record, Scope
 
 RECENT_TURNS = 3

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from memagent.doing import Doing
+from memagent.agent.driver import Doing
+from memagent.agent.record_turn import Verdict, judge
+from memagent.agent.turn import Examples
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import Pace
 from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
@@ -11,8 +13,6 @@ from memagent.learning.learn import How, Learned, learn
 from memagent.learning.problems import Check, Problem
 from memagent.learning.rationales import Rationales
 from memagent.memory.memory import Memory
-from memagent.remembering import Verdict, judge
-from memagent.turn import Examples
 from memagent.types import Answer, Reflected, Scope
 
 FEEDBACK = 60

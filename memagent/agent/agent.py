@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from memagent.agent.steps import Answered, Said, Step, Wrote
+from memagent.agent.teaching import FEEDBACK, Teaching
+from memagent.agent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.feedback.rate_limit import Pace
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
 from memagent.recall.multi_hop import LOOKS
-from memagent.steps import Answered, Said, Step, Wrote
-from memagent.teaching import FEEDBACK, Teaching
 from memagent.tools.execute import TIMEOUT
-from memagent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
 from memagent.types import Answer, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
 
-    from memagent.conversation import Conversation
+    from memagent.agent.conversation import Conversation
 
 NEEDS = (Look, Ask, Use, Write)
 
@@ -159,7 +159,7 @@ class Agent(Teaching, Runnable[Any, Any]):
         whose = scope or self.scope
         if whose is None:
             raise InvalidInput("whose memory? give the agent a scope, or this")
-        from memagent.conversation import Conversation
+        from memagent.agent.conversation import Conversation
 
         return Conversation(self, replace(whose, session=session) if session else whose)
 

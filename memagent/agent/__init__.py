@@ -1,0 +1,1 @@
+"""The agent: a chat model with a memory and tools, one turn at a time."""
