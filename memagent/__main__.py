@@ -1,5 +1,5 @@
 """`python -m memagent` is `memagent`."""
 
-from memagent.cli import main
+from memagent.cli.app import main
 
 main()

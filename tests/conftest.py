@@ -9,7 +9,8 @@ import pytest
 import pytest_socket
 from probing import SECRET
 
-from memagent import Memory, Record, Scope, cli
+from memagent import Memory, Record, Scope
+from memagent.cli import app
 from memagent.memory import memory as memory_module
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
@@ -87,7 +88,7 @@ def memagent(
         kind = Terminal if terminal else io.TextIOWrapper
         monkeypatch.setattr(sys, "stdin", kind(io.BytesIO(stdin), encoding="utf-8"))
         with pytest.raises(SystemExit) as caught:
-            cli.main()
+            app.main()
         out, err = capsys.readouterr()
         return int(caught.value.code or 0), out, err
 

@@ -5,8 +5,7 @@ import pytest
 
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.chat import converse
-from memagent.commands import COMMANDS
+from memagent.cli.chat import COMMANDS, converse
 from memagent.errors import ModelUnavailable
 from memagent.testing import ScriptedChat
 

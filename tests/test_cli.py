@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent import cli_memory
+from memagent.cli import memory
 from memagent.embedding import open_embedder
 from memagent.errors import ModelUnavailable
 from memagent.memory import memory as memory_module
@@ -50,7 +50,7 @@ def test_records_come_from_stdin_and_from_a_file_one_a_line(
 def test_many_records_are_written_in_batches(
     memagent: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_memory, "BATCH", 2)
+    monkeypatch.setattr(memory, "BATCH", 2)
     lines = "".join(f"note {n}\n" for n in range(5))
     assert len(memagent("add", stdin=lines.encode())[1].split()) == 5
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from memagent.cli import app
+from memagent.cli.app import app
 from memagent.errors import RunError, UserError
 from memagent.evals import babi
 from memagent.evals.babi_suite import SUITE

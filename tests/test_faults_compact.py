@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from memagent import Memory, Scope, cli
+from memagent import Memory, Scope
+from memagent.cli import app
 from memagent.memory import memory as memory_module
 from memagent.stores.database import connection as sqlite_module
 from memagent.testing import HashEmbedder
@@ -97,14 +98,14 @@ def test_the_command_says_so_too(
     monkeypatch.setattr(memory_module, "open_embedder", lambda _: EMBEDDER)
     monkeypatch.setattr(sys, "argv", ["memagent", "compact", "--home", str(folder)])
     with reading(folder), pytest.raises(SystemExit) as caught:
-        cli.main()
+        app.main()
     out, err = capsys.readouterr()
     assert (caught.value.code, out.count("\n")) == (0, 1)
     assert (
         err == "another process is still reading: the log keeps its pages until the next compact\n"
     )
     with pytest.raises(SystemExit):
-        cli.main()
+        app.main()
     assert capsys.readouterr().err == ""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memagent.cli_output import Because, Home, Json, Model, User, change_object, opened
+from memagent.cli.output import Because, Home, Json, Model, User, change_object, opened
 from memagent.config import load_settings
 from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Hit, Recollection, Reflected, Scope
@@ -178,7 +178,7 @@ def _lines(file: Path) -> Lines:
     Raises:
         InvalidInput: a line is no such object, or says nothing.
     """
-    from memagent.reading import lines_of
+    from memagent.cli.input import lines_of
 
     found = []
     for number, line in enumerate(lines_of(file), start=1):

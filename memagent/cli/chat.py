@@ -1,13 +1,15 @@
 """Slash commands: what can be asked of a conversation beside talking."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from memagent.agent.conversation import Conversation
-from memagent.errors import InvalidInput
-from memagent.reading import write_lines
-from memagent.types import Scope
+from memagent.agent.steps import Acted, Answered, Observed, Said, Step
+from memagent.cli.input import write_lines
+from memagent.errors import InvalidInput, UserError
+from memagent.types import Answer, Scope
 
 SHOWN = 10
 """How many memories and sessions are listed."""
@@ -155,3 +157,99 @@ COMMANDS = {
     "/export": Command("/export [FILE]", "all memories as JSON lines", _export),
     "/help": Command("/help", "this list", _help),
 }
+
+
+PROMPT = "> "
+
+
+def lines(status: Callable[[], str], history: Path | None = None) -> Iterator[str]:
+    """Yield what is typed, until Ctrl-D, or Ctrl-C twice.
+
+    At a terminal there is editing, a `history` file, completion of commands, and `status` below the
+    line; in a pipe there is neither a prompt nor colour.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield from (line.rstrip("\n") for line in sys.stdin)
+        return
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import WordCompleter
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+    from prompt_toolkit.styles import Style
+
+    session: PromptSession[str] = PromptSession(
+        PROMPT,
+        history=FileHistory(str(history)) if history else InMemoryHistory(),
+        completer=WordCompleter(list(COMMANDS), sentence=True),
+        complete_while_typing=False,
+        bottom_toolbar=lambda: status(),
+        style=Style.from_dict({"bottom-toolbar": "noreverse fg:ansibrightblack"}),
+    )
+    warned = False
+    while True:
+        try:
+            line = session.prompt()
+        except EOFError:
+            return
+        except KeyboardInterrupt:  # it may have been meant for an answer that was just done
+            if warned:
+                return
+            warned = True
+            print("(Ctrl-D, or Ctrl-C again, leaves)", file=sys.stderr)
+        else:
+            warned = False
+            yield line
+
+
+LEAVE = ("/quit", "/exit")
+
+
+def converse(conversation: Conversation, read: Callable[[], Iterator[str]]) -> None:
+    """Answer every line that `read` yields until one says /quit; answers go to stdout as they come.
+
+    Ctrl-C stops an answer; a turn that was cut short is not remembered.
+    """
+    try:
+        for line in read():
+            said = line.strip()
+            if said in LEAVE:
+                break
+            if said:
+                _respond(conversation, said)
+    except KeyboardInterrupt:
+        print()
+
+
+def status(answer: Answer | None, model: str) -> str:
+    """Return the quiet line under the prompt: the model, memories used, tokens a second."""
+    if answer is None:
+        return model
+    spent, tokens = answer.timings.model - answer.timings.waited, answer.usage.completion_tokens
+    speed = f"{tokens / spent:.0f} tokens/s" if spent and tokens else ""
+    parts = (model, f"{len(answer.memories)} memories", speed, answer.left_out)
+    return " · ".join(part for part in parts if part)
+
+
+def _respond(conversation: Conversation, said: str) -> None:
+    try:
+        if said.startswith("/"):
+            for line in answer(conversation, said):
+                print(line)
+        else:
+            for step in conversation.say(said, stream=True):
+                _show(step)
+    except UserError as error:
+        print(f"memagent: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print()
+        print("memagent: stopped; this turn is not remembered", file=sys.stderr)
+
+
+def _show(step: Step) -> None:
+    if isinstance(step, Said):
+        print(step.text, end="", flush=True)
+    elif isinstance(step, Acted | Observed):
+        print(f"memagent: {step.line()}", file=sys.stderr)
+    elif isinstance(step, Answered):
+        print()
+        if step.answer.left_out:
+            print(f"memagent: {step.answer.left_out}", file=sys.stderr)

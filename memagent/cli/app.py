@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent import __version__
-from memagent.cli_compress import compress_app
-from memagent.cli_config import config_app
-from memagent.cli_data import data_app
-from memagent.cli_eval import eval_app
-from memagent.cli_feedback import feedback_app
-from memagent.cli_learn import learn_app, rationales_app
-from memagent.cli_memory import memory_app
-from memagent.cli_model import model_app
-from memagent.cli_output import (
+from memagent.cli.compression import compress_app
+from memagent.cli.config import config_app
+from memagent.cli.eval_report import data_app
+from memagent.cli.evals import eval_app
+from memagent.cli.feedback import feedback_app
+from memagent.cli.learning import learn_app, rationales_app
+from memagent.cli.maintenance import store_app, upkeep_app
+from memagent.cli.memory import memory_app, search_app
+from memagent.cli.models import model_app, serve_app
+from memagent.cli.output import (
     Home,
     Json,
     Model,
@@ -28,10 +29,6 @@ from memagent.cli_output import (
     memory_of,
     print_timings,
 )
-from memagent.cli_search import search_app
-from memagent.cli_serve import serve_app
-from memagent.cli_store import store_app
-from memagent.cli_upkeep import upkeep_app
 from memagent.config import Settings, load_settings
 from memagent.errors import UserError
 from memagent.types import Scope
@@ -99,8 +96,7 @@ def chat(
 ) -> None:
     """Talk; what was said is remembered the next time. /help lists commands, Ctrl-D leaves."""
     from memagent.agent.conversation import Conversation
-    from memagent.chat import converse, status
-    from memagent.terminal import lines
+    from memagent.cli.chat import converse, lines, status
 
     settings = load_settings(home=home, user=user, model=model)
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memagent.cli_output import Home, Json, Model, User
+from memagent.cli.output import Home, Json, Model, User
 from memagent.config import config_file, explained
 
 config_app = typer.Typer(help="The settings, and where they come from.", no_args_is_help=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from memagent.cli_output import (
+from memagent.cli.output import (
     Because,
     DryRun,
     Home,

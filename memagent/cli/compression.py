@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli_output import Home, Json, Model, Session, User, opened, record_object
+from memagent.cli.output import Home, Json, Model, Session, User, opened, record_object
 from memagent.config import load_settings
 from memagent.types import KeyedBy, Method
 
