@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent import Memory, Scope, open_embedder
-from memagent.evals.statistics import wilson
+from memagent.evals.metrics.statistics import wilson
 from memagent.stores.ranking import tokens_of
 from memagent.text.english import sentences
 from memagent.types import Note, Recollection

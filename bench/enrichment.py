@@ -15,7 +15,7 @@ from pathlib import Path
 from scipy.stats import binomtest
 
 from memagent import Memory, Scope, open_chat, open_embedder
-from memagent.evals.statistics import wilson
+from memagent.evals.metrics.statistics import wilson
 
 ADA = Scope(user="ada")
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from memagent import Memory, Scope, open_embedder
-from memagent.evals.statistics import wilson
+from memagent.evals.metrics.statistics import wilson
 
 ADA = Scope(user="ada")
 PEOPLE = "Anna Bruno Clara David Elena Felix Greta Henry Irene Jonas".split()

@@ -36,8 +36,8 @@ from memagent.config import load_settings
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.document_arms import DocumentArm
 from memagent.evals.documents import StreamTask
+from memagent.evals.metrics.statistics import wilson
 from memagent.evals.qa_scores import normalised
-from memagent.evals.statistics import wilson
 from memagent.evals.streaming_keys import KeySet
 from memagent.evals.suite import Wanted, suite
 from memagent.testing import ScriptedChat

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log2, log10
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from memagent.evals.statistics import PASS_MARK
+from memagent.evals.metrics.statistics import PASS_MARK
 
 COLOURS = 8
 """How many colours the page knows, as the classes `c0` to `c7`."""

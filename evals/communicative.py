@@ -7,8 +7,8 @@ from memagent.evals.arm import ArmName
 from memagent.evals.communicative_arm import is_right
 from memagent.evals.communicative_worlds import SECTIONS, Trial
 from memagent.evals.interference import proportion
+from memagent.evals.metrics.statistics import difference, mcnemar
 from memagent.evals.score import Score
-from memagent.evals.statistics import difference, mcnemar
 from memagent.evals.task import Sample, Task
 
 Told = tuple[Trial, Score]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
+from memagent.evals.metrics.statistics import Estimate, difference, holm, mcnemar
 from memagent.evals.saved import SavedRun
 from memagent.evals.score import Score
-from memagent.evals.statistics import Estimate, difference, holm, mcnemar
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from memagent.evals.arm import ArmName
-from memagent.evals.continual import Results, summary
 from memagent.evals.continual_arm import KINDS, StreamArm
 from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
-from memagent.evals.lifetime import l2_metrics
+from memagent.evals.metrics.continual import Results, l2_metrics, summary
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task

@@ -7,8 +7,8 @@ from typing import cast
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.coverage import keep_votes, votes_of
 from memagent.evals.gsm8k import Exam, Solved
+from memagent.evals.metrics.coverage import keep_votes, votes_of
 from memagent.evals.task import Sample, Task
 from memagent.learning.learn import How, learn, left
 from memagent.learning.problems import nearly_same, same_number

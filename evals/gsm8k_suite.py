@@ -7,8 +7,8 @@ from typing import Any
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName
-from memagent.evals.coverage import curve, kept_votes
 from memagent.evals.gsm8k_arm import ARMS, SolvedArm
+from memagent.evals.metrics.coverage import curve, kept_votes
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.task import Task

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from memagent.evals.arm import ArmName
 from memagent.evals.interference_streams import PLACES, Trial
+from memagent.evals.metrics.statistics import wilson
 from memagent.evals.score import Score
-from memagent.evals.statistics import wilson
 from memagent.evals.task import Sample, Task
 from memagent.stores.ranking import tokens_of
 

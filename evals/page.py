@@ -13,13 +13,13 @@ from memagent.evals.arms import ARMS
 from memagent.evals.charts import COLOURS, Bar, Point, Spot, bars, curves, spots
 from memagent.evals.curves import drawings
 from memagent.evals.measures import cell, flat
+from memagent.evals.metrics.statistics import PASS_MARK
 from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
 from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.saved import SavedRun
 from memagent.evals.section import Section, sections
-from memagent.evals.statistics import PASS_MARK
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from memagent.errors import InvalidInput
-from memagent.evals.continual import Results
+from memagent.evals.metrics.continual import Results
 
 P = TypeVar("P")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from memagent.evals import charts
 from memagent.evals.arm import ArmName
 from memagent.evals.costs import costs
+from memagent.evals.metrics.statistics import Estimate, difference
 from memagent.evals.note_arms import RATIO, way_of
 from memagent.evals.saved import SavedRun
 from memagent.evals.score import Score
-from memagent.evals.statistics import Estimate, difference
 
 BESIDE = ("none", "memory", "memory-page", "oracle")
 """What is not compressed: no memory, raw passages by sentence and whole, the gold passage."""

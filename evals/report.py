@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from memagent.evals.arm import ArmName
 from memagent.evals.measures_file import Tables
-from memagent.evals.metrics import mean
+from memagent.evals.metrics.answers import mean
+from memagent.evals.metrics.statistics import memory_efficiency, wilson
 from memagent.evals.score import Score
-from memagent.evals.statistics import memory_efficiency, wilson
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,11 +6,17 @@ from typing import Any
 
 from memagent.evals.arm import ArmName
 from memagent.evals.comparison import Comparison, compared
-from memagent.evals.metrics import mean
+from memagent.evals.metrics.answers import mean
+from memagent.evals.metrics.statistics import (
+    Estimate,
+    efficiency,
+    memory_efficiency,
+    passed,
+    wilson,
+)
 from memagent.evals.report import REFERENCES, by_arm, rows, shared_scores
 from memagent.evals.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
-from memagent.evals.statistics import Estimate, efficiency, memory_efficiency, passed, wilson
 
 CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))
 """Which arms are compared, the second with the first."""

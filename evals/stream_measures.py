@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.metrics import mean
+from memagent.evals.metrics.answers import mean
+from memagent.evals.metrics.statistics import difference, ratio
 from memagent.evals.report import TaskName
 from memagent.evals.score import Score
-from memagent.evals.statistics import difference, ratio
 
 REFERENCES = ("none", "oracle", "memory")
 """What the other arms' F1 is held against, where it shows as many worked examples."""

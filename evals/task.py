@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from memagent.evals.metrics import exact_mention
+from memagent.evals.metrics.answers import exact_mention
 
 Source = Literal["released", "edited", "generated"]
 """Edited: a file named as released holds something else. No table mixes two sources."""

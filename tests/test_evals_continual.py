@@ -4,7 +4,7 @@ import math
 import pytest
 
 from memagent.errors import InvalidInput
-from memagent.evals.continual import (
+from memagent.evals.metrics.continual import (
     Results,
     acc,
     bwt,

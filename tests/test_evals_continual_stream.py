@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 from langchain_core.messages import BaseMessage
 
-from memagent.evals import continual
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.continual_arm import StreamArm
 from memagent.evals.continual_streams import Asked, Stream, renamed, samples
 from memagent.evals.continual_suite import SUITE, changed, load, measures, results
+from memagent.evals.metrics import continual
 from memagent.evals.plan import Plan
 from memagent.evals.recurrence import recurring
 from memagent.evals.run import Run

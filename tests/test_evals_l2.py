@@ -3,7 +3,7 @@ import math
 import pytest
 
 from memagent.errors import InvalidInput
-from memagent.evals.l2 import (
+from memagent.evals.metrics.l2 import (
     Block,
     Evaluation,
     Training,

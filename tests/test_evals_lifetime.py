@@ -3,9 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from memagent.evals.continual import Results
-from memagent.evals.l2 import Evaluation, Training
-from memagent.evals.lifetime import l2_metrics, lifetime
+from memagent.evals.metrics.continual import Results, l2_metrics, lifetime
+from memagent.evals.metrics.l2 import Evaluation, Training
 
 STREAM = Results(
     scores=((0.5, 0.0), (1.0, 0.0), (0.5, 1.0), (0.8, 1.0), (1.0, 0.5)),

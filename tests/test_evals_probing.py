@@ -4,7 +4,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.evals.continual import acc, bwt, wc_acc
+from memagent.evals.metrics.continual import acc, bwt, wc_acc
 from memagent.evals.probing import ProbeSet, Round
 
 PROBES = (("Where is Mary?", "Where is John?"), ("Where is the cat?",))

@@ -1,8 +1,8 @@
 import pytest
 
 from memagent.errors import InvalidInput
+from memagent.evals.metrics.statistics import passed
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
-from memagent.evals.statistics import passed
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 
 from memagent.errors import InvalidInput
-from memagent.evals.statistics import (
+from memagent.evals.metrics.statistics import (
     PASS_MARK,
     Estimate,
     difference,

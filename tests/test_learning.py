@@ -7,7 +7,7 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Agent, Memory, Scope
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.evals.coverage import curve, votes_of
+from memagent.evals.metrics.coverage import curve, votes_of
 from memagent.learning.learn import How, cost, judged, vote
 from memagent.learning.problems import Problem, same_number
 from memagent.learning.rationales import Rationales, example_of, win_rate

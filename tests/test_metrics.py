@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.evals.metrics import exact_mention, mean
+from memagent.evals.metrics.answers import exact_mention, mean
 
 PLACES = {"garden", "kitchen", "office"}
 

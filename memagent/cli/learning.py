@@ -217,7 +217,7 @@ def restore(ids: Ids, because: Because = None, home: Home = None, user: User = N
 @rationales_app.command()
 def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     """Tell how many checked answers each share of agreement keeps, and how many are right."""
-    from memagent.evals.coverage import curve, votes_of
+    from memagent.evals.metrics.coverage import curve, votes_of
     from memagent.learning.rationales import Rationales
 
     with opened(home, user, None) as (memory, scope):

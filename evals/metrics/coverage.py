@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
-from memagent.evals.statistics import wilson
+from memagent.evals.metrics.statistics import wilson
 from memagent.types import Record
 
 VOTES_FILE = "votes.json"
