@@ -26,10 +26,10 @@ from serving import Server, interval
 from memagent.embedding.open_embedder import open_embedder
 from memagent.evals.arm import ArmName
 from memagent.evals.babi_suite import SUITE
-from memagent.evals.plan import Plan
-from memagent.evals.run import Run
-from memagent.evals.runner import go
-from memagent.evals.suite import Wanted
+from memagent.evals.registry import Wanted
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go
 
 
 class Prompts(BaseCallbackHandler):

@@ -38,8 +38,8 @@ from memagent.evals.document_arms import DocumentArm
 from memagent.evals.documents import StreamTask
 from memagent.evals.metrics.statistics import wilson
 from memagent.evals.qa_scores import normalised
+from memagent.evals.registry import Wanted, suite
 from memagent.evals.streaming_keys import KeySet
-from memagent.evals.suite import Wanted, suite
 from memagent.testing import ScriptedChat
 from memagent.types import Note
 

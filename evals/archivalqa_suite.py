@@ -6,9 +6,9 @@ from memagent.errors import RunError
 from memagent.evals import question_lines
 from memagent.evals.costs import costs
 from memagent.evals.note_arms import NOTE_ARMS, make
+from memagent.evals.registry import Member, Suite, Wanted
 from memagent.evals.squad_suite import chosen
 from memagent.evals.stream_measures import measures
-from memagent.evals.suite import Member, Suite, Wanted
 from memagent.evals.task import Task
 
 NAME = "archivalqa"

@@ -8,7 +8,7 @@ from memagent.errors import RunError
 from memagent.evals import babi
 from memagent.evals.babi import TASKS, Split, Variant
 from memagent.evals.leakage import leakage
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
+from memagent.evals.registry import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
 
 DEFAULT = (1, 2, 11, 12)

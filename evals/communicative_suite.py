@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from memagent.evals.communicative import grade, measures
 from memagent.evals.communicative_arm import KINDS, TaughtArm
 from memagent.evals.communicative_worlds import Trial, trials, world
-from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
+from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 CONDITIONS = {

@@ -9,8 +9,8 @@ from memagent.evals.arm import ArmName
 from memagent.evals.continual_arm import KINDS, StreamArm
 from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
 from memagent.evals.metrics.continual import Results, l2_metrics, summary
+from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 TASKS = {

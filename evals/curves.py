@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memagent.evals.charts import COLOURS, Point
-from memagent.evals.measures_file import Tables
+from memagent.evals.run.saved import Tables
 
 Row = Mapping[str, Any]
 SHARE = {"accuracy", "low", "high", "n"}

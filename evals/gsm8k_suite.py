@@ -9,8 +9,8 @@ from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName
 from memagent.evals.gsm8k_arm import ARMS, SolvedArm
 from memagent.evals.metrics.coverage import curve, kept_votes
+from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.task import Task
 from memagent.learning.problems import is_duplicate
 

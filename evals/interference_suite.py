@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from memagent.evals.interference import grade, measures
 from memagent.evals.interference_arm import KINDS, EpisodeArm
 from memagent.evals.interference_streams import LINES, NAMES, trials
-from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
+from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
 
 CONDITIONS = {

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memagent.evals.registry import Suite, Wanted
 from memagent.evals.rescore import load_again
-from memagent.evals.saved import SavedRun
+from memagent.evals.run.saved import SavedRun
 from memagent.evals.score import Score
-from memagent.evals.suite import Suite, Wanted
 from memagent.evals.task import Sample, Task, is_right
 
 DEALT = 2_000

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.measures_file import MeasuresFile, Tables
+from memagent.evals.registry import Suite
+from memagent.evals.run.saved import MeasuresFile, Tables
 from memagent.evals.score import Score
-from memagent.evals.suite import Suite
 from memagent.evals.task import Task
 
 if TYPE_CHECKING:

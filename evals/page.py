@@ -18,7 +18,7 @@ from memagent.evals.payload import payload
 from memagent.evals.provenance import facts
 from memagent.evals.published import MODELS, OUR_SETTING, published_rows
 from memagent.evals.ratio_curve import drawn, ratio_curves
-from memagent.evals.saved import SavedRun
+from memagent.evals.run.saved import SavedRun
 from memagent.evals.section import Section, sections
 
 if TYPE_CHECKING:

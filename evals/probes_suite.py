@@ -18,8 +18,8 @@ from memagent.evals.banks import BANKS
 from memagent.evals.interference import proportion
 from memagent.evals.probe_items import MOST, Item, items
 from memagent.evals.probes_arm import SEEN, BankArm, Study, exact, forgotten
+from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Grade, Task
 
 TASKS = {

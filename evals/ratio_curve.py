@@ -8,7 +8,7 @@ from memagent.evals.arm import ArmName
 from memagent.evals.costs import costs
 from memagent.evals.metrics.statistics import Estimate, difference
 from memagent.evals.note_arms import RATIO, way_of
-from memagent.evals.saved import SavedRun
+from memagent.evals.run.saved import SavedRun
 from memagent.evals.score import Score
 
 BESIDE = ("none", "memory", "memory-page", "oracle")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memagent.evals.arm import ArmName
-from memagent.evals.measures_file import Tables
 from memagent.evals.metrics.answers import mean
 from memagent.evals.metrics.statistics import memory_efficiency, wilson
+from memagent.evals.run.saved import Tables
 from memagent.evals.score import Score
 
 if TYPE_CHECKING:

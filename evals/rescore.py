@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from memagent.errors import RunError
 from memagent.evals.measures import measured
-from memagent.evals.saved import SavedRun, SavedTask
+from memagent.evals.registry import BadOption, Suite, Wanted, load
+from memagent.evals.run.saved import SavedRun, SavedTask
 from memagent.evals.score import Score, ScoreFile
-from memagent.evals.suite import BadOption, Suite, Wanted, load
 from memagent.evals.task import Sample, Task, is_right
 
 

@@ -15,7 +15,7 @@ from memagent.evals.metrics.statistics import (
     wilson,
 )
 from memagent.evals.report import REFERENCES, by_arm, rows, shared_scores
-from memagent.evals.saved import SavedRun, SavedTask
+from memagent.evals.run.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
 
 CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))

@@ -6,8 +6,8 @@ from memagent.errors import RunError
 from memagent.evals import squad
 from memagent.evals.costs import costs
 from memagent.evals.note_arms import NOTE_ARMS, make
+from memagent.evals.registry import BadOption, Member, Suite, Wanted
 from memagent.evals.stream_measures import measures
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
 
 MEMBERS = (

@@ -10,13 +10,13 @@ from memagent.evals import streamingqa
 from memagent.evals.costs import costs
 from memagent.evals.documents import StreamTask
 from memagent.evals.note_arms import NOTE_ARMS, make
+from memagent.evals.registry import BadOption, Member, Suite, Wanted
 from memagent.evals.squad_suite import chosen
 from memagent.evals.stream_measures import measures
 from memagent.evals.streaming_files import QuestionSplit, question_file
 from memagent.evals.streaming_world import SIZES
 from memagent.evals.streaming_writing import write_world
 from memagent.evals.streamingqa import MAC, NAME
-from memagent.evals.suite import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
 
 DEFAULT = (f"{NAME}/recent", f"{NAME}/past")

@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 
 from memagent.evals.interference_streams import Trial
 from memagent.evals.interference_suite import load
-from memagent.evals.suite import Wanted
+from memagent.evals.registry import Wanted
 from memagent.evals.task import Task
 
 SMALL = {"streams": 2, "episodes": 4}

@@ -7,9 +7,9 @@ from pathlib import Path
 from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName
-from memagent.evals.plan import Plan
-from memagent.evals.run import Run
-from memagent.evals.runner import go
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Task
 from memagent.testing import HashEmbedder, ScriptedChat

@@ -11,7 +11,7 @@ from memagent.evals import babi
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.arms import StoryArm, Strangers
 from memagent.evals.leakage import leakage
-from memagent.evals.plan import by_story
+from memagent.evals.run.plan import by_story
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.memory.memory import Memory

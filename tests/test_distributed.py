@@ -14,11 +14,11 @@ import pytest
 from memagent.evals import babi
 from memagent.evals.arm import ArmName
 from memagent.evals.arms import StoryArm
-from memagent.evals.crew import Crew
-from memagent.evals.distributed import Recipe, ray_crew
-from memagent.evals.plan import Plan
-from memagent.evals.run import Run
-from memagent.evals.runner import ask_all, go
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.ray import Recipe, ray_crew
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import ask_all, go
+from memagent.evals.run.worker import Crew
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.models.open_chat import open_chat

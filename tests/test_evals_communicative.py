@@ -12,10 +12,10 @@ from memagent.evals.communicative import measures
 from memagent.evals.communicative_arm import KINDS, is_right
 from memagent.evals.communicative_suite import CONDITIONS, SUITE, load
 from memagent.evals.communicative_worlds import CITIES, YEARS, Trial
-from memagent.evals.plan import Plan
-from memagent.evals.run import Run
-from memagent.evals.runner import go
-from memagent.evals.suite import BadOption, Wanted
+from memagent.evals.registry import BadOption, Wanted
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go
 from memagent.evals.task import Task
 from memagent.testing import HashEmbedder, ScriptedChat
 

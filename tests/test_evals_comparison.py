@@ -12,11 +12,11 @@ from memagent.evals import babi
 from memagent.evals.babi_suite import SUITE
 from memagent.evals.comparison import between, compared, same_arms
 from memagent.evals.luck import luck
-from memagent.evals.migrate import migrate
+from memagent.evals.registry import Wanted
 from memagent.evals.rescore import rescore
-from memagent.evals.saved import open_saved
+from memagent.evals.run.manifest import migrate
+from memagent.evals.run.saved import open_saved
 from memagent.evals.score import Score, ScoreFile
-from memagent.evals.suite import Wanted
 from tests.saving import TASK, save, score
 
 OTHER = TASK | {"name": "babi/2", "sha256": "b" * 64}

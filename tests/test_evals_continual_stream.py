@@ -13,12 +13,12 @@ from memagent.evals.continual_arm import StreamArm
 from memagent.evals.continual_streams import Asked, Stream, renamed, samples
 from memagent.evals.continual_suite import SUITE, changed, load, measures, results
 from memagent.evals.metrics import continual
-from memagent.evals.plan import Plan
 from memagent.evals.recurrence import recurring
-from memagent.evals.run import Run
-from memagent.evals.runner import go
+from memagent.evals.registry import BadOption, Wanted
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Wanted
 from memagent.evals.task import Sample, Task
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat

@@ -14,7 +14,7 @@ from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.gsm8k_arm import SolvedArm
 from memagent.evals.gsm8k_suite import SUITE
-from memagent.evals.suite import BadOption, Wanted
+from memagent.evals.registry import BadOption, Wanted
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, ScriptedChat
 

@@ -4,8 +4,8 @@ from memagent.evals.interference import Cell, forgetting, lags, matrix, measured
 from memagent.evals.interference_arm import within
 from memagent.evals.interference_streams import PLACES, Trial
 from memagent.evals.interference_suite import CONDITIONS, load
+from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Wanted
 from memagent.evals.task import Task
 from tests.interfering import SMALL, conditions, trials
 

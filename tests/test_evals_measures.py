@@ -5,8 +5,7 @@ import pytest
 
 from memagent.errors import RunError
 from memagent.evals.measures import as_tables, cell, flat
-from memagent.evals.measures_file import MeasuresFile
-from memagent.evals.saved import open_saved
+from memagent.evals.run.saved import MeasuresFile, open_saved
 from memagent.evals.score import ScoreFile
 from tests.saving import save, score
 

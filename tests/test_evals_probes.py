@@ -8,13 +8,13 @@ import pytest
 from memagent.evals import banks, probes_suite
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.banks import BANKS, Bank, Episodes
-from memagent.evals.plan import Plan
 from memagent.evals.probe_items import MOST, Item, items
 from memagent.evals.probes_arm import BankArm, Study, exact, forgotten
 from memagent.evals.probes_suite import FURTHER, SUITE, TASKS, load, retained
-from memagent.evals.run import Run
-from memagent.evals.runner import go
-from memagent.evals.suite import BadOption, Wanted
+from memagent.evals.registry import BadOption, Wanted
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go
 from memagent.evals.task import Task
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat

@@ -5,8 +5,8 @@ import openai
 import pytest
 
 from memagent.errors import InvalidInput, ModelUnavailable, StoreError, UserError
-from memagent.evals import patience
-from memagent.evals.patience import NotAnswered, ServerGone, patiently, trouble
+from memagent.evals.run import retry
+from memagent.evals.run.retry import NotAnswered, ServerGone, patiently, trouble
 
 REQUEST = httpx.Request("POST", "http://server/v1/chat/completions")
 
@@ -54,7 +54,7 @@ class Asked:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSES", (0.0,) * 5)
+    monkeypatch.setattr(retry, "PAUSES", (0.0,) * 5)
 
 
 def test_a_question_waits_for_a_server_that_comes_back() -> None:
@@ -74,7 +74,7 @@ def test_a_question_that_the_server_fails_at_is_given_up_after_some_tries() -> N
     asked = Asked(*[failure(500)] * 20)
     with pytest.raises(NotAnswered, match="ModelUnavailable: status 500"):
         patiently(asked, threading.Event())
-    assert asked.times == patience.TRIES
+    assert asked.times == retry.TRIES
 
 
 def test_what_is_refused_is_not_asked_again_and_a_broken_store_is_no_answer() -> None:
@@ -87,7 +87,7 @@ def test_what_is_refused_is_not_asked_again_and_a_broken_store_is_no_answer() ->
 
 
 def test_who_is_told_to_stop_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSES", (3600.0,))
+    monkeypatch.setattr(retry, "PAUSES", (3600.0,))
     stop = threading.Event()
     stop.set()
     with pytest.raises(ServerGone):

@@ -5,7 +5,7 @@ import pytest
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import question_lines
-from memagent.evals.suite import Wanted, suite
+from memagent.evals.registry import Wanted, suite
 
 ROWS = [
     {"question": "Who won?", "answer": "Bo", "document": "Bo won.", "date": "1990-05-02"},

@@ -18,9 +18,9 @@ from memagent.errors import (
 )
 from memagent.evals import babi, report
 from memagent.evals.arm import ArmName
-from memagent.evals.plan import Plan
-from memagent.evals.run import Run
-from memagent.evals.runner import go
+from memagent.evals.run.plan import Plan
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go
 from memagent.models.context_window import Window
 from memagent.models.llama_cpp import CONTEXT_TOKENS
 from memagent.models.replies import reply, structured

@@ -9,9 +9,9 @@ from langchain_core.messages import BaseMessage
 from memagent.errors import RunError
 from memagent.evals import babi, report
 from memagent.evals.arms import ARMS, studied_samples
-from memagent.evals.migrate import migrate
-from memagent.evals.plan import Plan, drawn
-from memagent.evals.run import Run
+from memagent.evals.run.manifest import migrate
+from memagent.evals.run.plan import Plan, drawn
+from memagent.evals.run.run import Run
 from memagent.evals.task import Sample, Task
 from memagent.testing import ScriptedChat
 from tests.running import arms, read_scores, reader, run

@@ -9,8 +9,9 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import ModelUnavailable, RunError
-from memagent.evals import babi, patience, report
-from memagent.evals.plan import Plan, drawn
+from memagent.evals import babi, report
+from memagent.evals.run import retry
+from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Task
 from memagent.testing import ScriptedChat
@@ -59,7 +60,7 @@ def lost() -> ModelUnavailable:
 def test_a_server_that_dies_and_comes_back_costs_no_answer(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PAUSES", (0.0,) * 20)
+    monkeypatch.setattr(retry, "PAUSES", (0.0,) * 20)
     plan = Plan(arms=arms("oracle", "memory"), limit=8)
     calls, down = 0, threading.Event()
 
@@ -80,7 +81,7 @@ def test_a_server_that_dies_and_comes_back_costs_no_answer(
 def test_a_server_that_stays_away_stops_the_run_which_goes_on_later(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(retry, "PAUSES", (0.0, 0.0))
     plan = Plan(arms=arms("oracle"), limit=10, concurrency=2)
     calls = 0
 

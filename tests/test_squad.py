@@ -9,10 +9,10 @@ import pytest
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import squad
 from memagent.evals.arm import ArmName
+from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
 from memagent.evals.squad_suite import SUITE
 from memagent.evals.stream_measures import measures
-from memagent.evals.suite import BadOption, Wanted
 from memagent.evals.worked import WORKED, worked_examples
 
 DATA = os.environ.get("MEMAGENT_DATA")
@@ -115,7 +115,7 @@ def test_a_run_prints_every_score_by_its_name(
 
     monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: ScriptedChat(said))
     monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr("memagent.evals.manifest._model", lambda spec: {"spec": spec})
+    monkeypatch.setattr("memagent.evals.run.run.manifest._model", lambda spec: {"spec": spec})
     asked = ["--file", str(file(tmp_path)), "--arms", "none,memory,oracle,wrong,dense,bm25"]
     code, out, err = memagent(
         "eval", "run", "squad", *asked, "--out", str(tmp_path / "run"), "--json"
@@ -156,7 +156,7 @@ def test_a_run_over_notes_prints_how_short_they_came_out(
     (tmp_path / "races.json").write_text(json.dumps(whole))
     monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "Ann0x0"))
     monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr("memagent.evals.manifest._model", lambda spec: {"spec": spec})
+    monkeypatch.setattr("memagent.evals.run.run.manifest._model", lambda spec: {"spec": spec})
     asked = ["--file", str(tmp_path / "races.json"), "--arms", "none,memory,notes:4"]
     out = str(tmp_path / "run")
     code, told, err = memagent("eval", "run", "squad", *asked, "--out", out, "--json")

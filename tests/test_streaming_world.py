@@ -12,6 +12,7 @@ import pytest
 from memagent.errors import RunError
 from memagent.evals import streamingqa
 from memagent.evals.documents import Document, StreamTask, gold_sentences
+from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.streaming_files import (
     QuestionSplit,
     question_file,
@@ -23,7 +24,6 @@ from memagent.evals.streaming_keys import KeySet
 from memagent.evals.streaming_world import SIZES, World
 from memagent.evals.streaming_writing import KEYS_FILE, archive_file, article, write_world
 from memagent.evals.streamingqa_suite import SUITE
-from memagent.evals.suite import BadOption, Wanted
 
 DAY = timedelta(days=1)
 

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import manifest
-from memagent.evals import suite as registry
+from memagent.evals import registry
 from memagent.evals.arm import ArmName
 from memagent.evals.babi_suite import SUITE
-from memagent.evals.plan import Plan
 from memagent.evals.provenance import command
-from memagent.evals.suite import BadOption, Suite, Wanted, load, suite, suites
+from memagent.evals.registry import BadOption, Suite, Wanted, load, suite, suites
+from memagent.evals.run import manifest
+from memagent.evals.run.plan import Plan
 from memagent.evals.task import Task
 
 

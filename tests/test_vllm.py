@@ -26,10 +26,9 @@ from memagent.agent.tool_calling import Action, act, observed
 from memagent.errors import MemagentError, ModelUnavailable
 from memagent.evals import babi
 from memagent.evals.arm import ArmName
-from memagent.evals.batch import in_flight
-from memagent.evals.plan import Plan, drawn
-from memagent.evals.run import Run
-from memagent.evals.runner import go
+from memagent.evals.run.plan import Plan, drawn
+from memagent.evals.run.run import Run
+from memagent.evals.run.runner import go, in_flight
 from memagent.evals.score import Score
 from memagent.models.vllm import command
 from memagent.models.vllm.launch import connect_or_start

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from memagent.evals.arm import ArmName
     from memagent.evals.comparison import Changed, Comparison
     from memagent.evals.luck import Luck
-    from memagent.evals.saved import SavedRun
-    from memagent.evals.suite import Wanted
+    from memagent.evals.registry import Wanted
+    from memagent.evals.run.saved import SavedRun
 
 
 data_app = typer.Typer(help="The files that evaluations ask from.", no_args_is_help=True)
@@ -134,7 +134,7 @@ def report(
 ) -> None:
     """Write a run as one HTML page, or its rows as JSON or CSV."""
     from memagent.evals.report import as_csv, as_object, rows
-    from memagent.evals.saved import open_saved
+    from memagent.evals.run.saved import open_saved
 
     run = open_saved(folder)
     if csv or as_json:
@@ -167,7 +167,7 @@ def compare(
 ) -> None:
     """Compare two runs, or two arms, on the questions both answered; tell which changed sides."""
     from memagent.evals.comparison import between, same_arms
-    from memagent.evals.saved import open_saved
+    from memagent.evals.run.saved import open_saved
 
     if second is None and arms is None:
         raise typer.BadParameter("name a second run, or two arms of this one", param_hint="--arms")
@@ -185,9 +185,9 @@ def rescore_(
     folder: Folder, variant: Variant = None, file: AskedFile = None, as_json: Json = False
 ) -> None:
     """Grade a run's kept answers again, without a model; say how many changed."""
+    from memagent.evals.registry import suite
     from memagent.evals.rescore import rescore
-    from memagent.evals.saved import open_saved
-    from memagent.evals.suite import suite
+    from memagent.evals.run.saved import open_saved
 
     run = open_saved(folder)
     outcome = rescore(run, suite(run.suite), _wanted(run, variant, file))
@@ -212,8 +212,8 @@ def luck_(
 ) -> None:
     """Tell how often an arm's answers would be right for other questions of the same task."""
     from memagent.evals.luck import luck
-    from memagent.evals.saved import open_saved
-    from memagent.evals.suite import suite
+    from memagent.evals.registry import suite
+    from memagent.evals.run.saved import open_saved
 
     run = open_saved(folder)
     wanted = _wanted(run, variant, file)
@@ -227,7 +227,7 @@ def luck_(
 
 def _wanted(run: "SavedRun", variant: str | None, file: Path | None) -> "Wanted":
     """Return what to load to have the data of a run again."""
-    from memagent.evals.suite import Wanted
+    from memagent.evals.registry import Wanted
 
     plan = run.manifest["plan"]
     chosen = run.manifest.get("chosen", {})

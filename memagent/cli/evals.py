@@ -17,9 +17,9 @@ from memagent.errors import InvalidInput, RunError
 
 if TYPE_CHECKING:
     from memagent.evals.arm import ArmName
-    from memagent.evals.run import Run
-    from memagent.evals.runner import Progress
-    from memagent.evals.suite import Suite
+    from memagent.evals.registry import Suite
+    from memagent.evals.run.run import Run
+    from memagent.evals.run.runner import Progress
 
 
 def together(one: "Suite", settings: Settings, servers: str | None, workers: str | None) -> int:
@@ -62,7 +62,7 @@ def _asked(
     workers: str | None,
 ) -> None:
     """Have the questions asked: in this process, or by workers on a cluster."""
-    from memagent.evals.runner import ask_all, go
+    from memagent.evals.run.runner import ask_all, go
     from memagent.models.open_chat import open_chat, options_of
     from memagent.testing import ScriptedChat
 
@@ -73,7 +73,7 @@ def _asked(
         chats = [open_chat(url, **options) if one.model else ScriptedChat([]) for url in urls]
         go(whole, chats, open_embedder(settings.embedder), tell, one.make)
         return
-    from memagent.evals.distributed import Recipe, ray_crew
+    from memagent.evals.run.ray import Recipe, ray_crew
 
     number = _ray_workers(workers) or len(urls)
     recipes = [
@@ -186,9 +186,9 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Ask a task's questions in every arm; print accuracy, its interval, and the cost."""
-    from memagent.evals.plan import Plan
-    from memagent.evals.run import Run
-    from memagent.evals.suite import BadOption, Wanted, load, suite
+    from memagent.evals.registry import BadOption, Wanted, load, suite
+    from memagent.evals.run.plan import Plan
+    from memagent.evals.run.run import Run
 
     one = suite(name)
     settings = load_settings(model=model)
@@ -243,7 +243,7 @@ def run(
 @eval_app.command("list")
 def list_(as_json: Json = False) -> None:
     """Name every evaluation, its tasks, its arms, and the sizes that --set takes."""
-    from memagent.evals.suite import suites
+    from memagent.evals.registry import suites
 
     every = suites().values()
     if as_json:
@@ -273,7 +273,7 @@ def list_(as_json: Json = False) -> None:
 @eval_app.command("migrate")
 def migrate_(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
     """Bring a run of an older version to this one's format."""
-    from memagent.evals.migrate import migrate
+    from memagent.evals.run.manifest import migrate
 
     print("migrated" if migrate(folder) else "nothing to do")
 

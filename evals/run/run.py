@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from memagent.errors import RunError
-from memagent.evals import manifest
 from memagent.evals.arm import ArmName
-from memagent.evals.plan import Plan, drawn
+from memagent.evals.run import manifest
+from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Sample, Task
 

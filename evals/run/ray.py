@@ -15,11 +15,10 @@ from typing import Any
 
 from memagent.errors import ConfigError
 from memagent.evals.arm import ArmName, MakeArm, Parts
-from memagent.evals.crew import Crew
-from memagent.evals.patience import PAUSES, ServerGone
+from memagent.evals.run.retry import PAUSES, ServerGone
+from memagent.evals.run.worker import Asker, Crew, Worker
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
-from memagent.evals.worker import Asker, Worker
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,11 @@
 """Ask what a run has still to ask: bounded concurrency, every answer flushed, resumable."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
@@ -9,15 +13,43 @@ from langchain_core.language_models import BaseChatModel
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName, MakeArm, Parts
 from memagent.evals.arms import StoryArm
-from memagent.evals.batch import in_flight
-from memagent.evals.crew import Crew
-from memagent.evals.patience import ServerGone
-from memagent.evals.plan import by_story
-from memagent.evals.run import Run
+from memagent.evals.run.plan import by_story
+from memagent.evals.run.retry import ServerGone
+from memagent.evals.run.run import Run
+from memagent.evals.run.worker import Asker, Crew, Worker
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
-from memagent.evals.worker import Asker, Worker
 from memagent.memory.memory import Memory
+
+A = TypeVar("A")
+B = TypeVar("B")
+AHEAD = 8
+"""How many times `limit` may be taken from the items before the oldest call is back."""
+
+
+def in_flight(
+    items: Iterable[A], do: Callable[[A], B], *, limit: int, stop: threading.Event | None = None
+) -> Iterator[B]:
+    """Yield what `do` makes of each item, in order, with at most `limit` calls going on.
+
+    Items are taken as there is room for them, so there may be any number; each call is made in a
+    thread. The first exception of a call is raised in its turn. Then, and when nobody wants more,
+    what has not begun is left out, `stop` is set for what has, and that is waited for.
+    """
+    rest = iter(items)
+    waiting: deque[Future[B]] = deque()
+    with ThreadPoolExecutor(limit) as pool:
+        try:
+            waiting.extend(pool.submit(do, item) for item in islice(rest, AHEAD * limit))
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(do, item) for item in islice(rest, 1))
+        except BaseException:
+            if stop is not None:
+                stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
 
 Progress = Callable[[Score], None]
 Group = tuple[Task, ArmName, list[Sample]]

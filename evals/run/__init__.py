@@ -1,0 +1,1 @@
+"""Runs: what is asked, by whom, kept where, resumed how."""
