@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from memagent.evals import charts
 from memagent.evals.arm import ArmName
 from memagent.evals.costs import costs
 from memagent.evals.metrics.statistics import Estimate, difference
 from memagent.evals.note_arms import RATIO, way_of
+from memagent.evals.report import charts
 from memagent.evals.run.saved import SavedRun
 from memagent.evals.score import Score
 

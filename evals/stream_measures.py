@@ -6,7 +6,7 @@ from typing import Any
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.answers import mean
 from memagent.evals.metrics.statistics import difference, ratio
-from memagent.evals.report import TaskName
+from memagent.evals.report.tables import TaskName
 from memagent.evals.score import Score
 
 REFERENCES = ("none", "oracle", "memory")

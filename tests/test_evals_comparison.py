@@ -10,10 +10,10 @@ from memagent.cli.app import app
 from memagent.errors import RunError, UserError
 from memagent.evals import babi
 from memagent.evals.babi_suite import SUITE
-from memagent.evals.comparison import between, compared, same_arms
-from memagent.evals.luck import luck
 from memagent.evals.registry import Wanted
-from memagent.evals.rescore import rescore
+from memagent.evals.report.comparison import between, compared, same_arms
+from memagent.evals.report.permutation import luck
+from memagent.evals.report.rescore import rescore
 from memagent.evals.run.manifest import migrate
 from memagent.evals.run.saved import open_saved
 from memagent.evals.score import Score, ScoreFile

@@ -7,9 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from memagent.evals.charts import Bar, Point, Spot, bars, curves, spots
-from memagent.evals.curves import Drawing, drawings
 from memagent.evals.metrics.coverage import curve
+from memagent.evals.report.charts import Bar, Drawing, Point, Spot, bars, curves, drawings, spots
 
 COLOUR = {"ram-hint+3": 2, "r3+3": 4}
 

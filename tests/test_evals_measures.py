@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import RunError
-from memagent.evals.measures import as_tables, cell, flat
+from memagent.evals.report.measures import as_tables, cell, flat
 from memagent.evals.run.saved import MeasuresFile, open_saved
 from memagent.evals.score import ScoreFile
 from tests.saving import save, score

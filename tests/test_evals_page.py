@@ -9,10 +9,9 @@ import pytest
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
-from memagent.evals.charts import Point, curves, ticks_to
-from memagent.evals.page import colours, page, percent, write_page
-from memagent.evals.provenance import command
-from memagent.evals.report import as_csv, rows
+from memagent.evals.report.charts import Point, curves, ticks_to
+from memagent.evals.report.html import colours, command, page, percent, write_page
+from memagent.evals.report.tables import as_csv, rows
 from memagent.evals.run.saved import MeasuresFile, open_saved
 from memagent.evals.score import Score
 from tests.saving import TASK, save, score

@@ -16,8 +16,9 @@ from memagent.errors import (
     StructuredOutputError,
     WeightsMissing,
 )
-from memagent.evals import babi, report
+from memagent.evals import babi
 from memagent.evals.arm import ArmName
+from memagent.evals.report import tables
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
@@ -205,7 +206,7 @@ def test_the_evaluation_end_to_end_with_a_floor(
     go(whole, open_chat("local"), embedder, lambda _: None)
     accuracy = {
         (row["task"], row["arm"]): row["accuracy"]
-        for row in report.rows(tasks, plan.arms, whole.scores)
+        for row in tables.rows(tasks, plan.arms, whole.scores)
     }
     for task in ("babi/1", "babi/2"):
         assert accuracy[task, "memory"] >= 0.55

@@ -7,8 +7,9 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import RunError
-from memagent.evals import babi, report
+from memagent.evals import babi
 from memagent.evals.arms import ARMS, studied_samples
+from memagent.evals.report import tables
 from memagent.evals.run.manifest import migrate
 from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.run.run import Run
@@ -105,8 +106,8 @@ def test_the_draw_is_seeded(task: Task) -> None:
 def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task) -> None:
     plan = Plan(arms=arms("full", "memory"), limit=4)
     whole = run(tmp_path, task, plan, ScriptedChat(reader))
-    rows = report.rows([task], plan.arms, whole.scores)
-    whole_object = json.loads(json.dumps(report.as_object(tmp_path, rows, {})))
+    rows = tables.rows([task], plan.arms, whole.scores)
+    whole_object = json.loads(json.dumps(tables.as_object(tmp_path, rows, {})))
     assert whole_object["run"] == str(tmp_path)
     memory = whole_object["rows"][1]
     assert (memory["task"], memory["arm"], memory["n"]) == ("babi/1", "memory", 4)
@@ -114,7 +115,7 @@ def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task)
     assert memory["low"] == pytest.approx(0.51, abs=0.01)
     assert (memory["supports_shown"], whole_object["rows"][0]["supports_shown"]) == (1.0, 1.0)
     assert (memory["source"], memory["split"], memory["shots"]) == ("generated", "test", 3)
-    (table,) = report.as_tables(rows)
+    (table,) = tables.as_tables(rows)
     assert table.row_count == 2
     assert "generated stories, test" in str(table.title)
 

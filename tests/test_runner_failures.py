@@ -9,7 +9,8 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import ModelUnavailable, RunError
-from memagent.evals import babi, report
+from memagent.evals import babi
+from memagent.evals.report import tables
 from memagent.evals.run import retry
 from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
@@ -117,7 +118,7 @@ def test_a_question_that_is_refused_is_neither_right_nor_wrong_and_is_asked_agai
     refused = [one for one in whole.scores if one.question == bad]
     assert whole.failed == refused
     assert {one.error for one in refused} == {"ModelUnavailable: 400: no such thing"}
-    (row,) = report.rows([task], plan.arms, whole.scores)
+    (row,) = tables.rows([task], plan.arms, whole.scores)
     assert (row["n"], row["failed"], row["accuracy"]) == (6 - len(refused), len(refused), 1.0)
     again = ScriptedChat(reader)
     whole = run(tmp_path / "run", task, plan, again, resume=True)

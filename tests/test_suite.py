@@ -7,8 +7,8 @@ from memagent.errors import InvalidInput, RunError
 from memagent.evals import registry
 from memagent.evals.arm import ArmName
 from memagent.evals.babi_suite import SUITE
-from memagent.evals.provenance import command
 from memagent.evals.registry import BadOption, Suite, Wanted, load, suite, suites
+from memagent.evals.report.html import command
 from memagent.evals.run import manifest
 from memagent.evals.run.plan import Plan
 from memagent.evals.task import Task

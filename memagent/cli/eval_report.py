@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from memagent.evals.arm import ArmName
-    from memagent.evals.comparison import Changed, Comparison
-    from memagent.evals.luck import Luck
     from memagent.evals.registry import Wanted
+    from memagent.evals.report.comparison import Changed, Comparison
+    from memagent.evals.report.permutation import Luck
     from memagent.evals.run.saved import SavedRun
 
 
@@ -133,7 +133,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a run as one HTML page, or its rows as JSON or CSV."""
-    from memagent.evals.report import as_csv, as_object, rows
+    from memagent.evals.report.tables import as_csv, as_object, rows
     from memagent.evals.run.saved import open_saved
 
     run = open_saved(folder)
@@ -147,7 +147,7 @@ def report(
         if as_json:
             print(json.dumps(as_object(folder, table, run.measures)))
     if out or not (csv or as_json):
-        from memagent.evals.page import write_page
+        from memagent.evals.report.html import write_page
 
         page = out or folder / "report.html"
         write_page(run, page)
@@ -166,7 +166,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs, or two arms, on the questions both answered; tell which changed sides."""
-    from memagent.evals.comparison import between, same_arms
+    from memagent.evals.report.comparison import between, same_arms
     from memagent.evals.run.saved import open_saved
 
     if second is None and arms is None:
@@ -186,7 +186,7 @@ def rescore_(
 ) -> None:
     """Grade a run's kept answers again, without a model; say how many changed."""
     from memagent.evals.registry import suite
-    from memagent.evals.rescore import rescore
+    from memagent.evals.report.rescore import rescore
     from memagent.evals.run.saved import open_saved
 
     run = open_saved(folder)
@@ -211,8 +211,8 @@ def luck_(
     as_json: Json = False,
 ) -> None:
     """Tell how often an arm's answers would be right for other questions of the same task."""
-    from memagent.evals.luck import luck
     from memagent.evals.registry import suite
+    from memagent.evals.report.permutation import luck
     from memagent.evals.run.saved import open_saved
 
     run = open_saved(folder)

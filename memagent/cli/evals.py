@@ -332,9 +332,9 @@ def _sizes(one: "Suite", texts: Sequence[str]) -> dict[str, float]:
 
 
 def _print(whole: "Run", one: "Suite", as_json: bool) -> None:
-    from memagent.evals.measures import as_tables as more_tables
-    from memagent.evals.measures import measured
-    from memagent.evals.report import as_object, as_tables, rows
+    from memagent.evals.report.measures import as_tables as more_tables
+    from memagent.evals.report.measures import measured
+    from memagent.evals.report.tables import as_object, as_tables, rows
 
     table = rows(whole.tasks, whole.plan.arms, whole.scores)
     more = measured(one, whole.folder, whole.tasks, whole.plan.arms, whole.scores)

@@ -225,7 +225,7 @@ def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    from memagent.evals.measures import as_tables
+    from memagent.evals.report.measures import as_tables
 
     print_tables(as_tables({"self-consistency": rows}))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memagent.evals.registry import Suite, Wanted
-from memagent.evals.rescore import load_again
+from memagent.evals.report.rescore import load_again
 from memagent.evals.run.saved import SavedRun
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task, is_right

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.comparison import Comparison, compared
 from memagent.evals.metrics.answers import mean
 from memagent.evals.metrics.statistics import (
     Estimate,
@@ -14,7 +13,8 @@ from memagent.evals.metrics.statistics import (
     passed,
     wilson,
 )
-from memagent.evals.report import REFERENCES, by_arm, rows, shared_scores
+from memagent.evals.report.comparison import Comparison, compared
+from memagent.evals.report.tables import REFERENCES, by_arm, rows, shared_scores
 from memagent.evals.run.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memagent.errors import RunError
-from memagent.evals.measures import measured
 from memagent.evals.registry import BadOption, Suite, Wanted, load
+from memagent.evals.report.measures import measured
 from memagent.evals.run.saved import SavedRun, SavedTask
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Sample, Task, is_right

@@ -1,0 +1,1 @@
+"""Reports on runs: tables, comparisons, significance tests, the HTML page."""
