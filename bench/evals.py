@@ -25,11 +25,11 @@ from serving import Server, interval
 
 from memagent.embedding.open_embedder import open_embedder
 from memagent.evals.arm import ArmName
-from memagent.evals.babi_suite import SUITE
 from memagent.evals.registry import Wanted
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
+from memagent.evals.tasks.babi.suite import SUITE
 
 
 class Prompts(BaseCallbackHandler):

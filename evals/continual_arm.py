@@ -9,12 +9,12 @@ from typing import cast
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput, UserError
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.arms import studied_samples
 from memagent.evals.continual_streams import Asked, Stream
 from memagent.evals.probing import ProbeSet
 from memagent.evals.run.retry import trouble
 from memagent.evals.run.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
+from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, Note, Policy, Scope

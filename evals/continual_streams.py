@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
-from memagent.evals import babi
 from memagent.evals.recurrence import recurring
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks import babi
 
 STORIES = (1, 11, 12, 13)
 """bAbI tasks that ask for people alone: things have the same names in every story."""

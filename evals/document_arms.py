@@ -15,10 +15,10 @@ from langchain_core.language_models import BaseChatModel
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.arms import ALL, recall
 from memagent.evals.documents import DocumentQuestion, StreamTask, gold_sentences
 from memagent.evals.shelf import Writing, raw, shelf_of
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks.babi.arms import ALL, recall
 from memagent.evals.worked import Show, worked_examples
 from memagent.prompts import SHORT_ANSWER
 from memagent.recall.recaller import BAND

@@ -16,13 +16,13 @@ from typing import Any
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName, MakeArm
-from memagent.evals.arms import ARMS, StoryArm
 from memagent.evals.score import Score
 from memagent.evals.task import Task
+from memagent.evals.tasks.babi.arms import ARMS, StoryArm
 
 GROUP = "memagent.evals"
 OURS = {
-    "babi": "memagent.evals.babi_suite:SUITE",
+    "babi": "memagent.evals.tasks.babi.suite:SUITE",
     "communicative": "memagent.evals.communicative_suite:SUITE",
     "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
     "squad": "memagent.evals.squad_suite:SUITE",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from memagent.evals.babi import Solution, parse, solve
-from memagent.evals.babi.lines import Line
+from memagent.evals.tasks.babi import Solution, parse, solve
+from memagent.evals.tasks.babi.loader import Line
 
 Facts = list[tuple[int, str]]
 THE_SAME_IN_ANY_ORDER = 8

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import babi
-from memagent.evals.babi.checksums import CHECKSUMS
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.babi.checksums import CHECKSUMS
 
 STORY = (
     "1 Mary moved to the bathroom.\n"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from solving import answers_alike, disagreements, questions
 
 from memagent.errors import InvalidInput
-from memagent.evals import babi
-from memagent.evals.babi import GENERATED, generate, parse, solve
-from memagent.evals.babi.generator import KINDS, MOST_DISTRACTORS
-from memagent.evals.babi.words import BYSTANDERS, ELSEWHERE, TRINKETS
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.babi import GENERATED, generate, parse, solve
+from memagent.evals.tasks.babi.generator.generate import KINDS, MOST_DISTRACTORS
+from memagent.evals.tasks.babi.generator.story import BYSTANDERS, ELSEWHERE, TRINKETS
 
 TOLD_AT_ONCE = (4, 15, 16, 17, 18, 19)
 AFTER_EVERY_LINE = 20

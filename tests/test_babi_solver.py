@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from solving import answers_alike, disagreements, questions
 
-from memagent.evals import babi
-from memagent.evals.babi import solve
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.babi import solve
 
 SOLVERS = sorted((Path(__file__).parent.parent / "evals" / "babi").glob("solver*.py"))
 QUIRKS = {5: (2, 2), 18: (0, 87)}
@@ -29,7 +29,9 @@ def test_the_solver_shares_no_code_with_the_generator() -> None:
                 assert not any(one.name.startswith("memagent") for one in node.names)
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("memagent"):
                 whole = [f"{node.module}.{one.name}" for one in node.names]
-                assert all(one.startswith("memagent.evals.babi.solver") for one in whole)
+                assert all(
+                    one.startswith("memagent.evals.tasks.babi.solver.solve") for one in whole
+                )
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from memagent.evals import babi
 from memagent.evals.arm import ArmName
-from memagent.evals.arms import StoryArm
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.ray import Recipe, ray_crew
 from memagent.evals.run.run import Run
@@ -21,6 +19,8 @@ from memagent.evals.run.runner import ask_all, go
 from memagent.evals.run.worker import Crew
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.babi.arms import StoryArm
 from memagent.models.open_chat import open_chat
 from memagent.testing import HashEmbedder, Say, StubServer
 from memagent.testing.stub_wire import Act

@@ -9,7 +9,6 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import InvalidInput
-from memagent.evals import babi
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.costs import DOCUMENTS_FILE
 from memagent.evals.document_arms import DOCUMENT_ARMS, DocumentArm, by_time
@@ -24,6 +23,7 @@ from memagent.evals.documents import (
 )
 from memagent.evals.shelf import shelf_of
 from memagent.evals.streaming_passages import spelled
+from memagent.evals.tasks import babi
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 

@@ -8,8 +8,6 @@ from typer.testing import CliRunner
 
 from memagent.cli.app import app
 from memagent.errors import RunError, UserError
-from memagent.evals import babi
-from memagent.evals.babi_suite import SUITE
 from memagent.evals.registry import Wanted
 from memagent.evals.report.comparison import between, compared, same_arms
 from memagent.evals.report.permutation import luck
@@ -17,6 +15,8 @@ from memagent.evals.report.rescore import rescore
 from memagent.evals.run.manifest import migrate
 from memagent.evals.run.saved import open_saved
 from memagent.evals.score import Score, ScoreFile
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.babi.suite import SUITE
 from tests.saving import TASK, save, score
 
 OTHER = TASK | {"name": "babi/2", "sha256": "b" * 64}

@@ -2,7 +2,7 @@ import pytest
 
 from memagent.errors import InvalidInput
 from memagent.evals.metrics.statistics import passed
-from memagent.evals.published import MODELS, OUR_SETTING, published_rows
+from memagent.evals.tasks.babi.published import MODELS, OUR_SETTING, published_rows
 
 
 @pytest.mark.parametrize(

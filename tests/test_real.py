@@ -16,12 +16,12 @@ from memagent.errors import (
     StructuredOutputError,
     WeightsMissing,
 )
-from memagent.evals import babi
 from memagent.evals.arm import ArmName
 from memagent.evals.report import tables
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
+from memagent.evals.tasks import babi
 from memagent.models.context_window import Window
 from memagent.models.llama_cpp import CONTEXT_TOKENS
 from memagent.models.replies import reply, structured

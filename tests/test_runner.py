@@ -7,13 +7,13 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import RunError
-from memagent.evals import babi
-from memagent.evals.arms import ARMS, studied_samples
 from memagent.evals.report import tables
 from memagent.evals.run.manifest import migrate
 from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.run.run import Run
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.babi.arms import ARMS, studied_samples
 from memagent.testing import ScriptedChat
 from tests.running import arms, read_scores, reader, run
 

@@ -9,12 +9,12 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import ModelUnavailable, RunError
-from memagent.evals import babi
 from memagent.evals.report import tables
 from memagent.evals.run import retry
 from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Task
+from memagent.evals.tasks import babi
 from memagent.testing import ScriptedChat
 from tests.running import arms, read_scores, reader, run
 

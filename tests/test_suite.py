@@ -6,12 +6,12 @@ import pytest
 from memagent.errors import InvalidInput, RunError
 from memagent.evals import registry
 from memagent.evals.arm import ArmName
-from memagent.evals.babi_suite import SUITE
 from memagent.evals.registry import BadOption, Suite, Wanted, load, suite, suites
 from memagent.evals.report.html import command
 from memagent.evals.run import manifest
 from memagent.evals.run.plan import Plan
 from memagent.evals.task import Task
+from memagent.evals.tasks.babi.suite import SUITE
 
 
 def test_babi_has_its_twenty_tasks() -> None:

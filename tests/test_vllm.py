@@ -24,12 +24,12 @@ from pydantic import BaseModel, Field
 from memagent import Memory, Scope, open_chat
 from memagent.agent.tool_calling import Action, act, observed
 from memagent.errors import MemagentError, ModelUnavailable
-from memagent.evals import babi
 from memagent.evals.arm import ArmName
 from memagent.evals.run.plan import Plan, drawn
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go, in_flight
 from memagent.evals.score import Score
+from memagent.evals.tasks import babi
 from memagent.models.vllm import command
 from memagent.models.vllm.launch import connect_or_start
 from memagent.testing import HashEmbedder

@@ -12,13 +12,13 @@ from langchain_core.language_models import BaseChatModel
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName, MakeArm, Parts
-from memagent.evals.arms import StoryArm
 from memagent.evals.run.plan import by_story
 from memagent.evals.run.retry import ServerGone
 from memagent.evals.run.run import Run
 from memagent.evals.run.worker import Asker, Crew, Worker
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks.babi.arms import StoryArm
 from memagent.memory.memory import Memory
 
 A = TypeVar("A")

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
-from memagent.evals.babi.knowledge import Knowledge
-from memagent.evals.babi.story import QUESTIONS, Story
-from memagent.evals.babi.words import (
+from memagent.evals.tasks.babi.generator.story import (
     DROP,
     GET,
     GIVE,
     GIVERS,
     PEOPLE,
     PLACES,
+    QUESTIONS,
     THINGS,
+    Story,
     handlers,
     move_text,
 )
-from memagent.evals.babi.world import Action, Kind, World
+from memagent.evals.tasks.babi.generator.world import Action, Kind, Knowledge, World
 
 NUMBERS = ("none", "one", "two", "three")
 HANDLED: tuple[Kind, ...] = ("go", "get", "drop")

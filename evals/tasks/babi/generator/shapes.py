@@ -3,8 +3,7 @@
 import random
 from collections.abc import Callable
 
-from memagent.evals.babi.story import Story
-from memagent.evals.babi.words import OPPOSITE
+from memagent.evals.tasks.babi.generator.story import OPPOSITE, Story
 
 SHAPES = ("blue square", "pink rectangle", "red sphere", "red square", "triangle", "yellow square")
 MORE_SHAPES = ("blue rectangle", "green sphere", "orange square")

@@ -4,8 +4,13 @@ import random
 from collections.abc import Iterable
 from itertools import pairwise
 
-from memagent.evals.babi.story import Story
-from memagent.evals.babi.words import MORE_PLACES, OPPOSITE, PLACES, neighbours
+from memagent.evals.tasks.babi.generator.story import (
+    MORE_PLACES,
+    OPPOSITE,
+    PLACES,
+    Story,
+    neighbours,
+)
 
 Spot = tuple[int, int]
 STEPS = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from memagent.evals.babi.story import QUESTIONS, Story
+from memagent.evals.tasks.babi.generator.story import QUESTIONS, Story
 
 Pair = tuple[str, str]
 SMALL = ("box of chocolates", "chocolate")

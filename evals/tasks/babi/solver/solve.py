@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from memagent.evals.babi import solver_hands as hands
-from memagent.evals.babi import solver_kinds as kinds
-from memagent.evals.babi import solver_places as places
-from memagent.evals.babi import solver_relations as relations
-from memagent.evals.babi.solver_events import events
+from memagent.evals.tasks.babi import solver_hands as hands
+from memagent.evals.tasks.babi import solver_kinds as kinds
+from memagent.evals.tasks.babi import solver_places as places
+from memagent.evals.tasks.babi import solver_relations as relations
+from memagent.evals.tasks.babi.solver.events import events
 
 Facts = Sequence[tuple[int, str]]
 Found = tuple[str | tuple[str, ...], frozenset[int]] | None

@@ -1,16 +1,71 @@
 """bAbI (Weston et al. 2015) as tasks: from the released files, or from generated stories."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals.babi.checksums import CHECKSUMS
-from memagent.evals.babi.generator import generate
-from memagent.evals.babi.lines import Line, parse
 from memagent.evals.task import Sample, Source, Task
+from memagent.evals.tasks.babi.checksums import CHECKSUMS
+from memagent.evals.tasks.babi.generator.generate import generate
+
+_LINE = re.compile(r"(\d+) (.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a story; `gold` and `supports` are empty but for a question."""
+
+    number: int
+    text: str
+    gold: tuple[str, ...] = ()
+    supports: tuple[int, ...] = ()
+
+
+def parse(text: str, where: str) -> Iterator[list[Line]]:
+    """Yield the stories of a file in the released format.
+
+    Raises:
+        InvalidInput: a line is malformed; the message names file, line and what was expected.
+    """
+    story: list[Line] = []
+    separator = "\t" if "\t" in text else "|"
+    for position, raw in enumerate(text.removesuffix("\n").split("\n"), start=1):
+        line = _parse_line(raw, f"{where}:{position}", story, separator)
+        if line.number == 1 and story:
+            yield story
+            story = []
+        story.append(line)
+    if story:
+        yield story
+
+
+def _parse_line(raw: str, where: str, story: Sequence[Line], separator: str) -> Line:
+    found = _LINE.fullmatch(raw.rstrip())
+    if found is None:
+        raise InvalidInput(f"{where}: expected 'ID text', found {raw[:60]!r}")
+    number, text = int(found[1]), found[2]
+    if number not in (1, len(story) + 1):
+        raise InvalidInput(f"{where}: expected line ID {len(story) + 1} or 1, found {number}")
+    question, *rest = text.split(separator)
+    if not rest:
+        return Line(number, text)
+    gold = tuple(part.strip() for part in rest[0].split(","))
+    if len(rest) != 2 or not question.strip() or not all(gold):
+        raise InvalidInput(
+            f"{where}: expected 'question<TAB>answer<TAB>supporting IDs', found {text[:60]!r}"
+        )
+    supports = rest[1].split()
+    told = {str(line.number) for line in story if not line.gold} if number > 1 else set()
+    if not supports or not told.issuperset(supports):
+        raise InvalidInput(
+            f"{where}: expected IDs of earlier statements as support, found {rest[1]!r}"
+        )
+    return Line(number, question.strip(), gold, tuple(int(one) for one in supports))
+
 
 Split = Literal["test", "train"]
 Variant = Literal["en", "en-10k", "hn", "hn-10k", "shuffled", "shuffled-10k"]

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
-from memagent.evals.babi import tell_doubt, tell_kinds, tell_map, tell_moves, tell_things
-from memagent.evals.babi.story import Story
-from memagent.evals.babi.tell_motives import motives
-from memagent.evals.babi.tell_shapes import positions
-from memagent.evals.babi.tell_sizes import sizes
-from memagent.evals.babi.tell_times import times
+from memagent.evals.tasks.babi import tell_doubt, tell_kinds, tell_map, tell_moves, tell_things
+from memagent.evals.tasks.babi.generator.logic import motives, times
+from memagent.evals.tasks.babi.generator.shapes import positions
+from memagent.evals.tasks.babi.generator.sizes import sizes
+from memagent.evals.tasks.babi.generator.story import Story
 
 MOST_DISTRACTORS = 6
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from memagent.evals.babi.solver_events import Event
+from memagent.evals.tasks.babi.solver.events import Event
 
 Found = tuple[str, frozenset[int]]
 """An answer, and the lines that it follows from."""

@@ -1,0 +1,1 @@
+"""Evaluations that ship, registered by name."""

@@ -1,0 +1,1 @@
+"""Generator of bAbI stories, in the released format, for all twenty tasks."""
