@@ -34,12 +34,12 @@ from langchain_core.embeddings import Embeddings
 from memagent import Memory, Scope, open_embedder
 from memagent.config import load_settings
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.document_arms import DocumentArm
-from memagent.evals.documents import StreamTask
 from memagent.evals.metrics.statistics import wilson
-from memagent.evals.qa_scores import normalised
 from memagent.evals.registry import Wanted, suite
-from memagent.evals.streaming_keys import KeySet
+from memagent.evals.tasks.documents.arms import DocumentArm
+from memagent.evals.tasks.documents.documents import StreamTask
+from memagent.evals.tasks.documents.scores import normalised
+from memagent.evals.tasks.documents.streamingqa.files import KeySet
 from memagent.testing import ScriptedChat
 from memagent.types import Note
 

@@ -24,9 +24,9 @@ GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.tasks.babi.suite:SUITE",
     "communicative": "memagent.evals.communicative_suite:SUITE",
-    "streamingqa": "memagent.evals.streamingqa_suite:SUITE",
-    "squad": "memagent.evals.squad_suite:SUITE",
-    "archivalqa": "memagent.evals.archivalqa_suite:SUITE",
+    "streamingqa": "memagent.evals.tasks.documents.streamingqa.suite:SUITE",
+    "squad": "memagent.evals.tasks.documents.squad:SUITE",
+    "archivalqa": "memagent.evals.tasks.documents.archivalqa:SUITE",
     "continual": "memagent.evals.continual_suite:SUITE",
     "gsm8k": "memagent.evals.gsm8k_suite:SUITE",
     "interference": "memagent.evals.interference_suite:SUITE",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import InvalidInput, ModelUnavailable, RunError
-from memagent.evals import data_files
-from memagent.evals.data_files import ALL, CHECKSUMS_FILE, DataFile, chosen, held, pull
+from memagent.evals.tasks import data_files
+from memagent.evals.tasks.data_files import ALL, CHECKSUMS_FILE, DataFile, chosen, held, pull
 
 Command = Callable[..., tuple[int, str, str]]
 CONTENT = gzip.compress(b"one\ntwo\nthree\n", mtime=0)

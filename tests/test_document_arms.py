@@ -10,9 +10,10 @@ from langchain_core.messages import BaseMessage
 
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.costs import DOCUMENTS_FILE
-from memagent.evals.document_arms import DOCUMENT_ARMS, DocumentArm, by_time
-from memagent.evals.documents import (
+from memagent.evals.tasks import babi
+from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, DocumentArm, by_time
+from memagent.evals.tasks.documents.corpus import DOCUMENTS_FILE, shelf_of
+from memagent.evals.tasks.documents.documents import (
     Document,
     DocumentQuestion,
     StreamTask,
@@ -21,9 +22,7 @@ from memagent.evals.documents import (
     retention,
     sentences,
 )
-from memagent.evals.shelf import shelf_of
-from memagent.evals.streaming_passages import spelled
-from memagent.evals.tasks import babi
+from memagent.evals.tasks.documents.streamingqa.files import spelled
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 

@@ -11,9 +11,9 @@ from test_compression import BREAD, NORMANS
 from memagent import Memory
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.costs import DOCUMENTS_FILE, NOTES_FILE, costs
-from memagent.evals.documents import DocumentQuestion, StreamTask, document
-from memagent.evals.note_arms import NOTES, make
+from memagent.evals.tasks.documents.corpus import DOCUMENTS_FILE, NOTES_FILE, costs
+from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask, document
+from memagent.evals.tasks.documents.note_arms import NOTES, make
 from memagent.testing import HashEmbedder, ScriptedChat
 
 

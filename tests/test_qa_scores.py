@@ -1,8 +1,15 @@
 import pytest
 
-from memagent.evals.documents import StreamTask, document
-from memagent.evals.qa_scores import em_prefix, em_strict, f1, grade, normalised, shortest
 from memagent.evals.task import Sample
+from memagent.evals.tasks.documents.documents import StreamTask, document
+from memagent.evals.tasks.documents.scores import (
+    em_prefix,
+    em_strict,
+    f1,
+    grade,
+    normalised,
+    shortest,
+)
 
 
 def test_normalising_drops_case_punctuation_and_articles() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import question_lines
 from memagent.evals.registry import Wanted, suite
+from memagent.evals.tasks.documents import archivalqa
 
 ROWS = [
     {"question": "Who won?", "answer": "Bo", "document": "Bo won.", "date": "1990-05-02"},
@@ -21,7 +21,7 @@ def lines(where: Path, *rows: object) -> Path:
 
 
 def test_lines_of_questions_and_documents_become_a_stream_by_date(tmp_path: Path) -> None:
-    tasks = question_lines.tasks(lines(tmp_path, *ROWS), "archivalqa")
+    tasks = archivalqa.tasks(lines(tmp_path, *ROWS), "archivalqa")
     stream = tasks["archivalqa/stream"]
     assert [one.text for one in stream.documents] == [
         "Wednesday, May 2, 1990. Bo won.",
@@ -44,7 +44,7 @@ def test_lines_of_questions_and_documents_become_a_stream_by_date(tmp_path: Path
 )
 def test_a_malformed_line_names_its_place(tmp_path: Path, bad: object) -> None:
     with pytest.raises(InvalidInput, match=r"archival.jsonl:2: expected JSON with question"):
-        question_lines.tasks(lines(tmp_path, ROWS[0], bad), "archivalqa")
+        archivalqa.tasks(lines(tmp_path, ROWS[0], bad), "archivalqa")
 
 
 def test_archivalqa_wants_a_file(tmp_path: Path) -> None:

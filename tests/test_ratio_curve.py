@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from memagent.evals.costs import NOTES_FILE
-from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.report.charts import Level, RatioPoint, ratio_curve
 from memagent.evals.report.html import page
 from memagent.evals.run.saved import SavedRun, open_saved
 from memagent.evals.score import Score
+from memagent.evals.tasks.documents.corpus import NOTES_FILE
+from memagent.evals.tasks.documents.measures import drawn, ratio_curves
 from tests.saving import TASK, save, score
 
 STREAM = TASK | {"name": "squad/stream"}

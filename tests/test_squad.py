@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import squad
 from memagent.evals.arm import ArmName
 from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
-from memagent.evals.squad_suite import SUITE
-from memagent.evals.stream_measures import measures
-from memagent.evals.worked import WORKED, worked_examples
+from memagent.evals.tasks.documents import squad
+from memagent.evals.tasks.documents.examples import WORKED, worked_examples
+from memagent.evals.tasks.documents.measures import measures
+from memagent.evals.tasks.documents.squad import SUITE
 
 DATA = os.environ.get("MEMAGENT_DATA")
 

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals.streaming_files import (
+from memagent.evals.tasks.documents.streamingqa.files import (
     Article,
+    KeySet,
     article_of,
+    passages,
     question_file,
     read_articles,
     read_questions,
     sorting_key,
+    spelled,
 )
-from memagent.evals.streaming_keys import KeySet
-from memagent.evals.streaming_passages import passages, spelled
 
 APRIL = datetime(2020, 4, 26, tzinfo=UTC)
 UNSPLIT = b"QW5uIExlZSB3b24u"  # "Ann Lee won." in base64

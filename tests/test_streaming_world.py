@@ -10,20 +10,26 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import RunError
-from memagent.evals import streamingqa
-from memagent.evals.documents import Document, StreamTask, gold_sentences
 from memagent.evals.registry import BadOption, Wanted
-from memagent.evals.streaming_files import (
+from memagent.evals.tasks.documents.documents import Document, StreamTask, gold_sentences
+from memagent.evals.tasks.documents.streamingqa import loader
+from memagent.evals.tasks.documents.streamingqa.files import (
+    KeySet,
     QuestionSplit,
     question_file,
     read_articles,
     read_questions,
     sorting_key,
 )
-from memagent.evals.streaming_keys import KeySet
-from memagent.evals.streaming_world import SIZES, World
-from memagent.evals.streaming_writing import KEYS_FILE, archive_file, article, write_world
-from memagent.evals.streamingqa_suite import SUITE
+from memagent.evals.tasks.documents.streamingqa.generator import (
+    KEYS_FILE,
+    SIZES,
+    World,
+    archive_file,
+    article,
+    write_world,
+)
+from memagent.evals.tasks.documents.streamingqa.suite import SUITE
 
 DAY = timedelta(days=1)
 
@@ -36,11 +42,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(folder: Path) -> dict[str, StreamTask]:
-    return streamingqa.load(folder, "eval", "generated", None, 0)
+    return loader.load(folder, "eval", "generated", None, 0)
 
 
 def load_split(folder: Path, split: QuestionSplit) -> Sequence[Document]:
-    return streamingqa.load(folder, split, "released", None, 0)["streamingqa/recent"].documents
+    return loader.load(folder, split, "released", None, 0)["streamingqa/recent"].documents
 
 
 def test_the_same_seed_is_the_same_world_and_another_another() -> None:
@@ -136,7 +142,7 @@ def test_documents_are_by_date_and_the_gold_one_holds_the_answer(folder: Path) -
 
 def test_only_so_many_questions_are_drawn_the_same_for_the_same_seed(folder: Path) -> None:
     def drawn(seed: int) -> list[str]:
-        tasks = streamingqa.load(folder, "eval", "generated", 20, seed)
+        tasks = loader.load(folder, "eval", "generated", 20, seed)
         parts = (tasks["streamingqa/recent"], tasks["streamingqa/past"])
         assert sum(len(one.asked) for one in parts) == 20
         assert len({one.group for one in parts[0].documents}) <= 20
@@ -149,7 +155,7 @@ def test_the_archives_are_read_through_once(tmp_path: Path) -> None:
     write_world(tmp_path, "valid")
 
     def texts() -> list[str]:
-        tasks = streamingqa.load(tmp_path, "valid", "released", None, 0)
+        tasks = loader.load(tmp_path, "valid", "released", None, 0)
         return [one.text for one in tasks["streamingqa/recent"].documents]
 
     first = texts()
@@ -209,7 +215,7 @@ def test_a_named_folder_without_the_files_is_told(tmp_path: Path) -> None:
 
 
 def test_the_recent_begins_where_the_questions_do() -> None:
-    assert datetime(2020, 1, 1, tzinfo=UTC) == streamingqa.RECENT
+    assert datetime(2020, 1, 1, tzinfo=UTC) == loader.RECENT
 
 
 def test_however_many_articles_are_wanted_they_are_not_held_at_once(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ def test_however_many_articles_are_wanted_they_are_not_held_at_once(tmp_path: Pa
     (tmp_path / KEYS_FILE).write_bytes(gzip.compress("".join(f"{k}\n" for k in keys).encode()))
     for _ in ("the first time", "from the small archive"):
         tracemalloc.start()
-        count = sum(1 for _ in streamingqa.articles(tmp_path, keys))
+        count = sum(1 for _ in loader.articles(tmp_path, keys))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert count == 200

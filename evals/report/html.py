@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.statistics import PASS_MARK
-from memagent.evals.ratio_curve import drawn, ratio_curves
 from memagent.evals.report.charts import COLOURS, Bar, Point, Spot, bars, curves, drawings, spots
 from memagent.evals.report.measures import cell, flat
 from memagent.evals.report.payload import payload
@@ -19,6 +18,7 @@ from memagent.evals.report.sections import Section, sections
 from memagent.evals.run.saved import SavedRun
 from memagent.evals.tasks.babi.arms import ARMS
 from memagent.evals.tasks.babi.published import MODELS, OUR_SETTING, published_rows
+from memagent.evals.tasks.documents.measures import drawn, ratio_curves
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -34,7 +34,7 @@ def root() -> None:
 @data_app.command("list")
 def list_files(as_json: Json = False) -> None:
     """Print which files can be fetched, and which are in the data folder."""
-    from memagent.evals import data_files
+    from memagent.evals.tasks import data_files
 
     folder = load_settings().data
     every = [
@@ -76,7 +76,7 @@ def pull(
 
     A download that was cut off goes on where it stopped.
     """
-    from memagent.evals import data_files
+    from memagent.evals.tasks import data_files
 
     folder = load_settings().data
     if folder is None:
@@ -102,7 +102,7 @@ def recipe(
     name: Annotated[str, typer.Argument(help="Which data; `data list` names them.")],
 ) -> None:
     """Print how to get data by hand, as where there is no network, and where to put it."""
-    from memagent.evals import data_files
+    from memagent.evals.tasks import data_files
 
     if name not in data_files.RECIPES:
         raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.RECIPES)}")

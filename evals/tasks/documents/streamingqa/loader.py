@@ -11,31 +11,32 @@ from pathlib import Path
 from typing import Literal
 
 from memagent.errors import RunError
-from memagent.evals.documents import (
+from memagent.evals.task import Source
+from memagent.evals.tasks.documents.documents import (
     Document,
     DocumentQuestion,
     StreamTask,
     digest_of,
     retention,
 )
-from memagent.evals.qa_scores import normalised
-from memagent.evals.squad import FIRST
-from memagent.evals.streaming_files import (
+from memagent.evals.tasks.documents.scores import normalised
+from memagent.evals.tasks.documents.squad import FIRST
+from memagent.evals.tasks.documents.streamingqa.files import (
     SEPARATOR,
     Article,
+    KeySet,
     NewsQuestion,
+    Passage,
     QuestionSplit,
     article_of,
     key_of_line,
     lines,
+    passages,
     question_file,
     read_articles,
     read_questions,
 )
-from memagent.evals.streaming_keys import KeySet
-from memagent.evals.streaming_passages import Passage, passages
-from memagent.evals.streaming_writing import KEYS_FILE
-from memagent.evals.task import Source
+from memagent.evals.tasks.documents.streamingqa.generator import KEYS_FILE
 
 MAC = 1665
 """How many questions MAC's protocol draws, each with its article."""

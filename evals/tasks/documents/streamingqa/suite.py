@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import cast, get_args
 
 from memagent.errors import RunError
-from memagent.evals import streamingqa
-from memagent.evals.costs import costs
-from memagent.evals.documents import StreamTask
-from memagent.evals.note_arms import NOTE_ARMS, make
 from memagent.evals.registry import BadOption, Member, Suite, Wanted
-from memagent.evals.squad_suite import chosen
-from memagent.evals.stream_measures import measures
-from memagent.evals.streaming_files import QuestionSplit, question_file
-from memagent.evals.streaming_world import SIZES
-from memagent.evals.streaming_writing import write_world
-from memagent.evals.streamingqa import MAC, NAME
 from memagent.evals.task import Task
+from memagent.evals.tasks.documents.corpus import costs
+from memagent.evals.tasks.documents.documents import StreamTask
+from memagent.evals.tasks.documents.measures import measures
+from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
+from memagent.evals.tasks.documents.squad import chosen
+from memagent.evals.tasks.documents.streamingqa import loader
+from memagent.evals.tasks.documents.streamingqa.files import QuestionSplit, question_file
+from memagent.evals.tasks.documents.streamingqa.generator import SIZES, write_world
+from memagent.evals.tasks.documents.streamingqa.loader import MAC, NAME
 
 DEFAULT = (f"{NAME}/recent", f"{NAME}/past")
 DRAWN = {"mac": MAC, "all": None}
@@ -44,13 +43,13 @@ def _made(wanted: Wanted, split: QuestionSplit) -> dict[str, StreamTask]:
     folder = wanted.file or (wanted.data / NAME if wanted.data else None)
     if folder is not None and (folder / question_file(split)).is_file():
         variant = _one_of(wanted.variant or "mac", tuple(DRAWN))
-        return streamingqa.load(folder, split, "released", DRAWN[variant], wanted.seed)
+        return loader.load(folder, split, "released", DRAWN[variant], wanted.seed)
     if wanted.file is not None:
         raise RunError(f"no file {question_file(split)} in {wanted.file}")
     size = _one_of(wanted.variant or "small", tuple(SIZES))
     with tempfile.TemporaryDirectory(prefix="memagent-") as scratch:
         write_world(Path(scratch), split, size, wanted.seed)
-        return streamingqa.load(Path(scratch), split, "generated", None, wanted.seed)
+        return loader.load(Path(scratch), split, "generated", None, wanted.seed)
 
 
 def _one_of(variant: str, choices: Sequence[str]) -> str:
@@ -67,7 +66,7 @@ SUITE = Suite(
         Member(name=f"{NAME}/past", about="all is read, then asked about the years before"),
         *(
             Member(name=f"{NAME}/q{one}", about=f"asked in quarter {one}, of what was read by then")
-            for one in streamingqa.QUARTERS
+            for one in loader.QUARTERS
         ),
         Member(name=f"{NAME}/retention-before", about="of the first 200, right after these"),
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),

@@ -10,13 +10,16 @@ has both joins them into this.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from memagent.errors import InvalidInput
-from memagent.evals.documents import (
+from memagent.errors import InvalidInput, RunError
+from memagent.evals.registry import Member, Suite, Wanted
+from memagent.evals.task import Task
+from memagent.evals.tasks.documents.corpus import costs
+from memagent.evals.tasks.documents.documents import (
     START,
     Document,
     DocumentQuestion,
@@ -25,9 +28,10 @@ from memagent.evals.documents import (
     retention,
     sentences,
 )
-from memagent.evals.squad import FIRST
-from memagent.evals.streaming_files import lines
-from memagent.evals.streaming_passages import spelled
+from memagent.evals.tasks.documents.measures import measures
+from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
+from memagent.evals.tasks.documents.squad import FIRST, chosen
+from memagent.evals.tasks.documents.streamingqa.files import lines, spelled
 
 
 def tasks(path: Path, name: str) -> dict[str, StreamTask]:
@@ -108,3 +112,37 @@ def _question(place: int, row: Mapping[str, Any], numbers: Mapping[str, int]) ->
         group=str(row.get("title", number)),
         asked_at=row["asked"],
     )
+
+
+NAME = "archivalqa"
+
+
+def load(wanted: Wanted) -> Sequence[Task]:
+    """Return the wanted tasks of `--file`.
+
+    Raises:
+        BadOption: a task is none.
+        InvalidInput: a line is malformed.
+        RunError: there is no file.
+    """
+    if wanted.file is None:
+        raise RunError("which file? name JSON lines with question, answers and document by --file")
+    known = tasks(wanted.file, NAME)
+    return chosen(NAME, known, wanted.tasks, (f"{NAME}/stream",))
+
+
+SUITE = Suite(
+    name=NAME,
+    about="ArchivalQA (Wang et al. 2022), or questions of your own with their documents",
+    members=(
+        Member(name=f"{NAME}/stream", about="all documents are read, then all questions asked"),
+        Member(name=f"{NAME}/retention-before", about="of the first 200 documents, after these"),
+        Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
+    ),
+    load=load,
+    arms=NOTE_ARMS,
+    default=("none+8", "memory+8", "oracle+8", "wrong+8"),
+    make=make,
+    more=measures,
+    kept=costs,
+)

@@ -10,10 +10,10 @@ from typing import Any, Literal, cast
 from memagent.compression.job import Compacted
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts
-from memagent.evals.document_arms import DOCUMENT_ARMS, POOL, DocumentArm
-from memagent.evals.documents import DocumentQuestion, StreamTask
-from memagent.evals.shelf import shelf_of
 from memagent.evals.task import Task
+from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, POOL, DocumentArm
+from memagent.evals.tasks.documents.corpus import shelf_of
+from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask
 from memagent.text.english import content_words, sentences, stem
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 

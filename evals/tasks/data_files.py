@@ -9,8 +9,8 @@ from typing import get_args
 from urllib.parse import quote
 
 from memagent.errors import InvalidInput, ModelUnavailable, RunError
-from memagent.evals.streaming_files import QuestionSplit, lines, question_file
-from memagent.evals.streaming_writing import KEYS_FILE, archive_file
+from memagent.evals.tasks.documents.streamingqa.files import QuestionSplit, lines, question_file
+from memagent.evals.tasks.documents.streamingqa.generator import KEYS_FILE, archive_file
 from memagent.models.download import fetch
 
 STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"

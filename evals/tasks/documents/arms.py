@@ -15,11 +15,11 @@ from langchain_core.language_models import BaseChatModel
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.documents import DocumentQuestion, StreamTask, gold_sentences
-from memagent.evals.shelf import Writing, raw, shelf_of
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.babi.arms import ALL, recall
-from memagent.evals.worked import Show, worked_examples
+from memagent.evals.tasks.documents.corpus import Writing, raw, shelf_of
+from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask, gold_sentences
+from memagent.evals.tasks.documents.examples import Show, worked_examples
 from memagent.prompts import SHORT_ANSWER
 from memagent.recall.recaller import BAND
 from memagent.types import Hit, Scope

@@ -1,0 +1,1 @@
+"""Questions about a stream of documents."""

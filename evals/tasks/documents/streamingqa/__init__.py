@@ -1,0 +1,1 @@
+"""StreamingQA: questions about news that goes on."""
