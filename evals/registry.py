@@ -23,14 +23,14 @@ from memagent.evals.tasks.babi.arms import ARMS, StoryArm
 GROUP = "memagent.evals"
 OURS = {
     "babi": "memagent.evals.tasks.babi.suite:SUITE",
-    "communicative": "memagent.evals.communicative_suite:SUITE",
+    "communicative": "memagent.evals.tasks.feedback.suite:SUITE",
     "streamingqa": "memagent.evals.tasks.documents.streamingqa.suite:SUITE",
     "squad": "memagent.evals.tasks.documents.squad:SUITE",
     "archivalqa": "memagent.evals.tasks.documents.archivalqa:SUITE",
-    "continual": "memagent.evals.continual_suite:SUITE",
-    "gsm8k": "memagent.evals.gsm8k_suite:SUITE",
-    "interference": "memagent.evals.interference_suite:SUITE",
-    "probes": "memagent.evals.probes_suite:SUITE",
+    "continual": "memagent.evals.tasks.continual.suite:SUITE",
+    "gsm8k": "memagent.evals.tasks.gsm8k.suite:SUITE",
+    "interference": "memagent.evals.tasks.interference.suite:SUITE",
+    "probes": "memagent.evals.tasks.probes.suite:SUITE",
 }
 Measures = Callable[
     [Sequence[Task], Sequence[ArmName], Sequence[Score]], dict[str, list[dict[str, Any]]]

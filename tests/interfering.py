@@ -6,10 +6,10 @@ from typing import cast
 
 from langchain_core.messages import BaseMessage
 
-from memagent.evals.interference_streams import Trial
-from memagent.evals.interference_suite import load
 from memagent.evals.registry import Wanted
 from memagent.evals.task import Task
+from memagent.evals.tasks.interference.streams import Trial
+from memagent.evals.tasks.interference.suite import load
 
 SMALL = {"streams": 2, "episodes": 4}
 

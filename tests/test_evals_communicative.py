@@ -8,15 +8,14 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
 from memagent.evals.arm import ArmName
-from memagent.evals.communicative import measures
-from memagent.evals.communicative_arm import KINDS, is_right
-from memagent.evals.communicative_suite import CONDITIONS, SUITE, load
-from memagent.evals.communicative_worlds import CITIES, YEARS, Trial
 from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
 from memagent.evals.task import Task
+from memagent.evals.tasks.feedback.arm import KINDS, is_right
+from memagent.evals.tasks.feedback.suite import CONDITIONS, SUITE, load, measures
+from memagent.evals.tasks.feedback.worlds import CITIES, YEARS, Trial
 from memagent.testing import HashEmbedder, ScriptedChat
 
 SMALL = {"worlds": 2, "people": 2, "rounds": 2}

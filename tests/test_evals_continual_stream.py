@@ -9,17 +9,16 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.continual_arm import StreamArm
-from memagent.evals.continual_streams import Asked, Stream, renamed, samples
-from memagent.evals.continual_suite import SUITE, changed, load, measures, results
 from memagent.evals.metrics import continual
-from memagent.evals.recurrence import recurring
 from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks.continual.arm import StreamArm
+from memagent.evals.tasks.continual.streams import Asked, Stream, recurring, renamed, samples
+from memagent.evals.tasks.continual.suite import SUITE, changed, load, measures, results
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 

@@ -10,11 +10,11 @@ from langchain_core.messages import BaseMessage
 from memagent import Memory
 from memagent.embedding import open_embedder
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.gsm8k_arm import SolvedArm
-from memagent.evals.gsm8k_suite import SUITE
 from memagent.evals.registry import BadOption, Wanted
+from memagent.evals.tasks.gsm8k import loader
+from memagent.evals.tasks.gsm8k.arm import SolvedArm
+from memagent.evals.tasks.gsm8k.suite import SUITE
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -44,7 +44,7 @@ def shown(
     file: Path, arm: str, asked: int = 0, samples: int = 0, said: str = "#### 5"
 ) -> list[str]:
     """Return the questions that an arm shows solved before a question."""
-    task = gsm8k.load(file, len(KNOWN), samples)
+    task = loader.load(file, len(KNOWN), samples)
     embedder, chat = HashEmbedder(), ScriptedChat(lambda _: said)
     with Memory.open(None, embedder=embedder) as memory:
         parts = Parts(memory=memory, embedder=embedder, model=chat)
@@ -57,12 +57,12 @@ def shown(
 
 
 def test_the_memory_gets_the_first_problems_and_the_rest_are_asked(file: Path) -> None:
-    task = gsm8k.load(file, 4)
+    task = loader.load(file, 4)
     assert [one.question for one in task.training] == [one for one, _ in KNOWN]
     assert [one.gold for one in task.asked] == [("9",), ("15",)]
-    assert gsm8k.graded(task, task.asked[0], "so\n#### 9.0") == {"number": 1.0}
-    assert gsm8k.graded(task, task.asked[0], "#### 8") == {"number": 0.0}
-    assert gsm8k.load(file, 4).sha256 != gsm8k.load(file, 3).sha256
+    assert loader.graded(task, task.asked[0], "so\n#### 9.0") == {"number": 1.0}
+    assert loader.graded(task, task.asked[0], "#### 8") == {"number": 0.0}
+    assert loader.load(file, 4).sha256 != loader.load(file, 3).sha256
 
 
 def test_each_arm_shows_what_its_name_says(file: Path) -> None:
@@ -79,8 +79,8 @@ def test_a_duplicate_is_never_shown(file: Path) -> None:
         found = shown(file, arm, 1)
         assert KNOWN[2][0] not in found
         assert len(found) == 3
-    task = gsm8k.load(file, 4)
-    assert gsm8k.twins(task, {one.id for one in task.asked}) == {"gsm8k/asked/1"}
+    task = loader.load(file, 4)
+    assert loader.twins(task, {one.id for one in task.asked}) == {"gsm8k/asked/1"}
 
 
 def test_the_model_s_own_right_solutions_fill_the_bank(file: Path) -> None:

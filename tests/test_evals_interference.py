@@ -1,12 +1,12 @@
 import pytest
 
-from memagent.evals.interference import Cell, forgetting, lags, matrix, measured
-from memagent.evals.interference_arm import within
-from memagent.evals.interference_streams import PLACES, Trial
-from memagent.evals.interference_suite import CONDITIONS, load
 from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
 from memagent.evals.task import Task
+from memagent.evals.tasks.interference.arm import within
+from memagent.evals.tasks.interference.measures import Cell, forgetting, lags, matrix, measured
+from memagent.evals.tasks.interference.streams import PLACES, Trial
+from memagent.evals.tasks.interference.suite import CONDITIONS, load
 from tests.interfering import SMALL, conditions, trials
 
 

@@ -5,17 +5,16 @@ from typing import cast
 
 import pytest
 
-from memagent.evals import banks, probes_suite
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.banks import BANKS, Bank, Episodes
-from memagent.evals.probe_items import MOST, Item, items
-from memagent.evals.probes_arm import BankArm, Study, exact, forgotten
-from memagent.evals.probes_suite import FURTHER, SUITE, TASKS, load, retained
 from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
 from memagent.evals.task import Task
+from memagent.evals.tasks.probes import banks, suite
+from memagent.evals.tasks.probes.arm import BankArm, Study, exact, forgotten
+from memagent.evals.tasks.probes.banks import BANKS, MOST, Bank, Episodes, Item, items
+from memagent.evals.tasks.probes.suite import FURTHER, SUITE, TASKS, load, retained
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Scope
@@ -185,7 +184,7 @@ def test_forgetting_is_passed_only_at_the_baseline_and_where_it_was_seen_before(
 def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probes_suite, "FURTHER", (0, 10, 60))
+    monkeypatch.setattr(suite, "FURTHER", (0, 10, 60))
     tasks = [loaded("retention"), loaded("recall")]
     names = ("episodic:50", "rationale")
     whole = asked(tmp_path / "whole", tasks, *names)

@@ -5,7 +5,7 @@ import pytest
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.evals.metrics.continual import acc, bwt, wc_acc
-from memagent.evals.probing import ProbeSet, Round
+from memagent.evals.tasks.continual.arm import ProbeSet, Round
 
 PROBES = (("Where is Mary?", "Where is John?"), ("Where is the cat?",))
 GOLD = {"Where is Mary?": "garden", "Where is John?": "attic", "Where is the cat?": "roof"}

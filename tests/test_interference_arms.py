@@ -6,12 +6,12 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.interference import measures
-from memagent.evals.interference_arm import BUDGET, KINDS, EpisodeArm
-from memagent.evals.interference_suite import CONDITIONS, SETTINGS, SUITE
 from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
+from memagent.evals.tasks.interference.arm import BUDGET, KINDS, EpisodeArm
+from memagent.evals.tasks.interference.measures import measures
+from memagent.evals.tasks.interference.suite import CONDITIONS, SETTINGS, SUITE
 from memagent.memory.memory import Memory
 from memagent.stores.ranking import tokens_of
 from memagent.testing import HashEmbedder, ScriptedChat

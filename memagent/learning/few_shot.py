@@ -134,8 +134,8 @@ class Likeness:
             for line in (words(text.lower()) for text in (question, *evidence))
         ]
         counts: Counter[str] = Counter()
-        for mark, (asked, *told) in (("hidden", hidden), ("plain", plain)):
-            counts.update(f"{mark} asked {run}" for run in _runs(asked))
+        for mark, (query, *told) in (("hidden", hidden), ("plain", plain)):
+            counts.update(f"{mark} asked {run}" for run in _runs(query))
             for line in told:
                 counts.update(f"{mark} told {run}" for run in _runs(line))
             counts.update(f"{mark} last {run}" for line in told[-1:] for run in _runs(line))

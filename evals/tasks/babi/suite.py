@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import cast, get_args
 
 from memagent.errors import RunError
-from memagent.evals.leakage import leakage
 from memagent.evals.registry import BadOption, Member, Suite, Wanted
 from memagent.evals.task import Task
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi import TASKS, Split, Variant
+from memagent.evals.tasks.gsm8k.arm import leakage
 
 DEFAULT = (1, 2, 11, 12)
 """The tasks that are run when none are named."""

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from memagent.evals.interference_streams import NAMES
 from memagent.evals.task import Sample
+from memagent.evals.tasks.interference.streams import NAMES
 
 Section = Literal["same", "related", "unrelated"]
 SECTIONS: tuple[Section, ...] = ("same", "related", "unrelated")

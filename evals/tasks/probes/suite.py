@@ -14,13 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from memagent.evals.arm import ArmName
-from memagent.evals.banks import BANKS
-from memagent.evals.interference import proportion
-from memagent.evals.probe_items import MOST, Item, items
-from memagent.evals.probes_arm import SEEN, BankArm, Study, exact, forgotten
 from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.score import Score
 from memagent.evals.task import Grade, Task
+from memagent.evals.tasks.interference.measures import proportion
+from memagent.evals.tasks.probes.arm import SEEN, BankArm, Study, exact, forgotten
+from memagent.evals.tasks.probes.banks import BANKS, MOST, Item, items
 
 TASKS = {
     "recognition": "a studied item against one never studied, by key match",

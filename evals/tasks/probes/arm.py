@@ -10,9 +10,8 @@ from typing import Literal, cast
 
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.banks import BANKS, Bank
-from memagent.evals.probe_items import Item
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks.probes.banks import BANKS, Bank, Item
 from memagent.memory import deletion_probes
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Recollection, Scope

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import gsm8k
 from memagent.evals.arm import ArmName
-from memagent.evals.gsm8k_arm import ARMS, SolvedArm
 from memagent.evals.metrics.coverage import curve, kept_votes
 from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks
 from memagent.evals.score import Score
 from memagent.evals.task import Task
+from memagent.evals.tasks.gsm8k import loader
+from memagent.evals.tasks.gsm8k.arm import ARMS, SolvedArm
 from memagent.learning.problems import is_duplicate
 
 SETTINGS = {"memory": 1000, "samples": 0}
@@ -35,7 +35,7 @@ def load(wanted: Wanted) -> Sequence[Task]:
     if any(size != int(size) or size < 0 for size in sizes.values()):
         raise BadOption("--set", "expected whole numbers")
     try:
-        return [gsm8k.load(_file(wanted), int(sizes["memory"]), int(sizes["samples"]))]
+        return [loader.load(_file(wanted), int(sizes["memory"]), int(sizes["samples"]))]
     except InvalidInput as error:
         if "the memory cannot have" in str(error):
             raise BadOption("--set", str(error)) from error
@@ -53,7 +53,7 @@ def leakage(
     """
     rows = []
     for task in tasks:
-        twin = gsm8k.twins(task, {one.id for one in scores})
+        twin = loader.twins(task, {one.id for one in scores})
         for arm in arms:
             asked = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
             seen = sum(any(_is_of(one, text) for text in one.shown) for one in asked)

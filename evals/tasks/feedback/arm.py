@@ -14,9 +14,9 @@ from memagent.agent.agent import Agent
 from memagent.agent.record_turn import Verdict
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
-from memagent.evals.communicative_worlds import CITIES, NOBODY, YEARS, Item, Trial, World
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.babi.arms import studied_samples
+from memagent.evals.tasks.feedback.worlds import CITIES, NOBODY, YEARS, Item, Trial, World
 from memagent.feedback.rate_limit import Pace
 from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from memagent.evals.arm import ArmName
-from memagent.evals.continual_arm import KINDS, StreamArm
-from memagent.evals.continual_streams import LESSONS, STORIES, Asked, samples, stream, told_task
 from memagent.evals.metrics.continual import Results, l2_metrics, summary
 from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.score import Score
 from memagent.evals.task import Task
+from memagent.evals.tasks.continual.arm import KINDS, StreamArm
+from memagent.evals.tasks.continual.streams import (
+    LESSONS,
+    STORIES,
+    Asked,
+    samples,
+    stream,
+    told_task,
+)
 
 TASKS = {
     "stories": "the memory is told one story after another; asked is what they told",

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from memagent.evals.interference import grade, measures
-from memagent.evals.interference_arm import KINDS, EpisodeArm
-from memagent.evals.interference_streams import LINES, NAMES, trials
 from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.task import Task
+from memagent.evals.tasks.interference.arm import KINDS, EpisodeArm
+from memagent.evals.tasks.interference.measures import grade, measures
+from memagent.evals.tasks.interference.streams import LINES, NAMES, trials
 
 CONDITIONS = {
     "no-conflict": "every person is told of once",

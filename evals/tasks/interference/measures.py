@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from memagent.evals.arm import ArmName
-from memagent.evals.interference_streams import PLACES, Trial
 from memagent.evals.metrics.statistics import wilson
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
+from memagent.evals.tasks.interference.streams import PLACES, Trial
 from memagent.stores.ranking import tokens_of
 
 Matrix = list[list[float | None]]

@@ -1,0 +1,1 @@
+"""Continual learning: streams of tasks, forward and backward transfer."""

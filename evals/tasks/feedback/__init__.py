@@ -1,0 +1,1 @@
+"""Learning from feedback: what corrections change, and what they leave alone."""

@@ -1,0 +1,1 @@
+"""GSM8K: word problems with solutions of similar problems shown."""

@@ -1,0 +1,1 @@
+"""Interference: later facts against earlier ones, by lag."""

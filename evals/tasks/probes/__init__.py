@@ -1,0 +1,1 @@
+"""Memory probes: recognition, recall, retention, forgetting."""
