@@ -11,13 +11,16 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_package_of_the_tree_is_listed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    listed = project["tool"]["setuptools"]["package-dir"]
+    setuptools = project["tool"]["setuptools"]
     inits = [*ROOT.glob("memagent/**/__init__.py")]
     inits += [
         one for name in ("stores", "tools", "evals") for one in ROOT.glob(f"{name}/**/__init__.py")
     ]
-    assert {str(one.parent.relative_to(ROOT)) for one in inits} == set(listed.values())
-    assert set(project["tool"]["setuptools"]["packages"]) == set(listed)
+    found = [one.parent.relative_to(ROOT).parts for one in inits]
+    names = {".".join(parts if parts[0] == "memagent" else ("memagent", *parts)) for parts in found}
+    assert setuptools["packages"] == sorted(names)
+    for package, folder in setuptools["package-dir"].items():
+        assert folder in (package, package.removeprefix("memagent.")), package
 
 
 def test_the_public_names_are_few_and_all_there() -> None:
@@ -45,7 +48,7 @@ def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
         "pandas",
     )
     code = (
-        "import sys, memagent, memagent.cli\n"
+        "import sys, memagent, memagent.cli.app\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -60,7 +63,7 @@ def test_a_memory_loads_the_views_of_it_only_when_they_are_asked_for() -> None:
         "langgraph",
     )
     code = (
-        "import sys, memagent.memory, memagent.aio\n"
+        "import sys, memagent.memory.memory, memagent.memory.aio\n"
         f"print([name for name in {views!r} if name in sys.modules])"
     )
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -69,16 +72,13 @@ def test_a_memory_loads_the_views_of_it_only_when_they_are_asked_for() -> None:
 
 def test_every_file_that_is_no_module_is_listed_as_data() -> None:
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    for package, folder in setuptools["package-dir"].items():
-        listed = {
-            path
-            for pattern in setuptools["package-data"].get(package, [])
-            for path in (ROOT / folder).glob(pattern)
-        }
-        assert all(path.is_file() for path in listed)
-        found = {
-            path
-            for path in (ROOT / folder).rglob("*")
-            if path.is_file() and path.suffix not in (".py", ".pyc")
-        }
-        assert found <= listed, package
+    listed = set()
+    for package, patterns in setuptools["package-data"].items():
+        top, _, rest = package.removeprefix("memagent.").partition(".")
+        folder = ROOT / top / rest.replace(".", "/")
+        listed |= {path for pattern in patterns for path in folder.glob(pattern)}
+    assert listed
+    assert all(path.is_file() for path in listed)
+    for folder in setuptools["package-dir"].values():
+        files = {path for path in (ROOT / folder).rglob("*") if path.is_file()}
+        assert {path for path in files if path.suffix not in (".py", ".pyc")} <= listed, folder

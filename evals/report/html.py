@@ -73,7 +73,7 @@ def _listed(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
 
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "templates"
 DASH = "\N{EN DASH}"
 """Stands where a value is not defined."""
 COMPACT = {"separators": (",", ":")}

@@ -9,10 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
-from memagent.evals.tasks.babi import tell_doubt, tell_kinds, tell_map, tell_moves, tell_things
-from memagent.evals.tasks.babi.generator.logic import motives, times
-from memagent.evals.tasks.babi.generator.shapes import positions
-from memagent.evals.tasks.babi.generator.sizes import sizes
+from memagent.evals.tasks.babi.generator import logic, movement, objects, positions, shapes, sizes
 from memagent.evals.tasks.babi.generator.story import Story
 
 MOST_DISTRACTORS = 6
@@ -29,26 +26,26 @@ class Kind:
 
 
 KINDS = {
-    1: Kind(tell_moves.one_fact, 200, 5, 500),
-    2: Kind(tell_things.two_facts, 200, 5, 500),
-    3: Kind(tell_things.three_facts, 200, 5, 500),
-    4: Kind(tell_map.neighbour, 1000, 2, 12),
-    5: Kind(tell_things.gifts, 200, 5, 500),
-    6: Kind(tell_things.yes_or_no, 200, 5, 500),
-    7: Kind(tell_things.counts, 200, 5, 500),
-    8: Kind(tell_things.lists, 200, 5, 500),
-    9: Kind(tell_doubt.negation, 200, 5, 500),
-    10: Kind(tell_doubt.doubt, 200, 5, 500),
-    11: Kind(tell_moves.pronouns, 200, 10, 500),
-    12: Kind(tell_moves.pairs, 200, 5, 500),
-    13: Kind(tell_moves.pair_pronouns, 200, 10, 500),
-    14: Kind(times, 200, 5, 75),
-    15: Kind(tell_kinds.fears, 250, 5, 24),
-    16: Kind(tell_kinds.colours, 1000, 3, 41),
-    17: Kind(positions, 125, 2, 8),
-    18: Kind(sizes, 200, 2, 20),
-    19: Kind(tell_map.path, 1000, 2, 13),
-    20: Kind(motives, 94, 2, 40),
+    1: Kind(movement.one_fact, 200, 5, 500),
+    2: Kind(objects.two_facts, 200, 5, 500),
+    3: Kind(objects.three_facts, 200, 5, 500),
+    4: Kind(positions.neighbour, 1000, 2, 12),
+    5: Kind(objects.gifts, 200, 5, 500),
+    6: Kind(objects.yes_or_no, 200, 5, 500),
+    7: Kind(objects.counts, 200, 5, 500),
+    8: Kind(objects.lists, 200, 5, 500),
+    9: Kind(movement.negation, 200, 5, 500),
+    10: Kind(movement.doubt, 200, 5, 500),
+    11: Kind(movement.pronouns, 200, 10, 500),
+    12: Kind(movement.pairs, 200, 5, 500),
+    13: Kind(movement.pair_pronouns, 200, 10, 500),
+    14: Kind(logic.times, 200, 5, 75),
+    15: Kind(logic.fears, 250, 5, 24),
+    16: Kind(logic.colours, 1000, 3, 41),
+    17: Kind(shapes.positions, 125, 2, 8),
+    18: Kind(sizes.sizes, 200, 2, 20),
+    19: Kind(positions.path, 1000, 2, 13),
+    20: Kind(logic.motives, 94, 2, 40),
 }
 GENERATED = tuple(KINDS)
 """The tasks that can be generated: all of them."""

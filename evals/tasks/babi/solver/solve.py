@@ -8,11 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from memagent.evals.tasks.babi import solver_hands as hands
-from memagent.evals.tasks.babi import solver_kinds as kinds
-from memagent.evals.tasks.babi import solver_places as places
-from memagent.evals.tasks.babi import solver_relations as relations
-from memagent.evals.tasks.babi.solver.events import events
+from memagent.evals.tasks.babi.solver import kinds, places, relations
+from memagent.evals.tasks.babi.solver.events import NUMBERS, carried, events, gift
 
 Facts = Sequence[tuple[int, str]]
 Found = tuple[str | tuple[str, ...], frozenset[int]] | None
@@ -42,21 +39,21 @@ def solve(facts: Facts, question: str) -> Solution | None:
 def _gave(
     facts: Facts, giver: str | None, thing: str | None, receiver: str | None, what: str
 ) -> Found:
-    gift = hands.gift(events(facts), giver, thing, receiver)
-    if gift is None:
+    given = gift(events(facts), giver, thing, receiver)
+    if given is None:
         return None
-    words = {"giver": gift.people[0], "thing": gift.thing, "receiver": gift.people[1]}
-    return words[what], gift.lines
+    words = {"giver": given.people[0], "thing": given.thing, "receiver": given.people[1]}
+    return words[what], given.lines
 
 
 def _carrying(facts: Facts, person: str) -> Found:
-    found = hands.carried(events(facts), person)
+    found = carried(events(facts), person)
     return found and (found[0] or "nothing", found[1])
 
 
 def _count(facts: Facts, person: str) -> Found:
-    found = hands.carried(events(facts), person)
-    return found and (hands.NUMBERS[len(found[0])], found[1])
+    found = carried(events(facts), person)
+    return found and (NUMBERS[len(found[0])], found[1])
 
 
 _QUESTIONS: tuple[tuple[str, Callable[..., Found]], ...] = (

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saving import TASK, save, score
 from typer.testing import CliRunner
 
 from memagent.cli.app import app
@@ -17,7 +18,6 @@ from memagent.evals.run.saved import open_saved
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi.suite import SUITE
-from tests.saving import TASK, save, score
 
 OTHER = TASK | {"name": "babi/2", "sha256": "b" * 64}
 

@@ -1,13 +1,13 @@
 from collections.abc import Sequence
 
 import pytest
+from teaching import ASKED, agent_of, corrected, shown
 
 from memagent import Agent, Answer, Memory, Scope
 from memagent.feedback.recheck import breaks, mends
 from memagent.recall.lessons import same
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
-from tests.teaching import ASKED, agent_of, corrected, shown
 
 
 def test_a_check_keeps_what_mends_and_undoes_what_does_not(memory: Memory, ada: Scope) -> None:

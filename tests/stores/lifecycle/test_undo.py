@@ -2,12 +2,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from teaching import ASKED, BOB, Interrupted, agent_of, corrected, hits_of, raw, shown
 
 from memagent import Agent, Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder
 from memagent.types import Answer, Note
-from tests.teaching import ASKED, BOB, Interrupted, agent_of, corrected, hits_of, raw, shown
 
 
 def in_rome(memory: Memory, scope: Scope) -> tuple[Agent, Answer]:

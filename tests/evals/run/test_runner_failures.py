@@ -7,6 +7,7 @@ import httpx
 import openai
 import pytest
 from langchain_core.messages import BaseMessage
+from running import arms, read_scores, reader, run
 
 from memagent.errors import ModelUnavailable, RunError
 from memagent.evals.report import tables
@@ -16,7 +17,6 @@ from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Task
 from memagent.evals.tasks import babi
 from memagent.testing import ScriptedChat
-from tests.running import arms, read_scores, reader, run
 
 
 @pytest.fixture(scope="module")

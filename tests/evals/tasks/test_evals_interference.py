@@ -1,4 +1,5 @@
 import pytest
+from interfering import SMALL, conditions, trials
 
 from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
@@ -7,7 +8,6 @@ from memagent.evals.tasks.interference.arm import within
 from memagent.evals.tasks.interference.measures import Cell, forgetting, lags, matrix, measured
 from memagent.evals.tasks.interference.streams import PLACES, Trial
 from memagent.evals.tasks.interference.suite import CONDITIONS, load
-from tests.interfering import SMALL, conditions, trials
 
 
 def scored(trial: Trial, prediction: str, task: Task) -> Score:

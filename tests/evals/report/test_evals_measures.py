@@ -2,12 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from saving import save, score
 
 from memagent.errors import RunError
 from memagent.evals.report.measures import as_tables, cell, flat
 from memagent.evals.run.saved import MeasuresFile, open_saved
 from memagent.evals.score import ScoreFile
-from tests.saving import save, score
 
 TABLES = {"lags": [{"arm": "full", "lag": 1, "accuracy": 0.5, "gain": None}]}
 

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
+from teaching import ASKED, BOB, Interrupted, agent_of, corrected, shown
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import Pace
 from memagent.testing import HashEmbedder
-from tests.teaching import ASKED, BOB, Interrupted, agent_of, corrected, shown
 
 
 def test_whoever_corrects_touches_only_their_own_scope(memory: Memory, ada: Scope) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saving import TASK, save, score
 
 from memagent.evals.report.charts import Level, RatioPoint, ratio_curve
 from memagent.evals.report.html import page
@@ -11,7 +12,6 @@ from memagent.evals.run.saved import SavedRun, open_saved
 from memagent.evals.score import Score
 from memagent.evals.tasks.documents.corpus import NOTES_FILE
 from memagent.evals.tasks.documents.measures import drawn, ratio_curves
-from tests.saving import TASK, save, score
 
 STREAM = TASK | {"name": "squad/stream"}
 F1 = {"none": 0.1, "memory": 0.5, "oracle": 0.7, "notes:2": 0.4, "notes:4": 0.3, "bm25": 0.2}

@@ -15,7 +15,7 @@ from memagent import Memory
 from memagent.errors import StoreError
 from memagent.testing import HashEmbedder
 
-HERE = Path(__file__).parent
+HELPERS = Path(__file__).parents[2] / "helpers"
 DISK = 4 << 20
 SETUP = """
 import json, resource, signal, sys
@@ -88,7 +88,7 @@ def run(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if name != "MEMAGENT_HOME"}
     return subprocess.run(
         [sys.executable, "-P", "-c", SETUP + code, *arguments],
-        env=environment | {"PYTHONPATH": str(HERE)},
+        env=environment | {"PYTHONPATH": str(HELPERS)},
         capture_output=True,
         text=True,
         check=False,

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from interfering import SMALL, careful, conditions, summarising, trials
 from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName, Parts
@@ -16,7 +17,6 @@ from memagent.memory.memory import Memory
 from memagent.stores.ranking import tokens_of
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Scope
-from tests.interfering import SMALL, careful, conditions, summarising, trials
 
 
 def parts(memory: Memory, chat: ScriptedChat) -> Parts:

@@ -1,6 +1,7 @@
+from teaching import ASKED, agent_of, corrected, shown
+
 from memagent import Agent, Memory, Scope
 from memagent.testing import ScriptedChat
-from tests.teaching import ASKED, agent_of, corrected, shown
 
 
 def test_a_correction_takes_the_place_of_what_it_corrects(memory: Memory, ada: Scope) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saving import TASK, save, score
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
@@ -14,7 +15,6 @@ from memagent.evals.report.html import colours, command, page, percent, write_pa
 from memagent.evals.report.tables import as_csv, rows
 from memagent.evals.run.saved import MeasuresFile, open_saved
 from memagent.evals.score import Score
-from tests.saving import TASK, save, score
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u2028"
 SCORES = [

@@ -211,7 +211,7 @@ def told_to_nobody(folder: Path) -> dict[str, object]:
     """Use a store from a process without a superuser's rights, and return what it was told."""
     ended = subprocess.run(
         [sys.executable, "-c", LACKING, str(folder)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "helpers")},
         capture_output=True,
         text=True,
         check=False,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import BaseMessage
+from running import arms, read_scores, reader, run
 
 from memagent.errors import RunError
 from memagent.evals.report import tables
@@ -15,7 +16,6 @@ from memagent.evals.task import Sample, Task
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi.arms import ARMS, studied_samples
 from memagent.testing import ScriptedChat
-from tests.running import arms, read_scores, reader, run
 
 
 @pytest.fixture(scope="module")
