@@ -3,7 +3,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from test_compression import NORMANS
+from articles import NORMANS
 
 from memagent import Memory, Scope
 from memagent.config import load_settings

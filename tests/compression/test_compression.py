@@ -3,21 +3,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from test_erasure import held, secret_words
+from articles import BREAD, NORMANS
+from erasing import held, secret_words
 
 from memagent import Memory, Scope
 from memagent.compression.extractive import answered
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Note
-
-NORMANS = (
-    "The Normans were the people who in the 10th century gave their name to Normandy in France."
-    " They were descended from raiders and pirates who came over the sea and stayed for good."
-    " Their leader Rollo swore fealty to King Charles III of West Francia in the year 911."
-    " It is said that many of them liked the green land very much indeed after the long journey."
-)
-BREAD = NORMANS.replace("Normans", "Bakers").replace("Charles", "Olga").replace("911", "1024")
 
 
 def test_a_note_is_short_found_like_its_source_and_linked_to_it(memory: Memory, ada: Scope) -> None:

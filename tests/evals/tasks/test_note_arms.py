@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from articles import BREAD, NORMANS
 from langchain_core.messages import BaseMessage
-from test_compression import BREAD, NORMANS
 
 from memagent import Memory
 from memagent.errors import InvalidInput, RunError

@@ -1,21 +1,12 @@
-import random
 from pathlib import Path
 
 import pytest
+from erasing import held, secret_words
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder
 from memagent.types import Note
-
-
-def held(folder: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
-
-
-def secret_words(count: int) -> list[str]:
-    rng = random.Random(7)
-    return ["q" + "".join(rng.choices("bcdfghjklmnpqrstvwxz", k=9)) for _ in range(count)]
 
 
 def test_none_of_the_forgotten_bytes_is_left_while_the_store_is_open(
