@@ -8,6 +8,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
 
 from memagent import Memory, Scope, open_chat
+from memagent.integrations.vectorstore import MemagentRetriever
 
 PROMPT = ChatPromptTemplate.from_template("Notes:\n{notes}\n\nAnswer briefly: {question}")
 
@@ -22,7 +23,7 @@ def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") 
     with Memory.open(None, embedder=embedder) as memory:
         ada = Scope(user="ada")
         memory.add_many(["The boat is green.", "Tea is hot.", "Oslo is in Norway."], scope=ada)
-        retriever = memory.as_retriever(scope=ada, k=2)
+        retriever = MemagentRetriever(memory=memory, scope=ada, k=2)
         found = {"notes": retriever | joined, "question": RunnablePassthrough()}
         answer = (found | PROMPT | model | StrOutputParser()).invoke("What colour is the boat?")
         print(answer)

@@ -1,6 +1,6 @@
 """The values that travel between the parts: frozen, compared by content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, overload
@@ -25,6 +25,7 @@ __all__ = [
     "Checked",
     "Event",
     "Example",
+    "Examples",
     "Feedback",
     "Hit",
     "Hits",
@@ -132,6 +133,10 @@ class Example:
     evidence: tuple[str, ...]
     question: str
     answer: str
+
+
+Examples = Sequence[Example] | Callable[[str, Sequence[str]], Sequence[Example]]
+"""Few-shot examples, or what chooses them for a question and the evidence shown with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

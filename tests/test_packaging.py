@@ -55,7 +55,7 @@ def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
     assert outcome.stdout.strip() == "[]", outcome.stderr
 
 
-def test_a_memory_loads_the_views_of_it_only_when_they_are_asked_for() -> None:
+def test_a_memory_loads_no_adapter() -> None:
     views = (
         "memagent.integrations.vectorstore",
         "memagent.integrations.vectorstore",

@@ -9,20 +9,18 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent.agent.steps import Answered, Said, Step, Wrote
 from memagent.agent.teaching import FEEDBACK, Teaching
-from memagent.agent.turn import Ask, Examples, Look, Need, Plan, Use, Write, turn
+from memagent.agent.turn import Ask, Look, Need, Plan, Use, Write, turn
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.feedback.rate_limit import Pace
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
 from memagent.recall.multi_hop import LOOKS
 from memagent.tools.execute import TIMEOUT
-from memagent.types import Answer, Scope
+from memagent.types import Answer, Examples, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
-
-    from memagent.agent.conversation import Conversation
 
 NEEDS = (Look, Ask, Use, Write)
 
@@ -149,19 +147,6 @@ class Agent(Teaching, Runnable[Any, Any]):
                 step = course.throw(error)
             else:
                 step = _send(course, outcome)
-
-    def chat(self, session: str | None = None, *, scope: Scope | None = None) -> "Conversation":
-        """Return a conversation in a session, a new one if it has no name.
-
-        Raises:
-            InvalidInput: neither this nor the agent has a scope.
-        """
-        whose = scope or self.scope
-        if whose is None:
-            raise InvalidInput("whose memory? give the agent a scope, or this")
-        from memagent.agent.conversation import Conversation
-
-        return Conversation(self, replace(whose, session=session) if session else whose)
 
     def use(self, model: "str | BaseChatModel") -> None:
         """Use another model from now on; it is opened at the next question."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from memagent.agent.driver import Doing
 from memagent.agent.record_turn import Verdict, judge
-from memagent.agent.turn import Examples
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import Pace
 from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
@@ -13,7 +12,7 @@ from memagent.learning.learn import How, Learned, learn
 from memagent.learning.problems import Check, Problem
 from memagent.learning.rationales import Rationales
 from memagent.memory.memory import Memory
-from memagent.types import Answer, Reflected, Scope
+from memagent.types import Answer, Examples, Reflected, Scope
 
 FEEDBACK = 60
 """How much feedback an agent takes of one user in an hour."""

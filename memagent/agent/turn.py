@@ -3,7 +3,7 @@
 The same sequence serves a thread and an event loop, and a test without either.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from memagent.errors import ContextTooLong
 from memagent.prompts import ASSISTANT, render
 from memagent.recall.rules.questions import is_personal
 from memagent.tools.execute import Observation, Repeats
-from memagent.types import Answer, Call, Example, Hit, Recollection, Timings, Usage
+from memagent.types import Answer, Call, Examples, Hit, Recollection, Timings, Usage
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -88,8 +88,6 @@ class Write:
 
 
 Need = Look | Ask | Use | Write
-Examples = Sequence[Example] | Callable[[str, Sequence[str]], Sequence[Example]]
-"""Worked examples, or what chooses them for a question and the evidence shown with it."""
 UNKNOWN = "I don't know: nothing that I remember says so."
 """The answer to a question about who asks it, if there is a memory and it knows nothing of that."""
 

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from memagent.agent.turn import Examples
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.learning.problems import Check, Problem, said_by
 from memagent.learning.rationales import Rationales, Standing
 from memagent.models import replies
 from memagent.prompts import SOLVE, render
+from memagent.types import Examples
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -27,25 +27,13 @@ def _threaded(
     return call
 
 
-def _at_once(
-    method: Callable[Concatenate[Memory, P], R],
-) -> Callable[Concatenate["AsyncMemory", P], R]:
-    """Return a method that hands out what `Memory` does, which has async verbs of its own."""
-
-    def call(self: "AsyncMemory", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return method(self.memory, *args, **kwargs)
-
-    call.__doc__ = method.__doc__
-    return call
-
-
 def _exported(memory: Memory, *, scope: Scope, vectors: bool = False) -> list[str]:
     """Return a scope's records as JSON lines, as `Memory.export` yields them."""
     return list(memory.export(scope=scope, vectors=vectors))
 
 
 class AsyncMemory:
-    """A `Memory` whose verbs are awaited, but for `as_...`; see there for what each does."""
+    """A `Memory` whose verbs are awaited; see there for what each does."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
@@ -94,9 +82,6 @@ class AsyncMemory:
     archive = _threaded(Memory.archive)
     restore = _threaded(Memory.restore)
     pin = _threaded(Memory.pin)
-    as_vectorstore = _at_once(Memory.as_vectorstore)
-    as_retriever = _at_once(Memory.as_retriever)
-    as_chat_history = _at_once(Memory.as_chat_history)
     stats = _threaded(Memory.stats)
     close = _threaded(Memory.close)
 

@@ -33,7 +33,6 @@ from memagent.stores.index.partitions import MAX_BYTES
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.ranking import Ranking
 from memagent.types import Event, Hits, Kind, Note, Recollection, Record, Scope
-from memagent.views import Views
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +102,7 @@ class Versions:
         raise NotImplementedError
 
 
-class Memory(Upkeep, Banking, Changes, Versions, Views):
+class Memory(Upkeep, Banking, Changes, Versions):
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
     Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between

@@ -139,8 +139,6 @@ def _neighbours(vectors: Vectors, k: int) -> list[list[int]]:
 
 BATCH = 256
 
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reembedded:

@@ -6,6 +6,7 @@ import pytest
 from langchain_core.tools import tool
 
 from memagent import Agent, Memory, Scope
+from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Acted, Answered, Observed, Recalled, Said, Thought, Wrote
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder, ScriptedChat
@@ -136,7 +137,9 @@ def test_two_sessions_talk_at_once_on_one_store(tmp_path: Path) -> None:
     def talk(name: str) -> list[str]:
         chat = ScriptedChat(lambda messages: f"{name}: {messages[-1].content}")
         with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-            session = Agent(memory=memory, model=chat).chat(name, scope=Scope(user="ada"))
+            session = Conversation(
+                Agent(memory=memory, model=chat), Scope(user="ada", session=name)
+            )
             for number in range(20):
                 list(session.say(f"I counted {number} sheep from the {name}."))
             return [said for said, _ in session.turns]

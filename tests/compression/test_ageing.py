@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from memagent import Memory, Record, Scope
+from memagent.integrations.chat_history import MemagentChatMessageHistory
 from memagent.types import Note
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_a_tool_call_stays_with_its_result(memory: Memory) -> None:
 
 
 def test_messages_of_a_chat_history_keep_calls_and_results_in_one_summary(memory: Memory) -> None:
-    history = memory.as_chat_history(scope=TALK)
+    history = MemagentChatMessageHistory(memory, scope=TALK)
     for n in range(15):
         call = {"name": "clock", "args": {"zone": n}, "id": f"c{n}"}
         history.add_messages(
@@ -87,7 +88,7 @@ def test_messages_of_a_chat_history_keep_calls_and_results_in_one_summary(memory
 
 def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -> None:
     """Also of several calls at once, of one that gave nothing, and where words stand beside it."""
-    history = memory.as_chat_history(scope=TALK)
+    history = MemagentChatMessageHistory(memory, scope=TALK)
     for n in range(4):
         calls = [{"name": "clock", "args": {"zone": z}, "id": f"{n}.{z}"} for z in ("a", "b")]
         lost = {"name": "clock", "args": {"zone": "lost"}, "id": f"{n}.lost"}

@@ -50,6 +50,10 @@ MESSAGES: list[BaseMessage] = [
 Made = Callable[[str], BaseChatMessageHistory]
 
 
+def history_of(memory: Memory, session: str, user: str = "ada") -> MemagentChatMessageHistory:
+    return MemagentChatMessageHistory(memory, scope=Scope(user=user, session=session))
+
+
 class Reference(InMemoryChatMessageHistory):
     """LangChain's own history; only the class itself warns that another way is recommended now."""
 
@@ -61,7 +65,9 @@ class TestContract:
     def made(self, request: pytest.FixtureRequest) -> Iterator[Made]:
         if request.param == "memagent":
             with Memory.open(None, embedder=HashEmbedder()) as memory:
-                yield lambda name: memory.as_chat_history(scope=Scope(user="ada", session=name))
+                yield lambda name: MemagentChatMessageHistory(
+                    memory, scope=Scope(user="ada", session=name)
+                )
         else:
             kept = {"one": Reference(), "two": Reference()}
             yield lambda name: kept[name]
@@ -102,25 +108,25 @@ class TestContract:
 
 @pytest.fixture
 def history(memory: Memory) -> MemagentChatMessageHistory:
-    return memory.as_chat_history(scope=SESSION)
+    return MemagentChatMessageHistory(memory, scope=SESSION)
 
 
 def test_it_wants_a_session(memory: Memory, ada: Scope) -> None:
     with pytest.raises(InvalidInput, match="give the scope a session"):
-        memory.as_chat_history(scope=ada)
+        MemagentChatMessageHistory(memory, scope=ada)
 
 
 def test_messages_survive_the_process_and_another_reader(tmp_path: Path) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        memory.as_chat_history(scope=SESSION).add_messages(MESSAGES)
+        MemagentChatMessageHistory(memory, scope=SESSION).add_messages(MESSAGES)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        history = memory.as_chat_history(scope=SESSION)
+        history = MemagentChatMessageHistory(memory, scope=SESSION)
         assert history.messages == MESSAGES
-        assert memory.as_chat_history(scope=Scope(user="bob", session="monday")).messages == []
+        assert history_of(memory, "monday", user="bob").messages == []
         lines = list(memory.export(scope=SESSION))
     with Memory.open(None, embedder=HashEmbedder()) as other:
         other.import_(lines)
-        assert other.as_chat_history(scope=SESSION).messages == MESSAGES
+        assert MemagentChatMessageHistory(other, scope=SESSION).messages == MESSAGES
 
 
 def test_only_what_a_human_states_is_evidence(
@@ -150,7 +156,7 @@ def test_what_has_no_text_is_told_by_its_calls_or_its_sort(
 
 def test_clear_erases_the_messages_and_nothing_else_of_the_session(tmp_path: Path) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        history = memory.as_chat_history(scope=SESSION)
+        history = MemagentChatMessageHistory(memory, scope=SESSION)
         history.add_messages([HumanMessage("my pin is qzwxvk"), AIMessage("", tool_calls=[CALL])])
         memory.add("a note of Monday", scope=SESSION)
         history.clear()
@@ -185,7 +191,7 @@ def test_a_message_that_is_not_text_and_json_is_refused_whole(
 
 
 async def test_many_writers_lose_no_message(memory: Memory) -> None:
-    history = memory.as_chat_history(scope=SESSION)
+    history = MemagentChatMessageHistory(memory, scope=SESSION)
     writes = (history.aadd_messages([HumanMessage("yes"), AIMessage("yes")]) for _ in range(10))
     await asyncio.gather(*writes)
     assert [one.type for one in history.messages].count("human") == 10
@@ -200,7 +206,9 @@ def test_it_serves_langchain_s_runnable_with_history(memory: Memory) -> None:
         warnings.simplefilter("ignore", LangChainDeprecationWarning)
         runnable = RunnableWithMessageHistory(
             chat,
-            lambda session_id: memory.as_chat_history(scope=Scope(user="a", session=session_id)),
+            lambda session_id: MemagentChatMessageHistory(
+                memory, scope=Scope(user="a", session=session_id)
+            ),
         )
     config: Any = {"configurable": {"session_id": "s"}}
     runnable.invoke([HumanMessage("I am Ada.")], config)

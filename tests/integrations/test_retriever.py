@@ -36,7 +36,7 @@ class TestStandard(RetrieversIntegrationTests):
 def test_a_document_carries_the_record_and_why_it_was_found(memory: Memory, ada: Scope) -> None:
     record = memory.add("Mary went home.", scope=ada, keys=["Mary", "home"], metadata={"page": 3})
     memory.add("Mary", scope=Scope(user="bob"))
-    (document,) = memory.as_retriever(scope=ada).invoke("home")
+    (document,) = MemagentRetriever(memory=memory, scope=ada).invoke("home")
     assert (document.id, document.page_content) == (record.id, "Mary went home.")
     assert document.metadata == {
         "page": 3,
@@ -52,34 +52,37 @@ def test_a_document_carries_the_record_and_why_it_was_found(memory: Memory, ada:
 def test_a_filter_and_a_session_narrow_it(memory: Memory, ada: Scope) -> None:
     memory.add("red fox", scope=ada, metadata={"page": 1})
     memory.add("red dog", scope=Scope(user="ada", session="s"), metadata={"page": 2})
-    filtered = memory.as_retriever(scope=ada, where={"page": {"lt": 2}})
+    filtered = MemagentRetriever(memory=memory, scope=ada, where={"page": {"lt": 2}})
     assert [one.page_content for one in filtered.invoke("red")] == ["red fox"]
-    session = memory.as_retriever(scope=Scope(user="ada", session="s"))
+    session = MemagentRetriever(memory=memory, scope=Scope(user="ada", session="s"))
     assert [one.page_content for one in session.invoke("red")] == ["red dog"]
 
 
 def test_recall_shows_few_and_right(memory: Memory, ada: Scope) -> None:
     memory.add_many(["Mary moved to the kitchen.", "Mary moved to the garden."], scope=ada)
     memory.add("John likes tea.", scope=ada)
-    found = memory.as_retriever(scope=ada, mode="recall").invoke("Where is Mary?")
+    found = MemagentRetriever(memory=memory, scope=ada, mode="recall").invoke("Where is Mary?")
     assert [one.page_content for one in found] == ["Mary moved to the garden."]
-    assert len(memory.as_retriever(scope=ada).invoke("Where is Mary?")) == 3
+    assert len(MemagentRetriever(memory=memory, scope=ada).invoke("Where is Mary?")) == 3
 
 
 def test_malformed_arguments_are_refused(memory: Memory, ada: Scope) -> None:
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
-        memory.as_retriever(scope=ada, k=0)
+        MemagentRetriever(memory=memory, scope=ada, k=0)
     with pytest.raises(InvalidInput, match="k must be at least 1"):
-        memory.as_retriever(scope=ada).invoke("note", k=0)
+        MemagentRetriever(memory=memory, scope=ada).invoke("note", k=0)
     with pytest.raises(InvalidInput, match="the query is empty"):
-        memory.as_retriever(scope=ada).invoke(" ")
+        MemagentRetriever(memory=memory, scope=ada).invoke(" ")
 
 
 async def test_it_runs_in_a_chain(memory: Memory, ada: Scope) -> None:
     memory.add("Mary moved to the garden.", scope=ada)
     chat = ScriptedChat(["In the garden."] * 2)
     chain = (
-        {"known": memory.as_retriever(scope=ada, k=1), "question": RunnablePassthrough()}
+        {
+            "known": MemagentRetriever(memory=memory, scope=ada, k=1),
+            "question": RunnablePassthrough(),
+        }
         | ChatPromptTemplate.from_template("{known}\n{question}")
         | chat
         | StrOutputParser()

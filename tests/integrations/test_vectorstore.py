@@ -21,12 +21,12 @@ class TestStandard(VectorStoreIntegrationTests):
     @pytest.fixture
     def vectorstore(self) -> Iterator[VectorStore]:
         with Memory.open(None, embedder=self.get_embeddings()) as memory:
-            yield memory.as_vectorstore(scope=Scope(user="ada", session="s"))
+            yield MemagentVectorStore(memory, scope=Scope(user="ada", session="s"))
 
 
 @pytest.fixture
 def store(memory: Memory, ada: Scope) -> MemagentVectorStore:
-    return memory.as_vectorstore(scope=ada)
+    return MemagentVectorStore(memory, scope=ada)
 
 
 def texts(documents: list[Document]) -> list[str]:
@@ -54,7 +54,7 @@ def test_a_replaced_document_keeps_its_id_and_its_past(
 
 def test_delete_erases_every_version_from_the_disk(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        store = memory.as_vectorstore(scope=ada)
+        store = MemagentVectorStore(memory, scope=ada)
         store.add_texts(["my pin is qzwxvk"], ids=["pin"])
         store.add_texts(["my pin is secret"], ids=["pin"])
         store.add_texts(["my dog is brown"], ids=["dog"])
@@ -117,13 +117,13 @@ def test_of_several_documents_under_one_id_the_last_counts(store: MemagentVector
 
 
 def test_the_same_ids_in_two_scopes_are_two_documents(memory: Memory, ada: Scope) -> None:
-    one = memory.as_vectorstore(scope=Scope(user="ada", session="one"))
-    two = memory.as_vectorstore(scope=Scope(user="ada", session="two"))
+    one = MemagentVectorStore(memory, scope=Scope(user="ada", session="one"))
+    two = MemagentVectorStore(memory, scope=Scope(user="ada", session="two"))
     one.add_texts(["from one"], ids=["1"])
     two.add_texts(["from two"], ids=["1"])
     assert texts(one.similarity_search("from", k=5)) == ["from one"]
     assert texts(two.get_by_ids(["1"])) == ["from two"]
-    both = memory.as_vectorstore(scope=ada)
+    both = MemagentVectorStore(memory, scope=ada)
     found = both.similarity_search("from", k=5)
     assert sorted(texts(found)) == ["from one", "from two"]
     assert len({document.id for document in found}) == 2
@@ -132,9 +132,9 @@ def test_the_same_ids_in_two_scopes_are_two_documents(memory: Memory, ada: Scope
 
 
 def test_a_wider_scope_replaces_within_the_narrower_one(memory: Memory, ada: Scope) -> None:
-    session = memory.as_vectorstore(scope=Scope(user="ada", session="one"))
+    session = MemagentVectorStore(memory, scope=Scope(user="ada", session="one"))
     session.add_texts(["old"], ids=["1"])
-    wide = memory.as_vectorstore(scope=ada)
+    wide = MemagentVectorStore(memory, scope=ada)
     (document,) = wide.similarity_search("old")
     assert document.id is not None
     assert wide.add_texts(["new"], ids=[document.id]) == [document.id]
@@ -230,7 +230,7 @@ def test_from_texts_and_documents(tmp_path: Path) -> None:
     made = MemagentVectorStore.from_documents(documents, HashEmbedder(), folder=tmp_path)
     made.memory.close()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        store = memory.as_vectorstore(scope=made.scope)
+        store = MemagentVectorStore(memory, scope=made.scope)
         assert texts(store.get_by_ids(["1"])) == ["red fox"]
         assert texts(store.similarity_search("cat", k=1)) == ["blue cat"]
 
@@ -269,7 +269,7 @@ def test_many_writers_of_one_id_leave_one_document(
 
 async def test_the_async_memory_hands_out_the_same_store(ada: Scope) -> None:
     async with await AsyncMemory.open(None, embedder=HashEmbedder()) as memory:
-        store = memory.as_vectorstore(scope=ada)
+        store = MemagentVectorStore(memory, scope=ada)
         await asyncio.gather(*(store.aadd_texts([f"note {n}"], ids=[str(n)]) for n in range(10)))
         assert texts(await store.asimilarity_search("note 7", k=1)) == ["note 7"]
         assert texts(await store.aget_by_ids(["3"])) == ["note 3"]

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from memagent.agent.agent import Agent
-from memagent.agent.turn import Examples
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.learning.few_shot import Likeness, diverse
 from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
-from memagent.types import Example, Hit, Note, Scope
+from memagent.types import Example, Examples, Hit, Note, Scope
 
 ARMS = (
     *("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong"),
