@@ -26,7 +26,7 @@ from memagent import Memory, Scope, open_embedder
 from memagent.evals.metrics.statistics import wilson
 from memagent.stores.ranking import tokens_of
 from memagent.text.english import sentences
-from memagent.types import Note, Recollection
+from memagent.types import NewRecord, Recollection
 
 ADA = Scope(user="ada")
 ROOM = 160
@@ -67,7 +67,7 @@ def asked(paragraphs: Sequence[Mapping[str, Any]]) -> list[Question]:
 def shares(memory: Memory, questions: list[Question], *, notes: bool) -> str:
     """Return a line of shares with their 95% intervals, and of the tokens shown."""
     standing = memory.list(scope=ADA, kind="note", limit=10_000) if notes else []
-    by_source = {one.sources[0]: one.value for one in standing}
+    by_source = {one.sources[0]: one.text for one in standing}
     right: dict[str, int] = {}
     shown: dict[str, int] = {}
 
@@ -81,12 +81,12 @@ def shares(memory: Memory, questions: list[Question], *, notes: bool) -> str:
         found = [(hit.record.sources or (hit.record.id,))[0] for hit in hits]
         if notes:
             (source,) = memory.get([number], scope=ADA)
-            count("kept", holds(by_source.get(number, source.value), gold))
+            count("kept", holds(by_source.get(number, source.text), gold))
         count("top1", found[:1] == [number])
         count("top5", number in found)
-        count("note", holds(hits[0].record.value, gold), hits[0].record.value)
-        behind = memory.drill(question, Recollection(hits=(hits[0],)), scope=ADA)
-        sentence = " ".join(behind.shown) if notes else hits[0].key
+        count("note", holds(hits[0].record.text, gold), hits[0].record.text)
+        behind = memory.expand(question, Recollection(hits=(hits[0],)), scope=ADA)
+        sentence = " ".join(behind.texts) if notes else hits[0].key
         count("sentence", holds(sentence, gold), sentence)
         for name, how in GATHERED.items() if notes else ():
             text = " ".join(memory.gather(question, scope=ADA, tokens=ROOM, **how).lines)
@@ -117,7 +117,7 @@ def main() -> None:
     for number, paragraph in enumerate(paragraphs):
         text = paragraph["context"]
         keys = tuple(span.of(text) for span in sentences(text))
-        notes.append(Note(text=text, id=str(number), keys=keys))
+        notes.append(NewRecord(text=text, id=str(number), keys=keys))
     embedder = open_embedder("all-MiniLM-L6-v2")
     with Memory.open(None, embedder=embedder) as memory:
         memory.add_many(notes, scope=ADA)

@@ -16,7 +16,7 @@ from corpus import Corpus
 from langchain_core.embeddings import Embeddings
 
 from memagent import Memory, Scope, open_embedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 EMBEDDER = "all-MiniLM-L6-v2"
 BATCH = 100
@@ -89,7 +89,7 @@ def main() -> None:
     embedder = Timed(open_embedder(EMBEDDER))
     with Memory.open(arguments.store, embedder=embedder) as memory:
         for batch in Corpus(arguments.corpus).batches():
-            notes = [Note(text=text) for text in batch.texts]
+            notes = [NewRecord(text=text) for text in batch.texts]
             memory.add_many(notes, scope=Scope(user=batch.user), vectors=batch.vectors)
         result = measure(memory, embedder, arguments.texts)
     arguments.result.write_text(json.dumps(result))

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from memagent import Agent, Memory, Scope, open_embedder
-from memagent.feedback.rate_limit import Pace
+from memagent.feedback.rate_limit import RateLimit
 from memagent.testing import ScriptedChat
 
 ADA = Scope(user="ada")
@@ -39,7 +39,9 @@ def measure(size: int, turns: int) -> None:
         texts = [f"{one} works in {PLACES[at % 6]}." for at, one in enumerate(people)]
         for start in range(0, size, 500):
             memory.add_many(texts[start : start + 500], scope=ADA)
-        agent = Agent(memory=memory, model=ScriptedChat(lambda _: "In Berlin."), pace=Pace(None))
+        agent = Agent(
+            memory=memory, model=ScriptedChat(lambda _: "In Berlin."), rate_limit=RateLimit(None)
+        )
         memory.warm(scope=ADA)
         kept, shown = [], []
         for one in random.Random(0).sample(people, turns):
@@ -48,7 +50,7 @@ def measure(size: int, turns: int) -> None:
             started = time.perf_counter()
             agent.feedback(answer, scope=ADA, correction=right, asked=asked)
             kept.append(time.perf_counter() - started)
-            assert memory.recall(asked, scope=ADA).shown == (right,)
+            assert memory.recall(asked, scope=ADA).texts == (right,)
             shown.append(time.perf_counter() - started)
     for name, seconds in (("kept", kept), ("shown", shown)):
         middle, high = statistics.median(seconds), sorted(seconds)[int(0.95 * len(seconds))]

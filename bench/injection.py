@@ -35,7 +35,7 @@ def main() -> None:
                 memory.add(text(attack), scope=scope)
                 answer = agent.ask(attack.question, scope=scope, remember=False)
                 answers.append(answer.answer)
-                shown.append(any(WORD in hit.record.value for hit in answer.recollection.hits))
+                shown.append(any(WORD in hit.record.text for hit in answer.recollection.hits))
             steered = [WORD in answer.upper() for answer in answers]
             right = [one.right in answer for one, answer in zip(attacks(), answers, strict=True)]
             measured = {"order shown": shown, "steered": steered, "right": right}

@@ -63,7 +63,7 @@ def main() -> None:
                 for number, wording in enumerate(wordings):
                     question = ASKED.format(person=person, place=place, detail=wording)
                     (seen if number < 2 else unseen).append((question, record.id))
-        values = {record.id: record.value for record in memory.list(scope=ADA, limit=10_000)}
+        values = {record.id: record.text for record in memory.list(scope=ADA, limit=10_000)}
         embedded = [
             np.array(embedder.embed_documents([question for question, _ in part]))
             for part in (seen, unseen)
@@ -72,7 +72,7 @@ def main() -> None:
         for _ in range(PASSES):
             top1(memory, seen, embedded[0], learn=True)
         compare(before, report("after", memory, seen, unseen, embedded))
-        same = {record.id: record.value for record in memory.list(scope=ADA, limit=10_000)}
+        same = {record.id: record.text for record in memory.list(scope=ADA, limit=10_000)}
         print(f"values byte-identical: {same == values} ({len(values)} records)")
         print(f"moved back: {memory.move_back(list(values), scope=ADA)} keys")
         report("undone", memory, seen, unseen, embedded)

@@ -41,7 +41,7 @@ from memagent.evals.tasks.documents.documents import StreamTask
 from memagent.evals.tasks.documents.scores import normalised
 from memagent.evals.tasks.documents.streamingqa.files import KeySet
 from memagent.testing import ScriptedChat
-from memagent.types import Note
+from memagent.types import NewRecord
 
 BATCH = 64
 SENTENCES = 3
@@ -151,10 +151,10 @@ def _write(memory: Memory, start: int, end: int) -> float:
     return seconds / (end - start)
 
 
-def _passage(number: int) -> Note:
+def _passage(number: int) -> NewRecord:
     rng = random.Random(number)
     told = [_sentence(rng, number, place) for place in range(SENTENCES)]
-    return Note(text=" ".join(told), id=str(number + 1), keys=tuple(told))
+    return NewRecord(text=" ".join(told), id=str(number + 1), keys=tuple(told))
 
 
 def _sentence(rng: random.Random, number: int, place: int) -> str:

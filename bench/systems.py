@@ -133,9 +133,9 @@ class Memagent(System):
 
     def shape(self, batch: Batch) -> Any:
         from memagent import Scope
-        from memagent.types import Note
+        from memagent.types import NewRecord
 
-        notes = [Note(text=text) for text in batch.texts]
+        notes = [NewRecord(text=text) for text in batch.texts]
         return notes, Scope(user=batch.user), batch.vectors
 
     def add(self, shaped: Any) -> None:
@@ -146,7 +146,7 @@ class Memagent(System):
         from memagent import Scope
 
         hits = self._memory.search(scope=Scope(user=query.user), vector=query.vector, k=k)
-        return [hit.record.value for hit in hits]
+        return [hit.record.text for hit in hits]
 
     def close(self) -> None:
         self._memory.close()
@@ -163,4 +163,4 @@ class MemagentHybrid(Memagent):
 
         scope = Scope(user=query.user)
         hits = self._memory.search(query.text, scope=scope, vector=query.vector, k=k)
-        return [hit.record.value for hit in hits]
+        return [hit.record.text for hit in hits]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from memagent.memory.aio import AsyncMemory
     from memagent.memory.memory import Memory
     from memagent.models.open_chat import open_chat
-    from memagent.types import Answer, Example, Hit, Note, Receipt, Record, Scope
+    from memagent.types import Answer, Example, Hit, NewRecord, Receipt, Record, Scope
 
 __all__ = [
     "Agent",
@@ -20,7 +20,7 @@ __all__ = [
     "Hit",
     "MemagentError",
     "Memory",
-    "Note",
+    "NewRecord",
     "Receipt",
     "Record",
     "Scope",
@@ -37,7 +37,7 @@ _HOMES = {
     "Hit": "types",
     "MemagentError": "errors",
     "Memory": "memory.memory",
-    "Note": "types",
+    "NewRecord": "types",
     "Receipt": "types",
     "Record": "types",
     "Scope": "types",

@@ -58,7 +58,7 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """One remembered thing: a value told to the model, and the keys it is found by.
+    """One remembered thing: a text shown to the model, and the keys it is found by.
 
     `seq` is the order of writing; `affirmed` is when an undated record was last told again. It
     holds from `valid_from` until `valid_to`; `superseded` says that a newer version names it in its
@@ -72,7 +72,7 @@ class Record:
     id: str
     seq: int = 0
     kind: Kind
-    value: str
+    text: str
     keys: tuple[str, ...]
     scope: Scope
     created: datetime
@@ -98,7 +98,7 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Note:
+class NewRecord:
     """What a caller hands over to be remembered.
 
     Without `keys` the text itself is the key. Without `valid_from` the same text in the same scope

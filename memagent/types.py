@@ -10,7 +10,7 @@ from memagent.records import (
     Event,
     Feedback,
     Kind,
-    Note,
+    NewRecord,
     Outcome,
     Receipt,
     Record,
@@ -32,7 +32,7 @@ __all__ = [
     "KeyedBy",
     "Kind",
     "Method",
-    "Note",
+    "NewRecord",
     "Outcome",
     "Policy",
     "Precision",
@@ -69,22 +69,23 @@ class Hit:
     excerpt: str | None = None
 
     @property
-    def shown(self) -> str:
-        """What a model is told of the record."""
-        return self.record.value if self.excerpt is None else self.excerpt
+    def text(self) -> str:
+        """What a model is shown of the record."""
+        return self.record.text if self.excerpt is None else self.excerpt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hits(Sequence[Hit]):
     """What a search found, best first: a sequence of hits that knows what it left out.
 
-    `candidates` counts the records that were considered, `below_floor` those of them that were too
-    far off to count as known, and `over_budget` those that found no room in the budget of tokens.
+    `candidates` counts the records that were considered, `below_min_score` those of them that were
+    too far off to count as known, and `over_budget` those that found no room in the budget of
+    tokens.
     """
 
     hits: tuple[Hit, ...] = ()
     candidates: int = 0
-    below_floor: int = 0
+    below_min_score: int = 0
     over_budget: int = 0
 
     @overload
@@ -104,26 +105,26 @@ class Hits(Sequence[Hit]):
 class Recollection:
     """What the agent looked up for one question.
 
-    `hits` are in time order, oldest first; `looks` are the queries that were searched, in order.
-    Where they settled a part of the question ("before the party"), `remaining` is what is left to
-    ask of `shown`. `candidates` counts what the search considered before it chose, `below_floor`
-    those among them that were too far off to count as known. `left_out` counts the hits that found
-    no room in the model's context.
+    `hits` are in time order, oldest first; `queries` are what was searched, in order. Where they
+    settled a part of the question ("before the party"), `remaining` is what is left to ask of
+    `shown`. `candidates` counts what the search considered before it chose, `below_min_score` those
+    among them that were too far off to count as known. `left_out` counts the hits that found no
+    room in the model's context.
     """
 
     hits: tuple[Hit, ...] = ()
-    looks: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
     remaining: str | None = None
     candidates: int = 0
-    below_floor: int = 0
+    below_min_score: int = 0
     left_out: int = 0
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
 
     @property
-    def shown(self) -> tuple[str, ...]:
+    def texts(self) -> tuple[str, ...]:
         """The values of the hits for a model: of all but those that the looks only passed by."""
-        return tuple(hit.shown for hit in self.hits if "passed" not in hit.why)
+        return tuple(hit.text for hit in self.hits if "passed" not in hit.why)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

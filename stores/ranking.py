@@ -36,7 +36,7 @@ CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
-    """How hits are chosen: at most `k`, none that scores below `floor`.
+    """How hits are chosen: at most `k`, none that scores below `min_score`.
 
     `tokens` bounds the values' length together, in tokens of about four characters. `half_life`
     halves the weight of recency at that age. `diversity`, from 0 to 1, trades relevance for being
@@ -47,7 +47,7 @@ class Ranking:
     """
 
     k: int = 10
-    floor: float = 0.0
+    min_score: float = 0.0
     tokens: int | None = None
     half_life: timedelta | None = None
     diversity: float = 0.0
@@ -56,7 +56,7 @@ class Ranking:
     @property
     def needs_all(self) -> bool:
         """Whether every candidate has to be read, however many score better."""
-        return bool(self.floor or self.diversity or self.tokens is not None)
+        return bool(self.min_score or self.diversity or self.tokens is not None)
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -65,7 +65,7 @@ class Ranking:
             raise InvalidInput(f"the budget must be at least 1 token, not {self.tokens}")
         if self.half_life is not None and self.half_life <= timedelta(0):
             raise InvalidInput(f"the half-life must be longer than nothing, not {self.half_life}")
-        for name in ("floor", "diversity"):
+        for name in ("min_score", "diversity"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"{name} must be from 0 to 1, not {getattr(self, name)}")
 
@@ -92,14 +92,14 @@ def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Hit
     be read, unless it is counted.
     """
     now = datetime.now(UTC)
-    likely = [one for one in candidates if one.relevance >= ranking.floor]
+    likely = [one for one in candidates if one.relevance >= ranking.min_score]
     likely.sort(key=lambda one: one.relevance, reverse=True)
     first = len(likely) if ranking.needs_all else ranking.k
     read = _read(likely[:first], ranking, tell, now)
     rest = likely[first:]
     if rest and (len(read) < ranking.k or read[-1].score <= rest[0].relevance):
         read = _ordered(read + _read(rest, ranking, tell, now))
-    known = [hit for hit in read if hit.score >= ranking.floor]
+    known = [hit for hit in read if hit.score >= ranking.min_score]
     below = len(candidates) - len(likely) + len(read) - len(known)
     if ranking.diversity:
         known = _diverse(known, candidates, ranking)
@@ -107,7 +107,7 @@ def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Hit
     return Hits(
         hits=tuple(fitting[: ranking.k]),
         candidates=len(candidates),
-        below_floor=below,
+        below_min_score=below,
         over_budget=len(known) - len(fitting),
     )
 
@@ -177,7 +177,7 @@ def _within(known: Sequence[Hit], tokens: int) -> list[Hit]:
     fitting = []
     with reading("a record"):
         for hit in known:
-            if (cost := tokens_of(len(hit.record.value))) <= tokens:
+            if (cost := tokens_of(len(hit.record.text))) <= tokens:
                 fitting.append(hit)
                 tokens -= cost
     return fitting

@@ -42,9 +42,9 @@ def test_the_embedder_finds_by_meaning_what_shares_no_word(
 ) -> None:
     with Memory.open(tmp_path, embedder=embedder) as memory:
         memory.add_many(["My little girl is called Zoe.", "The car needs petrol."], scope=ada)
-        assert memory.search("daughter's name", scope=ada)[0].record.value.endswith("Zoe.")
+        assert memory.search("daughter's name", scope=ada)[0].record.text.endswith("Zoe.")
         (hit,) = memory.recall("What is the name of my daughter?", scope=ada).hits
-        assert hit.record.value.endswith("Zoe.")
+        assert hit.record.text.endswith("Zoe.")
 
 
 def test_a_store_of_the_hashing_embedder_is_refused(
@@ -97,7 +97,7 @@ def test_the_embedded_model_writes_questions_in_the_shape_asked_for(
         assert done.records + done.failed == 3
         assert done.records > 0
         for record in memory.list(scope=ada):
-            assert record.keys[0] == record.value
+            assert record.keys[0] == record.text
             assert all(key.endswith("?") for key in record.keys[1:])
 
 

@@ -20,9 +20,9 @@ def test_long_term_recall_drops_the_session_only() -> None:
 def test_an_affirmed_record_counts_from_when_it_was_told_again() -> None:
     first, again = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
     told = {"created": first, "valid_from": first, "scope": Scope(user="ada"), "keys": ("x",)}
-    record = Record(id="1", seq=7, kind="episode", value="x", **told)
+    record = Record(id="1", seq=7, kind="episode", text="x", **told)
     assert record.moment == (first, 7)
-    assert Record(id="1", seq=7, kind="episode", value="x", affirmed=again, **told).moment == (
+    assert Record(id="1", seq=7, kind="episode", text="x", affirmed=again, **told).moment == (
         again,
         7,
     )

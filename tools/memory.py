@@ -14,7 +14,7 @@ from langchain_core.tools import BaseTool
 
 from memagent.errors import InvalidInput
 from memagent.tools.base import make_tool
-from memagent.types import Hit, Note, Receipt, Record, Scope
+from memagent.types import Hit, NewRecord, Receipt, Record, Scope
 
 Author = Literal["agent", "user"]
 Consent = Callable[[str], bool]
@@ -31,7 +31,7 @@ class KeptMemory(Protocol):
     """What the tools need of a memory."""
 
     def add_many(
-        self, notes: Iterable[str | Note], *, scope: Scope, who: str | None = None
+        self, notes: Iterable[str | NewRecord], *, scope: Scope, who: str | None = None
     ) -> Sequence[Record]:
         """Remember several texts."""
 
@@ -105,7 +105,7 @@ class _MemoryTools:
     ) -> str:
         """Replace a remembered fact that is wrong by what is right."""
         (old,) = self._known([id])
-        if self._may([old], f"replace {old.value!r} by {text!r}"):
+        if self._may([old], f"replace {old.text!r} by {text!r}"):
             new = self._replace(old, text)
             return f"corrected: it is now {new.id}, and {id} is kept as history"
         new = self._write(text, sources=(id,))
@@ -122,7 +122,7 @@ class _MemoryTools:
         plan = self._memory.forget(ids, scope=self._scope, dry_run=True)
         whole = Scope(user=self._scope.user)
         going = self._memory.get([*plan.asked, *plan.derived], scope=whole)
-        names = "; ".join(repr(record.value) for record in going)
+        names = "; ".join(repr(record.text) for record in going)
         if not self._may(going, f"erase for ever: {names}"):
             raise InvalidInput("not all of this was written by you: only the user can forget it")
         receipt = self._memory.forget(ids, scope=self._scope)
@@ -146,7 +146,7 @@ class _MemoryTools:
             return self._memory.update(old.id, text, scope=self._scope, who=self._author)
         if old.superseded:
             raise InvalidInput(f"record {old.id!r} is superseded")
-        note = Note(
+        note = NewRecord(
             text=text,
             kind=old.kind,
             valid_from=self._memory.now(scope=self._scope),
@@ -156,7 +156,7 @@ class _MemoryTools:
         return self._memory.add_many([note], scope=old.scope, who="user")[0]
 
     def _write(self, text: str, sources: tuple[str, ...] = ()) -> Record:
-        note = Note(
+        note = NewRecord(
             text=text,
             evidence=self._author == "user",
             sources=sources,
@@ -171,7 +171,7 @@ def _own(record: Record) -> bool:
 
 def _line(record: Record) -> str:
     """Return a record on a line; its own further lines are indented, and begin with no id."""
-    value = record.value
+    value = record.text
     if len(value) > MOST_SHOWN:
         value = f"{value[:MOST_SHOWN]} [and {len(value) - MOST_SHOWN} characters more]"
     lines = "\n".join(value.splitlines())

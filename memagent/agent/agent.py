@@ -11,10 +11,10 @@ from memagent.agent.steps import Answered, Said, Step, Wrote
 from memagent.agent.teaching import FEEDBACK, Teaching
 from memagent.agent.turn import Ask, Look, Need, Plan, Use, Write, turn
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.feedback.rate_limit import Pace
+from memagent.feedback.rate_limit import RateLimit
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
-from memagent.recall.multi_hop import LOOKS
+from memagent.recall.multi_hop import MAX_HOPS
 from memagent.tools.execute import TIMEOUT
 from memagent.types import Answer, Examples, Scope
 
@@ -30,13 +30,13 @@ class Agent(Teaching, Runnable[Any, Any]):
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
     first question, or by `open`. With `memory` None, or with nothing found, the model gets exactly
-    what it would get without a memory. `lessons` is the scope whose rationales advise the search
-    (the asker's own if None). `examples` are worked examples, shown before every question, or a
-    function that chooses them for a question and the evidence shown with it. `tools` are used at
-    most `max_steps` times a turn, each for at most `tool_timeout` seconds. `looks` bounds how often
-    the memory is looked into for one question, each time with what was found before; 1 is never
-    again. With `drill`, a note that is not enough is looked behind. `pace` bounds how much feedback
-    is taken of one user.
+    what it would get without a memory. `learned_scope` is the scope whose rationales advise the
+    search (the asker's own if None). `examples` are worked examples, shown before every question,
+    or a function that chooses them for a question and the evidence shown with it. `tools` are used
+    at most `max_steps` times a turn, each for at most `tool_timeout` seconds. `max_hops` bounds how
+    often the memory is looked into for one question, each time with what was found before; 1 is
+    never again. With `expand`, a note that is not enough is looked behind. `rate_limit` bounds how
+    much feedback is taken of one user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -50,28 +50,28 @@ class Agent(Teaching, Runnable[Any, Any]):
         model: "str | BaseChatModel | Callable[[], BaseChatModel]" = "local",
         instructions: str = ASSISTANT,
         k: int = 5,
-        lessons: Scope | None = None,
+        learned_scope: Scope | None = None,
         examples: Examples = (),
-        looks: int = LOOKS,
-        drill: bool = True,
+        max_hops: int = MAX_HOPS,
+        expand: bool = True,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
         scope: Scope | None = None,
-        pace: Pace | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         self.memory = memory
         self.instructions = instructions
         self.k = k
-        self.lessons = lessons
+        self.learned_scope = learned_scope
         self.examples = examples
-        self.looks = looks
-        self.drill = drill
+        self.max_hops = max_hops
+        self.expand = expand
         self.tools = {tool.name: tool for tool in tools}
         self.max_steps = max_steps
         self.tool_timeout = tool_timeout
         self.scope = scope
-        self.pace = pace or Pace(FEEDBACK)
+        self.rate_limit = rate_limit or RateLimit(FEEDBACK)
         self._model = model
         self._chat: BaseChatModel | None = None
         self._opening = Lock()

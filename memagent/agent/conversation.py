@@ -108,7 +108,7 @@ def past_turns(memory: Memory, scope: Scope) -> list[tuple[str, str]]:
     """Return the last turns of a session, oldest first, as (said, replied)."""
     records = [one for one in memory.list(scope=scope, limit=RESUMED) if "author" in one.metadata]
     return [
-        (said.value, replied.value)
+        (said.text, replied.text)
         for said, replied in pairwise(reversed(records))
         if (said.metadata["author"], replied.metadata["author"]) == ("user", "agent")
     ]

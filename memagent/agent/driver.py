@@ -27,9 +27,9 @@ class Doing:
 
     memory: Memory | None
     k: int
-    lessons: Scope | None
-    looks: int
-    drill: bool
+    learned_scope: Scope | None
+    max_hops: int
+    expand: bool
     tools: "Mapping[str, BaseTool]"
     tool_timeout: float
     _model: "str | BaseChatModel | Callable[[], BaseChatModel]"
@@ -157,7 +157,7 @@ class Doing:
             question,
             scope=wide,
             k=self.k,
-            lessons=self.lessons,
-            looks=self.looks,
-            drill=self.drill,
+            learned_scope=self.learned_scope,
+            max_hops=self.max_hops,
+            expand=self.expand,
         )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from memagent.errors import InvalidInput
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
-from memagent.types import Answer, Note, Outcome, Scope
+from memagent.types import Answer, NewRecord, Outcome, Scope
 
 Verdict = Literal["good", "bad"]
 OUTCOMES: Mapping[Verdict, Outcome] = {"good": "helped", "bad": "hurt"}
@@ -29,13 +29,13 @@ def remember(
     if memory is None:
         return answer
     started, now = time.perf_counter(), memory.now(scope=scope)
-    said = Note(
+    said = NewRecord(
         text=question,
         valid_from=now,
         evidence=not is_question(question),
         metadata={"author": "user"},
     )
-    replied = Note(
+    replied = NewRecord(
         text=answer.answer,
         valid_from=now,
         evidence=False,

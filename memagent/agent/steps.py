@@ -16,13 +16,13 @@ class Recalled:
 
     def line(self) -> str:
         """Return what happened, in one line."""
-        found, looks = len(self.recollection.hits), len(self.recollection.looks)
-        return f"recalled {found} of {self.recollection.candidates} memories in {looks} looks"
+        found, hops = len(self.recollection.hits), len(self.recollection.queries)
+        return f"recalled {found} of {self.recollection.candidates} memories in {hops} hops"
 
     def trace(self) -> dict[str, Any]:
         """Return what happened as JSON can hold it."""
         ids = [hit.record.id for hit in self.recollection.hits]
-        return {"step": "recalled", "ids": ids, "looks": list(self.recollection.looks)}
+        return {"step": "recalled", "ids": ids, "queries": list(self.recollection.queries)}
 
 
 @dataclass(frozen=True, slots=True)

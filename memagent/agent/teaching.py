@@ -6,7 +6,7 @@ from dataclasses import replace
 from memagent.agent.driver import Doing
 from memagent.agent.record_turn import Verdict, judge
 from memagent.errors import InvalidInput
-from memagent.feedback.rate_limit import Pace
+from memagent.feedback.rate_limit import RateLimit
 from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
 from memagent.learning.learn import How, Learned, learn
 from memagent.learning.problems import Check, Problem
@@ -23,7 +23,7 @@ class Teaching(Doing):
 
     scope: Scope | None
     examples: Examples
-    pace: Pace
+    rate_limit: RateLimit
 
     def ask(
         self,
@@ -61,12 +61,12 @@ class Teaching(Doing):
 
         Raises:
             InvalidInput: the agent has no memory, the verdict is neither, the words are empty, or
-                there is more feedback than the agent takes (`pace`).
+                there is more feedback than the agent takes (`rate_limit`).
         """
         memory, words = self.memory, feedback_of(correction, hint)
         if memory is None:
             raise InvalidInput("this agent has no memory")
-        self.pace.step(scope, self._ages(memory, scope))
+        self.rate_limit.step(scope, self._ages(memory, scope))
         judged = judge(memory, answer, scope, verdict, why) if verdict is not None else 0
         if words is None:
             return Reflected(judged=judged)
@@ -107,14 +107,14 @@ class Teaching(Doing):
     ) -> Learned:
         """Solve problems several times each, and remember the solutions that `check` finds right.
 
-        They go into `scope`, the agent's `lessons` if None. Without a check an answer is kept that
-        most samples agree on. Problems that were learnt from before are skipped.
+        They go into `scope`, the agent's `learned_scope` if None. Without a check an answer is kept
+        that most samples agree on. Problems that were learnt from before are skipped.
 
         Raises:
             InvalidInput: the agent has no memory, or there is no scope.
             ModelUnavailable: the model's server does not answer; what was learnt is kept.
         """
-        whose = scope or self.lessons or self.scope
+        whose = scope or self.learned_scope or self.scope
         if self.memory is None or whose is None:
             raise InvalidInput("to learn takes a memory, and a scope to keep rationales in")
         rationales = Rationales(self.memory, whose)
@@ -130,7 +130,7 @@ class Teaching(Doing):
 
     def _ages(self, memory: Memory, scope: Scope) -> list[float]:
         """Return how many seconds ago a user's last lessons were given, by any process."""
-        most, wide = self.pace.most, scope.across_sessions()
+        most, wide = self.rate_limit.most, scope.across_sessions()
         if not most:
             return []
         last = memory.list(scope=wide, limit=most, kind="lesson", everything=True)

@@ -136,7 +136,7 @@ def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
         yield Said(UNKNOWN)
         yield from _ended(plan, Answer(answer=UNKNOWN, recollection=recollection), [])
         return
-    denial = next((hit.record.value for hit in recollection.hits if "denial" in hit.why), None)
+    denial = next((hit.record.text for hit in recollection.hits if "denial" in hit.why), None)
     if denial is not None:  # a weak model that is shown one answers all the same
         yield Said(denial)
         yield from _ended(plan, Answer(answer=denial, recollection=recollection), [])
@@ -174,7 +174,7 @@ def _decided(
     while True:
         recollection = course.room.recollection
         question = recollection.remaining or plan.question
-        evidence = recollection.shown if plan.evidence is None else plan.evidence
+        evidence = recollection.texts if plan.evidence is None else plan.evidence
         chosen = plan.examples
         messages = render(
             question,

@@ -43,7 +43,7 @@ def _why(conversation: Conversation, _: str) -> Iterator[str]:
         raise InvalidInput("there is no answer yet")
     recollection = conversation.last.recollection
     for hit in recollection.hits:
-        yield f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}"
+        yield f"{hit.score:.2f}  {hit.record.id}  {hit.record.text}"
     if not recollection.hits:
         yield f"no memory was shown; {recollection.candidates} were looked at"
 
@@ -52,10 +52,10 @@ def _memories(conversation: Conversation, query: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
     if query:
         hits = conversation.memory.search(query, scope=scope, k=SHOWN)
-        yield from (f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}" for hit in hits)
+        yield from (f"{hit.score:.2f}  {hit.record.id}  {hit.record.text}" for hit in hits)
     else:
         records = conversation.memory.list(scope=scope, limit=SHOWN)
-        yield from (f"{one.valid_from:%Y-%m-%d}  {one.id}  {one.value}" for one in records)
+        yield from (f"{one.valid_from:%Y-%m-%d}  {one.id}  {one.text}" for one in records)
 
 
 def _remember(conversation: Conversation, text: str) -> Iterator[str]:

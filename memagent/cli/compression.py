@@ -154,7 +154,7 @@ def sources(
         print(json.dumps([record_object(record) for record in found]))
         return
     for record in found:
-        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.value}")
+        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.text}")
 
 
 def span_of(text: str) -> timedelta:

@@ -60,14 +60,17 @@ def feedback(
         raise typer.BadParameter("say --good, --bad, --hint or --correct")
     settings = load_settings(home=home, user=user, model=model)
     from memagent.agent.agent import Agent
-    from memagent.feedback.rate_limit import Pace
+    from memagent.feedback.rate_limit import RateLimit
     from memagent.models.open_chat import chat_of
 
     with opened(home, user, None) as (memory, scope):
         # Who sits here may say as much as there is to say.
-        pace = Pace(None)
+        rate_limit = RateLimit(None)
         agent = Agent(
-            memory=memory, model=lambda: chat_of(settings), k=settings.recall_k, pace=pace
+            memory=memory,
+            model=lambda: chat_of(settings),
+            k=settings.recall_k,
+            rate_limit=rate_limit,
         )
         for number, line in given:
             with _at(file, number):
@@ -111,7 +114,7 @@ def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) ->
         f"asked     {change.asked}\nanswered  {change.answered}\n{change.feedback}  {change.said}"
     )
     for one in old:
-        print(f"- {one.id}  {one.value}")
+        print(f"- {one.id}  {one.text}")
     print(f"+ {change.id}  {change.lesson}")
     for ask in change.asks:
         print(f"  found by  {ask}")
@@ -140,7 +143,7 @@ def _given(
     shown = memory.get(replied.sources, scope=scope)
     hits = tuple(Hit(record=one, score=1.0, key=one.keys[0], why={}) for one in shown)
     answer = Answer(
-        answer=replied.value,
+        answer=replied.text,
         recollection=Recollection(hits=hits),
         written=(said.id, replied.id),
     )
@@ -150,7 +153,7 @@ def _given(
         verdict=line.get("verdict"),
         correction=line.get("correct"),
         hint=line.get("hint"),
-        asked=said.value,
+        asked=said.text,
         who=line.get("who"),
         why=line.get("why"),
         check=check,

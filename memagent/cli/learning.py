@@ -121,7 +121,7 @@ def show(
             raise InvalidInput(f"there is no rationale {id!r}")
         events = memory.history(id, scope=scope)
     (one,) = found
-    print(one.value)
+    print(one.text)
     print(f"\n{one.metadata['solution']}, helped {one.helped}, hurt {one.hurt}")
     for event in events:
         print(f"{event.at:%Y-%m-%d %H:%M}  {event.action}  {event.why or ''}")

@@ -43,7 +43,7 @@ def search(
     as_of: Annotated[datetime | None, typer.Option(help="What held at this time.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Not from before this time.")] = None,
     until: Annotated[datetime | None, typer.Option(help="From before this time.")] = None,
-    floor: Annotated[
+    min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Leave out what scores below this.")
     ] = 0.0,
     tokens: Annotated[
@@ -71,7 +71,7 @@ def search(
             as_of=as_of,
             since=since,
             until=until,
-            floor=floor,
+            min_score=min_score,
             tokens=tokens,
             half_life=None if half_life is None else timedelta(days=half_life),
             diversity=diversity,
@@ -81,7 +81,7 @@ def search(
         print(json.dumps([hit_object(hit) for hit in hits]))
     for hit in [] if as_json else hits:
         print(_line(hit, explain))
-    left_out = {"below the floor": hits.below_floor, "over the budget": hits.over_budget}
+    left_out = {"below the floor": hits.below_min_score, "over the budget": hits.over_budget}
     told = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
     if told or not hits:
         print(
@@ -103,18 +103,18 @@ def why(
         recollection = memory.recall(question, scope=scope)
     if as_json:
         hits = [hit_object(hit) for hit in recollection.hits]
-        print(json.dumps({"looks": recollection.looks, "shown": hits}))
+        print(json.dumps({"queries": recollection.queries, "shown": hits}))
         return
     for hit in recollection.hits:
         print(_line(hit, explain=True))
-    counted = f"{recollection.candidates} candidates, {recollection.below_floor} too far off"
-    print(f"looked for {'; then for '.join(recollection.looks)}: {counted}", file=sys.stderr)
+    counted = f"{recollection.candidates} candidates, {recollection.below_min_score} too far off"
+    print(f"looked for {'; then for '.join(recollection.queries)}: {counted}", file=sys.stderr)
 
 
 def _line(hit: Hit, explain: bool) -> str:
     parts = ", ".join(f"{name} {value:.2f}" for name, value in hit.why.items())
     told = f"  ({parts})" if explain else ""
-    return f"{hit.score:.2f}  {hit.record.id}  {hit.record.value}{told}"
+    return f"{hit.score:.2f}  {hit.record.id}  {hit.record.text}{told}"
 
 
 BATCH = 500
@@ -162,7 +162,7 @@ def list_records(
     if as_json:
         print(json.dumps([record_object(record) for record in records]))
     for record in [] if as_json else records:
-        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.value}")
+        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.text}")
 
 
 @memory_app.command()
@@ -296,9 +296,9 @@ def _add_all(memory: "Memory", texts: list[str], scope: Scope) -> list[Record]:
     from rich.progress import track
 
     from memagent.stores.banks.episodic import check
-    from memagent.types import Note
+    from memagent.types import NewRecord
 
-    notes = [Note(text=text) for text in texts]
+    notes = [NewRecord(text=text) for text in texts]
     for number, note in enumerate(notes, start=1):
         try:
             check(note)

@@ -92,7 +92,7 @@ def record_object(record: Record) -> dict[str, Any]:
     return {
         "id": record.id,
         "kind": record.kind,
-        "value": record.value,
+        "value": record.text,
         "keys": list(record.keys),
         "user": record.scope.user,
         "agent": record.scope.agent,
@@ -126,7 +126,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "answer": answer.answer,
         "memories": list(answer.memories),
         "shown": [hit_object(hit) for hit in answer.recollection.hits],
-        "looks": list(answer.recollection.looks),
+        "queries": list(answer.recollection.queries),
         "written": list(answer.written),
         "left_out": {"memories": answer.recollection.left_out, "turns": answer.turns_left_out},
         "tokens": {

@@ -186,7 +186,7 @@ def _pieces(
     encoder: Encoder,
 ) -> list[list[Piece]]:
     """Return each note's sentences, worth the note's weight times their own nearness."""
-    told = [[span.of(hit.record.value) for span in sentences(hit.record.value)] for hit in hits]
+    told = [[span.of(hit.record.text) for span in sentences(hit.record.text)] for hit in hits]
     texts = [text for lines in told for text in lines]
     near = iter(encoder.documents(texts) @ vector)
     notes, place = [], 0

@@ -9,7 +9,7 @@ from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
-from memagent.types import KeyedBy, Note, Record, Scope
+from memagent.types import KeyedBy, NewRecord, Record, Scope
 
 SHORTEST = 200
 """A text of at most so many characters is short enough already: it gets no note."""
@@ -80,19 +80,19 @@ def compress(
         if limit is not None and number >= limit:
             break
         asked = [key for key in record.keys if key.endswith("?")]
-        made = compressor.compress(record.value, budget, asked)
+        made = compressor.compress(record.text, budget, asked)
         kept = None
         if made is not None and made.text:
             note = _note(record, made, by, stale)
             kept = bank.keep(note, record.scope, Trace(why=by), keys)
-        helped = answered(record.value, made.text) if made else (0, 0)
-        size = tokens_of(len(record.value))
+        helped = answered(record.text, made.text) if made else (0, 0)
+        size = tokens_of(len(record.text))
         done = done.plus(size, made, kept=kept is not None, helped=helped)
         progress(number + 1)
     return done
 
 
-def _note(record: Record, made: Compressed, by: str, stale: str | None) -> Note:
+def _note(record: Record, made: Compressed, by: str, stale: str | None) -> NewRecord:
     """Return a note that holds as long as its source."""
     told = {
         "by": by,
@@ -100,7 +100,7 @@ def _note(record: Record, made: Compressed, by: str, stale: str | None) -> Note:
         "dropped": made.dropped,
         **(made.details or {}),
     }
-    return Note(
+    return NewRecord(
         text=made.text,
         kind="note",
         valid_from=record.valid_from,

@@ -19,7 +19,7 @@ from memagent.stores.database.derived import MARK
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
-from memagent.types import KeyedBy, Note, Record, Scope
+from memagent.types import KeyedBy, NewRecord, Record, Scope
 
 RESULT_CHARS = 400
 """Of a longer tool result the beginning is kept with its call; the rest is in the source."""
@@ -47,7 +47,7 @@ def role(record: Record) -> str:
 def lines_of(records: Sequence[Record]) -> list[Line]:
     """Return what records of whole turns tell; the result of a tool stands with its call."""
     results = {
-        str(found["tool_call_id"]): _result(record.value, found.get("status") == "error")
+        str(found["tool_call_id"]): _result(record.text, found.get("status") == "error")
         for record in records
         if (found := _data(record)).get("tool_call_id")
     }
@@ -114,7 +114,7 @@ def _used(tool: object, arguments: object, result: str | None) -> Line:
 
 def _said(record: Record) -> Line:
     who = role(record)
-    text = _flat(record.value)
+    text = _flat(record.text)
     text = text[:RESULT_CHARS] if who == "tool" else text
     return Line(f"{_SAID.get(who, who)}: {text}" if who else text, done=who == "tool")
 
@@ -242,7 +242,7 @@ def _chunks(turns: Sequence[Sequence[Record]]) -> Iterator[list[Record]]:
 
 
 def _stated(compressor: Compressor, records: Sequence[Record], budget: Budget) -> Compressed | None:
-    return compressor.compress("\n".join(one.value for one in records), budget)
+    return compressor.compress("\n".join(one.text for one in records), budget)
 
 
 def _fold(
@@ -268,7 +268,7 @@ def _fold(
                 if evidence:
                     made = _stated(compressor, group, budget)
                 else:
-                    made = fitting(lines_again([one.value for one in group]), budget)
+                    made = fitting(lines_again([one.text for one in group]), budget)
                 told = _told(by, str(session.session), level + 1)
                 done = _kept(bank, group, made, told, evidence, done)
         if not any(one.level == level + 1 for one in own) and len(names) < FOLDED:
@@ -288,10 +288,10 @@ def _kept(
     evidence: bool,
     done: Compacted,
 ) -> Compacted:
-    before = sum(tokens_of(len(one.value)) for one in records)
+    before = sum(tokens_of(len(one.text)) for one in records)
     if made is None or not made.text:
         return done.plus(before, made, kept=False)
-    note = Note(
+    note = NewRecord(
         text=made.text,
         kind="note",
         evidence=evidence,

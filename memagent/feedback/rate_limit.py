@@ -11,7 +11,7 @@ from memagent.types import Scope
 SECONDS = 3600.0
 
 
-class Pace:
+class RateLimit:
     """At most `most` events of a user and agent in any `seconds`; None is no bound.
 
     It counts what this process does, and what it is told of others. `clock` tells seconds, and

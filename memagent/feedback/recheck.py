@@ -48,7 +48,7 @@ class Trial:
             after = self._recall(question)
             if _prompt(question, before) == _prompt(question, after):
                 continue
-            old = self._answer(before.remaining or question, before.shown)
+            old = self._answer(before.remaining or question, before.texts)
             if breaks(old, self._answer(question), question, answered, said):
                 broken.append(question)
         return Checked(mended=mended, answer=answer, broken=tuple(broken), asked=self._asked)
@@ -68,7 +68,7 @@ def neighbours(memory: Memory, asked: str, scope: Scope, most: int = NEIGHBOURS)
         )
     except InvalidInput:
         return []
-    found = [hit.record.value for hit in hits if not hit.record.evidence]
+    found = [hit.record.text for hit in hits if not hit.record.evidence]
     near = [one for one in found if is_question(one) and not same(one, asked)]
     return list(dict.fromkeys(near))[:most]
 
@@ -106,7 +106,7 @@ def breaks(before: str, after: str, question: str, answered: str, said: str) -> 
 
 
 def _prompt(question: str, found: Recollection) -> tuple[str, ...]:
-    return (found.remaining or question, *found.shown)
+    return (found.remaining or question, *found.texts)
 
 
 def _stems(text: str) -> set[str]:

@@ -31,7 +31,7 @@ from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
 from memagent.stores.lifecycle.undo import told_by
 from memagent.text.english import content_words, names, stem, words
-from memagent.types import Feedback, Hit, Note, Record, Reflected, Scope
+from memagent.types import Feedback, Hit, NewRecord, Record, Reflected, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -89,7 +89,7 @@ def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str
     said = correction if correction is not None else hint
     if said is None:
         return None
-    check(Note(text=said))
+    check(NewRecord(text=said))
     if len(said) > LONGEST:
         raise InvalidInput(
             f"the feedback has {len(said):,} characters, at most {LONGEST:,} are taken: remember a"
@@ -149,7 +149,7 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
                 raise
 
 
-def _is_overtaken(memory: Memory, note: Note, scope: Scope) -> bool:
+def _is_overtaken(memory: Memory, note: NewRecord, scope: Scope) -> bool:
     """Tell whether what a lesson was to take the place of went, or was replaced, meanwhile."""
     if note.supersedes is None:
         return False
@@ -158,13 +158,13 @@ def _is_overtaken(memory: Memory, note: Note, scope: Scope) -> bool:
 
 def _proposed(
     memory: Memory, given: Feedbacked, text: str, asks: tuple[str, ...]
-) -> tuple[Note | Record, Sequence[Record]]:
+) -> tuple[NewRecord | Record, Sequence[Record]]:
     """Return the lesson to write, and what it retires; the record that says so already, if any."""
     wide = given.scope.across_sessions()
     hits = memory.search(text, scope=wide, k=NEAREST)
     held = [hit for hit in hits if hit.record.evidence]
     earlier = next((hit.record for hit in held if _is_earlier(hit.record, given, text)), None)
-    if earlier is not None and earlier.value == text:
+    if earlier is not None and earlier.text == text:
         known = earlier.metadata["change"]["asks"]
         if set(asks) <= set(known):
             return earlier, ()
@@ -180,7 +180,7 @@ def _proposed(
         "valid_to": micros(replaced.valid_to) if replaced and replaced.valid_to else None,
         "retired": [one.id for one in retired],
     }
-    note = Note(
+    note = NewRecord(
         text=text,
         keys=tuple(dict.fromkeys([text, *asks])),
         kind="lesson",
@@ -241,16 +241,16 @@ def replaces(given: Feedbacked, text: str, hit: Hit) -> bool:
     record = hit.record
     if given.feedback == "hint" or record.kind == "lesson":
         return False
-    if hit.why.get("cosine", 0.0) < THRESHOLD or not names_all(record.value, given.asked):
+    if hit.why.get("cosine", 0.0) < THRESHOLD or not names_all(record.text, given.asked):
         return False
-    held = _stems(record.value)
+    held = _stems(record.text)
     frame = _stems(_KIND.sub("", given.asked)) & _stems(text)
     if not frame <= held or not (held & _stems(text)) - _stems(" ".join(names(text))):
         return False  # it tells something else
     want = wants(given.asked)
-    if want != "time" and not _times(record.value) <= _times(f"{given.asked} {text}"):
+    if want != "time" and not _times(record.text) <= _times(f"{given.asked} {text}"):
         return False  # it tells of another time, and may hold as well
-    return want is None or offers(record.value, want, given.asked)
+    return want is None or offers(record.text, want, given.asked)
 
 
 def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
@@ -265,7 +265,7 @@ def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
         return False
     if (change["feedback"] == "hint") != (given.feedback == "hint"):
         return False
-    return record.value == text or any(same(given.asked, ask) for ask in change["asks"])
+    return record.text == text or any(same(given.asked, ask) for ask in change["asks"])
 
 
 def _stems(text: str) -> set[str]:

@@ -18,7 +18,7 @@ from memagent.errors import InvalidInput
 from memagent.integrations.upsert import OWN, Told, put
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
-from memagent.types import Note, Record, Scope
+from memagent.types import NewRecord, Record, Scope
 
 MESSAGE = f"{OWN}message"
 """Where a record's metadata hold the rest of the message that its value is the text of."""
@@ -75,12 +75,12 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
         return min((one.seq for one in known), default=record.seq)
 
 
-def _note(message: BaseMessage) -> Note:
+def _note(message: BaseMessage) -> NewRecord:
     """Return a message as a note: what it says is the value, the rest goes into the metadata."""
     stored = message_to_dict(message)
     if isinstance(message.content, str) and message.content.strip():
         del stored["data"]["content"]
-    return Note(
+    return NewRecord(
         text=_said(message),
         evidence=isinstance(message, HumanMessage) and not is_question(_said(message)),
         metadata={MESSAGE: stored},
@@ -89,7 +89,7 @@ def _note(message: BaseMessage) -> Note:
 
 def _stored(record: Record) -> dict[str, Any]:
     stored: dict[str, Any] = record.metadata[MESSAGE]
-    return {**stored, "data": {"content": record.value, **stored["data"]}}
+    return {**stored, "data": {"content": record.text, **stored["data"]}}
 
 
 def _said(message: BaseMessage) -> str:

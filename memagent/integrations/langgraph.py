@@ -26,7 +26,7 @@ from memagent.errors import InvalidInput
 from memagent.integrations.upsert import OWN, Told, callers, check_metadata, entry_id, find, put
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
-from memagent.types import Note, Record, Scope
+from memagent.types import NewRecord, Record, Scope
 
 AGENT = "langgraph"
 """Whose items they are where the scope names no agent."""
@@ -100,7 +100,7 @@ class MemagentStore(BaseStore):
         if doomed:
             self.memory.forget(doomed, scope=self.scope)
 
-    def _note(self, op: PutOp, value: Mapping[str, Any]) -> Note:
+    def _note(self, op: PutOp, value: Mapping[str, Any]) -> NewRecord:
         check_metadata(value)
         try:
             text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
@@ -111,7 +111,7 @@ class MemagentStore(BaseStore):
         texts = [one for path in paths for one in get_text_at_path(plain, path)]
         keys = tuple(key for one in texts if one.strip() for key in keys_of(one))
         own = {NAMESPACE: ".".join([*op.namespace, ""]), KEY: op.key, INDEXED: bool(keys)}
-        return Note(
+        return NewRecord(
             text=text, keys=keys or UNINDEXED, evidence=bool(keys), metadata={**plain, **own}
         )
 

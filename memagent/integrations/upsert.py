@@ -12,7 +12,7 @@ from langchain_core.utils.uuid import uuid7
 from memagent.errors import InvalidInput, StoreError
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import check
-from memagent.types import Note, Record, Scope
+from memagent.types import NewRecord, Record, Scope
 
 OWN = "memagent."
 """What the metadata begin with that the adapters add; a caller's must not."""
@@ -35,7 +35,7 @@ class Told:
     """A note, under the id that it has, for one scope."""
 
     id: str
-    note: Note
+    note: NewRecord
     scope: Scope
 
 
@@ -104,7 +104,7 @@ def _write(
     memory: Memory, waiting: Mapping[str, Told], held: Mapping[str, Entry], now: datetime
 ) -> dict[str, Told]:
     """Write every note or its new version, and return those that others were quicker with."""
-    plans: dict[Scope, list[tuple[Told, Note]]] = {}
+    plans: dict[Scope, list[tuple[Told, NewRecord]]] = {}
     for number, one in enumerate(waiting.values()):
         entry = held.get(one.id)
         scope = one.scope if entry is None else entry.newest.scope
@@ -115,12 +115,12 @@ def _write(
     for scope, plan in plans.items():
         written = memory.add_many([note for _, note in plan], scope=scope)
         for (one, note), record in zip(plan, written, strict=True):
-            if (record.id, record.value, record.metadata) != (note.id, note.text, note.metadata):
+            if (record.id, record.text, record.metadata) != (note.id, note.text, note.metadata):
                 late[one.id] = one
     return late
 
 
-def _planned(one: Told, entry: Entry | None, moment: datetime) -> Note:
+def _planned(one: Told, entry: Entry | None, moment: datetime) -> NewRecord:
     """Return the note to write: a new record, or the next version of the one that is there."""
     metadata = json.loads(json.dumps(dict(one.note.metadata)))
     if entry is None:

@@ -27,7 +27,7 @@ from memagent.integrations.upsert import (
 )
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import check, keys_of
-from memagent.types import Hit, Note, Record, Scope
+from memagent.types import Hit, NewRecord, Record, Scope
 
 
 class MemagentRetriever(BaseRetriever):
@@ -67,7 +67,7 @@ def _document(hit: Hit) -> Document:
         "valid_from": hit.record.valid_from.isoformat(),
     }
     metadata = {**callers(hit.record.metadata), "memagent": why}
-    return Document(id=hit.record.id, page_content=hit.record.value, metadata=metadata)
+    return Document(id=hit.record.id, page_content=hit.record.text, metadata=metadata)
 
 
 DOCUMENT = f"{OWN}document"
@@ -80,7 +80,7 @@ class MemagentVectorStore(VectorStore):
     """Documents are records; whatever else the scope holds is found as well, under its record's id.
 
     A search is the memory's own: by meaning and by words, its score in [0, 1], higher is better.
-    `filter` is a metadata filter, and other arguments (`as_of`, `floor` ...) are those that
+    `filter` is a metadata filter, and other arguments (`as_of`, `min_score` ...) are those that
     `Memory.search` takes. A document's `source` (what loaders put into its metadata) is a source of
     the record: `memory.forget(source=...)` erases the file.
 
@@ -278,20 +278,20 @@ class MemagentVectorStore(VectorStore):
         """Return a record as a document; an id counts in the scope that it was given in."""
         name = record.metadata.get(DOCUMENT) if record.scope == self.scope else None
         return Document(
-            id=name or record.id, page_content=record.value, metadata=callers(record.metadata)
+            id=name or record.id, page_content=record.text, metadata=callers(record.metadata)
         )
 
 
-def _note(text: str, metadata: Mapping[str, Any]) -> Note:
+def _note(text: str, metadata: Mapping[str, Any]) -> NewRecord:
     """Return a checked note; its keys are its own, whatever the text before it spoke of."""
     check_metadata(metadata)
     source = metadata.get("source")
     sources = (source,) if isinstance(source, str) and source else ()
-    note = Note(text=text, metadata=metadata, sources=sources)
+    note = NewRecord(text=text, metadata=metadata, sources=sources)
     check(note)
     plain = json.loads(json.dumps(metadata))
     return replace(note, keys=tuple(keys_of(text)), metadata=plain)
 
 
-def _same(record: Record, note: Note) -> bool:
-    return record.value == note.text and callers(record.metadata) == note.metadata
+def _same(record: Record, note: NewRecord) -> bool:
+    return record.text == note.text and callers(record.metadata) == note.metadata

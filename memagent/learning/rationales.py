@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 
 from memagent.learning.problems import Problem, is_duplicate
 from memagent.memory.memory import Memory
-from memagent.stores.banks.rationale import obfuscated
-from memagent.types import Example, Note, Record, Scope
+from memagent.text.obfuscation import obfuscated
+from memagent.types import Example, NewRecord, Record, Scope
 
 Standing = Literal["right", "self-generated", "wrong", "undecided"]
 """Checked and right; kept by a vote without a check; checked and wrong; voted on without a
@@ -104,7 +104,7 @@ class Rationales:
             if guard and is_duplicate(record.keys[0], question):
                 guarded += 1
                 continue
-            size = (len(record.value) + 3) // 4
+            size = (len(record.text) + 3) // 4
             if room is not None and size > room:
                 continue
             room = None if room is None else room - size
@@ -168,7 +168,7 @@ def _whole(standings: Sequence[Standing]) -> Mapping[str, Any]:
     return parts | {"solution": {"in": list(standings)}}
 
 
-def _note(problem: Problem, text: str, standing: Standing, share: float) -> Note:
+def _note(problem: Problem, text: str, standing: Standing, share: float) -> NewRecord:
     told = "\n".join([*problem.evidence, problem.question])
     metadata: dict[str, Any] = {
         "solution": standing,
@@ -179,7 +179,7 @@ def _note(problem: Problem, text: str, standing: Standing, share: float) -> Note
     }
     if problem.evidence:
         metadata["evidence"] = list(problem.evidence)
-    return Note(
+    return NewRecord(
         text=f"{told}\n\n{text}",
         keys=(told,),
         kind="rationale",

@@ -12,7 +12,7 @@ from memagent.stores.database.filters import micros
 from memagent.stores.database.writer import Trace
 from memagent.stores.lifecycle import undo as changing
 from memagent.stores.lifecycle.erasure import owner_of, quoting
-from memagent.types import Change, Note, Record, Scope
+from memagent.types import Change, NewRecord, Record, Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ class Changes:
 
     def teach(
         self,
-        lesson: Note,
+        lesson: NewRecord,
         *,
         scope: Scope,
         retires: Sequence[Record] = (),

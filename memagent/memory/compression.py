@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from memagent.compression.abstractive import NoteWriter
 from memagent.compression.base import Budget, Compressor
-from memagent.compression.drill_down import Driller
+from memagent.compression.expand import SourceExpander
 from memagent.compression.extractive import Extractive
 from memagent.compression.gather import Gathered, Gathering, gather
 from memagent.compression.job import Compacted, compress
@@ -36,7 +36,7 @@ class Banking:
     _encoder: Encoder
     _bank: EpisodicBank
     _notes: CompressionBank
-    _driller: Driller
+    _expander: SourceExpander
 
     def compress(
         self,
@@ -132,12 +132,12 @@ class Banking:
         """
         return self._notes.sources(scope, id, deep=deep)
 
-    def drill(self, question: str, found: Recollection, *, scope: Scope) -> Recollection:
+    def expand(self, question: str, found: Recollection, *, scope: Scope) -> Recollection:
         """Look behind the notes among what was recalled that are not enough for a question.
 
         In such a note's place come the sentences of its sources that are nearest to the question.
         """
-        return self._driller.drilled(question, found, scope)
+        return self._expander.expanded(question, found, scope)
 
     def _put_away(self, done: Compacted, scope: Scope) -> Compacted:
         return replace(done, archived=self._notes.archive_sources(scope))

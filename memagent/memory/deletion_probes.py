@@ -132,12 +132,12 @@ def target(
     """
     whole = Scope(user=scope.user)
     hits = [(hit, text) for text in texts for hit in memory.search(text, scope=scope, k=HITS)]
-    asked = [*ids, *(hit.record.id for hit, text in hits if hit.record.value == text)]
+    asked = [*ids, *(hit.record.id for hit, text in hits if hit.record.text == text)]
     receipt = memory.forget(asked, scope=scope, dry_run=True) if asked else None
     doomed = memory.get([*receipt.asked, *receipt.derived], scope=whole) if receipt else []
     gone = tuple(record.id for record in doomed)
     pieces = [
-        *(Piece(text=key, moment=one.valid_from) for one in doomed for key in keys_of(one.value)),
+        *(Piece(text=key, moment=one.valid_from) for one in doomed for key in keys_of(one.text)),
         *(Piece(text=key) for text in texts for key in keys_of(text)),
     ]
     taken = Target(
@@ -246,7 +246,7 @@ def _reason(what: Target, record: Record) -> str | None:
     """Return why a record still knows what is forgotten, None if it does not."""
     if record.id in what.ids:
         return _there(record.id)
-    held = (record.value, *(key for key in record.keys if key != record.value))
+    held = (record.text, *(key for key in record.keys if key != record.text))
     if any(quotes(text, piece.text) for piece in what.pieces for text in held):
         return f"record {record.id} says the same"
     return None

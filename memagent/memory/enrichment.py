@@ -87,7 +87,7 @@ def _waiting(store: SqliteStore, scope: Scope) -> Iterator[Record]:
 def _asked(chat: "BaseChatModel", record: Record) -> list[str]:
     """Return the questions that the model says a record answers, none without a usable one."""
     try:
-        reply = replies.structured(chat, questions_for(record.value), Questions)
+        reply = replies.structured(chat, questions_for(record.text), Questions)
     except (StructuredOutputError, ContextTooLong):
         return []
     tidy = (" ".join(question.split()) for question in reply.questions)

@@ -11,18 +11,18 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
-from memagent.compression.drill_down import Driller
+from memagent.compression.expand import SourceExpander
 from memagent.embedding.encoder import PROBE, Encoder
 from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import InvalidInput
 from memagent.memory.changes import Changes, edited
 from memagent.memory.compression import Banking
 from memagent.memory.maintenance import Upkeep
-from memagent.recall.multi_hop import LOOKS
+from memagent.recall.multi_hop import MAX_HOPS
 from memagent.recall.recaller import Recaller
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, Given, keys_of
-from memagent.stores.banks.rationale import RationaleBank
+from memagent.stores.banks.hop_directions import HopDirectionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
@@ -32,7 +32,7 @@ from memagent.stores.index.embedding_cache import VectorCache
 from memagent.stores.index.partitions import MAX_BYTES
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.ranking import Ranking
-from memagent.types import Event, Hits, Kind, Note, Recollection, Record, Scope
+from memagent.types import Event, Hits, Kind, NewRecord, Recollection, Record, Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,12 +67,12 @@ class Versions:
         if not connection:
             raise InvalidInput(f"there is no record {id!r} in this scope")
         old = connection[-1]
-        if old.value == text:
+        if old.text == text:
             return old
         if old.id != id:
             raise InvalidInput(f"record {id!r} is superseded: its newest version is {old.id!r}")
         keys, metadata = edited(old, text)
-        note = Note(
+        note = NewRecord(
             text=text,
             keys=keys,
             kind=old.kind,
@@ -121,10 +121,10 @@ class Memory(Upkeep, Banking, Changes, Versions):
         self._cache = VectorCache(store, cache_bytes)
         self._bank = EpisodicBank(store, index_bytes)
         self._eraser = Eraser(store, self._encoder.documents, keys_of)
-        rationales = RationaleBank(store, self._bank, self._encoder.documents)
+        rationales = HopDirectionBank(store, self._bank, self._encoder.documents)
         self._recaller = Recaller(store, self._bank, rationales, self._encoder)
         self._notes = CompressionBank(store, self._bank, self._encoder.documents)
-        self._driller = Driller(self._notes, self._encoder)
+        self._expander = SourceExpander(self._notes, self._encoder)
 
     @classmethod
     def open(
@@ -173,7 +173,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
             InvalidInput: the text is empty, binary, or over a million characters, or the id is that
                 of a record with another text.
         """
-        note = Note(
+        note = NewRecord(
             text=text,
             id=id,
             keys=tuple(keys),
@@ -187,7 +187,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
 
     def add_many(
         self,
-        notes: Iterable[str | Note],
+        notes: Iterable[str | NewRecord],
         *,
         scope: Scope,
         vectors: ArrayLike | None = None,
@@ -204,7 +204,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
         Raises:
             InvalidInput: a text cannot be remembered, or the vectors do not fit.
         """
-        whole = [one if isinstance(one, Note) else Note(text=one) for one in notes]
+        whole = [one if isinstance(one, NewRecord) else NewRecord(text=one) for one in notes]
         if not whole:
             return []
         shown = self._store.get(scope.across_sessions(), recalled) if recalled else ()
@@ -228,7 +228,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
         as_of: datetime | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        floor: float = 0.0,
+        min_score: float = 0.0,
         tokens: int | None = None,
         half_life: timedelta | None = None,
         diversity: float = 0.0,
@@ -242,9 +242,10 @@ class Memory(Upkeep, Banking, Changes, Versions):
         filters metadata: `{"page": {"gte": 3}}`, with eq, ne, in, lt, lte, gt, gte, exists, and,
         or, not.
 
-        A hit scores at least `floor`; the result says how many did not. Together the values have at
-        most `tokens` tokens (of four characters). A `half_life` lets newer records win, `diversity`
-        (0 to 1) unlike ones, and `explain` puts ranks and factors into each hit's `why`.
+        A hit scores at least `min_score`; the result says how many did not. Together the values
+        have at most `tokens` tokens (of four characters). A `half_life` lets newer records win,
+        `diversity` (0 to 1) unlike ones, and `explain` puts ranks and factors into each hit's
+        `why`.
 
         Raises:
             InvalidInput: the query is empty, the filter malformed, or a number out of its range.
@@ -252,7 +253,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
         seen = Filter(scope=scope, kind=kind, metadata=where, as_of=as_of, since=since, until=until)
         ranking = Ranking(
             k=k,
-            floor=floor,
+            min_score=min_score,
             tokens=tokens,
             half_life=half_life,
             diversity=diversity,
@@ -267,30 +268,30 @@ class Memory(Upkeep, Banking, Changes, Versions):
         *,
         scope: Scope,
         k: int = 5,
-        lessons: Scope | None = None,
+        learned_scope: Scope | None = None,
         as_of: datetime | None = None,
         where: Mapping[str, Any] | None = None,
-        looks: int = LOOKS,
-        drill: bool = True,
+        max_hops: int = MAX_HOPS,
+        expand: bool = True,
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` first hits, oldest first.
 
-        What a list or a count rests on may be twice as many.
-        `lessons` names another scope whose rationales advise the search; the own scope if None.
-        `as_of` asks what was known to hold at a time, and `where` filters metadata as in `search`.
-        It looks again with what it found, `looks` times in all at most; 1 is never again. With
-        `drill` it looks behind notes that are not enough, into what they were made from.
+        What a list or a count rests on may be twice as many. `learned_scope` names another scope
+        whose rationales advise the search; the own scope if None. `as_of` asks what was known to
+        hold at a time, and `where` filters metadata as in `search`. It looks again with what it
+        found, `max_hops` times in all at most; 1 is never again. With `expand` it looks behind
+        notes that are not enough, into what they were made from.
         """
         seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
         with self._encoder.steady():
-            found = self._recaller.recall(question, seen, k, lessons or scope, looks)
-            return self._driller.drilled(question, found, scope) if drill else found
+            found = self._recaller.recall(question, seen, k, learned_scope or scope, max_hops)
+            return self._expander.expanded(question, found, scope) if expand else found
 
-    def learn(
-        self, question: str, answer: str, *, scope: Scope, lessons: Scope | None = None
+    def learn_direction(
+        self, question: str, answer: str, *, scope: Scope, learned_scope: Scope | None = None
     ) -> bool:
         """Learn from a right answer which way of looking leads to it; tell if there was one."""
-        return self._recaller.learn(question, answer, scope, lessons or scope)
+        return self._recaller.learn(question, answer, scope, learned_scope or scope)
 
     def get(self, ids: Sequence[str], *, scope: Scope) -> list[Record]:
         """Return records by id, in the order asked for; unknown ones are left out."""

@@ -18,19 +18,19 @@ REST = 16
 """Windows without another try, after one that was not worth it."""
 CUT = 0.7
 
-_gates: dict[tuple[str, int], "Gate"] = {}
+_gates: dict[tuple[str, int], "ConcurrencyLimiter"] = {}
 _lock = threading.Lock()
 
 
-def gate_of(url: str, most: int) -> "Gate":
+def gate_of(url: str, most: int) -> "ConcurrencyLimiter":
     """Return this process's gate to a server: all that ask the same server share it."""
     with _lock:
         if (url, most) not in _gates:
-            _gates[url, most] = Gate(START, most)
+            _gates[url, most] = ConcurrencyLimiter(START, most)
         return _gates[url, most]
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Lets requests through to one server, in order, and finds how many at once are best.
 
     While somebody waits, the limit is raised by half as long as that gains throughput (tokens a

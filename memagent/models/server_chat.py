@@ -18,7 +18,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import Field
 
 from memagent.errors import ModelUnavailable
-from memagent.models.concurrency import Gate
+from memagent.models.concurrency import ConcurrencyLimiter
 from memagent.models.errors import not_an_answer, translated
 
 METADATA = "memagent"
@@ -35,7 +35,7 @@ class ServerChat(ChatOpenAI):
     stream, or cancelling the task that waits, closes the connection, and the server stops.
     """
 
-    gate: Gate = Field(exclude=True)
+    gate: ConcurrencyLimiter = Field(exclude=True)
     place: str
     """What stands for the server in what is remembered of it: its URL, or "embedded"."""
 
@@ -94,7 +94,7 @@ class ServerChat(ChatOpenAI):
 class Watch:
     """What is measured of one call, from the moment it wants a place in the queue."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: ConcurrencyLimiter) -> None:
         self.gate = gate
         self.requests = 0
         self.answered = False

@@ -84,7 +84,7 @@ def speaks(hit: Hit, question: str) -> bool:
     change = _change(hit)
     if not change:
         return False
-    if change["feedback"] == "denial" and covers(question, denied(hit.record.value)):
+    if change["feedback"] == "denial" and covers(question, denied(hit.record.text)):
         return True
     if change["feedback"] == "hint" and any(_likewise(question, ask) for ask in change["asks"]):
         return True
@@ -145,7 +145,7 @@ def _concerns(hit: Hit, question: str) -> bool:
         return True
     if _change(hit)["feedback"] != "correction":
         return False
-    text = hit.record.value
+    text = hit.record.text
     want = wants(question)
     leads = set(new_names(text, question)) - set(places(text))
     if want is not None and not offers(text, want, question) and not leads:
@@ -174,19 +174,19 @@ def _fixed(question: str) -> tuple[set[str], set[str]]:
 def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught:
     """Return a hint with the records that it leads to: by its words, then by the names in those."""
     shown, queries, seconds = [hint], list[str](), 0.0
-    want, query = wants(question), hint.record.value
+    want, query = wants(question), hint.record.text
     for _ in range(HOPS):
         hits, spent = search(query, where)
         queries.append(query)
         seconds += spent
         new = [hit for hit in hits if hit.record.kind != "lesson"]
-        fitting = [hit for hit in new if want and offers(hit.record.value, want, question)]
+        fitting = [hit for hit in new if want and offers(hit.record.text, want, question)]
         near = _likely(fitting or new, query, question)
         if near is None:
             break
         shown.append(near)
-        known = {word.lower() for word in words(f"{question} {hint.record.value}")}
-        bridge = [name for name in names(near.record.value) if name.lower() not in known]
+        known = {word.lower() for word in words(f"{question} {hint.record.text}")}
+        bridge = [name for name in names(near.record.text) if name.lower() not in known]
         if fitting or not bridge:
             break
         query = " ".join([*bridge, *(w for w in content_words(question) if w not in known)])
@@ -198,6 +198,6 @@ def _likely(hits: Sequence[Hit], query: str, question: str) -> Hit | None:
     wanted = named(query) - named(question) or named(query)
     return max(
         hits,
-        key=lambda hit: (len(wanted & _bases(hit.record.value)), hit.score),
+        key=lambda hit: (len(wanted & _bases(hit.record.text)), hit.score),
         default=None,
     )

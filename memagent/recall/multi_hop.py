@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from memagent.recall.rules.questions import Turn, Want, covers, new_names, offers, places
 from memagent.stores.banks.episodic import EpisodicBank
-from memagent.stores.banks.rationale import Direction
+from memagent.stores.banks.hop_directions import Direction
 from memagent.stores.database.filters import Filter
 from memagent.text.english import content_words, names, words
 from memagent.types import Hit, Record
 
-LOOKS = 4
+MAX_HOPS = 4
 """At most how many looks a recall takes, the first one counted."""
 SIDES: tuple[Direction, ...] = ("before", "after")
 
@@ -41,7 +41,7 @@ class Trail:
         return Trail(queries=(*self.queries, " ".join(query)), hits=(*self.hits, hit))
 
 
-class Looker:
+class HopSearch:
     """Follows names from record to record, to before or after what was found, a few times at most.
 
     After RAM's recursive retrieval: each look uses the question and what the look before it found.
@@ -53,17 +53,17 @@ class Looker:
         self._bank = bank
 
     def trails(
-        self, goal: Goal, found: Hit, where: Filter, *, taken: int, looks: int
+        self, goal: Goal, found: Hit, where: Filter, *, taken: int, max_hops: int
     ) -> dict[Direction, Trail]:
         """Return the trails that reach what is wanted, by the side of `found` that they begin on.
 
-        `taken` looks have been spent already, of `looks` at most.
+        `taken` looks have been spent already, of `max_hops` at most.
         """
-        trails = {side: self._trail(goal, found, where, side, taken, looks) for side in SIDES}
+        trails = {side: self._trail(goal, found, where, side, taken, max_hops) for side in SIDES}
         return {side: trail for side, trail in trails.items() if trail is not None}
 
     def _trail(
-        self, goal: Goal, found: Hit, where: Filter, side: Direction, taken: int, looks: int
+        self, goal: Goal, found: Hit, where: Filter, side: Direction, taken: int, max_hops: int
     ) -> Trail | None:
         """Look on until something wanted is found; None if nothing new comes before that."""
         turn = goal.turn
@@ -73,7 +73,7 @@ class Looker:
             turn = None
         trail, at, known = Trail(), found, goal.question
         way: Direction | None = side
-        for look in range(taken + 1, looks + 1):
+        for look in range(taken + 1, max_hops + 1):
             bridge, itself = _bridge(at.key, goal, known)
             query = (*bridge, *turn.anchor) if turn else bridge
             beside = goal.turn is not None and turn is None  # the nearest is wanted, not the newest
@@ -121,7 +121,7 @@ def _first(near: Sequence[Record], goal: Goal, itself: bool) -> Record | None:
 
     Whoever holds a thing need not be told to, but where I lived is not where I went.
     """
-    fitting = [record for record in near if goal.reached(record.value)]
+    fitting = [record for record in near if goal.reached(record.text)]
     if goal.turn and itself:
         topic = content_words(goal.turn.topic)
         fitting.sort(key=lambda record: not covers(record.keys[0], topic))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from memagent.embedding.encoder import Encoder
 from memagent.recall.lessons import heard, taught
-from memagent.recall.multi_hop import LOOKS, Goal, Looker, Trail
+from memagent.recall.multi_hop import MAX_HOPS, Goal, HopSearch, Trail
 from memagent.recall.rules.engine import Reasoner, Search
 from memagent.recall.rules.question_forms import asks_possession
 from memagent.recall.rules.questions import (
@@ -22,7 +22,7 @@ from memagent.recall.rules.questions import (
 from memagent.recall.rules.relations import in_role, newest_telling
 from memagent.recall.rules.timeline import Chronicle
 from memagent.stores.banks.episodic import EpisodicBank
-from memagent.stores.banks.rationale import Direction, RationaleBank
+from memagent.stores.banks.hop_directions import Direction, HopDirectionBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.ranking import Ranking
@@ -64,30 +64,30 @@ class Recaller:
     """
 
     def __init__(
-        self, store: SqliteStore, bank: EpisodicBank, rationales: RationaleBank, encoder: Encoder
+        self, store: SqliteStore, bank: EpisodicBank, rationales: HopDirectionBank, encoder: Encoder
     ) -> None:
         self._store = store
         self._bank = bank
-        self._looker = Looker(bank)
+        self._looker = HopSearch(bank)
         self._reasoner = Reasoner(bank)
         self._chronicle = Chronicle(bank)
         self._rationales = rationales
         self._encoder = encoder
 
     def recall(
-        self, question: str, where: Filter, k: int, lessons: Scope, looks: int = LOOKS
+        self, question: str, where: Filter, k: int, learned_scope: Scope, max_hops: int = MAX_HOPS
     ) -> Recollection:
         """Return what to show for a question, oldest first.
 
-        `lessons` is the scope whose rationales advise on which side to look on; `looks` bounds how
-        often is looked, and 1 is never to look on.
+        `learned_scope` is the scope whose rationales advise on which side to look on; `max_hops`
+        bounds how often is looked, and 1 is never to look on.
         """
         started = time.perf_counter()
-        found = self._look(question, where, k, looks)
+        found = self._look(question, where, k, max_hops)
         chosen, queries = list(found.chosen), list(found.queries)
         advice = None
         if len(found.trails) > 1:
-            advice = self._rationales.advise(question, chosen[-1].key, lessons)
+            advice = self._rationales.advise(question, chosen[-1].key, learned_scope)
         followed = [trail for side, trail in found.trails.items() if advice in (None, side)]
         for trail in followed:
             chosen += trail.hits
@@ -99,28 +99,28 @@ class Recaller:
         every = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
         return Recollection(
             hits=tuple(every),
-            looks=tuple(dict.fromkeys(queries)),
+            queries=tuple(dict.fromkeys(queries)),
             remaining=remaining,
             candidates=found.hits.candidates,
-            below_floor=sum(hit.score < FLOOR for hit in found.hits),
+            below_min_score=sum(hit.score < FLOOR for hit in found.hits),
             embed_seconds=found.embed_seconds,
             search_seconds=time.perf_counter() - started - found.embed_seconds,
         )
 
-    def learn(self, question: str, answer: str, scope: Scope, lessons: Scope) -> bool:
+    def learn(self, question: str, answer: str, scope: Scope, learned_scope: Scope) -> bool:
         """Keep on which side of what was found a known answer lay; tell whether there was one.
 
         Nothing is kept when one look is enough, when there was no choice to make, or when both
         sides or neither lead to the answer, or when what was found is forgotten meanwhile.
         """
-        found = self._look(question, Filter(scope=scope, evidence=True), 1, LOOKS)
-        ends = {side: trail.hits[-1].record.value for side, trail in found.trails.items()}
+        found = self._look(question, Filter(scope=scope, evidence=True), 1, MAX_HOPS)
+        ends = {side: trail.hits[-1].record.text for side, trail in found.trails.items()}
         right = [side for side, text in ends.items() if _holds(text, answer)]
         if len(ends) < 2 or len(right) != 1:
             return False
-        return self._rationales.keep(question, found.chosen[-1], right[0], lessons)
+        return self._rationales.keep(question, found.chosen[-1], right[0], learned_scope)
 
-    def _look(self, question: str, where: Filter, k: int, looks: int) -> _Found:
+    def _look(self, question: str, where: Filter, k: int, max_hops: int) -> _Found:
         """Look once, and on from there if that is not enough and there is somewhere to look."""
         asked, question = question, whereabouts(question) or question
         hits, seconds = self._search(question, where)
@@ -145,29 +145,29 @@ class Recaller:
                 hits=hits.hits,
                 chosen=chosen,
                 where=where,
-                looks=looks,
+                max_hops=max_hops,
                 k=k,
             )
             reasoned = self._reasoner.look(search)
             if reasoned is not None:
                 return replace(found, chosen=reasoned.hits, queries=(question, *reasoned.queries))
-        if want is None or looks < 2 or not chosen:
+        if want is None or max_hops < 2 or not chosen:
             return found
         if turn is not None:
             whole = [hit for hit in hits if _tells_all(hit, want, question)]
             if whole:
                 return replace(found, chosen=[max(whole, key=lambda hit: hit.record.moment)])
-            turned = self._look_around(question, want, turn, found, where, looks)
+            turned = self._look_around(question, want, turn, found, where, max_hops)
             if turned.trails:
                 return turned
         if _answered(chosen, want, question):
             return found
         goal = Goal(question=question, want=want)
-        trails = self._looker.trails(goal, chosen[-1], where, taken=1, looks=looks)
+        trails = self._looker.trails(goal, chosen[-1], where, taken=1, max_hops=max_hops)
         return replace(found, trails=trails)
 
     def _look_around(
-        self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, looks: int
+        self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, max_hops: int
     ) -> _Found:
         """Look for what the question is about, and from there to the point in time it asks by."""
         goal = Goal(question=question, want=want, turn=turn)
@@ -186,7 +186,7 @@ class Recaller:
         if not found.chosen:
             return found
         taken = len(found.queries)
-        trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, looks=looks)
+        trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, max_hops=max_hops)
         return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)
 
     def _search(self, query: str, where: Filter) -> tuple[Hits, float]:
@@ -219,19 +219,19 @@ def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> li
         band = newest_telling(band)
         return band[:k] if is_question(question) else band[:1]
     newest = max(band, key=lambda hit: hit.record.moment)
-    if offers(newest.record.value, want, question):
+    if offers(newest.record.text, want, question):
         return [newest]
-    fitting = [hit for hit in band if offers(hit.record.value, want, question)]
+    fitting = [hit for hit in band if offers(hit.record.text, want, question)]
     return [*sorted(fitting, key=lambda hit: hit.record.moment)[-1:], newest]
 
 
 def _answered(chosen: Sequence[Hit], want: Want, question: str) -> bool:
-    return any(offers(hit.record.value, want, question) for hit in chosen)
+    return any(offers(hit.record.text, want, question) for hit in chosen)
 
 
 def _tells_all(hit: Hit, want: Want, question: str) -> bool:
     """Tell whether a hit by itself speaks of all that the question names, and offers an answer."""
-    if hit.score < FLOOR or not offers(hit.record.value, want, question):
+    if hit.score < FLOOR or not offers(hit.record.text, want, question):
         return False
     return covers(hit.key, content_words(question))
 
@@ -245,7 +245,7 @@ def _passed(hits: Sequence[Hit], turn: Turn, question: str) -> list[Hit]:
     *on_the_way, last = hits
     marked = []
     for hit in on_the_way:
-        distracts = want is not None and offers(hit.record.value, want, question)
+        distracts = want is not None and offers(hit.record.text, want, question)
         if distracts or covers(hit.key, turn.anchor):
             hit = replace(hit, why={**hit.why, "passed": 1.0})
         marked.append(hit)

@@ -13,7 +13,7 @@ from memagent.stores.database.writer import Trace
 from memagent.stores.index.lexical import MAX_MATCHES
 from memagent.stores.lifecycle.retention import archive
 from memagent.text.english import stem, words
-from memagent.types import KeyedBy, Note, Record, Scope
+from memagent.types import KeyedBy, NewRecord, Record, Scope
 
 
 class Rarity:
@@ -93,7 +93,7 @@ class CompressionBank:
         )
         return str(rows[0]["id"]) if rows else None
 
-    def keep(self, note: Note, scope: Scope, trace: Trace, keys: KeyedBy) -> Record | None:
+    def keep(self, note: NewRecord, scope: Scope, trace: Trace, keys: KeyedBy) -> Record | None:
         """Write a note on records, unless one of them was forgotten or superseded meanwhile.
 
         It is found by its "own" text, or by the keys of what it was made from, as these are found:

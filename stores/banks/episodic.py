@@ -20,7 +20,7 @@ from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
 from memagent.stores.lifecycle.retention import use
 from memagent.stores.ranking import RRF_K, Candidate, Ranking, ranked, reciprocal_ranks
 from memagent.text.english import needs_context
-from memagent.types import Hits, Note, Record, Scope
+from memagent.types import Hits, NewRecord, Record, Scope
 
 MAX_VALUE_CHARS = 1_000_000
 MAX_KEY_WORDS = 120
@@ -55,7 +55,7 @@ class EpisodicBank:
 
     def write(
         self,
-        notes: Sequence[Note],
+        notes: Sequence[NewRecord],
         scope: Scope,
         embed: Embed,
         *,
@@ -94,7 +94,7 @@ class EpisodicBank:
         if new:
             _deal(new, embed([key for draft in new for key in draft.keys]))
 
-    def _shaped(self, notes: Sequence[Note], scope: Scope, *, whole: bool) -> list[Draft]:
+    def _shaped(self, notes: Sequence[NewRecord], scope: Scope, *, whole: bool) -> list[Draft]:
         """Shape every note; one that leans on what came before is keyed together with it.
 
         With `whole`, a text is its own and only key, as a caller who brings a vector expects.
@@ -257,7 +257,7 @@ def _deal(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> None:
         start += len(draft.keys)
 
 
-def check(note: Note) -> None:
+def check(note: NewRecord) -> None:
     """Refuse a note that cannot be remembered.
 
     Raises:

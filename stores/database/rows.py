@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput, StoreError
 from memagent.stores.database.filters import EPOCH, micros
-from memagent.types import Event, Note, Record, Scope
+from memagent.types import Event, NewRecord, Record, Scope
 
 DIGEST_BYTES = 16
 INSERTED = (
@@ -52,7 +52,7 @@ class Draft:
     needs none.
     """
 
-    note: Note
+    note: NewRecord
     scope: Scope
     id: str
     keys: tuple[str, ...]
@@ -66,7 +66,7 @@ class Draft:
         return self.note.id is None and self.note.valid_from is None
 
 
-def digest_of(note: Note, scope: Scope) -> bytes:
+def digest_of(note: NewRecord, scope: Scope) -> bytes:
     """Return the hash that makes the same content in the same scope the same record.
 
     A note whose time the caller gave is another fact at another time. What is hashed is the JSON of
@@ -127,7 +127,7 @@ def new_record(draft: Draft, seq: int, now: datetime) -> Record:
         id=draft.id,
         seq=seq,
         kind=note.kind,
-        value=note.text,
+        text=note.text,
         keys=draft.keys,
         scope=draft.scope,
         created=now,
@@ -173,7 +173,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
         id=name,
         seq=number,
         kind=kind,
-        value=value,
+        text=value,
         keys=texts[1:],
         scope=Scope(user=user, agent=agent, session=session),
         created=made,
@@ -237,7 +237,7 @@ def _texts(listed: str) -> tuple[str, ...]:
     return () if listed == "[]" else tuple(json.loads(listed))
 
 
-def _hash_of(note: Note, scope: Scope) -> bytes:
+def _hash_of(note: NewRecord, scope: Scope) -> bytes:
     since = "null" if note.valid_from is None else str(micros(note.valid_from))
     evidence = "true" if note.evidence else "false"
     parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
@@ -251,8 +251,8 @@ def _digests_of(record: Record) -> list[bytes]:
     """
     wholes = [
         _hash_of(
-            Note(
-                text=record.value, kind=record.kind, evidence=record.evidence, valid_from=valid_from
+            NewRecord(
+                text=record.text, kind=record.kind, evidence=record.evidence, valid_from=valid_from
             ),
             record.scope,
         )

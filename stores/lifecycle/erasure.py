@@ -183,7 +183,7 @@ class Eraser:
         )
 
     def _keyed(self, records: Sequence[Record]) -> Keyed:
-        fresh = {record.seq: self._keys_of(record.value) for record in records}
+        fresh = {record.seq: self._keys_of(record.text) for record in records}
         texts = [text for keys in fresh.values() for text in keys]
         blobs = iter(packed(self._embed(texts)) if texts else ())
         return {one: [(text, next(blobs)) for text in keys] for one, keys in fresh.items()}

@@ -140,7 +140,7 @@ def change_of(store: SqliteStore, lesson: Record) -> Change:
         said=told["said"],
         asked=lesson.metadata["asked"],
         answered=lesson.metadata["answered"],
-        lesson=lesson.value,
+        lesson=lesson.text,
         asks=tuple(told["asks"]),
         superseded=told.get("superseded"),
         retired=tuple(told["retired"]),

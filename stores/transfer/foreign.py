@@ -25,7 +25,7 @@ from urllib.parse import quote
 from memagent.errors import InvalidInput
 from memagent.stores.banks.episodic import check, keys_of
 from memagent.stores.database.rows import digest_of
-from memagent.types import Note, Record, Scope
+from memagent.types import NewRecord, Record, Scope
 
 Origin = Literal["mem0", "langgraph"]
 Numbered = Iterable[tuple[int, str]]
@@ -158,7 +158,7 @@ def _origin_of(item: dict[str, Any]) -> Origin:
 
 
 def _shaped(found: _Found, origin: Origin, now: datetime) -> tuple[Record, bytes]:
-    note = Note(
+    note = NewRecord(
         text=found.text,
         valid_from=found.created,
         evidence=found.evidence,
@@ -170,7 +170,7 @@ def _shaped(found: _Found, origin: Origin, now: datetime) -> tuple[Record, bytes
     record = Record(
         id=found.id,
         kind=note.kind,
-        value=note.text,
+        text=note.text,
         keys=tuple(keys_of(note.text)),
         scope=found.scope,
         created=created,

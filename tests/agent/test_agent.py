@@ -45,7 +45,7 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
     agent.ask("Where do I live?", scope=ada)
     assert last(chat) == "Notes:\n- I live in Lisbon.\n\nQuestion: Where do I live?"
     said = memory.get(guess.written, scope=ada)
-    assert [(one.value, one.evidence, one.metadata["author"]) for one in said] == [
+    assert [(one.text, one.evidence, one.metadata["author"]) for one in said] == [
         ("Where does Zoe live?", False, "user"),
         ("In Porto, I guess.", False, "agent"),
     ]
@@ -153,7 +153,7 @@ def test_where_the_context_is_too_small_the_worst_memories_are_left_out_and_coun
         f"left out {len(recalled) - kept} memories: the model's context is too small"
     )
     shown = str(chat.requests[-1][-1].content)
-    assert [hit.record.value in shown for hit in answer.recollection.hits] == [True] * kept
+    assert [hit.record.text in shown for hit in answer.recollection.hits] == [True] * kept
     assert shown.count("\n- ") == kept
 
 

@@ -18,7 +18,7 @@ def found(memagent: Command, *options: str) -> list[str]:
 
 
 def test_search_filters_and_says_what_it_left_out(memagent: Command, cats: list[str]) -> None:
-    code, out, err = memagent("search", "cat", "--floor", "0.99")
+    code, out, err = memagent("search", "cat", "--min-score", "0.99")
     assert (code, out, err) == (0, "", "nothing found; 3 below the floor\n")
     assert memagent("search", "cat", "--tokens", "4")[2] == "2 over the budget\n"
     assert found(memagent, "--until", "2020-01-01") == []

@@ -4,7 +4,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from memagent import Memory, Record, Scope
 from memagent.integrations.chat_history import MemagentChatMessageHistory
-from memagent.types import Note
+from memagent.types import NewRecord
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 TALK = Scope(user="ada", session="talk")
@@ -19,14 +19,14 @@ def say(memory: Memory, turns: int, first: int = 0, scope: Scope = TALK) -> list
     for n in range(first, first + turns):
         when = START + timedelta(days=n)
         notes.append(
-            Note(
+            NewRecord(
                 text=f"My dog Rex{n} weighs {n + 10} kilos.",
                 valid_from=when,
                 metadata={"author": "user"},
             )
         )
         notes.append(
-            Note(
+            NewRecord(
                 text=f"Good dog, number {n} is noted here.",
                 valid_from=when,
                 evidence=False,
@@ -51,8 +51,8 @@ def test_old_turns_become_two_summaries_of_what_was_stated_and_what_was_done(
     (acted,) = summaries(memory, evidence=False)
     assert memory.sources_of(stated.id, scope=TALK) == written[0:6:2]
     assert memory.sources_of(acted.id, scope=TALK) == written[1:6:2]
-    assert "Rex0" in stated.value
-    assert "Rex3" not in stated.value
+    assert "Rex0" in stated.text
+    assert "Rex3" not in stated.text
     assert stated.metadata["compressed"]["session"] == "talk"
 
 
@@ -60,7 +60,7 @@ def test_a_tool_call_stays_with_its_result(memory: Memory) -> None:
     say(memory, 8)
     memory.compress_sessions(scope=TALK, ratio=0.3)
     (acted,) = summaries(memory, evidence=False)
-    lines = acted.value.split("\n")
+    lines = acted.text.split("\n")
     assert lines
     assert all(("calculator(" in line) == ("forty-two" in line) for line in lines)
     assert any("calculator(" in line for line in lines)
@@ -103,7 +103,7 @@ def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -
         )
     memory.compress_sessions(scope=TALK, ratio=0.4)
     (acted,) = summaries(memory, evidence=False)
-    used = [line for line in acted.value.split("\n") if line.startswith("used ")]
+    used = [line for line in acted.text.split("\n") if line.startswith("used ")]
     assert used == [
         line
         for n in range(4)
@@ -113,8 +113,8 @@ def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -
             'used clock({"zone": "lost"})',
         )
     ]
-    assert "tool:" not in acted.value
-    assert "I look." in acted.value
+    assert "tool:" not in acted.text
+    assert "I look." in acted.text
 
 
 def test_a_summary_on_summaries_keeps_calls_with_their_results(memory: Memory) -> None:
@@ -124,7 +124,7 @@ def test_a_summary_on_summaries_keeps_calls_with_their_results(memory: Memory) -
     (top,) = [
         one for one in summaries(memory, evidence=False) if one.metadata["compressed"]["level"] == 1
     ]
-    lines = top.value.split("\n")
+    lines = top.text.split("\n")
     assert any("calculator(" in line for line in lines)
     assert all(("calculator(" in line) == ("forty-two" in line) for line in lines)
 
@@ -161,7 +161,7 @@ def test_nothing_is_deleted_and_drilling_down_finds_what_is_archived(memory: Mem
     assert done.archived == 40
     assert memory.stats()["records"] == 40 + done.notes
     found = memory.recall("How much does Rex7 weigh?", scope=Scope(user="ada"))
-    assert "My dog Rex7 weighs 17 kilos." in found.shown
+    assert "My dog Rex7 weighs 17 kilos." in found.texts
     assert memory.restore([one.id for one in written], scope=TALK) == 40
 
 
@@ -174,7 +174,7 @@ def test_forgetting_an_episode_forgets_its_summary_and_the_rest_is_summarised_an
     assert summaries(memory, evidence=True) == []
     assert memory.compress_sessions(scope=TALK, ratio=0.9).notes == 1
     (stated,) = summaries(memory, evidence=True)
-    assert "Rex0" not in stated.value
+    assert "Rex0" not in stated.text
     assert len(stated.sources) == 2
 
 

@@ -10,7 +10,7 @@ from memagent import Memory, Scope
 from memagent.compression.extractive import answered
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.testing import HashEmbedder, ScriptedChat
-from memagent.types import Note
+from memagent.types import NewRecord
 
 
 def test_a_note_is_short_found_like_its_source_and_linked_to_it(memory: Memory, ada: Scope) -> None:
@@ -20,13 +20,13 @@ def test_a_note_is_short_found_like_its_source_and_linked_to_it(memory: Memory, 
     assert (done.notes, done.failed, done.archived) == (1, 0, 0)
     assert 3.5 < done.ratio < 6
     (note,) = memory.list(scope=ada, kind="note")
-    assert len(note.value) <= len(NORMANS) / 4
-    assert "King Charles III of West Francia" in note.value
+    assert len(note.text) <= len(NORMANS) / 4
+    assert "King Charles III of West Francia" in note.text
     assert note.keys == source.keys
     assert (note.sources, note.valid_from, note.evidence) == ((source.id,), when, True)
     spans = [NORMANS[start:end] for start, end in note.metadata["compressed"]["spans"]]
     assert "King Charles III of West Francia" in spans
-    assert all(one.rstrip(",.") in note.value for one in spans)
+    assert all(one.rstrip(",.") in note.text for one in spans)
     assert memory.sources_of(note.id, scope=ada) == [source]
     assert memory.verify() == ()
 
@@ -61,7 +61,7 @@ def test_other_settings_put_a_new_note_in_the_old_ones_place(memory: Memory, ada
     memory.compress(scope=ada, ratio=0.25)
     assert memory.compress("sentences", scope=ada, ratio=0.5).notes == 1
     (note,) = memory.list(scope=ada, kind="note")
-    assert all(one in NORMANS for one in note.value.split(". ")[:1])
+    assert all(one in NORMANS for one in note.text.split(". ")[:1])
     assert note.supersedes is not None
     assert memory.get([note.supersedes], scope=ada)[0].superseded
 
@@ -78,7 +78,7 @@ def test_a_note_on_what_was_superseded_is_stale_at_once_and_made_anew(
     assert memory.history(old.id, scope=ada)[-1].why == "what it was made from was superseded"
     assert memory.compress(scope=ada).notes == 1
     (new,) = memory.list(scope=ada, kind="note")
-    assert "912" in new.value
+    assert "912" in new.text
     assert new.supersedes == old.id
     assert memory.compress(scope=ada).notes == 0
 
@@ -92,8 +92,8 @@ def test_erasing_a_source_erases_what_was_made_from_it_byte_by_byte(
         source = memory.add(text, scope=ada)
         memory.add(BREAD, scope=ada)
         memory.compress(scope=ada, archive=True)
-        note = next(one for one in memory.list(scope=ada, kind="note") if "Olga" not in one.value)
-        assert words[0].title() in note.value
+        note = next(one for one in memory.list(scope=ada, kind="note") if "Olga" not in one.text)
+        assert words[0].title() in note.text
         receipt = memory.forget([source.id], scope=ada)
         assert receipt.derived == (note.id,)
         left = held(tmp_path).lower()
@@ -137,13 +137,15 @@ def test_what_is_archived_is_reached_through_its_note_and_comes_back(
     assert memory.compress(scope=ada, archive=True).archived == 1
     found = memory.search("Rollo Charles", scope=ada, k=1)[0].record
     assert found.kind == "note"
-    assert [one.value for one in memory.sources_of(found.id, scope=ada)] == [NORMANS]
+    assert [one.text for one in memory.sources_of(found.id, scope=ada)] == [NORMANS]
     assert memory.restore([source.id], scope=ada) == 1
     assert memory.compress(scope=ada).notes == 0
 
 
 def test_others_records_questions_and_notes_get_no_note(memory: Memory, ada: Scope) -> None:
-    memory.add_many([Note(text=NORMANS, evidence=False), Note(text=BREAD, kind="note")], scope=ada)
+    memory.add_many(
+        [NewRecord(text=NORMANS, evidence=False), NewRecord(text=BREAD, kind="note")], scope=ada
+    )
     memory.add(BREAD, scope=Scope(user="bob"))
     assert memory.compress(scope=ada).notes == 0
 
@@ -152,7 +154,7 @@ def test_a_note_may_be_found_by_its_own_text(memory: Memory, ada: Scope) -> None
     memory.add(NORMANS, scope=ada)
     memory.compress(scope=ada, keys="own")
     (note,) = memory.list(scope=ada, kind="note")
-    assert note.keys == (note.value,)
+    assert note.keys == (note.text,)
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,18 @@ TOLD = (
 )
 
 
-def shown(memory: Memory, question: str, scope: Scope, *, drill: bool = True) -> Sequence[str]:
-    return memory.recall(question, scope=scope, drill=drill).shown
+def shown(memory: Memory, question: str, scope: Scope, *, expand: bool = True) -> Sequence[str]:
+    return memory.recall(question, scope=scope, expand=expand).texts
 
 
 def test_a_note_that_does_not_say_it_is_looked_behind(memory: Memory, ada: Scope) -> None:
     source = memory.add(TOLD, scope=ada)
     memory.compress(scope=ada, tokens=16, archive=True)
     question = "What did the first keeper of the lighthouse drink in the mornings?"
-    (note,) = shown(memory, question, ada, drill=False)
+    (note,) = shown(memory, question, ada, expand=False)
     assert "honey" not in note
     found = memory.recall(question, scope=ada)
-    assert found.shown == (
+    assert found.texts == (
         "The lighthouse on Gannet Rock was built by Tobias Wenlock in 1868. Its first keeper drank"
         " only cold tea with honey in the mornings.",
     )
@@ -35,7 +35,7 @@ def test_a_note_that_is_enough_is_shown_itself(memory: Memory, ada: Scope) -> No
     memory.add(TOLD, scope=ada)
     memory.compress(scope=ada, tokens=30, archive=True)
     (note,) = shown(memory, "Who built Gannet Rock?", ada)
-    assert note == memory.list(scope=ada, kind="note")[0].value
+    assert note == memory.list(scope=ada, kind="note")[0].text
 
 
 def test_a_note_beside_its_own_source_is_not_shown(memory: Memory, ada: Scope) -> None:
@@ -44,8 +44,8 @@ def test_a_note_beside_its_own_source_is_not_shown(memory: Memory, ada: Scope) -
     question = "What about the lighthouse on Gannet Rock and Tobias Wenlock?"
     hits = memory.search(question, scope=ada, k=2)
     assert {hit.record.kind for hit in hits} == {"note", "episode"}
-    found = memory.drill(question, Recollection(hits=tuple(hits)), scope=ada)
-    assert found.shown == (TOLD,)
+    found = memory.expand(question, Recollection(hits=tuple(hits)), scope=ada)
+    assert found.texts == (TOLD,)
 
 
 def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
@@ -55,8 +55,8 @@ def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
     memory.compress(scope=ada, tokens=16, archive=True)
     chat = ScriptedChat(["cold tea", "nothing"])
     question = "What did the first keeper of the lighthouse drink in the mornings?"
-    for drill in (True, False):
-        agent = Agent(memory=memory, model=chat, drill=drill)
+    for expand in (True, False):
+        agent = Agent(memory=memory, model=chat, expand=expand)
         answer = agent.ask(question, scope=ada, remember=False)
         assert len(answer.memories) == 1
     assert ["honey" in str(one[-1].content) for one in chat.requests] == [True, False]
@@ -65,5 +65,5 @@ def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
 def test_a_note_by_a_person_is_left_alone(memory: Memory, ada: Scope) -> None:
     source = memory.add(TOLD, scope=ada)
     memory.add("Gannet Rock: see the lighthouse", scope=ada, kind="note", sources=[source.id])
-    assert memory.drill("Gannet Rock", memory.recall("Gannet Rock", scope=ada), scope=ada)
+    assert memory.expand("Gannet Rock", memory.recall("Gannet Rock", scope=ada), scope=ada)
     assert "Gannet Rock: see the lighthouse" in shown(memory, "Gannet Rock?", ada)

@@ -15,7 +15,7 @@ def lengths(texts: Sequence[str]) -> Rows:
     return np.array([[len(text), len(texts)] for text in texts], dtype=np.float32)
 
 
-class Gate:
+class ConcurrencyLimiter:
     """A function that waits in its first call until it is let go."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Gate:
 
 
 def together(
-    gate: Gate, first: Sequence[str], later: Sequence[Sequence[str]]
+    gate: ConcurrencyLimiter, first: Sequence[str], later: Sequence[Sequence[str]]
 ) -> list[Rows | Exception]:
     """Run the first call, let the later ones gather while it is under way, and return them all."""
     combined = Combined(gate)
@@ -58,7 +58,7 @@ def together(
 
 
 def test_calls_that_wait_are_run_as_one_and_each_gets_its_own_rows_in_order() -> None:
-    gate = Gate()
+    gate = ConcurrencyLimiter()
     first, second, third = together(gate, ["a"], [["ccc", "bb"], ["bb", "dddd"]])
     assert isinstance(first, np.ndarray)
     assert first.tolist() == [[1, 1]]
@@ -70,7 +70,7 @@ def test_calls_that_wait_are_run_as_one_and_each_gets_its_own_rows_in_order() ->
 
 
 def test_an_error_reaches_only_the_call_that_caused_it() -> None:
-    _, wrong, right = together(Gate(), ["a"], [["bad"], ["good"]])
+    _, wrong, right = together(ConcurrencyLimiter(), ["a"], [["bad"], ["good"]])
     assert isinstance(wrong, ValueError)
     assert isinstance(right, np.ndarray)
     assert right.tolist() == [[4, 1]]

@@ -133,7 +133,7 @@ def test_a_store_written_in_float32_opens_in_what_the_machine_does_best(
     with Memory.open(tmp_path, embedder=written) as memory:
         memory.add_many(PASSAGES, scope=ada)
     with Memory.open(tmp_path, embedder="all-MiniLM-L6-v2") as memory:
-        assert "Lisbon" in memory.search("When does our flight leave?", scope=ada)[0].record.value
+        assert "Lisbon" in memory.search("When does our flight leave?", scope=ada)[0].record.text
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -227,7 +227,7 @@ def test_a_server_s_memory_names_the_model_and_is_searched(
 ) -> None:
     with Memory.open(tmp_path, embedder=f"server:{server.url}#mine") as memory:
         memory.add("red door", scope=ada)
-        assert memory.search("red", scope=ada)[0].record.value == "red door"
+        assert memory.search("red", scope=ada)[0].record.text == "red door"
         assert '"name": "mine"' in (memory._store.meta("embedder") or "")
 
 

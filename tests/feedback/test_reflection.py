@@ -63,8 +63,8 @@ def test_a_hint_leads_to_what_answers(memory: Memory, ada: Scope) -> None:
     answer = agent.ask(asked, scope=ada)
     agent.feedback(answer, scope=ada, hint="Ada is led by Bob.", asked=asked)
     again = agent.ask(asked, scope=ada)
-    assert "Bob works in Rome." in again.recollection.shown
-    assert "Cleo works in Faro." not in again.recollection.shown
+    assert "Bob works in Rome." in again.recollection.texts
+    assert "Cleo works in Faro." not in again.recollection.texts
 
 
 def test_a_hint_by_somebody_else_leads_past_what_was_answered(memory: Memory, ada: Scope) -> None:

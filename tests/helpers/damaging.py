@@ -11,7 +11,7 @@ from typing import Any
 from memagent import Memory, Record, Scope
 from memagent.errors import InvalidInput, StoreError
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 EMBEDDER = HashEmbedder(32)
 ADA, BOB = Scope(user="ada"), Scope(user="bob")
@@ -36,14 +36,14 @@ def fill(memory: Memory) -> None:
         memory.update(new.id, "I live in Faro.", scope=scope)
         memory.add(f"{scope.user} note 3 about cats", scope=scope)
         session = Scope(user=scope.user, agent="clerk", session="s1")
-        memory.add_many([Note(text="tea", keys=("drink", "hot")), "two"], scope=session)
+        memory.add_many([NewRecord(text="tea", keys=("drink", "hot")), "two"], scope=session)
         memory.forget([memory.add("to be forgotten", scope=scope).id], scope=scope)
 
 
 def facts_of(record: Record) -> tuple[Any, ...]:
     """Return what a digest or an index of SQLite's covers of a record."""
     scope = (record.scope.user, record.scope.agent, record.scope.session)
-    return (*scope, record.kind, record.value, record.evidence, record.superseded)
+    return (*scope, record.kind, record.text, record.evidence, record.superseded)
 
 
 def facts(records: list[Record]) -> Facts:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from langchain_core.messages import BaseMessage
 
 from memagent import Agent, Memory, Scope
-from memagent.feedback.rate_limit import Pace
+from memagent.feedback.rate_limit import RateLimit
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import Hit, Recollection, Reflected
 
@@ -24,7 +24,7 @@ def reading(messages: Sequence[BaseMessage]) -> str:
 
 
 def agent_of(memory: Memory, most: int | None = None) -> Agent:
-    return Agent(memory=memory, model=ScriptedChat(reading), pace=Pace(most))
+    return Agent(memory=memory, model=ScriptedChat(reading), rate_limit=RateLimit(most))
 
 
 def corrected(
@@ -35,7 +35,7 @@ def corrected(
 
 
 def shown(memory: Memory, scope: Scope, asked: str = ASKED) -> tuple[str, ...]:
-    return memory.recall(asked, scope=scope).shown
+    return memory.recall(asked, scope=scope).texts
 
 
 def hits_of(memory: Memory, ids: Sequence[str], scope: Scope) -> Recollection:

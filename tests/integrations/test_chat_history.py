@@ -142,7 +142,7 @@ def test_only_what_a_human_states_is_evidence(
         ]
     )
     found = memory.recall("Where is Mary?", scope=ada)
-    assert [hit.record.value for hit in found.hits] == ["Mary went to the garden."]
+    assert [hit.record.text for hit in found.hits] == ["Mary went to the garden."]
     assert len(memory.search("Mary", scope=ada)) == 5
 
 
@@ -150,7 +150,7 @@ def test_what_has_no_text_is_told_by_its_calls_or_its_sort(
     memory: Memory, history: MemagentChatMessageHistory
 ) -> None:
     history.add_messages([AIMessage("", tool_calls=[CALL]), AIMessage(""), HumanMessage([IMAGE])])
-    told = [record.value for record in memory.list(scope=SESSION)]
+    told = [record.text for record in memory.list(scope=SESSION)]
     assert told == ["(human)", "(ai)", 'weather({"city": "P\\u00f6rto"})']
 
 
@@ -161,7 +161,7 @@ def test_clear_erases_the_messages_and_nothing_else_of_the_session(tmp_path: Pat
         memory.add("a note of Monday", scope=SESSION)
         history.clear()
         assert history.messages == []
-        assert [one.value for one in memory.list(scope=SESSION)] == ["a note of Monday"]
+        assert [one.text for one in memory.list(scope=SESSION)] == ["a note of Monday"]
         left = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
         assert b"qzwxvk" not in left
         assert b"weather" not in left

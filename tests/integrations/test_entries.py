@@ -3,18 +3,18 @@ from typing import Any
 
 import pytest
 
-from memagent import Memory, Note, Scope
+from memagent import Memory, NewRecord, Scope
 from memagent.errors import InvalidInput, StoreError
 from memagent.integrations.upsert import Told, entry_id, find, put
 
 
 def tell(memory: Memory, scope: Scope, **texts: str) -> None:
-    told = [Told(id=name, note=Note(text=text), scope=scope) for name, text in texts.items()]
+    told = [Told(id=name, note=NewRecord(text=text), scope=scope) for name, text in texts.items()]
     put(memory, told, within=scope)
 
 
 def standing(memory: Memory, scope: Scope, *names: str) -> dict[str, str]:
-    return {name: one.newest.value for name, one in find(memory, names, scope).items()}
+    return {name: one.newest.text for name, one in find(memory, names, scope).items()}
 
 
 class Clock:
@@ -50,7 +50,7 @@ def test_who_is_slower_writes_the_next_version(
     assert standing(memory, ada, "k", "other") == {"k": "slower", "other": "thing"}
     (entry,) = find(memory, ["k"], ada).values()
     events = memory.history(entry.newest.id, scope=ada)
-    told = [memory.get([one.record], scope=ada)[0].value for one in events if one.action == "add"]
+    told = [memory.get([one.record], scope=ada)[0].text for one in events if one.action == "add"]
     assert told == ["first", "quicker", "slower"][not there :]
     assert memory.stats()["records"] == len(told) + 1
 
@@ -95,10 +95,10 @@ def test_an_id_of_any_version_leads_to_the_newest(memory: Memory, ada: Scope) ->
     (middle,) = find(memory, ["k"], ada).values()
     tell(memory, ada, k="two")
     newest = memory.newest(["k", "other", "unknown"], scope=ada)
-    assert {name: one.value for name, one in newest.items()} == {"k": "two", "other": "thing"}
+    assert {name: one.text for name, one in newest.items()} == {"k": "two", "other": "thing"}
     version = newest["k"].id
     tell(memory, ada, k="three")
-    assert memory.newest([version], scope=ada)[version].value == "three"
+    assert memory.newest([version], scope=ada)[version].text == "three"
     assert find(memory, ["k"], ada)["k"].first.id == middle.first.id == "k"
     assert memory.newest(["k"], scope=Scope(user="bob")) == {}
     assert memory.newest(["k"], scope=Scope(user="ada", session="s")) == {}

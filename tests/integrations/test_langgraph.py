@@ -113,7 +113,7 @@ def test_a_recall_shows_items_but_not_those_that_are_not_indexed(
     assert memory.recall("not indexed", scope=APP).hits == ()
     store.put(ADA, "b", {"text": "not indexed, they say"})
     (hit,) = memory.recall("not indexed", scope=APP).hits
-    assert hit.record.value == '{"text": "not indexed, they say"}'
+    assert hit.record.text == '{"text": "not indexed, they say"}'
 
 
 def test_fields_of_the_store_are_what_items_are_found_by(memory: Memory) -> None:
@@ -131,7 +131,7 @@ def test_the_past_of_an_item_can_be_asked(memory: Memory, store: MemagentStore) 
     (record,) = memory.list(scope=APP)
     first, *_ = memory.history(record.id, scope=APP)
     (hit,) = memory.search("city", scope=APP, as_of=first.at)
-    assert hit.record.value == '{"city": "Porto"}'
+    assert hit.record.text == '{"city": "Porto"}'
 
 
 def test_delete_erases_every_version_from_the_disk(tmp_path: Path) -> None:

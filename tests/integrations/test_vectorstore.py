@@ -49,7 +49,7 @@ def test_a_replaced_document_keeps_its_id_and_its_past(
     told = [one for one in memory.history(record.id, scope=ada) if one.action == "add"]
     assert len(told) == 3
     (before,) = memory.search("live", scope=ada, as_of=told[1].at)
-    assert before.record.value == "I live in Lisbon."
+    assert before.record.text == "I live in Lisbon."
 
 
 def test_delete_erases_every_version_from_the_disk(tmp_path: Path, ada: Scope) -> None:
@@ -189,7 +189,7 @@ def test_scores_filters_and_vectors(store: MemagentVectorStore) -> None:
     assert texts(store.similarity_search_by_vector(vector, k=3, filter={"n": 1})) == ["red fox"]
     retriever = store.as_retriever(search_kwargs={"k": 1, "filter": {"n": 2}})
     assert texts(retriever.invoke("red fox")) == ["red dog"]
-    assert texts(store.similarity_search("red fox", floor=0.9)) == ["red fox"]
+    assert texts(store.similarity_search("red fox", min_score=0.9)) == ["red fox"]
     assert store.similarity_search("red", since=datetime(2100, 1, 1, tzinfo=UTC)) == []
     with pytest.raises(TypeError, match="filters"):
         store.similarity_search("red fox", filters={"n": 2})

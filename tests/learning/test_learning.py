@@ -38,7 +38,7 @@ def pupil(**solutions: Sequence[str]) -> ScriptedChat:
 
 
 def learner(memory: Memory, chat: ScriptedChat) -> Agent:
-    return Agent(memory=memory, model=chat, lessons=LESSONS)
+    return Agent(memory=memory, model=chat, learned_scope=LESSONS)
 
 
 def kept(memory: Memory, everything: bool = False) -> dict[str, str]:
@@ -212,7 +212,7 @@ def test_a_number_out_of_its_range_is_refused(wrong: dict[str, float]) -> None:
 
 def test_an_agent_without_a_memory_or_a_scope_cannot_learn(memory: Memory) -> None:
     with pytest.raises(InvalidInput, match="takes a memory"):
-        Agent(memory=None, model=pupil(), lessons=LESSONS).learn(BOTH)
+        Agent(memory=None, model=pupil(), learned_scope=LESSONS).learn(BOTH)
     with pytest.raises(InvalidInput, match="a scope"):
         Agent(memory=memory, model=pupil()).learn(BOTH)
     assert win_rate(Rationales(memory, LESSONS).keep(CATS, [("x", "right", 1.0)])[0]) == 0.5

@@ -44,7 +44,7 @@ def test_the_most_similar_comes_last_one_a_problem_and_no_warning(rationales: Ra
 
 def test_a_budget_of_tokens_leaves_out_what_does_not_fit(rationales: Rationales) -> None:
     (one,) = rationales.similar(TREES.question, k=1).records
-    size = (len(one.value) + 3) // 4
+    size = (len(one.text) + 3) // 4
     assert len(texts(rationales, TREES.question, tokens=size)) == 1
     assert texts(rationales, TREES.question, tokens=size + 1)[-1] == "3*4=12 #### 12"
     assert texts(rationales, TREES.question, tokens=3) == []
@@ -60,7 +60,7 @@ def test_the_question_itself_and_its_duplicates_are_guarded(rationales: Rational
 
 def test_an_obfuscated_question_finds_by_what_happens(rationales: Rationales) -> None:
     asked = "Zoe has 9 ferns and gets 7 more ferns. How many ferns has Zoe?"
-    assert "cats" in rationales.similar(asked, obfuscate=True, k=1).records[0].value
+    assert "cats" in rationales.similar(asked, obfuscate=True, k=1).records[0].text
 
 
 def test_what_came_of_showing_counts_only_where_it_made_a_difference(
@@ -114,9 +114,9 @@ def test_ways_of_looking_are_no_solutions_and_solutions_no_ways(memory: Memory) 
     for text in ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto."):
         memory.add(text, scope=LESSONS)
     Rationales(memory, LESSONS).keep(CATS, [("#### 5", "right", 1.0)])
-    assert memory.learn("Where is the ring?", "Faro", scope=LESSONS)
+    assert memory.learn_direction("Where is the ring?", "Faro", scope=LESSONS)
     assert len(Rationales(memory, LESSONS).list(everything=True)) == 1
-    assert memory.recall("Where is the ring?", scope=LESSONS).shown
+    assert memory.recall("Where is the ring?", scope=LESSONS).texts
 
 
 def test_a_trial_counts_for_rationales_what_differs_with_them(

@@ -20,7 +20,7 @@ def test_the_verbs_are_awaited_and_many_at_once_lose_nothing(ada: Scope) -> None
             await asyncio.gather(*(memory.add(f"note {n}", scope=ada) for n in range(20)))
             assert len(await memory.list(scope=ada)) == 20
             (hit,) = await memory.search("note 7", scope=ada, k=1)
-            assert hit.record.value == "note 7"
+            assert hit.record.text == "note 7"
             assert len(await memory.export(scope=ada)) == 21
             assert (await memory.forget(scope=ada, everything=True)).records == 20
 

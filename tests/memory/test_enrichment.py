@@ -7,7 +7,7 @@ from openai.types.chat import ChatCompletion
 from memagent import Memory, Scope
 from memagent.errors import ModelUnavailable
 from memagent.testing import HashEmbedder, ScriptedChat
-from memagent.types import Note
+from memagent.types import NewRecord
 
 
 def asks(*questions: str) -> str:
@@ -25,7 +25,7 @@ def test_a_record_is_found_by_the_questions_it_answers(memory: Memory, ada: Scop
     hit = memory.search("capital of France", scope=ada, k=1)[0]
     assert hit.record.id == record.id
     assert hit.key == "Which city is the capital of France?"
-    assert hit.record.value == "Paris, since 987."
+    assert hit.record.text == "Paris, since 987."
     assert hit.record.keys == ("Paris, since 987.", "Which city is the capital of France?")
     assert memory.history(record.id, scope=ada)[-1].action == "enrich"
     assert memory.verify() == ()
@@ -57,7 +57,7 @@ def test_what_a_model_gets_wrong_changes_nothing_and_is_asked_again(
 
 
 def test_questions_and_others_records_are_left_alone(memory: Memory, ada: Scope) -> None:
-    memory.add_many([Note(text="What is tea?", evidence=False)], scope=ada)
+    memory.add_many([NewRecord(text="What is tea?", evidence=False)], scope=ada)
     memory.add("tea", scope=Scope(user="bob"))
     assert memory.enrich(ScriptedChat([]), scope=ada).records == 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from memagent import Memory, Note, Scope
+from memagent import Memory, NewRecord, Scope
 from memagent.testing import HashEmbedder
 
 MANY = 40_000
@@ -19,7 +19,7 @@ ADA = Scope(user="ada")
 def large() -> Iterator[Memory]:
     """A memory of many records; every thousandth has a history, one has another version."""
     with Memory.open(None, embedder=HashEmbedder(2)) as memory:
-        notes = [Note(id=f"n{n}", text=f"note {n}") for n in range(MANY)]
+        notes = [NewRecord(id=f"n{n}", text=f"note {n}") for n in range(MANY)]
         memory.add_many(notes, scope=ADA, vectors=np.tile([1.0, 0.0], (MANY, 1)))
         for n in range(0, MANY, 1000):
             memory.judge([f"n{n}"], "helped", scope=ADA, why=f"judged {n}")
@@ -31,7 +31,7 @@ def test_many_records_are_got_by_id_in_the_order_asked_for(large: Memory) -> Non
     ids = [f"n{n}" for n in reversed(range(MANY))]
     got = large.get(["unknown", ids[-1], *ids, ids[0]], scope=ADA)
     assert [record.id for record in got] == [ids[-1], *ids, ids[0]]
-    assert all(record.keys == (record.value,) for record in got)
+    assert all(record.keys == (record.text,) for record in got)
     assert large.get(ids, scope=Scope(user="bob")) == []
 
 

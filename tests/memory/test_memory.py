@@ -8,13 +8,13 @@ import pytest
 from memagent import Memory, Record, Scope
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def values(records: list[Record]) -> list[str]:
-    return [record.value for record in records]
+    return [record.text for record in records]
 
 
 def test_what_was_added_is_found_after_reopening(tmp_path: Path, ada: Scope) -> None:
@@ -42,7 +42,7 @@ def test_a_session_narrows_what_is_seen(memory: Memory) -> None:
     one, two = Scope(user="ada", session="1"), Scope(user="ada", session="2")
     memory.add("tea in one", scope=one)
     memory.add("tea in two", scope=two)
-    assert [hit.record.value for hit in memory.search("tea", scope=one)] == ["tea in one"]
+    assert [hit.record.text for hit in memory.search("tea", scope=one)] == ["tea in one"]
     assert len(memory.search("tea", scope=Scope(user="ada"))) == 2
 
 
@@ -54,7 +54,7 @@ def test_the_same_undated_text_is_the_same_record_told_again(memory: Memory, ada
     assert memory.stats()["records"] == 2
     assert again.affirmed is not None
     (hit,) = memory.recall("Where do I live?", scope=ada).hits
-    assert hit.record.value == "I live in Lisbon."
+    assert hit.record.text == "I live in Lisbon."
 
 
 def test_the_same_text_at_two_times_is_two_facts(memory: Memory, ada: Scope) -> None:
@@ -96,7 +96,7 @@ def test_a_long_text_is_found_by_its_last_words(memory: Memory, ada: Scope) -> N
     record = memory.add(text, scope=ada)
     memory.add("Something else.", scope=ada)
     hit = memory.search("vault code", scope=ada)[0]
-    assert hit.record.value == text
+    assert hit.record.text == text
     assert hit.key.endswith("The vault code is 77.")
     assert " ".join(record.keys) == text
 
@@ -104,7 +104,7 @@ def test_a_long_text_is_found_by_its_last_words(memory: Memory, ada: Scope) -> N
 def test_a_caller_can_give_the_keys(memory: Memory, ada: Scope) -> None:
     memory.add("42", scope=ada, keys=["the answer to everything", "life and the universe"])
     hit = memory.search("universe", scope=ada)[0]
-    assert (hit.record.value, hit.key) == ("42", "life and the universe")
+    assert (hit.record.text, hit.key) == ("42", "life and the universe")
 
 
 def test_forgetting_erases_the_bytes_and_adding_again_works(tmp_path: Path, ada: Scope) -> None:
@@ -112,7 +112,7 @@ def test_forgetting_erases_the_bytes_and_adding_again_works(tmp_path: Path, ada:
         memory.add("keep this", scope=ada)
         record = memory.add("the secret is xyzzy", scope=ada)
         assert memory.forget([record.id, "unknown"], scope=ada).records == 1
-        assert memory.search("xyzzy", scope=ada)[0].record.value == "keep this"
+        assert memory.search("xyzzy", scope=ada)[0].record.text == "keep this"
     held = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"keep this" in held
     assert b"xyzzy" not in held
@@ -188,20 +188,22 @@ def test_an_empty_query_is_refused(memory: Memory, ada: Scope) -> None:
 
 
 def test_notes_keep_their_order_in_a_batch(memory: Memory, ada: Scope) -> None:
-    records = memory.add_many(["one", Note(text="two"), "three"], scope=ada)
+    records = memory.add_many(["one", NewRecord(text="two"), "three"], scope=ada)
     assert values(records) == ["one", "two", "three"]
     assert values(memory.list(scope=ada)) == ["three", "two", "one"]
 
 
 def test_an_id_that_is_taken_by_another_text_is_refused(memory: Memory, ada: Scope) -> None:
     memory.add("tea", id="drink", scope=ada)
-    assert memory.add("tea", id="drink", scope=ada).value == "tea"
+    assert memory.add("tea", id="drink", scope=ada).text == "tea"
     with pytest.raises(InvalidInput, match="'drink' is there already and says something else"):
         memory.add("coffee", id="drink", scope=ada)
     with pytest.raises(InvalidInput, match="'food' is there already"):
-        memory.add_many([Note(id="food", text="bread"), Note(id="food", text="cheese")], scope=ada)
-    assert memory.add("coffee", id="drink", scope=Scope(user="bob")).value == "coffee"
-    assert [record.value for record in memory.list(scope=ada)] == ["tea"]
+        memory.add_many(
+            [NewRecord(id="food", text="bread"), NewRecord(id="food", text="cheese")], scope=ada
+        )
+    assert memory.add("coffee", id="drink", scope=Scope(user="bob")).text == "coffee"
+    assert [record.text for record in memory.list(scope=ada)] == ["tea"]
 
 
 def test_records_with_many_keys_do_not_crowd_others_out(memory: Memory, ada: Scope) -> None:
@@ -225,6 +227,6 @@ def test_many_versions_are_followed_both_ways(memory: Memory, ada: Scope) -> Non
 def test_what_a_refused_write_had_looked_up_is_not_remembered(memory: Memory) -> None:
     nobody = Scope(user="nobody")
     with pytest.raises(InvalidInput, match="there is no record 'gone' to supersede"):
-        memory.add_many([Note(text="tea", supersedes="gone")], scope=nobody)
+        memory.add_many([NewRecord(text="tea", supersedes="gone")], scope=nobody)
     assert memory._store.user("nobody") is None
     assert memory._store.state("nobody") is None

@@ -98,7 +98,7 @@ def test_words_that_others_use_too_raise_no_alarm(tmp_path: Path, ada: Scope, se
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         records = memory.add_many(texts, scope=ada)
         for record in records[::10]:
-            assert not forgotten(memory, record, ada).known, record.value
+            assert not forgotten(memory, record, ada).known, record.text
         assert memory.verify() == ()
 
 

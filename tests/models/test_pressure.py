@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from memagent.models.concurrency import Gate, gate_of
+from memagent.models.concurrency import ConcurrencyLimiter, gate_of
 
 
 class Clock:
@@ -24,7 +24,9 @@ class Simulation:
     then keeps its place for half a second, and tries again.
     """
 
-    def __init__(self, gate: Gate, clock: Clock, seconds: Callable[[int], float | None]) -> None:
+    def __init__(
+        self, gate: ConcurrencyLimiter, clock: Clock, seconds: Callable[[int], float | None]
+    ) -> None:
         self.gate, self.clock, self.seconds = gate, clock, seconds
         self.active = self.most = self.refused = self.number = 0
         self._ends: list[tuple[float, int, asyncio.Future[None]]] = []
@@ -64,7 +66,7 @@ class Simulation:
 
 def simulated(start: int, most: int, seconds: Callable[[int], float | None]) -> Simulation:
     clock = Clock()
-    return Simulation(Gate(start, most, clock), clock, seconds)
+    return Simulation(ConcurrencyLimiter(start, most, clock), clock, seconds)
 
 
 async def test_a_server_that_gains_by_more_at_once_gets_more_until_it_gains_no_more() -> None:
@@ -91,7 +93,7 @@ async def test_no_more_than_the_most_are_let_through() -> None:
 
 
 async def test_those_that_wait_are_let_through_in_order_past_the_cancelled() -> None:
-    gate = Gate(1, 1)
+    gate = ConcurrencyLimiter(1, 1)
     order: list[int] = []
 
     async def pass_through(number: int) -> None:
@@ -108,7 +110,7 @@ async def test_those_that_wait_are_let_through_in_order_past_the_cancelled() -> 
 
 
 async def test_who_is_cancelled_when_the_place_was_just_given_leaves_it() -> None:
-    gate = Gate(1, 1)
+    gate = ConcurrencyLimiter(1, 1)
 
     async def enter() -> None:
         async with gate.aentered():
@@ -124,7 +126,7 @@ async def test_who_is_cancelled_when_the_place_was_just_given_leaves_it() -> Non
 
 
 def test_threads_wait_for_one_another() -> None:
-    gate = Gate(2, 2)
+    gate = ConcurrencyLimiter(2, 2)
     inside, most, both = 0, 0, threading.Barrier(2)
     lock = threading.Lock()
 

@@ -102,7 +102,7 @@ def test_questions_are_written_in_the_shape_that_the_memory_wants(
         done = memory.enrich(open_chat(URL, api_key=KEY, max_tokens=256), scope=ada)
         assert done.records + done.failed == 3
         assert done.records > 0
-        assert all(record.keys[0] == record.value for record in memory.list(scope=ada))
+        assert all(record.keys[0] == record.text for record in memory.list(scope=ada))
 
 
 @pytest.mark.parametrize("choice", ["auto", "required"])

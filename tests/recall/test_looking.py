@@ -7,7 +7,7 @@ import pytest
 from memagent import Agent, Memory, Scope
 from memagent.agent.turn import Room
 from memagent.testing import ScriptedChat
-from memagent.types import Note, Recollection
+from memagent.types import NewRecord, Recollection
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 MOVED = (
@@ -23,12 +23,12 @@ BEFORE = "Where was the ring before the harbour?"
 
 def tell(memory: Memory, scope: Scope, *texts: str) -> None:
     for number, text in enumerate(texts):
-        note = Note(text=text, valid_from=START + timedelta(hours=number))
+        note = NewRecord(text=text, valid_from=START + timedelta(hours=number))
         memory.add_many([note], scope=scope)
 
 
 def values(recollection: Recollection) -> list[str]:
-    return [hit.record.value for hit in recollection.hits]
+    return [hit.record.text for hit in recollection.hits]
 
 
 def test_a_question_by_a_point_in_time_is_followed_to_it_and_to_its_side(
@@ -41,7 +41,7 @@ def test_a_question_by_a_point_in_time_is_followed_to_it_and_to_its_side(
         "Zoe went to the harbour.",
         "Zoe lost the ring.",
     ]
-    assert recollection.looks == (BEFORE, "Where was the ring", "Zoe harbour", "Zoe")
+    assert recollection.queries == (BEFORE, "Where was the ring", "Zoe harbour", "Zoe")
     assert [hit.why.get("look") for hit in recollection.hits] == [4.0, 3.0, None]
 
 
@@ -55,7 +55,7 @@ def test_the_model_is_asked_what_is_left_without_what_was_passed_by(
         "Notes:\n- Zoe went to the cabin.\n- Zoe lost the ring.\n\nQuestion: Where was the ring?"
     )
     assert len(answer.memories) == 3
-    assert memory.get(answer.written[:1], scope=ada)[0].value == BEFORE
+    assert memory.get(answer.written[:1], scope=ada)[0].text == BEFORE
 
 
 def test_what_a_passed_pronoun_stands_for_is_passed_by_too(memory: Memory, ada: Scope) -> None:
@@ -63,34 +63,34 @@ def test_what_a_passed_pronoun_stands_for_is_passed_by_too(memory: Memory, ada: 
     tell(memory, ada, *told, "Zoe lost the ring.")
     recollection = memory.recall(BEFORE, scope=ada)
     assert values(recollection) == [*told, "Zoe lost the ring."]
-    assert recollection.shown == ("Zoe went to the cabin.", "Zoe lost the ring.")
+    assert recollection.texts == ("Zoe went to the cabin.", "Zoe lost the ring.")
 
 
 def test_a_place_told_of_what_is_asked_about_is_passed_by_too(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, "I lived in Porto.", "I moved to Lisbon.", "I live in Faro.")
     recollection = memory.recall("Where did I live before Lisbon?", scope=ada)
     assert recollection.remaining == "Where did I live?"
-    assert recollection.shown == ("I lived in Porto.",)
+    assert recollection.texts == ("I lived in Porto.",)
 
 
 def test_where_one_lived_is_not_where_one_ate(memory: Memory, ada: Scope) -> None:
     told = ("I lived in Porto.", "I ate at the pier.", "I moved to Lisbon.", "I live in Faro.")
     tell(memory, ada, *told)
     recollection = memory.recall("Where did I live before Lisbon?", scope=ada)
-    assert recollection.shown == ("I lived in Porto.",)
-    assert recollection.looks[1:] == ("Where did I live", "I lisbon", "I")
+    assert recollection.texts == ("I lived in Porto.",)
+    assert recollection.queries[1:] == ("Where did I live", "I lisbon", "I")
 
 
 def test_who_came_before_is_found_by_the_thing_they_had(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, "Eva took the ring.", "Ana took the ring.", "Ana slept.", "Zoe has the ring.")
     recollection = memory.recall("Who had the ring before Ana?", scope=ada)
-    assert recollection.shown == ("Eva took the ring.",)
+    assert recollection.texts == ("Eva took the ring.",)
 
 
 def test_what_comes_after_is_the_nearest_after(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, *(f"Zoe went to {place}." for place in ("Rome", "Bonn", "Faro", "Oslo")))
     recollection = memory.recall("Where was Zoe after Bonn?", scope=ada)
-    assert recollection.shown == ("Zoe went to Faro.",)
+    assert recollection.texts == ("Zoe went to Faro.",)
 
 
 def test_a_record_that_tells_it_all_needs_no_second_look(memory: Memory, ada: Scope) -> None:
@@ -98,7 +98,7 @@ def test_a_record_that_tells_it_all_needs_no_second_look(memory: Memory, ada: Sc
     question = "Where did I live before Lisbon?"
     recollection = memory.recall(question, scope=ada)
     assert values(recollection) == ["I lived in Porto before Lisbon."]
-    assert (recollection.looks, recollection.remaining) == ((question,), None)
+    assert (recollection.queries, recollection.remaining) == ((question,), None)
 
 
 def test_without_experience_both_sides_are_shown_with_the_whole_question(memory: Memory) -> None:
@@ -112,12 +112,12 @@ def test_without_experience_both_sides_are_shown_with_the_whole_question(memory:
     ada = Scope(user="ada")
     tell(memory, ada, *story)
     recollection = memory.recall(BEFORE, scope=ada)
-    assert recollection.shown == story
+    assert recollection.texts == story
     assert recollection.remaining is None
     lessons = Scope(user="lessons")
-    assert memory.learn(BEFORE, "Rome", scope=ada, lessons=lessons)
-    advised = memory.recall(BEFORE, scope=ada, lessons=lessons)
-    assert advised.shown == ("Zoe went to Rome.", "Zoe lost the ring.")
+    assert memory.learn_direction(BEFORE, "Rome", scope=ada, learned_scope=lessons)
+    advised = memory.recall(BEFORE, scope=ada, learned_scope=lessons)
+    assert advised.texts == ("Zoe went to Rome.", "Zoe lost the ring.")
 
 
 def test_a_point_in_time_that_was_never_told_of_leads_nowhere(memory: Memory, ada: Scope) -> None:
@@ -143,7 +143,7 @@ def test_names_lead_from_record_to_record_until_nothing_new_comes(
 ) -> None:
     tell(memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
     recollection = memory.recall("Where is the ring?", scope=ada)
-    assert recollection.looks == ("Where is the ring?", "Zoe", "Ana", "Eva")
+    assert recollection.queries == ("Where is the ring?", "Zoe", "Ana", "Eva")
     assert values(recollection)[0] == "Eva is in Faro."
     bob = Scope(user="bob")
     tell(memory, bob, "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
@@ -151,18 +151,18 @@ def test_names_lead_from_record_to_record_until_nothing_new_comes(
 
 
 @pytest.mark.parametrize(("looks", "found"), [(1, 1), (2, 1), (3, 1), (4, 4)])
-def test_looks_are_bounded(memory: Memory, ada: Scope, looks: int, found: int) -> None:
+def test_looks_are_bounded(memory: Memory, ada: Scope, max_hops: int, found: int) -> None:
     tell(memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
-    recollection = memory.recall("Where is the ring?", scope=ada, looks=looks)
+    recollection = memory.recall("Where is the ring?", scope=ada, max_hops=max_hops)
     assert len(recollection.hits) == found
-    assert len(recollection.looks) <= looks
+    assert len(recollection.queries) <= max_hops
 
 
 def test_one_switch_of_the_agent_keeps_it_to_one_look(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, *MOVED)
     chat = ScriptedChat(["?"])
-    answer = Agent(memory=memory, model=chat, looks=1).ask(BEFORE, scope=ada)
-    assert answer.recollection.looks == (BEFORE,)
+    answer = Agent(memory=memory, model=chat, max_hops=1).ask(BEFORE, scope=ada)
+    assert answer.recollection.queries == (BEFORE,)
     assert answer.recollection.remaining is None
     assert str(chat.requests[-1][-1].content).endswith(f"Question: {BEFORE}")
 
@@ -173,4 +173,4 @@ def test_the_nearest_after_a_time_is_found_however_much_was_told_later(
     later = [f"Zoe went to the inn of road {number}." for number in range(60)]
     tell(memory, ada, "Zoe went to the party.", "Zoe went to the beach.", *later)
     recollection = memory.recall("Where was Zoe after the party?", scope=ada)
-    assert recollection.shown == ("Zoe went to the beach.",)
+    assert recollection.texts == ("Zoe went to the beach.",)

@@ -16,7 +16,7 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.index import lexical
 from memagent.stores.index import lexical as matches
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 WORDS = ["ant", "bee", "cat"]
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -41,11 +41,11 @@ class Told:
         return Scope(user=self.user, session=self.session)
 
     @property
-    def note(self) -> Note:
+    def note(self) -> NewRecord:
         since = None if self.since is None else START + timedelta(hours=self.since)
         ends = since is not None and self.lasting is not None
         until = since + timedelta(hours=self.lasting) if ends else None
-        return Note(text=self.text, valid_from=since, valid_to=until, evidence=self.evidence)
+        return NewRecord(text=self.text, valid_from=since, valid_to=until, evidence=self.evidence)
 
 
 told = st.builds(
@@ -91,14 +91,14 @@ def change(memory: Memory, which: int, text: str, how: int) -> None:
     if not held:
         return
     record = held[which % len(held)]
-    if how == 0 and not record.superseded and record.value != text:
+    if how == 0 and not record.superseded and record.text != text:
         memory.update(record.id, f"{text} new", scope=record.scope)
     elif how == 1:
         memory.forget([record.id], scope=ADA)
     elif how == 2:
         memory.retain(max(1, len(held) - 1), scope=ADA)
     else:
-        again = Note(text=record.value, evidence=record.evidence)
+        again = NewRecord(text=record.text, evidence=record.evidence)
         memory.add_many([again], scope=record.scope)
 
 
@@ -153,7 +153,7 @@ def test_without_the_users_keys_in_memory_the_database_is_asked(memory: Memory) 
     memory._bank._vectors.clear()
     assert memory._bank._vectors.keys(Filter(scope=ADA)) is None
     found = memory._bank.mentioning(Filter(scope=ADA), ["ant"])
-    assert [one.value for one in found] == ["ant"]
+    assert [one.text for one in found] == ["ant"]
 
 
 def test_a_word_is_looked_up_once_and_then_only_among_newer_keys(
@@ -192,18 +192,18 @@ def test_what_was_told_again_counts_from_then_on(memory: Memory) -> None:
     second = memory._bank.mentioning(Filter(scope=ADA), ["two"])[0]
     for side, wanted in (({"before": second}, []), ({"after": second}, ["ant one"])):
         found = memory._bank.mentioning(Filter(scope=ADA), ["ant"], **side)
-        assert [one.value for one in found] == wanted
+        assert [one.text for one in found] == wanted
 
 
 def test_few_that_pass_among_many_that_match_are_found_by_leaps(memory: Memory) -> None:
     early, late = START, START + timedelta(days=9)
     for number in range(20):
         since = early if number % 2 else late + timedelta(hours=number)
-        memory.add_many([Note(text=f"ant {number}", valid_from=since)], scope=ADA)
+        memory.add_many([NewRecord(text=f"ant {number}", valid_from=since)], scope=ADA)
     memory.warm(scope=ADA)
     bound = memory._bank.mentioning(Filter(scope=ADA), ["ant"])[-1]
     found = memory._bank.mentioning(Filter(scope=ADA), ["ant"], before=bound)
-    assert [one.value for one in found] == ["ant 15", "ant 13", "ant 11"]
+    assert [one.text for one in found] == ["ant 15", "ant 13", "ant 11"]
 
 
 @pytest.mark.parametrize("in_ram", [True, False])
@@ -215,7 +215,7 @@ def test_the_oldest_are_those_written_first_however_many_came_later(
         memory._bank._vectors.clear()
     bank, where = memory._bank, Filter(scope=ADA)
     newest, oldest = (bank.mentioning(where, ["ant"], oldest=one) for one in (False, True))
-    assert [one.value for one in newest] == ["ant 8", "ant 7", "ant 6"]
-    assert [one.value for one in oldest] == ["ant 0", "ant 1", "ant 2"]
+    assert [one.text for one in newest] == ["ant 8", "ant 7", "ant 6"]
+    assert [one.text for one in oldest] == ["ant 0", "ant 1", "ant 2"]
     after = bank.mentioning(where, ["ant"], after=oldest[1], oldest=True)
-    assert [one.value for one in after] == ["ant 2", "ant 3", "ant 4"]
+    assert [one.text for one in after] == ["ant 2", "ant 3", "ant 4"]

@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from memagent import Memory, Scope
-from memagent.types import Note
+from memagent.types import NewRecord
 
 START = datetime(2024, 1, 1, 9, tzinfo=UTC)
 
 
 def recalled(memory: Memory, scope: Scope, question: str, *texts: str, **options: int) -> list[str]:
     for number, text in enumerate(texts):
-        note = Note(text=text, valid_from=START + timedelta(minutes=number))
+        note = NewRecord(text=text, valid_from=START + timedelta(minutes=number))
         memory.add_many([note], scope=scope)
-    return list(memory.recall(question, scope=scope, **options).shown)
+    return list(memory.recall(question, scope=scope, **options).texts)
 
 
 WORN = ("Zoe put on the red scarf.", "Zoe flew to Rome.", "Zoe took off the scarf.", "Ana sang.")
@@ -28,7 +28,7 @@ def test_what_somebody_has_follows_from_all_that_happened_to_their_things(
 
 
 def test_a_list_is_not_gathered_with_one_look(memory: Memory, ada: Scope) -> None:
-    shown = recalled(memory, ada, "What is Zoe wearing?", *WORN, looks=1)
+    shown = recalled(memory, ada, "What is Zoe wearing?", *WORN, max_hops=1)
     assert "Zoe put on the red scarf." not in shown or "Zoe flew to Rome." in shown
 
 
@@ -106,7 +106,7 @@ CHAIN = ("Zoe is older than Ana.", "Eva is older than Zoe.", "Eva is older than 
 def test_two_things_are_followed_until_they_meet(memory: Memory, ada: Scope) -> None:
     recollection_of = "Is Eva older than Ana?"
     assert recalled(memory, ada, recollection_of, *CHAIN) == list(CHAIN[:2])
-    assert len(memory.recall(recollection_of, scope=ada).looks) <= 4
+    assert len(memory.recall(recollection_of, scope=ada).queries) <= 4
 
 
 def test_the_speaker_is_an_end_of_a_chain(memory: Memory, ada: Scope) -> None:
@@ -158,5 +158,5 @@ def test_times_that_texts_name_order_them_whenever_they_were_told(
     shown = recalled(memory, ada, "Where was Zoe before Rome?", *DAYS)
     assert shown == ["Zoe ate in Oslo this morning."]
     recollection = memory.recall("Where was Zoe after Bonn?", scope=ada)
-    assert recollection.shown == ("Zoe ate in Oslo this morning.",)
+    assert recollection.texts == ("Zoe ate in Oslo this morning.",)
     assert recollection.remaining == "Where was Zoe?"

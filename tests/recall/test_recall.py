@@ -1,19 +1,19 @@
 from datetime import UTC, datetime, timedelta
 
 from memagent import Memory, Scope
-from memagent.types import Note, Recollection
+from memagent.types import NewRecord, Recollection
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def tell(memory: Memory, scope: Scope, *texts: str) -> None:
     for number, text in enumerate(texts):
-        note = Note(text=text, valid_from=START + timedelta(hours=number))
+        note = NewRecord(text=text, valid_from=START + timedelta(hours=number))
         memory.add_many([note], scope=scope)
 
 
 def shown(recollection: Recollection) -> list[str]:
-    return [hit.record.value for hit in recollection.hits]
+    return [hit.record.text for hit in recollection.hits]
 
 
 def test_of_a_thing_that_changes_only_the_newest_is_shown(memory: Memory, ada: Scope) -> None:
@@ -54,7 +54,7 @@ def test_a_second_look_follows_the_names_found(memory: Memory, ada: Scope) -> No
     tell(memory, ada, "Ana went to Faro.", "Zoe took the umbrella.", "Zoe went to Porto.")
     recollection = memory.recall("Where is the umbrella?", scope=ada)
     assert shown(recollection) == ["Zoe took the umbrella.", "Zoe went to Porto."]
-    assert recollection.looks == ("Where is the umbrella?", "Zoe")
+    assert recollection.queries == ("Where is the umbrella?", "Zoe")
 
 
 def test_a_second_look_follows_the_speaker(memory: Memory, ada: Scope) -> None:
@@ -69,7 +69,7 @@ def test_one_look_is_enough_when_it_answers(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, "Zoe put the umbrella in the car.", "Zoe went to Porto.")
     recollection = memory.recall("Where is the umbrella?", scope=ada)
     assert shown(recollection) == ["Zoe put the umbrella in the car."]
-    assert len(recollection.looks) == 1
+    assert len(recollection.queries) == 1
 
 
 def test_without_experience_both_directions_are_shown(memory: Memory, ada: Scope) -> None:
@@ -86,10 +86,10 @@ def test_experience_with_other_names_chooses_the_direction(memory: Memory) -> No
             memory, scope, f"{who} went to Rome.", f"{who} lost the {thing}.", f"{who} ran to Bonn."
         )
         question = f"Where is the {thing}?"
-        assert memory.learn(question, "Rome", scope=scope, lessons=lessons)
+        assert memory.learn_direction(question, "Rome", scope=scope, learned_scope=lessons)
     ada = Scope(user="ada")
     tell(memory, ada, "Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
-    recollection = memory.recall("Where is the ring?", scope=ada, lessons=lessons)
+    recollection = memory.recall("Where is the ring?", scope=ada, learned_scope=lessons)
     assert shown(recollection) == ["Zoe went to Faro.", "Zoe lost the ring."]
 
 
@@ -97,19 +97,19 @@ def test_nothing_is_learnt_where_one_look_answers_or_no_direction_does(
     memory: Memory, ada: Scope
 ) -> None:
     tell(memory, ada, "Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
-    assert not memory.learn("Where is Zoe?", "Porto", scope=ada)
-    assert not memory.learn("Where is the ring?", "Rome", scope=ada)
-    assert not memory.learn("What did Zoe lose?", "ring", scope=ada)
-    assert memory.learn("Where is the ring?", "Faro", scope=ada)
+    assert not memory.learn_direction("Where is Zoe?", "Porto", scope=ada)
+    assert not memory.learn_direction("Where is the ring?", "Rome", scope=ada)
+    assert not memory.learn_direction("What did Zoe lose?", "ring", scope=ada)
+    assert memory.learn_direction("Where is the ring?", "Faro", scope=ada)
     ben = Scope(user="ben")
     tell(memory, ben, "Zoe went to Faro.", "Zoe took the ring.")
-    assert not memory.learn("Where is the ring?", "Faro", scope=ben)
+    assert not memory.learn_direction("Where is the ring?", "Faro", scope=ben)
 
 
 def test_what_was_learnt_is_never_shown_as_evidence(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, "Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
-    assert memory.learn("Where is the ring?", "Faro", scope=ada)
+    assert memory.learn_direction("Where is the ring?", "Faro", scope=ada)
     rationale = memory.list(scope=ada, limit=1)[0]
     assert (rationale.kind, rationale.metadata) == ("rationale", {"direction": "before"})
     question = "What is asked about the ring that someone lost?"
-    assert rationale.value not in shown(memory.recall(question, scope=ada))
+    assert rationale.text not in shown(memory.recall(question, scope=ada))

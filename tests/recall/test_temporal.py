@@ -13,7 +13,7 @@ def day(number: int) -> datetime:
 
 
 def found(memory: Memory, scope: Scope, as_of: datetime | None = None) -> list[str]:
-    return sorted(hit.record.value for hit in memory.search("live", scope=scope, as_of=as_of))
+    return sorted(hit.record.text for hit in memory.search("live", scope=scope, as_of=as_of))
 
 
 def test_a_new_version_closes_the_old_and_the_past_can_be_asked(memory: Memory, ada: Scope) -> None:
@@ -25,8 +25,8 @@ def test_a_new_version_closes_the_old_and_the_past_can_be_asked(memory: Memory, 
     assert found(memory, ada, day(5)) == ["I live in Lisbon."]
     assert found(memory, ada, day(-1)) == []
     closed = memory.get([old.id], scope=ada)[0]
-    assert (closed.value, closed.superseded, closed.valid_to) == ("I live in Porto.", True, day(5))
-    assert [one.value for one in memory.list(scope=ada)] == ["I live in Lisbon."]
+    assert (closed.text, closed.superseded, closed.valid_to) == ("I live in Porto.", True, day(5))
+    assert [one.text for one in memory.list(scope=ada)] == ["I live in Lisbon."]
     assert len(memory.list(scope=ada, everything=True)) == 2
 
 
@@ -35,8 +35,8 @@ def test_recall_asks_the_past_too(memory: Memory, ada: Scope) -> None:
     memory.update(old.id, "I live in Lisbon.", scope=ada, valid_from=day(5))
     now = memory.recall("Where do I live?", scope=ada)
     then = memory.recall("Where do I live?", scope=ada, as_of=day(1))
-    assert [hit.record.value for hit in now.hits] == ["I live in Lisbon."]
-    assert [hit.record.value for hit in then.hits] == ["I live in Porto."]
+    assert [hit.record.text for hit in now.hits] == ["I live in Lisbon."]
+    assert [hit.record.text for hit in then.hits] == ["I live in Porto."]
 
 
 def test_a_time_without_a_zone_is_local_time(memory: Memory, ada: Scope) -> None:
@@ -98,4 +98,4 @@ def test_a_time_range_bounds_when_a_record_began(memory: Memory, ada: Scope) -> 
     for number in range(4):
         memory.add(f"live {number}", scope=ada, valid_from=day(number))
     hits = memory.search("live", scope=ada, since=day(1), until=day(3))
-    assert sorted(hit.record.value for hit in hits) == ["live 1", "live 2"]
+    assert sorted(hit.record.text for hit in hits) == ["live 1", "live 2"]

@@ -11,35 +11,35 @@ from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.stores.database.reader import Told
 from memagent.stores.ranking import Candidate, Ranking, ranked, tokens_of
-from memagent.types import Hits, Note, Record
+from memagent.types import Hits, NewRecord, Record
 
 NOW = datetime.now(UTC)
 
 
 def values(memory: Memory, query: str, scope: Scope, **how: object) -> list[str]:
-    return [hit.record.value for hit in memory.search(query, scope=scope, **how)]  # type: ignore[arg-type]
+    return [hit.record.text for hit in memory.search(query, scope=scope, **how)]  # type: ignore[arg-type]
 
 
 def test_a_floor_leaves_out_and_counts_what_is_too_far_off(memory: Memory, ada: Scope) -> None:
     memory.add_many(["the cat sleeps", "the dog barks", "rain again"], scope=ada)
-    hits = memory.search("a sleeping cat", scope=ada, floor=0.3)
-    assert [hit.record.value for hit in hits] == ["the cat sleeps"]
-    assert (hits.candidates, hits.below_floor) == (3, 2)
-    unknown = memory.search("quantum physics", scope=ada, floor=0.5)
-    assert (len(unknown), unknown.below_floor) == (0, 3)
+    hits = memory.search("a sleeping cat", scope=ada, min_score=0.3)
+    assert [hit.record.text for hit in hits] == ["the cat sleeps"]
+    assert (hits.candidates, hits.below_min_score) == (3, 2)
+    unknown = memory.search("quantum physics", scope=ada, min_score=0.5)
+    assert (len(unknown), unknown.below_min_score) == (0, 3)
 
 
 def test_a_budget_of_tokens_passes_over_what_does_not_fit(memory: Memory, ada: Scope) -> None:
     memory.add_many(["cat " * 50, "cat dog", "cat dog emu"], scope=ada)
     hits = memory.search("cat", scope=ada, tokens=5)
-    assert sorted(hit.record.value for hit in hits) == ["cat dog", "cat dog emu"]
-    assert sum(tokens_of(len(hit.record.value)) for hit in hits) <= 5
+    assert sorted(hit.record.text for hit in hits) == ["cat dog", "cat dog emu"]
+    assert sum(tokens_of(len(hit.record.text)) for hit in hits) <= 5
     assert hits.over_budget == 1
 
 
 def test_recency_decides_between_equally_relevant_records(memory: Memory, ada: Scope) -> None:
-    old = Note(text="cat cat", valid_from=NOW - timedelta(days=60))
-    new = Note(text="cat dog", valid_from=NOW - timedelta(days=1))
+    old = NewRecord(text="cat cat", valid_from=NOW - timedelta(days=60))
+    new = NewRecord(text="cat dog", valid_from=NOW - timedelta(days=1))
     memory.add_many([old, new], scope=ada)
     assert values(memory, "cat", ada) == ["cat cat", "cat dog"]
     assert values(memory, "cat", ada, half_life=timedelta(days=10)) == ["cat dog", "cat cat"]
@@ -62,10 +62,10 @@ def test_explaining_names_ranks_and_factors(memory: Memory, ada: Scope) -> None:
 def test_a_vector_alone_is_searched_by_meaning_only(memory: Memory, ada: Scope) -> None:
     memory.add_many(["first", "second"], scope=ada, vectors=[[1.0] + [0.0] * 63, [1.0] * 64])
     hits = memory.search(scope=ada, vector=[2.0] + [0.0] * 63)
-    assert [hit.record.value for hit in hits] == ["first", "second"]
+    assert [hit.record.text for hit in hits] == ["first", "second"]
     assert hits[0].score == pytest.approx(1, abs=1e-3)
     assert hits[0].why.keys() == {"cosine", "fused"}
-    assert memory.search("second", scope=ada, vector=[1.0] * 64)[0].record.value == "second"
+    assert memory.search("second", scope=ada, vector=[1.0] * 64)[0].record.text == "second"
 
 
 def test_more_hits_than_the_usual_candidates_can_be_asked_for(memory: Memory, ada: Scope) -> None:
@@ -94,7 +94,7 @@ def test_vectors_that_do_not_fit_are_refused(
     "how",
     [
         {"k": 0},
-        {"floor": 1.5},
+        {"min_score": 1.5},
         {"diversity": -0.1},
         {"tokens": 0},
         {"half_life": timedelta(0)},
@@ -110,7 +110,7 @@ def told(number: int, moment: datetime, helped: int = 0, hurt: int = 0) -> Told:
         id=str(number),
         seq=number,
         kind="episode",
-        value="x" * number,
+        text="x" * number,
         keys=("key",),
         scope=Scope(user="ada"),
         created=moment,
@@ -126,7 +126,7 @@ def told(number: int, moment: datetime, helped: int = 0, hurt: int = 0) -> Told:
         max_size=12,
     ),
     st.integers(1, 6),
-    st.sampled_from([{}, {"half_life": timedelta(hours=2)}, {"floor": 0.3}, {"tokens": 2}]),
+    st.sampled_from([{}, {"half_life": timedelta(hours=2)}, {"min_score": 0.3}, {"tokens": 2}]),
 )
 def test_what_was_not_read_would_not_have_been_chosen(
     drawn: list[tuple[float, int, int]], k: int, how: dict[str, Any]
@@ -149,7 +149,7 @@ def test_what_was_not_read_would_not_have_been_chosen(
     read, everything = set(asked), found(len(held))
     assert [hit.record.seq for hit in some] == [hit.record.seq for hit in everything][:k]
     assert some.candidates == everything.candidates == len(held)
-    assert some.below_floor == everything.below_floor
+    assert some.below_min_score == everything.below_min_score
     assert some.over_budget == everything.over_budget
     assert {hit.record.seq for hit in some} <= read
 
@@ -165,7 +165,7 @@ def test_only_what_can_be_chosen_is_read(memory: Memory, ada: Scope) -> None:
 
     memory._store.told = listening  # type: ignore[method-assign]
     hits = memory.search(scope=ada, vector=fan(1)[0], k=3)
-    assert [hit.record.value for hit in hits] == ["number 0", "number 1", "number 2"]
+    assert [hit.record.text for hit in hits] == ["number 0", "number 1", "number 2"]
     assert (len(asked), hits.candidates) == (3, 6)
 
 
@@ -180,7 +180,7 @@ def test_a_record_that_hurt_gives_way_to_one_that_was_not_read_at_first(
 
 def test_of_equally_near_records_the_newest_is_found(memory: Memory, ada: Scope) -> None:
     days = [NOW - timedelta(days=days) for days in (3, 1, 2)]
-    notes = [Note(text=f"{day:%d}", valid_from=day) for day in days]
+    notes = [NewRecord(text=f"{day:%d}", valid_from=day) for day in days]
     memory.add_many(notes, scope=ada, vectors=[fan(1)[0]] * 3)
     newest_first = [f"{day:%d}" for day in sorted(days, reverse=True)]
     assert found_by(memory, fan(1)[0], ada, k=2) == newest_first[:2]
@@ -210,4 +210,4 @@ def fan(n: int) -> list[list[float]]:
 
 
 def found_by(memory: Memory, vector: list[float], scope: Scope, k: int) -> list[str]:
-    return [hit.record.value for hit in memory.search(scope=scope, vector=vector, k=k)]
+    return [hit.record.text for hit in memory.search(scope=scope, vector=vector, k=k)]

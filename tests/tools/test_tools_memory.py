@@ -40,7 +40,7 @@ def test_no_tool_leaves_its_scope(memory: Memory, ada: Scope, tools: list[BaseTo
     ):
         assert refused(tools, name, **arguments) == f"there is no record {theirs.id}"
     use(tools, "add", text="the code is 1234")
-    assert [record.value for record in memory.list(scope=ada)] == ["the code is 1234"]
+    assert [record.text for record in memory.list(scope=ada)] == ["the code is 1234"]
     assert memory.list(scope=BOB) == [theirs]
 
 
@@ -84,7 +84,7 @@ def test_the_user_s_words_are_evidence_where_the_program_says_they_are(
     assert (record.metadata, record.evidence) == ({"author": "user"}, True)
     use(tools, "correct", id=record.id, text="I live in Faro.")
     (newest,) = memory.list(scope=ada)
-    assert (newest.value, newest.supersedes, newest.evidence) == (
+    assert (newest.text, newest.supersedes, newest.evidence) == (
         "I live in Faro.",
         record.id,
         True,
@@ -124,7 +124,7 @@ def test_the_agent_corrects_its_own_notes(
     told = use(tools, "correct", id=old.id, text="Ada lives in Faro.")
     (new,) = memory.list(scope=ada)
     assert told == f"corrected: it is now {new.id}, and {old.id} is kept as history"
-    assert (new.value, new.supersedes, new.evidence) == ("Ada lives in Faro.", old.id, False)
+    assert (new.text, new.supersedes, new.evidence) == ("Ada lives in Faro.", old.id, False)
     assert new.metadata == {"author": "agent"}
     assert "superseded" in refused(tools, "correct", id=old.id, text="Ada lives in Rome.")
 

@@ -13,7 +13,7 @@ from memagent.evals.task import Sample, Task
 from memagent.learning.few_shot import Likeness, diverse
 from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
-from memagent.types import Example, Examples, Hit, Note, Scope
+from memagent.types import Example, Examples, Hit, NewRecord, Scope
 
 ARMS = (
     *("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong"),
@@ -59,7 +59,7 @@ class StoryArm:
             memory=parts.memory if name.kind in RECALLING else None,
             model=parts.model,
             instructions=SHORT_ANSWER,
-            lessons=self._lessons,
+            learned_scope=self._lessons,
         )
         if name.shots:
             studied = studied_samples(task.training, parts.seed)
@@ -78,7 +78,7 @@ class StoryArm:
             answer = self._agent.ask(sample.question, scope=scope, remember=False)
             hits = answer.recollection.hits
             lines: Sequence[int] = [int(hit.record.id) for hit in hits]
-            shown = answer.recollection.shown
+            shown = answer.recollection.texts
         else:
             seen = self._shown(sample, scope)
             lines, shown = [line for line, _ in seen], tuple(text for _, text in seen)
@@ -108,16 +108,18 @@ class StoryArm:
             self._memory.add_many([_note(fact) for fact in sample.facts], scope=scope)
             if self.name.kind in RECALLING:
                 answer = " ".join(sample.gold)
-                self._memory.learn(sample.question, answer, scope=scope, lessons=self._lessons)
+                self._memory.learn_direction(
+                    sample.question, answer, scope=scope, learned_scope=self._lessons
+                )
 
     def _example(self, sample: Sample) -> Example:
         """Return a studied sample with its answer, asked as this arm asks its own."""
         question, scope = sample.question, Scope(user=sample.id)
         if self.name.kind in RECALLING:
             recollection = self._memory.recall(
-                question, scope=scope, k=self._agent.k, lessons=self._lessons
+                question, scope=scope, k=self._agent.k, learned_scope=self._lessons
             )
-            question, evidence = recollection.remaining or question, recollection.shown
+            question, evidence = recollection.remaining or question, recollection.texts
         else:
             evidence = tuple(text for _, text in self._shown(sample, scope))
         return Example(evidence=evidence, question=question, answer=", ".join(sample.gold))
@@ -133,7 +135,7 @@ class StoryArm:
             return [fact for fact in sample.facts if fact[0] in sample.supports]
         if kind in SEARCHING:
             hits = self._searched(sample.question, scope)
-            return sorted((int(hit.record.id), hit.record.value) for hit in hits)
+            return sorted((int(hit.record.id), hit.record.text) for hit in hits)
         return []
 
     def _searched(self, question: str, scope: Scope) -> Sequence[Hit]:
@@ -181,10 +183,10 @@ def recall(sample: Sample, lines: Sequence[int]) -> float | None:
     return len(set(sample.supports) & set(lines)) / len(set(sample.supports))
 
 
-def _note(fact: Fact) -> Note:
+def _note(fact: Fact) -> NewRecord:
     """Return a story's line as a note that holds from its place in the story on."""
     line, text = fact
-    return Note(text=text, id=str(line), valid_from=_START + timedelta(minutes=line))
+    return NewRecord(text=text, id=str(line), valid_from=_START + timedelta(minutes=line))
 
 
 def studied_samples(training: Sequence[Sample], seed: int) -> list[Sample]:

@@ -18,7 +18,7 @@ from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.continual.streams import Asked, Stream
 from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
-from memagent.types import Answer, Example, Note, Policy, Scope
+from memagent.types import Answer, Example, NewRecord, Policy, Scope
 
 P = TypeVar("P")
 
@@ -212,7 +212,7 @@ class StreamArm:
             grows, scope = self._lessons, Scope(user=f"{self._base}/lesson/{number}")
             memory.add_many(_notes(story, 0), scope=scope)
             answer = " ".join(story.gold)
-            memory.learn(story.question, answer, scope=scope, lessons=self._lessons)
+            memory.learn_direction(story.question, answer, scope=scope, learned_scope=self._lessons)
         if self.name.kind in POLICIES:
             capacity = self.name.size or CAPACITY
             memory.retain(capacity, scope=grows, policy=POLICIES[self.name.kind])
@@ -224,8 +224,8 @@ class StreamArm:
         """Return what decides a probe's answer now: whose examples, the question, the notes."""
         column, one = probe
         scope = self._scope(one) if self._kind == "lessons" else self._told
-        found = self._parts.memory.recall(one.question, scope=scope, lessons=self._lessons)
-        return json.dumps([column, found.remaining or one.question, list(found.shown)])
+        found = self._parts.memory.recall(one.question, scope=scope, learned_scope=self._lessons)
+        return json.dumps([column, found.remaining or one.question, list(found.texts)])
 
     def _round(self, prompts: Sequence[str]) -> list[str | None]:
         """Ask prompts side by side; None where the server will not answer."""
@@ -259,10 +259,10 @@ class StreamArm:
         return agent
 
 
-def _notes(story: Sample, update: int) -> list[Note]:
+def _notes(story: Sample, update: int) -> list[NewRecord]:
     """Return a story's lines as notes, each holding from its place in the stream on."""
     return [
-        Note(
+        NewRecord(
             text=text,
             id=f"{update}/{line}",
             valid_from=_START + timedelta(days=update, minutes=line),

@@ -166,7 +166,7 @@ class DocumentArm:
         return seen
 
     def _text(self, hit: Hit) -> str:
-        return hit.record.value if self._way.show == "passage" else hit.key
+        return hit.record.text if self._way.show == "passage" else hit.key
 
 
 def by_time(hits: Sequence[Hit], question: str) -> list[Hit]:

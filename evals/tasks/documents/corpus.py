@@ -13,7 +13,7 @@ from memagent.compression.job import Compacted
 from memagent.errors import RunError
 from memagent.evals.tasks.documents.documents import Document
 from memagent.memory.memory import Memory
-from memagent.types import Note, Scope
+from memagent.types import NewRecord, Scope
 
 DOCUMENTS_FILE = "documents.jsonl"
 NOTES_FILE = "notes.jsonl"
@@ -121,15 +121,15 @@ def _notes(row: Mapping[str, Any]) -> dict[str, Any]:
 
 BATCH = 64
 """How many documents one transaction writes."""
-Writing = Callable[[Document], Note]
+Writing = Callable[[Document], NewRecord]
 """How a document is kept: what is told of it, and what it is found by."""
 _WRITING = threading.RLock()
 """One shelf is written at a time, so that what one costs is not counted with another."""
 
 
-def raw(document: Document) -> Note:
+def raw(document: Document) -> NewRecord:
     """Keep a passage as it is, found by its sentences."""
-    return Note(
+    return NewRecord(
         text=document.text,
         id=str(document.number),
         keys=document.keys(),

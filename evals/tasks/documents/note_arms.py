@@ -142,10 +142,10 @@ class NoteArm(DocumentArm):
         show = self._kept.show
         if show == "drilled":
             found = Recollection(hits=(hit,))
-            return self._memory.drill(question, found, scope=self._shelf.scope).shown
+            return self._memory.expand(question, found, scope=self._shelf.scope).texts
         if show == "line":
             return [line_of(hit)]
-        return [hit.record.value]
+        return [hit.record.text]
 
 
 def _passage(record: Record) -> int:
@@ -164,7 +164,7 @@ def line_of(hit: Hit) -> str:
         own = {stem(word) for word in content_words(line)}
         return len(own & key) / len(own) if own else 0.0
 
-    return max((span.of(hit.record.value) for span in sentences(hit.record.value)), key=share)
+    return max((span.of(hit.record.text) for span in sentences(hit.record.text)), key=share)
 
 
 def make(name: ArmName, task: Task, parts: Parts) -> Arm:

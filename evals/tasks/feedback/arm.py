@@ -17,11 +17,11 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.feedback.worlds import CITIES, NOBODY, YEARS, Item, Trial, World
-from memagent.feedback.rate_limit import Pace
+from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
 from memagent.text.english import words
-from memagent.types import Answer, Example, Note, Recollection, Scope
+from memagent.types import Answer, Example, NewRecord, Recollection, Scope
 
 KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer", "ram-written")
 """What the model knows by itself; the best facts by meaning alone; what the memory recalls, with
@@ -60,7 +60,10 @@ class TaughtArm:
         self._taught: dict[str, _Taught] = {}
         self._answers: dict[tuple[str, tuple[str, ...]], Answer] = {}
         self._agent = Agent(
-            memory=parts.memory, model=parts.model, instructions=SHORT_ANSWER, pace=Pace(None)
+            memory=parts.memory,
+            model=parts.model,
+            instructions=SHORT_ANSWER,
+            rate_limit=RateLimit(None),
         )
         if name.shots:
             worked = [_example(one) for one in studied_samples(task.training, parts.seed)]
@@ -80,12 +83,12 @@ class TaughtArm:
                     self._teach(item, scope)
                 state.rounds += 1
             answer = self._answer(trial.question, scope)
-        return Reply(answer=answer, shown=answer.recollection.shown)
+        return Reply(answer=answer, shown=answer.recollection.texts)
 
     def _begin(self, world: World, scope: Scope) -> None:
         self._memory.forget(scope=scope, everything=True)
         notes = [
-            Note(text=text, valid_from=_START + timedelta(minutes=line))
+            NewRecord(text=text, valid_from=_START + timedelta(minutes=line))
             for line, text in enumerate(world.told)
         ]
         self._memory.add_many(notes, scope=scope)
@@ -109,9 +112,9 @@ class TaughtArm:
 
     def _answer(self, question: str, scope: Scope) -> Answer:
         found = self._found(question, scope)
-        key = (found.remaining or question, found.shown)
+        key = (found.remaining or question, found.texts)
         if key not in self._answers:
-            given = None if self._recalls else found.shown
+            given = None if self._recalls else found.texts
             self._answers[key] = self._agent.ask(
                 question, scope=scope, remember=False, evidence=given
             )

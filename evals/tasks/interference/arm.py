@@ -21,7 +21,7 @@ from memagent.learning.few_shot import diverse
 from memagent.models.errors import translated
 from memagent.prompts import SHORT_ANSWER, summary_of
 from memagent.stores.ranking import tokens_of
-from memagent.types import Answer, Example, Note, Scope
+from memagent.types import Answer, Example, NewRecord, Scope
 
 KINDS = ("none", "full", "window", "summary", "dense", "memory", "memory-supersede")
 """Nothing; every fact; the last; a running summary by the model; the best by meaning alone; what
@@ -105,11 +105,11 @@ class EpisodeArm:
     def _remembers(self) -> bool:
         return self.name.kind in ("dense", "memory", "memory-supersede")
 
-    def _note(self, trial: Trial, line: int) -> Note:
+    def _note(self, trial: Trial, line: int) -> NewRecord:
         """Return a fact as a note that holds from its place in the stream on."""
         older = [n for n in range(1, line) if trial.subjects[n - 1] == trial.subjects[line - 1]]
         supersedes = older and self.name.kind == "memory-supersede"
-        return Note(
+        return NewRecord(
             text=trial.facts[line - 1][1],
             id=str(line),
             valid_from=_START + timedelta(minutes=line),
@@ -140,11 +140,11 @@ class EpisodeArm:
         if kind == "dense":
             vector = memory.embeddings.embed_query(question)
             hits = list(memory.search(vector=vector, scope=scope, k=CANDIDATES))
-            kept = within([hit.record.value for hit in reversed(hits)], self.budget or BUDGET)
+            kept = within([hit.record.text for hit in reversed(hits)], self.budget or BUDGET)
             order = {text: line for line, text in trial.facts}
             return question, tuple(sorted(kept, key=lambda text: order[text]))
         recollection = memory.recall(question, scope=scope)
-        return recollection.remaining or question, tuple(recollection.shown)
+        return recollection.remaining or question, tuple(recollection.texts)
 
 
 def within(texts: Sequence[str], budget: int) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 from memagent.memory.memory import Memory
-from memagent.stores.banks.rationale import RationaleBank
-from memagent.types import Hit, Note, Scope
+from memagent.stores.banks.hop_directions import HopDirectionBank
+from memagent.types import Hit, NewRecord, Scope
 
 NAMES = (
     "Ada Boris Carla Dmitri Elena Farid Greta Hamid Ines Jonas Kira Lars Mina Noor Olga Pavel"
@@ -154,7 +154,7 @@ class Episodes:
     def recall(self, item: Item) -> str:
         """Return the sentence that is found first by the cue."""
         hits = self._memory.search(item.cue, scope=self._scope, k=1)
-        return hits[0].record.value if hits else ""
+        return hits[0].record.text if hits else ""
 
     def value(self, item: Item) -> str:
         """Return the sentence."""
@@ -183,7 +183,7 @@ class Rationales:
         self._scope = scope
         self._lessons = Scope(user=scope.user, agent="lessons")
         # The bank has no public door of its own: `Memory.learn` decides by itself what to keep.
-        self._bank = RationaleBank(memory._store, memory._bank, memory._encoder.documents)
+        self._bank = HopDirectionBank(memory._store, memory._bank, memory._encoder.documents)
 
     def study(self, items: Sequence[Item]) -> None:
         """Keep the sentences, and of each on which side of it to look on."""
@@ -231,7 +231,7 @@ class Notes(Episodes):
     def value(self, item: Item) -> str:
         """Return the note on the sentence, "" where nothing came of it."""
         notes = self._memory.list(scope=self._scope, kind="note", limit=MOST)
-        return next((one.value for one in notes if item.id in one.sources), "")
+        return next((one.text for one in notes if item.id in one.sources), "")
 
 
 BANKS: dict[str, Callable[[Memory, Scope], Bank]] = {
@@ -241,7 +241,7 @@ BANKS: dict[str, Callable[[Memory, Scope], Bank]] = {
 }
 
 
-def _note(item: Item, text: str = "") -> Note:
+def _note(item: Item, text: str = "") -> NewRecord:
     """Return an item as a note; what it says is the item's text if nothing else is given."""
     told = text or item.text
-    return Note(text=told, id=item.id, valid_from=_START + timedelta(minutes=int(item.id)))
+    return NewRecord(text=told, id=item.id, valid_from=_START + timedelta(minutes=int(item.id)))

@@ -104,7 +104,7 @@ class Chains:
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
 
-    def between(self, question: str, where: Filter, looks: int) -> Chain | None:
+    def between(self, question: str, where: Filter, max_hops: int) -> Chain | None:
         """Return the shortest chain of records between a question's two things.
 
         None if the question does not ask how two things stand to each other, or nothing connects
@@ -119,7 +119,7 @@ class Chains:
             return None
         found: dict[str, Record] = {}
         wanted, queries, sought = content_words(question), list[str](), set[str]()
-        for _ in range(2, looks + 1):
+        for _ in range(2, max_hops + 1):
             new = [word for word in dict.fromkeys(wanted) if word not in sought][:WORDS]
             if not new:
                 return None

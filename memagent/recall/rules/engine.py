@@ -29,7 +29,7 @@ from memagent.types import Hit, Record
 class Search:
     """What was asked and first found: all hits, of which `chosen` would be shown.
 
-    The hits come best first. At most `looks` looks are taken, the first one counted, and at most
+    The hits come best first. At most `max_hops` looks are taken, the first one counted, and at most
     twice `k` records are gathered.
     """
 
@@ -38,7 +38,7 @@ class Search:
     hits: Sequence[Hit]
     chosen: Sequence[Hit]
     where: Filter
-    looks: int
+    max_hops: int
     k: int
 
     def hit(self, record: Record) -> Hit:
@@ -59,14 +59,14 @@ class Reasoner:
 
     def look(self, search: Search) -> Trail | None:
         """Return what is to be shown, with the looks that led there; None leaves the choice."""
-        if search.looks < 2:
+        if search.max_hops < 2:
             return _related(search)
         rules = (self._between, _related, self._kind, self._alike, self._listed, self._reason)
         return next((trail for rule in rules if (trail := rule(search)) is not None), None)
 
     def _between(self, search: Search) -> Trail | None:
         """Show the chain of records between two things, where the question asks how they stand."""
-        chain = self._chains.between(search.question, search.where, search.looks)
+        chain = self._chains.between(search.question, search.where, search.max_hops)
         if chain is None:
             return None
         return Trail(queries=chain.queries, hits=tuple(map(search.hit, chain.records)))
@@ -88,7 +88,7 @@ class Reasoner:
         if told or listing.past:
             return None
         near = self._bank.mentioning(search.where, listing.about)
-        holding = [one for one in near if things(one.value) and not kind_of(one.value)]
+        holding = [one for one in near if things(one.text) and not kind_of(one.text)]
         hits = tuple(search.hit(record) for record in reversed(holding[: 2 * search.k]))
         return Trail(queries=(" ".join(listing.about),), hits=hits) if hits else None
 
@@ -96,7 +96,7 @@ class Reasoner:
         """Look for the state that somebody was in before what they did, or are about to do."""
         why, ahead = asks_why(search.question), asks_ahead(search.question)
         who, tells = (why, tells_reason) if why else (ahead, tells_plan)
-        if who is None or any(tells(hit.record.value) for hit in search.chosen):
+        if who is None or any(tells(hit.record.text) for hit in search.chosen):
             return None
         asked = set(lemmas(search.question)) - {lemma(who)}
         events = (hit.record for hit in search.chosen if why and asked & _held(hit))
@@ -138,11 +138,11 @@ class Reasoner:
         near = self._bank.mentioning(search.where, forms(kind))
         alike = [one for one in near if one.id != found.record.id]
         others = [one for one in alike if lemma(kind_of(one.keys[0])) == lemma(kind)]
-        for look, other in enumerate(others[: search.looks - 2], start=3):
+        for look, other in enumerate(others[: search.max_hops - 2], start=3):
             trail = Trail(hits=(found,)).on([kind], other, found.score, 2)
             names = [word for word in content_words(other.keys[0]) if lemma(word) != lemma(kind)]
             told = self._bank.mentioning(search.where, names) if names else []
-            traits = [one for one in told if offers(one.value, search.want, search.question)]
+            traits = [one for one in told if offers(one.text, search.want, search.question)]
             if traits:
                 return trail.on(names, traits[0], found.score, look)
         return None
@@ -156,7 +156,7 @@ def _related(search: Search) -> Trail | None:
 
 def _counted(named: Sequence[Hit], listing: Listing, search: Search) -> Trail | None:
     """Return all hits that name what is counted, or None where somebody counted already."""
-    if not listing.past and any(offers(hit.record.value, "number", "") for hit in named):
+    if not listing.past and any(offers(hit.record.text, "number", "") for hit in named):
         return None
     theirs = [hit for hit in named if _is_about(hit, listing)]
     return Trail(hits=tuple(sorted(theirs, key=_moment)[-2 * search.k :])) if theirs else None

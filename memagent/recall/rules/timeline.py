@@ -74,7 +74,7 @@ class Chronicle:
         points = [one for one in told if covers(one.keys[0], turn.anchor) and _dated(one)]
         for point in reversed(points):
             side = [
-                one for one in told if _beside(one, point, turn.side) and goal.reached(one.value)
+                one for one in told if _beside(one, point, turn.side) and goal.reached(one.text)
             ]
             if side:
                 next_to = side[-1] if turn.side == "before" else side[0]
@@ -85,11 +85,11 @@ class Chronicle:
 
 def _when(record: Record) -> tuple[datetime, datetime, int]:
     told, seq = record.moment
-    return told_time(record.value, told) or told, told, seq
+    return told_time(record.text, told) or told, told, seq
 
 
 def _dated(record: Record) -> bool:
-    return told_time(record.value, record.moment[0]) is not None
+    return told_time(record.text, record.moment[0]) is not None
 
 
 def _beside(one: Record, point: Record, side: str) -> bool:

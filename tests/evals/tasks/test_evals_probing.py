@@ -158,7 +158,7 @@ def test_a_real_memory_s_recall_tells_which_prompts_a_write_changed(
 
     def prompt_of(question: str) -> str:
         hits = memory.recall(question, scope=ada).hits
-        return "\n".join([*(hit.record.value for hit in hits), question])
+        return "\n".join([*(hit.record.text for hit in hits), question])
 
     def ask(prompts: Sequence[str]) -> list[str | None]:
         asked.extend(prompts)

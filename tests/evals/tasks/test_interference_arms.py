@@ -46,11 +46,11 @@ def test_asking_is_a_fork_that_changes_nothing(kind: str, memory: Memory) -> Non
     for trial in [*task.asked, *task.asked[-5:]]:
         asked.ask(trial)
     scope = Scope(user=f"{name}/{last.story}")
-    held = [one.value for one in memory.list(scope=scope, everything=True)]
+    held = [one.text for one in memory.list(scope=scope, everything=True)]
     with Memory.open(None, embedder=HashEmbedder()) as other:
         alone = EpisodeArm(name, task, parts(other, ScriptedChat(summarising)))
         assert alone.ask(last).shown == asked.ask(last).shown
-        assert held == [one.value for one in other.list(scope=scope, everything=True)]
+        assert held == [one.text for one in other.list(scope=scope, everything=True)]
     if kind in ("dense", "memory", "memory-supersede"):
         assert sorted(held) == sorted(text for _, text in last.facts)
 
@@ -73,7 +73,7 @@ def test_supersession_leaves_only_the_newest_of_a_person_to_be_found(memory: Mem
         arm = EpisodeArm(name, task, parts(memory, ScriptedChat(careful)))
         arm.ask(last)
         scope = Scope(user=f"{name}/{last.story}")
-        found[kind] = {hit.record.value for hit in memory.search("went", scope=scope, k=50)}
+        found[kind] = {hit.record.text for hit in memory.search("went", scope=scope, k=50)}
     newest = {
         [text for _, text in last.facts if text.startswith(person)][-1]
         for person in set(last.subjects)

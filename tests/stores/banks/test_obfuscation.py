@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.stores.banks.rationale import obfuscated
+from memagent.text.obfuscation import obfuscated
 
 
 @pytest.mark.parametrize(

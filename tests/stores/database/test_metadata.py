@@ -49,7 +49,7 @@ def test_a_filter_lets_through_what_it_says_and_respects_types(
     for name, metadata in DOCUMENTS.items():
         memory.add(f"document {name}", scope=ada, metadata=metadata)
     hits = memory.search("document", scope=ada, where=where)
-    assert "".join(sorted(hit.record.value[-1] for hit in hits)) == names
+    assert "".join(sorted(hit.record.text[-1] for hit in hits)) == names
     listed = memory.list(scope=ada, where=where)
     assert {one.id for one in listed} == {hit.record.id for hit in hits}
 
@@ -90,4 +90,4 @@ def test_a_filter_keeps_its_candidates_however_many_others_match_better(
     memory.add("the cat of old", scope=ada, metadata={"keep": True})
     memory.add_many([f"cat cat {n}" for n in range(200)], scope=ada)
     hits = memory.search("cat", scope=ada, k=3, where={"keep": True})
-    assert [hit.record.value for hit in hits] == ["the cat of old"]
+    assert [hit.record.text for hit in hits] == ["the cat of old"]

@@ -47,7 +47,7 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         assert memory.verify() == ()
-        assert memory.search("tea", scope=ada)[0].record.value == "tea is hot"
+        assert memory.search("tea", scope=ada)[0].record.text == "tea is hot"
         assert memory.add("tea is hot", scope=ada).id == "old"
         new = memory.update("old", "tea is cold", scope=ada, why="time")
         actions = [event.action for event in memory.history(new.id, scope=ada)]

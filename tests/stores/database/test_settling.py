@@ -12,7 +12,7 @@ from memagent.stores.database import writer
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Settled, settled
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 WORDS = ["ant", "bee", "cat", "dog"]
 USERS = ["ada", "bob"]
@@ -46,14 +46,14 @@ class SettlingMachine(RuleBasedStateMachine):
     @rule(user=users, text=texts, which=st.integers(0, 1))
     def fail(self, user: str, text: str, which: int) -> None:
         """What is rolled back leaves its numbers to others."""
-        notes = [Note(text=text), Note(text="new", supersedes="none")]
+        notes = [NewRecord(text=text), NewRecord(text="new", supersedes="none")]
         with pytest.raises(InvalidInput):
             self.memories[which].add_many(notes, scope=Scope(user=user))
 
     @rule(user=users, position=st.integers(0, 3), text=texts, which=st.integers(0, 1))
     def update(self, user: str, position: int, text: str, which: int) -> None:
         memory, scope = self.memories[which], Scope(user=user)
-        known = {record.value for record in memory.list(scope=scope)}
+        known = {record.text for record in memory.list(scope=scope)}
         for record in memory.list(scope=scope)[position : position + 1]:
             if text not in known:
                 memory.update(record.id, text, scope=scope)
@@ -81,7 +81,7 @@ class SettlingMachine(RuleBasedStateMachine):
                 lexical, held = memory._bank._words, memory.list(scope=scope)
                 for word in WORDS:
                     best, _ = lexical.search(Filter(scope=scope), lexical.terms(scope, word), 99)
-                    wanted = {one.seq for one in held if word in one.value.split()}
+                    wanted = {one.seq for one in held if word in one.text.split()}
                     assert _records(memory, best) == wanted
 
     @invariant()
@@ -90,7 +90,7 @@ class SettlingMachine(RuleBasedStateMachine):
             for user in USERS:
                 told = memory.list(scope=Scope(user=user))
                 held = [one for one in told if one.supersedes is None]  # an update has a time
-                again = memory.add_many([one.value for one in held], scope=Scope(user=user))
+                again = memory.add_many([one.text for one in held], scope=Scope(user=user))
                 assert [one.id for one in again] == [one.id for one in held]
 
     @invariant()
@@ -127,7 +127,7 @@ def test_what_waits_takes_no_lock_to_be_found(tmp_path: Path, ada: Scope) -> Non
     ):
         memory.add("ant", scope=ada)
         with memory._store.transaction():
-            assert other.search("ant", scope=ada)[0].record.value == "ant"
+            assert other.search("ant", scope=ada)[0].record.text == "ant"
 
 
 def test_a_record_that_its_content_does_not_lead_to_is_told(memory: Memory, ada: Scope) -> None:

@@ -52,11 +52,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def values(memory: Memory, scope: Scope) -> list[str]:
-    return [record.value for record in memory.list(scope=scope)]
+    return [record.text for record in memory.list(scope=scope)]
 
 
 def shown(memory: Memory, question: str, scope: Scope) -> list[str]:
-    return [hit.record.value for hit in memory.recall(question, scope=scope).hits]
+    return [hit.record.text for hit in memory.recall(question, scope=scope).hits]
 
 
 @jumps

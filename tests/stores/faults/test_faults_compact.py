@@ -28,7 +28,7 @@ from memagent.testing import HashEmbedder
 wanted = {f"cat number {n}" for n in range(10)}
 with Memory.open(sys.argv[1], embedder=HashEmbedder(16)) as memory:
     for _ in sys.stdin:
-        found = {hit.record.value for hit in memory.search("cat", scope=Scope(user="ada"), k=20)}
+        found = {hit.record.text for hit in memory.search("cat", scope=Scope(user="ada"), k=20)}
         sys.stdout.write("right\\n" if found == wanted else f"wrong {sorted(found)}\\n")
         sys.stdout.flush()
 """
@@ -65,7 +65,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def values(memory: Memory, scope: Scope) -> list[str]:
-    return [hit.record.value for hit in memory.search("cat number", scope=scope, k=20)]
+    return [hit.record.text for hit in memory.search("cat number", scope=scope, k=20)]
 
 
 @pytest.mark.usefixtures("impatient")

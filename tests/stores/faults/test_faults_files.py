@@ -153,7 +153,7 @@ def facts_written(folder: Path) -> list[str]:
     with Memory.open(folder, embedder=EMBEDDER) as memory:
         memory.add("told afterwards", scope=ADA)
         assert memory.verify() == ()
-        return [record.value for record in memory.list(scope=ADA)]
+        return [record.text for record in memory.list(scope=ADA)]
 
 
 LACKING = """
@@ -180,10 +180,10 @@ def call(name, verb):
 
 try:
     with Memory.open(folder, embedder=EMBEDDER) as memory:
-        call("list", lambda: [one.value for one in memory.list(scope=ADA)])
-        call("search", lambda: [one.record.value for one in memory.search("log", scope=ADA)])
+        call("list", lambda: [one.text for one in memory.list(scope=ADA)])
+        call("search", lambda: [one.record.text for one in memory.search("log", scope=ADA)])
         call("verify", lambda: list(memory.verify()))
-        call("add", lambda: memory.add("more", scope=ADA).value)
+        call("add", lambda: memory.add("more", scope=ADA).text)
         call("forget", lambda: memory.forget(scope=ADA, everything=True).records)
         call("compact", lambda: str(memory.compact()))
 except StoreError as error:

@@ -149,7 +149,7 @@ def test_a_flipped_bit_on_the_disk_where_a_text_or_an_id_lies_is_noticed(tmp_pat
         records = memory.list(scope=ADA, limit=5)
     whole = (tmp_path / "a" / "memory.db").read_bytes()
     rng, flips, count = random.Random(9), 0, 0
-    for text in [part.encode() for record in records for part in (record.id, record.value)]:
+    for text in [part.encode() for record in records for part in (record.id, record.text)]:
         for at in [at for at in range(len(whole)) if whole.startswith(text, at)]:
             damaged = bytearray(whole)
             damaged[at + rng.randrange(len(text))] ^= 1 << rng.randrange(5)

@@ -49,7 +49,7 @@ def work(memory):
         added = call("add", lambda: memory.add_many(texts, scope=ADA))
         if added is None:
             break
-        told["added"] |= {one.id: one.value for one in added}
+        told["added"] |= {one.id: one.text for one in added}
     assert len(everything(memory)) == before + len(told["added"]) - 1
     assert memory.search("cats", scope=ADA), "nothing is found any more"
     oldest = memory.list(scope=ADA, limit=1000)[-1]
@@ -108,7 +108,7 @@ def check(folder: Path, before: dict[str, Any], told: dict[str, Any]) -> None:
     assert not [error for error in told["errors"].values() if "\n" in error]
     embedder = HashEmbedder(16) if told.get("moved") else EMBEDDER
     with within(60), Memory.open(folder, embedder=embedder) as memory:
-        records = {one.id: one.value for one in everything(memory)}
+        records = {one.id: one.text for one in everything(memory)}
         gone = set(told["gone"])
         assert records.keys() == (before.keys() | added.keys()) - gone
         assert {one: records[one] for one in added if one not in gone} == {
@@ -144,7 +144,7 @@ def test_what_was_forgotten_is_told_though_the_log_cannot_be_emptied(tmp_path: P
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == "1 False\n"
     with Memory.open(tmp_path / "m", embedder=EMBEDDER) as memory:
-        assert "to be forgotten" not in [record.value for record in everything(memory)]
+        assert "to be forgotten" not in [record.text for record in everything(memory)]
         assert memory.compact().log_emptied
         assert memory.verify() == ()
     assert b"to be forgotten" not in (tmp_path / "m" / "memory.db").read_bytes()
@@ -180,7 +180,7 @@ def test_a_command_says_it_in_one_line(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "texts"]
     with Memory.open(tmp_path / "m", embedder=EMBEDDER) as memory:
         assert memory.verify() == ()
-        assert not memory.search("news 7", scope=ADA)[0].record.value.startswith("news")
+        assert not memory.search("news 7", scope=ADA)[0].record.text.startswith("news")
 
 
 VERBS: dict[str, Callable[[Memory], object]] = {

@@ -20,7 +20,7 @@ from memagent import Memory, Scope
 from memagent.errors import StoreError
 from memagent.stores.index import snapshot, vectors
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 ROUNDS = int(os.environ.get("DAMAGE_ROUNDS", "10"))
 SIZE = 300
@@ -43,7 +43,7 @@ def store(tmp_path: Path) -> Path:
     with Memory.open(tmp_path / "store", embedder=EMBEDDER) as memory:
         for seed, scope in enumerate((ADA, BOB)):
             notes = [
-                Note(
+                NewRecord(
                     id=f"n{n}",
                     text=f"note {n} of {scope.user}",
                     evidence=n % 3 > 0,
@@ -169,7 +169,7 @@ def of_another_store(store: Path) -> None:
     with Memory.open(twin, embedder=EMBEDDER) as memory:
         for scope in (ADA, BOB):
             notes = [
-                Note(id=f"n{n}", text=f"note {n} of another {scope.user}") for n in range(SIZE)
+                NewRecord(id=f"n{n}", text=f"note {n} of another {scope.user}") for n in range(SIZE)
             ]
             memory.add_many(notes, scope=scope)
     asked(twin)

@@ -45,7 +45,7 @@ def add(scope, texts):
         records = [memory.add(texts[0], scope=scope)]
     else:
         records = memory.add_many(texts, scope=scope)
-    added = {record.id: record.value for record in records}
+    added = {record.id: record.text for record in records}
     assert list(added.values()) == texts
     held[scope] |= added
     tell("add", scope, started, added=added)
@@ -61,9 +61,9 @@ def search(scope, query):
     return hits
 
 def find(scope, record):
-    hits = search(scope, record.value)
-    assert record.id in [hit.record.id for hit in hits], f"{record.value!r} is not found"
-    assert record.context or hits[0].record == record, f"{record.value!r} is not found first"
+    hits = search(scope, record.text)
+    assert record.id in [hit.record.id for hit in hits], f"{record.text!r} is not found"
+    assert record.context or hits[0].record == record, f"{record.text!r} is not found first"
 
 for step in range(steps):
     scope, choice = rng.choice([own, shared]), rng.random()
@@ -82,8 +82,8 @@ for step in range(steps):
         new = memory.update(old, text(), scope=scope)
         gone.add(old)
         held[scope].pop(old)
-        held[scope][new.id] = new.value
-        tell("update", scope, started, old=old, id=new.id, value=new.value)
+        held[scope][new.id] = new.text
+        tell("update", scope, started, old=old, id=new.id, value=new.text)
         find(scope, new)
     elif choice < 0.9:
         chosen, started = rng.sample(list(held[scope]), 2), time.monotonic_ns()
@@ -95,7 +95,7 @@ for step in range(steps):
         queries = [held[scope].pop(one) for one in chosen]
         tell("forget", scope, started, erased=erased)
         for query in queries:
-            assert query not in [hit.record.value for hit in search(scope, query)]
+            assert query not in [hit.record.text for hit in search(scope, query)]
     else:
         started = time.monotonic_ns()
         listed = [record.id for record in memory.list(scope=scope, limit=10**6)]
@@ -131,7 +131,7 @@ def test_processes_on_one_file_lose_nothing_and_see_the_truth(tmp_path: Path) ->
             for record in memory.list(scope=Scope(user=user), limit=10**6, everything=True)
         ]
         stats = memory.stats()
-    found = {one.id: (one.scope.user, one.value, one.superseded) for one in listed}
+    found = {one.id: (one.scope.user, one.text, one.superseded) for one in listed}
     wanted = {
         one: (user, value, one in truth.superseded)
         for one, (user, value, _) in truth.added.items()

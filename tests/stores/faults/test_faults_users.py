@@ -9,7 +9,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 BUSY_RECORDS = int(os.environ.get("BUSY_RECORDS", "20000"))
 BATCH = 5_000
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for start in range(0, BUSY_RECORDS, BATCH):
             numbers = range(start, min(start + BATCH, BUSY_RECORDS))
             near = meaning + 0.01 * rng.standard_normal((len(numbers), len(meaning)))
-            notes = [Note(text=f"guest {n} drinks tea in the garden") for n in numbers]
+            notes = [NewRecord(text=f"guest {n} drinks tea in the garden") for n in numbers]
             memory.add_many(notes, scope=BUSY, vectors=near)
     return place
 
@@ -51,7 +51,7 @@ def held(memory: Memory) -> dict[str, int]:
 
 
 def values(memory: Memory, scope: Scope, query: str = QUERY, k: int = FEW) -> set[str]:
-    return {hit.record.value for hit in memory.search(query, scope=scope, k=k)}
+    return {hit.record.text for hit in memory.search(query, scope=scope, k=k)}
 
 
 def steps(memory: Memory, scope: Scope) -> int:
@@ -74,9 +74,9 @@ def test_the_quiet_user_finds_all_and_loads_nothing_of_the_other(memory: Memory)
     assert values(memory, QUIET) == own
     assert values(memory, QUIET, k=1000) == own
     assert values(memory, QUIET, "something else entirely") == own
-    assert {one.value for one in memory.list(scope=QUIET)} == own
+    assert {one.text for one in memory.list(scope=QUIET)} == own
     shown = memory.recall("What does guest 3 drink?", scope=QUIET).hits
-    assert {hit.record.value for hit in shown} <= own
+    assert {hit.record.text for hit in shown} <= own
     assert len(shown) > 0
     assert held(memory) == {"quiet": FEW}
     assert memory.stats()["records"] == BUSY_RECORDS + 2 * FEW

@@ -16,7 +16,7 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.index import snapshot, vectors
 from memagent.stores.index.partitions import VectorIndex
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 EMBEDDER = HashEmbedder(16)
 
@@ -91,7 +91,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(user=users, session=sessions, text=texts, evidence=st.booleans(), day=hours)
     def add(self, user: str, session: str, text: str, evidence: bool, day: datetime) -> None:
-        note = Note(text=text, evidence=evidence, valid_from=day, metadata={"words": len(text)})
+        note = NewRecord(
+            text=text, evidence=evidence, valid_from=day, metadata={"words": len(text)}
+        )
         self.memory.add_many([note], scope=Scope(user=user, session=session))
 
     @rule(user=users, text=texts)
@@ -197,7 +199,7 @@ def test_a_process_follows_what_another_adds_updates_and_forgets(
     writer, reader = two
 
     def seen() -> list[str]:
-        return [hit.record.value for hit in reader.search("cat", scope=ada)]
+        return [hit.record.text for hit in reader.search("cat", scope=ada)]
 
     assert seen() == []
     first = writer.add("a cat", scope=ada)

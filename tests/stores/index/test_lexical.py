@@ -7,7 +7,7 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.index import lexical
 from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.text.english import stems
-from memagent.types import Note, Scope
+from memagent.types import NewRecord, Scope
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def write(store: SqliteStore, user: str, *texts: str) -> None:
     def blank(keys: object) -> object:
         return np.zeros((len(keys), 2), dtype=np.float32)
 
-    EpisodicBank(store).write([Note(text=text) for text in texts], Scope(user=user), blank)
+    EpisodicBank(store).write([NewRecord(text=text) for text in texts], Scope(user=user), blank)
 
 
 def test_search_never_leaves_the_user(store: SqliteStore) -> None:
@@ -61,7 +61,7 @@ def test_a_word_found_everywhere_gives_the_newest_that_pass(
 def test_a_filter_never_crowds_out_what_passes(store: SqliteStore) -> None:
     write(store, "ada", "cat first")
     EpisodicBank(store).write(
-        [Note(text=f"cat {n}", kind="note") for n in range(600)],
+        [NewRecord(text=f"cat {n}", kind="note") for n in range(600)],
         Scope(user="ada"),
         lambda keys: np.zeros((len(keys), 2), dtype=np.float32),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memagent import Memory, Note, Scope
+from memagent import Memory, NewRecord, Scope
 from memagent.stores.index import snapshot, vectors
 from memagent.testing import HashEmbedder
 
@@ -23,7 +23,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def fill(folder: Path, scope: Scope, start: int = 0, count: int = SIZE) -> None:
     rng = np.random.default_rng(start)
     with Memory.open(folder, embedder=EMBEDDER) as memory:
-        notes = [Note(id=f"n{n}", text=f"note {n}") for n in range(start, start + count)]
+        notes = [NewRecord(id=f"n{n}", text=f"note {n}") for n in range(start, start + count)]
         memory.add_many(notes, scope=scope, vectors=rng.standard_normal((count, 32)))
         asked(memory, scope)
 
@@ -144,7 +144,7 @@ def test_a_snapshot_newer_than_a_restored_database_is_not_taken(
         assert asked(memory, ada) == rebuilt(folder, ada, tmp_path)
         assert taken(memory) == 0
         memory.add_many(
-            [Note(id=f"m{n}", text=f"other {n}") for n in range(100)],
+            [NewRecord(id=f"m{n}", text=f"other {n}") for n in range(100)],
             scope=ada,
             vectors=np.random.default_rng(5).standard_normal((100, 32)),
         )

@@ -14,7 +14,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
 from memagent.stores.index import embedding_cache
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 
 class Counting(HashEmbedder):
@@ -44,7 +44,7 @@ def test_a_text_told_again_is_not_embedded_again_and_gets_the_same_vector(tmp_pa
         rows = memory._store.query("SELECT text, vector FROM keys ORDER BY id")
         vectors = {(row["text"], row["vector"]) for row in rows}
         assert (len(rows), len(vectors)) == (5, 3)
-        assert memory.search("three", scope=Scope(user="bob"))[0].record.value == "three"
+        assert memory.search("three", scope=Scope(user="bob"))[0].record.text == "three"
 
 
 def test_it_holds_no_text_and_nothing_that_was_only_asked_for(tmp_path: Path, ada: Scope) -> None:
@@ -188,7 +188,7 @@ def test_dated_notes_that_say_the_same_are_embedded_once(tmp_path: Path, ada: Sc
     embedder = Counting()
     with Memory.open(tmp_path, embedder=embedder) as memory:
         for _ in range(3):
-            note = Note(text="I do not know.", valid_from=memory.now(scope=ada))
+            note = NewRecord(text="I do not know.", valid_from=memory.now(scope=ada))
             memory.add_many([note], scope=ada)
         assert len(memory.list(scope=ada)) == 3
     assert embedder.texts.count("I do not know.") == 1

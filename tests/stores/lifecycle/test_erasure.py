@@ -6,7 +6,7 @@ from erasing import held, secret_words
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 
 def test_none_of_the_forgotten_bytes_is_left_while_the_store_is_open(
@@ -15,7 +15,9 @@ def test_none_of_the_forgotten_bytes_is_left_while_the_store_is_open(
     words = secret_words(40)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add_many([f"harmless note number {n}" for n in range(100)], scope=ada)
-        secrets = memory.add_many([Note(text=f"the {word} is secret") for word in words], scope=ada)
+        secrets = memory.add_many(
+            [NewRecord(text=f"the {word} is secret") for word in words], scope=ada
+        )
         vector = memory._store.query("SELECT vector FROM keys ORDER BY id DESC LIMIT 1")[0][0]
         memory.add_many([f"harmless note number {n}" for n in range(100, 200)], scope=ada)
         assert vector in held(tmp_path)
@@ -78,7 +80,7 @@ def test_a_source_a_filter_and_a_whole_scope_can_be_forgotten(memory: Memory, ad
     assert memory.forget(scope=ada, source="letter").records == 1
     assert memory.forget(scope=ada, where={"draft": True}).records == 1
     assert memory.forget(scope=Scope(user="ada", session="s"), everything=True).records == 1
-    assert [one.value for one in memory.list(scope=ada)] == ["plain"]
+    assert [one.text for one in memory.list(scope=ada)] == ["plain"]
     assert memory.forget(scope=ada, everything=True).records == 1
     assert memory.list(scope=Scope(user="bob")) == [bob]
     with pytest.raises(InvalidInput, match="say what to forget"):

@@ -40,7 +40,7 @@ def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: S
         memory.forget([one.id for one in many], scope=ada)
         sizes = memory.compact()
         assert sizes.after < sizes.before / 2
-        assert memory.search("kept", scope=ada)[0].record.value == "kept"
+        assert memory.search("kept", scope=ada)[0].record.text == "kept"
         assert memory.verify() == ()
 
 

@@ -26,12 +26,12 @@ def test_a_source_that_hurt_is_trusted_less_in_all_it_told(memory: Memory, ada: 
     memory.add("tea at six", scope=ada, sources=["the timetable"])
     memory.judge([first.id], "hurt", scope=ada)
     found = {
-        hit.record.value: hit.why["reliability"]
+        hit.record.text: hit.why["reliability"]
         for hit in memory.search("tea", scope=ada, explain=True)
     }
     assert found["tea at four"] == found["tea at noon"] == pytest.approx(2 / 3)
     assert found["tea at six"] == 1
-    assert memory.search("tea", scope=ada)[0].record.value == "tea at six"
+    assert memory.search("tea", scope=ada)[0].record.text == "tea at six"
 
 
 def test_sources_are_learnt_and_unlearnt(memory: Memory, ada: Scope) -> None:
@@ -43,7 +43,7 @@ def test_sources_are_learnt_and_unlearnt(memory: Memory, ada: Scope) -> None:
         memory.judge([wrong.id], "hurt" if n else "helped", scope=ada)
     memory.add("the door is red", scope=ada, sources=["reliable"])
     memory.add("the door is blue", scope=ada, sources=["unreliable"])
-    assert memory.search("the door is", scope=ada)[0].record.value == "the door is red"
+    assert memory.search("the door is", scope=ada)[0].record.text == "the door is red"
     memory.forget(scope=ada, source="unreliable")
     rows = memory._store.query("SELECT source FROM outcomes")
     assert [row["source"] for row in rows] == ["reliable"]

@@ -5,7 +5,7 @@ from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.stores.database.rows import unpacked
 from memagent.stores.lifecycle.key_repulsion import MIN_COSINE
-from memagent.types import Note
+from memagent.types import NewRecord
 
 
 def unit(*numbers: float) -> np.ndarray:
@@ -17,7 +17,10 @@ def unit(*numbers: float) -> np.ndarray:
 @pytest.fixture
 def twins(memory: Memory, ada: Scope) -> tuple[str, str]:
     """Two records whose keys are nearly the same."""
-    notes = [Note(id="monday", text="the meeting, on Monday"), Note(id="tuesday", text="a meeting")]
+    notes = [
+        NewRecord(id="monday", text="the meeting, on Monday"),
+        NewRecord(id="tuesday", text="a meeting"),
+    ]
     memory.add_many(notes, scope=ada, vectors=[unit(1, 0.10), unit(1, 0.13)])
     return "monday", "tuesday"
 
@@ -36,7 +39,7 @@ def stored(memory: Memory) -> np.ndarray:
 def test_a_confusion_is_mended_and_can_be_undone(
     memory: Memory, ada: Scope, twins: tuple[str, str]
 ) -> None:
-    before, values = stored(memory), [one.value for one in memory.list(scope=ada)]
+    before, values = stored(memory), [one.text for one in memory.list(scope=ada)]
     assert best(memory, ada) == "tuesday"
     done = memory.separate(
         vector=QUERY, wanted="monday", found="tuesday", scope=ada, steps=9, why="asked"
@@ -44,7 +47,7 @@ def test_a_confusion_is_mended_and_can_be_undone(
     assert done.apart
     assert done.wanted_before < done.found_before
     assert best(memory, ada) == "monday"
-    assert [one.value for one in memory.list(scope=ada)] == values
+    assert [one.text for one in memory.list(scope=ada)] == values
     assert [event.action for event in memory.history("monday", scope=ada)] == ["add", "move"]
     assert memory.move_back(["monday", "tuesday"], scope=ada) == 2
     assert best(memory, ada) == "tuesday"

@@ -7,7 +7,7 @@ from teaching import ASKED, BOB, Interrupted, agent_of, corrected, hits_of, raw,
 from memagent import Agent, Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder
-from memagent.types import Answer, Note
+from memagent.types import Answer, NewRecord
 
 
 def in_rome(memory: Memory, scope: Scope) -> tuple[Agent, Answer]:
@@ -109,7 +109,7 @@ def test_undo_opens_the_notes_on_what_was_replaced_again(memory: Memory, ada: Sc
     for place in ("Lisbon", "Porto"):
         change = {"feedback": "correction", "said": place, "asks": [ASKED], "retired": []}
         metadata = {"asked": ASKED, "answered": "Rome", "change": change | {"superseded": told.id}}
-        lesson = Note(
+        lesson = NewRecord(
             text=place,
             kind="lesson",
             supersedes=told.id,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from memagent import Memory, Scope
 from memagent.stores.transfer.reembed import Compatibility, measured
 from memagent.testing import HashEmbedder
-from memagent.types import Note
+from memagent.types import NewRecord
 
 
 class Permuted(HashEmbedder):
@@ -72,7 +72,7 @@ def test_vectors_of_other_sizes_find_nothing() -> None:
     assert (found.ac, found.bc, found.fc) == (0, -1.0, -1.0)
 
 
-def compared(new: HashEmbedder, notes: list[Note], scope: Scope) -> Compatibility:
+def compared(new: HashEmbedder, notes: list[NewRecord], scope: Scope) -> Compatibility:
     """Write with the hashing embedder, and compare another with it."""
     with Memory.open(None, embedder=HashEmbedder()) as memory:
         memory.add_many(notes, scope=scope)
@@ -82,22 +82,22 @@ def compared(new: HashEmbedder, notes: list[Note], scope: Scope) -> Compatibilit
         return found
 
 
-NOTES = [Note(text=f"note {n} of {n * 7919 % 101}") for n in range(40)]
+NOTES = [NewRecord(text=f"note {n} of {n * 7919 % 101}") for n in range(40)]
 KEYED = [
-    Note(text=f"value {n}", keys=(f"where is thing{n}", f"thing{n} place", f"of thing{n}"))
+    NewRecord(text=f"value {n}", keys=(f"where is thing{n}", f"thing{n} place", f"of thing{n}"))
     for n in range(20)
 ]
 
 
 @pytest.mark.parametrize("notes", [NOTES, KEYED], ids=["a key a record", "three keys a record"])
-def test_the_same_embedder_is_compatible(notes: list[Note], ada: Scope) -> None:
+def test_the_same_embedder_is_compatible(notes: list[NewRecord], ada: Scope) -> None:
     found = compared(HashEmbedder(), notes, ada)
     assert (found.ac, found.bc, found.fc, found.neighbours) == (1, 0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("notes", [NOTES, KEYED], ids=["a key a record", "three keys a record"])
 def test_dimensions_in_another_order_order_texts_alike_and_are_not_compatible(
-    notes: list[Note], ada: Scope
+    notes: list[NewRecord], ada: Scope
 ) -> None:
     found = compared(Permuted(), notes, ada)
     assert (found.neighbours, found.ac) == (1.0, 0)

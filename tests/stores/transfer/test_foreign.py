@@ -56,7 +56,7 @@ def test_a_mem0_result_becomes_records_with_their_ids_times_and_scopes(
     assert memory.import_([json.dumps({"results": [TEA, LISBON]})]) == 2
     tea, lisbon = memory.get([TEA["id"], LISBON["id"]], scope=ada)
     assert tea.scope == Scope(user="ada", agent="cook", session="r1")
-    assert (tea.value, tea.keys, tea.sources) == (TEA["memory"], (TEA["memory"],), ("mem0",))
+    assert (tea.text, tea.keys, tea.sources) == (TEA["memory"], (TEA["memory"],), ("mem0",))
     assert tea.created == tea.valid_from == datetime(2026, 1, 2, 3, 4, 5, 964741, UTC)
     assert (tea.affirmed, tea.valid_to) == (None, None)
     assert tea.metadata == {"page": 3, "hash": TEA["hash"], "role": "user"}
@@ -111,7 +111,7 @@ def test_langgraph_items_keep_namespace_key_and_the_rest_of_their_value(
 ) -> None:
     assert memory.import_([json.dumps([ITEM | {"score": None}])]) == 1
     record = only(memory)
-    assert (record.id, record.value) == ("ada/facts/k1", "Likes green tea.")
+    assert (record.id, record.text) == ("ada/facts/k1", "Likes green tea.")
     assert record.metadata == {
         "page": 3,
         "langgraph_namespace": ["ada", "facts"],
@@ -135,7 +135,7 @@ def test_what_langgraph_itself_hands_out_is_read(memory: Memory, ada: Scope) -> 
         (record,) = memory.get([name], scope=ada)
         assert record.created == item.created_at
         assert record.moment[0] == item.updated_at
-        assert record.value in ("Likes green tea.", "Lives in Porto.")
+        assert record.text in ("Likes green tea.", "Lives in Porto.")
 
 
 def test_the_same_key_in_two_namespaces_is_two_records(memory: Memory, ada: Scope) -> None:
@@ -179,7 +179,7 @@ def test_a_value_s_text_is_the_first_field_that_holds_one(
 ) -> None:
     memory.import_([json.dumps(ITEM | {"value": value})])
     record = only(memory)
-    assert record.value == text
+    assert record.text == text
     assert {k: v for k, v in record.metadata.items() if not k.startswith("langgraph_")} == rest
 
 

@@ -37,7 +37,7 @@ def test_a_store_is_moved_to_the_embedder_it_is_opened_with(folder: Path, ada: S
         with pytest.raises(EmbedderMismatch, match="run `memagent reembed`"):
             memory.search("note", scope=ada)
         assert memory.reembed().keys == 30
-        assert memory.search("note 7", scope=ada, k=1)[0].record.value == "note 7 of many"
+        assert memory.search("note 7", scope=ada, k=1)[0].record.text == "note 7 of many"
         assert memory.verify() == ()
     with (
         Memory.open(folder, embedder=OLD) as memory,
@@ -73,7 +73,7 @@ def test_what_was_cut_off_goes_on_and_the_old_vectors_answer_meanwhile(
     ):
         memory.reembed()
     with Memory.open(folder, embedder=OLD) as memory:
-        assert memory.search("note 7", scope=ada, k=1)[0].record.value == "note 7 of many"
+        assert memory.search("note 7", scope=ada, k=1)[0].record.text == "note 7 of many"
         memory.add("told meanwhile", scope=ada)
     told: list[tuple[int, int]] = []
     with Memory.open(folder, embedder=NEW) as memory:
@@ -112,4 +112,4 @@ def test_a_write_that_the_move_overtakes_is_refused_whole(folder: Path, ada: Sco
 def test_an_empty_store_is_moved_too(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path, embedder=NEW) as memory:
         assert memory.reembed().compatibility is None
-        assert memory.add("x", scope=ada).value == "x"
+        assert memory.add("x", scope=ada).text == "x"

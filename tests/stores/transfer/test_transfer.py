@@ -40,7 +40,7 @@ def test_what_was_exported_and_imported_exports_to_the_same_bytes(
         assert other.import_(lines) == 0
         assert list(other.export(scope=ada, vectors=vectors)) == lines
         assert other.verify() == ()
-        assert [hit.record.value for hit in other.search("live", scope=ada, k=1)] == [
+        assert [hit.record.text for hit in other.search("live", scope=ada, k=1)] == [
             "I live in Lisbon."
         ]
         assert other.add("I live in Lisbon.", scope=ada).id not in ("", "mine")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memagent import Memory, Note, Scope
+from memagent import Memory, NewRecord, Scope
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder
 
@@ -29,9 +29,9 @@ def near(angle: float) -> np.ndarray:
 def experienced(memory: Memory, ada: Scope) -> None:
     """Fill a memory and let it be used, judged and moved."""
     notes = [
-        Note(id="monday", text="the meeting", keys=("day", "week"), sources=("page", "book")),
-        Note(id="tuesday", text="a meeting", sources=("page",)),
-        Note(id="plain", text="nothing came of it"),
+        NewRecord(id="monday", text="the meeting", keys=("day", "week"), sources=("page", "book")),
+        NewRecord(id="tuesday", text="a meeting", sources=("page",)),
+        NewRecord(id="plain", text="nothing came of it"),
     ]
     memory.add_many(notes, scope=ada, vectors=[near(a) for a in (0.1, 1.5, 0.13, 3)])
     memory.add("shown", scope=ada, id="last")

@@ -12,7 +12,7 @@ from memagent.stores.database.derived import MARK
 from memagent.text.english import content_words, needs_context, sentences, stem
 from memagent.types import Hit, Recollection, Record, Scope
 
-DRILLS = 5
+MAX_EXPANDED = 5
 """At most so many notes of one recall are looked behind."""
 LOOKED_AT = 16
 """At most so many sentences of a note's sources are compared by meaning."""
@@ -20,14 +20,14 @@ SHOWN = 2
 """A key of so many sentences of the source is shown as it is."""
 
 
-class Driller:
+class SourceExpander:
     """Looks behind the notes among what was recalled, where they are not enough."""
 
     def __init__(self, bank: CompressionBank, encoder: Encoder) -> None:
         self._bank = bank
         self._encoder = encoder
 
-    def drilled(self, question: str, found: Recollection, scope: Scope) -> Recollection:
+    def expanded(self, question: str, found: Recollection, scope: Scope) -> Recollection:
         """Return what was recalled, with the sentences wanted in the place of notes without them.
 
         A note is enough if it holds something of the kind that is asked for, and no sentence of its
@@ -43,7 +43,7 @@ class Driller:
                 hits.append(hit)
             elif here.isdisjoint(hit.record.sources):
                 below = None
-                if drills < DRILLS:
+                if drills < MAX_EXPANDED:
                     drills += 1
                     below = self._below(hit, question, want, scope)
                 hits.append(below or hit)
@@ -54,15 +54,15 @@ class Driller:
         sources = self._bank.sources(scope, hit.record.id, deep=True)
         asked = {stem(word) for word in content_words(question)}
         told = [
-            (_held(asked, span.of(record.value)), span.of(record.value), record)
+            (_held(asked, span.of(record.text)), span.of(record.text), record)
             for record in sources
-            for span in sentences(record.value)
+            for span in sentences(record.text)
         ]
         if not told:
             return None
         most = max(held for held, _, _ in told)
-        offered = want is not None and offers(hit.record.value, want, question)
-        if offered and _held(asked, hit.record.value) >= most:
+        offered = want is not None and offers(hit.record.text, want, question)
+        if offered and _held(asked, hit.record.text) >= most:
             return None
         likely = sorted(told, key=lambda one: -one[0])[:LOOKED_AT]
         return self._shown(hit, question, [(text, record) for _, text, record in likely])
@@ -88,7 +88,7 @@ class Driller:
 
 def _with_context(sentence: str, record: Record) -> str:
     if needs_context(sentence):
-        order = [span.of(record.value) for span in sentences(record.value)]
+        order = [span.of(record.text) for span in sentences(record.text)]
         place = order.index(sentence)
         return " ".join(order[max(0, place - 1) : place + 1])
     return sentence
