@@ -20,7 +20,7 @@ from pathlib import Path
 
 STOCK = (
     "from sentence_transformers import SentenceTransformer; from memagent.config import"
-    " load_settings; from memagent.weights import MINILM, locate; SentenceTransformer(str(locate("
+    " load_settings; from memagent.models.weights import MINILM, locate; SentenceTransformer(str(locate("
     "MINILM, load_settings().home / 'models')), device='cpu', local_files_only=True)"
     ".encode('ready')"
 )

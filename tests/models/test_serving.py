@@ -110,7 +110,7 @@ def test_whoever_is_killed_takes_the_server_with_it(served_from: Any, tmp_path: 
     code = (
         "import os, sys, signal, time\n"
         "from pathlib import Path\n"
-        "from memagent.serving import ServerProcess\n"
+        "from memagent.models.vllm.launch import ServerProcess\n"
         f"folder = Path({str(folder)!r})\n"
         "process = ServerProcess([str(folder / 'vllm')], {}, folder / 'log')\n"
         "while not (folder / 'pids').exists(): process.ended(0.01)\n"

@@ -188,7 +188,7 @@ def test_many_keys_take_little_memory(tmp_path: Path) -> None:
             file.write(f"20200426000000000000\0\1{number:064x}\0\1\n")
     program = (
         "import resource, sys; from pathlib import Path;"
-        "from memagent.evals.streaming_keys import KeySet;"
+        "from memagent.evals.tasks.documents.streamingqa.files import KeySet;"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "before = peak(); held = KeySet.read(Path(sys.argv[1]));"
         "print(len(held), (peak() - before) * 1024)"

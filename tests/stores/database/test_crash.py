@@ -25,7 +25,7 @@ SIZES = (16, 24)
 WORKER = """
 import itertools, random, sys
 from memagent import Memory, Scope
-from memagent.stores import reembedding
+from memagent.stores.transfer import reembed as reembedding
 from memagent.testing import HashEmbedder
 
 folder, seed, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
