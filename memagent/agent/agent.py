@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from memagent.agent.steps import Answered, Said, Step, Wrote
+from memagent.agent.steps import Answered, TextChunk, Step, Saved
 from memagent.agent.teaching import FEEDBACK, Teaching
-from memagent.agent.turn import Ask, Look, Need, Plan, Use, Write, turn
+from memagent.agent.turn import ModelRequest, RecallRequest, Request, Plan, ToolRequest, SaveRequest, turn
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.feedback.rate_limit import RateLimit
 from memagent.memory.memory import Memory
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
 
-NEEDS = (Look, Ask, Use, Write)
+REQUESTS = (RecallRequest, ModelRequest, ToolRequest, SaveRequest)
 
 
 class Agent(Teaching, Runnable[Any, Any]):
@@ -96,12 +96,12 @@ class Agent(Teaching, Runnable[Any, Any]):
             ContextTooLong: the question does not fit into the model's context, not even alone.
         """
         steps = self.run(question, scope=scope, remember=remember, evidence=evidence, turns=turns)
-        return _last([step for step in steps if isinstance(step, Answered | Wrote)])
+        return _last([step for step in steps if isinstance(step, Answered | Saved)])
 
     async def aask(self, question: str, *, scope: Scope, **options: Any) -> Answer:
         """Answer one question like `ask`, of which it takes the options."""
         steps = self.arun(question, scope=scope, **options)
-        return _last([step async for step in steps if isinstance(step, Answered | Wrote)])
+        return _last([step async for step in steps if isinstance(step, Answered | Saved)])
 
     def run(
         self, question: str, *, scope: Scope, stream: bool = False, **options: Any
@@ -114,7 +114,7 @@ class Agent(Teaching, Runnable[Any, Any]):
         course = turn(self._plan(question, options))
         step = next(course, None)
         while step is not None:
-            if not isinstance(step, NEEDS):
+            if not isinstance(step, REQUESTS):
                 yield step
                 step = next(course, None)
                 continue
@@ -132,14 +132,14 @@ class Agent(Teaching, Runnable[Any, Any]):
         course = turn(self._plan(question, options))
         step = next(course, None)
         while step is not None:
-            if not isinstance(step, NEEDS):
+            if not isinstance(step, REQUESTS):
                 yield step
                 step = next(course, None)
                 continue
             try:
                 outcome: Any = None
                 async for said in self._adone(step, question, scope, stream):
-                    if isinstance(said, Said):
+                    if isinstance(said, TextChunk):
                         yield said
                     else:
                         outcome = said
@@ -217,7 +217,7 @@ class Agent(Teaching, Runnable[Any, Any]):
         )
 
 
-def _send(course: Generator[Step | Need, Any, None], outcome: Any) -> Step | Need | None:
+def _send(course: Generator[Step | Request, Any, None], outcome: Any) -> Step | Request | None:
     """Send the outcome of a need into a turn, and return what comes next, None at its end."""
     try:
         return course.send(outcome)
@@ -225,5 +225,5 @@ def _send(course: Generator[Step | Need, Any, None], outcome: Any) -> Step | Nee
         return None
 
 
-def _last(steps: Sequence[Answered | Wrote]) -> Answer:
+def _last(steps: Sequence[Answered | Saved]) -> Answer:
     return steps[-1].answer

@@ -8,7 +8,7 @@ from langchain_core.utils.uuid import uuid7
 
 from memagent.agent.agent import Agent
 from memagent.agent.record_turn import Verdict
-from memagent.agent.steps import Answered, Step, Wrote
+from memagent.agent.steps import Answered, Step, Saved
 from memagent.errors import InvalidInput
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Record, Scope
@@ -61,7 +61,7 @@ class Conversation:
         for step in self.agent.run(text, scope=self.scope, turns=self.recent, stream=stream):
             if isinstance(step, Answered):
                 self.turns.append((text, step.answer.answer))
-            if isinstance(step, Answered | Wrote):
+            if isinstance(step, Answered | Saved):
                 self.asked, self.last = text, step.answer
             yield step
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.agent import tool_calling
 from memagent.agent.record_turn import remember
-from memagent.agent.steps import Said
-from memagent.agent.turn import Ask, Look, Need, Use, Write
+from memagent.agent.steps import TextChunk
+from memagent.agent.turn import ModelRequest, RecallRequest, Request, ToolRequest, SaveRequest
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 
-class Doing:
+class Driver:
     """What an agent can do for a turn; `Agent` says with what."""
 
     memory: Memory | None
@@ -39,10 +39,10 @@ class Doing:
     """What the opened model's context has room for."""
 
     def _done(
-        self, need: Need, question: str, scope: Scope, stream: bool
-    ) -> Generator[Said, None, Any]:
+        self, need: Request, question: str, scope: Scope, stream: bool
+    ) -> Generator[TextChunk, None, Any]:
         """Do what a turn needs next; yield the pieces of an answer, and return the outcome."""
-        if not isinstance(need, Ask):
+        if not isinstance(need, ModelRequest):
             return self._at_once(need, question, scope)
         chat = self.open()
         if not need.last:
@@ -51,15 +51,15 @@ class Doing:
             if need.tools:
                 decision = tool_calling.act(chat, need.messages, need.tools)
                 if isinstance(decision, tool_calling.Text):
-                    yield Said(decision.text)
+                    yield TextChunk(decision.text)
             else:
                 decision = yield from self._replied(chat, need, stream)
             told(decision.call)
         return decision
 
     def _replied(
-        self, chat: "BaseChatModel", need: Ask, stream: bool
-    ) -> Generator[Said, None, tool_calling.Text]:
+        self, chat: "BaseChatModel", need: ModelRequest, stream: bool
+    ) -> Generator[TextChunk, None, tool_calling.Text]:
         pieces, call = [], Call()
         try:
             with closing(replies.reply(chat, need.messages, stream=stream)) as told:
@@ -67,7 +67,7 @@ class Doing:
                     call = measured or call
                     if text:
                         pieces.append(text)
-                        yield Said(text)
+                        yield TextChunk(text)
         except ContextTooLong as error:
             if not pieces:
                 raise
@@ -75,15 +75,15 @@ class Doing:
         return tool_calling.Text(text="".join(pieces), call=call)
 
     async def _adone(
-        self, need: Need, question: str, scope: Scope, stream: bool
-    ) -> AsyncIterator[Said | Any]:
+        self, need: Request, question: str, scope: Scope, stream: bool
+    ) -> AsyncIterator[TextChunk | Any]:
         """Do what a turn needs next; yield the pieces of an answer, and the outcome last."""
-        if isinstance(need, Use):
+        if isinstance(need, ToolRequest):
             yield await arun_tool(
                 self.tools[need.action.name], need.action.arguments, self.tool_timeout
             )
             return
-        if not isinstance(need, Ask):
+        if not isinstance(need, ModelRequest):
             yield await asyncio.to_thread(self._at_once, need, question, scope)
             return
         chat = await asyncio.to_thread(self.open)
@@ -94,7 +94,7 @@ class Doing:
                 decision = await tool_calling.aact(chat, need.messages, need.tools)
                 told(decision.call)
                 if isinstance(decision, tool_calling.Text):
-                    yield Said(decision.text)
+                    yield TextChunk(decision.text)
                 yield decision
                 return
             pieces, call = [], Call()
@@ -104,7 +104,7 @@ class Doing:
                         call = measured or call
                         if text:
                             pieces.append(text)
-                            yield Said(text)
+                            yield TextChunk(text)
             except ContextTooLong as error:
                 if not pieces:
                     raise
@@ -113,7 +113,7 @@ class Doing:
             yield tool_calling.Text(text="".join(pieces), call=call)
 
     @contextmanager
-    def _learning(self, need: Ask) -> Iterator[Callable[[Call], None]]:
+    def _learning(self, need: ModelRequest) -> Iterator[Callable[[Call], None]]:
         """Let what comes of a request tell how many tokens its messages have."""
         window = self.window
 
@@ -126,14 +126,14 @@ class Doing:
             window.refused()
             raise
 
-    def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
-        if isinstance(need, Look):
+    def _at_once(self, need: RecallRequest | ToolRequest | SaveRequest, question: str, scope: Scope) -> Any:
+        if isinstance(need, RecallRequest):
             return self._recall(question, scope)
-        if isinstance(need, Use):
+        if isinstance(need, ToolRequest):
             return self._use(need)
         return remember(self.memory, question, need.answer, need.steps, scope)
 
-    def _use(self, need: Use) -> Observation:
+    def _use(self, need: ToolRequest) -> Observation:
         return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
 
     def open(self) -> "BaseChatModel":

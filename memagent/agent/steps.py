@@ -26,7 +26,7 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TextChunk:
     """The model has said one more piece of its answer."""
 
     text: str
@@ -41,7 +41,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class InvalidCall:
     """The model has said something that is no call and no answer; `reason` says why."""
 
     text: str
@@ -57,7 +57,7 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
+class ToolCalled:
     """The model uses a tool."""
 
     name: str
@@ -73,7 +73,7 @@ class Acted:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ToolReturned:
     """What a tool gave, or why it gave nothing."""
 
     name: str
@@ -107,7 +107,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrote:
+class Saved:
     """The turn is remembered; its answer says as which records."""
 
     answer: Answer
@@ -121,4 +121,4 @@ class Wrote:
         return {"step": "wrote", "ids": list(self.answer.written)}
 
 
-Step = Recalled | Said | Thought | Acted | Observed | Answered | Wrote
+Step = Recalled | TextChunk | InvalidCall | ToolCalled | ToolReturned | Answered | Saved

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from memagent.agent.driver import Doing
+from memagent.agent.driver import Driver
 from memagent.agent.record_turn import Verdict, judge
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import RateLimit
@@ -18,7 +18,7 @@ FEEDBACK = 60
 """How much feedback an agent takes of one user in an hour."""
 
 
-class Teaching(Doing):
+class Teaching(Driver):
     """How an agent is taught, for `Agent` to inherit."""
 
     scope: Scope | None

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from memagent.agent.steps import Acted, Answered, Observed, Recalled, Said, Step, Thought, Wrote
+from memagent.agent.steps import ToolCalled, Answered, ToolReturned, Recalled, TextChunk, Step, InvalidCall, Saved
 from memagent.agent.tool_calling import Action, Decision, Mistake, observed
 from memagent.errors import ContextTooLong
 from memagent.prompts import ASSISTANT, render
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Room:
+class PromptParts:
     """What a prompt has room for: what was recalled, and past turns as (said, replied)."""
 
     recollection: Recollection
     turns: tuple[tuple[str, str], ...] = ()
 
-    def narrower(self) -> "Room | None":
+    def trimmed(self) -> "PromptParts | None":
         """Return less: the better half of the memories, or, without any, the later of the turns.
 
         The order of the memories in time is kept, and `left_out` counts those that went. None says
@@ -35,7 +35,7 @@ class Room:
         """
         hits = self.recollection.hits
         if hits:
-            best = sorted(hits, key=_worth, reverse=True)[: len(hits) // 2]
+            best = sorted(hits, key=_rank, reverse=True)[: len(hits) // 2]
             kept = tuple(hit for hit in hits if any(hit is one for one in best))
             less = replace(
                 self.recollection,
@@ -49,18 +49,18 @@ class Room:
         return None
 
 
-def _worth(hit: Hit) -> tuple[bool, float, float]:
+def _rank(hit: Hit) -> tuple[bool, float, float]:
     """Return what hits are compared by: not passed by, score, and of equal ones the later look."""
     return "passed" not in hit.why, hit.score, hit.why.get("look", 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RecallRequest:
     """To be done: recall what to show for the question; the outcome is a `Recollection`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ModelRequest:
     """To be done: ask the model for its next step; the outcome is a `Decision`.
 
     `last` says that nothing is left to leave out: then it is asked, whether that seems to fit or
@@ -73,21 +73,21 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ToolRequest:
     """To be done: use a tool; the outcome is an `Observation`."""
 
     action: Action
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class SaveRequest:
     """To be done: remember the turn; the outcome is the answer with what it was written as."""
 
     answer: Answer
     steps: Sequence[dict[str, Any]]
 
 
-Need = Look | Ask | Use | Write
+Request = RecallRequest | ModelRequest | ToolRequest | SaveRequest
 UNKNOWN = "I don't know: nothing that I remember says so."
 """The answer to a question about who asks it, if there is a memory and it knows nothing of that."""
 
@@ -113,14 +113,14 @@ class Plan:
 class _Course:
     """What has come of a turn so far."""
 
-    room: Room
+    room: PromptParts
     exchange: "list[BaseMessage]" = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
 
 
-def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
+def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
     """Yield the steps of a turn as they happen, and in between what needs to be done for the next.
 
     The outcome of a need is sent back in; `ContextTooLong` is thrown in, and answered by leaving
@@ -130,29 +130,29 @@ def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
     Raises:
         ContextTooLong: nothing is left to leave out.
     """
-    recollection = (yield Look()) if plan.evidence is None else Recollection()
+    recollection = (yield RecallRequest()) if plan.evidence is None else Recollection()
     yield Recalled(recollection)
     if recollection.candidates and not recollection.hits and is_personal(plan.question):
-        yield Said(UNKNOWN)
+        yield TextChunk(UNKNOWN)
         yield from _ended(plan, Answer(answer=UNKNOWN, recollection=recollection), [])
         return
     denial = next((hit.record.text for hit in recollection.hits if "denial" in hit.why), None)
     if denial is not None:  # a weak model that is shown one answers all the same
-        yield Said(denial)
+        yield TextChunk(denial)
         yield from _ended(plan, Answer(answer=denial, recollection=recollection), [])
         return
-    course = _Course(Room(recollection=recollection, turns=tuple(plan.turns)))
+    course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)))
     for number in range(plan.max_steps + 1):
         decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())
         course.calls.append(decision.call)
         if isinstance(decision, Mistake):
-            yield _noted(course, Thought(decision.text, decision.reason))
+            yield _noted(course, InvalidCall(decision.text, decision.reason))
             course.exchange += observed(decision)
         elif isinstance(decision, Action):
-            yield _noted(course, Acted(decision.name, decision.arguments))
+            yield _noted(course, ToolCalled(decision.name, decision.arguments))
             stopped = course.repeats.stop(decision.name, decision.arguments)
-            seen: Observation = stopped or (yield Use(decision))
-            yield _noted(course, Observed(decision.name, seen.text, seen.error, seen.seconds))
+            seen: Observation = stopped or (yield ToolRequest(decision))
+            yield _noted(course, ToolReturned(decision.name, seen.text, seen.error, seen.seconds))
             course.exchange += observed(decision, seen.text)
         else:
             answer = _answer(decision.text.strip(), course, len(plan.turns))
@@ -162,15 +162,15 @@ def turn(plan: Plan) -> Generator[Step | Need, Any, None]:
 
 def _ended(
     plan: Plan, answer: Answer, steps: Sequence[dict[str, Any]]
-) -> Generator[Step | Need, Any, None]:
+) -> Generator[Step | Request, Any, None]:
     yield Answered(answer)
     if plan.remember:
-        yield Wrote((yield Write(answer, steps)))
+        yield Saved((yield SaveRequest(answer, steps)))
 
 
 def _decided(
     plan: Plan, course: _Course, tools: "Sequence[BaseTool]"
-) -> Generator[Ask, Decision, Decision]:
+) -> Generator[ModelRequest, Decision, Decision]:
     while True:
         recollection = course.room.recollection
         question = recollection.remaining or plan.question
@@ -183,16 +183,16 @@ def _decided(
             examples=chosen(question, evidence) if callable(chosen) else chosen,
             turns=course.room.turns,
         )
-        less = course.room.narrower()
+        less = course.room.trimmed()
         try:
-            return (yield Ask([*messages, *course.exchange], tools, last=less is None))
+            return (yield ModelRequest([*messages, *course.exchange], tools, last=less is None))
         except ContextTooLong:
             if less is None:
                 raise
             course.room = less
 
 
-def _noted(course: _Course, step: Thought | Acted | Observed) -> Step:
+def _noted(course: _Course, step: InvalidCall | ToolCalled | ToolReturned) -> Step:
     course.steps.append(step.trace())
     return step
 

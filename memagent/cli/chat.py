@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import Acted, Answered, Observed, Said, Step
+from memagent.agent.steps import ToolCalled, Answered, ToolReturned, TextChunk, Step
 from memagent.cli.input import write_lines
 from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Scope
@@ -245,9 +245,9 @@ def _respond(conversation: Conversation, said: str) -> None:
 
 
 def _show(step: Step) -> None:
-    if isinstance(step, Said):
+    if isinstance(step, TextChunk):
         print(step.text, end="", flush=True)
-    elif isinstance(step, Acted | Observed):
+    elif isinstance(step, ToolCalled | ToolReturned):
         print(f"memagent: {step.line()}", file=sys.stderr)
     elif isinstance(step, Answered):
         print()

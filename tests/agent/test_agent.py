@@ -6,7 +6,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from memagent import Agent, Example, Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import Answered, Recalled, Said, Wrote
+from memagent.agent.steps import Answered, Recalled, TextChunk, Saved
 from memagent.cli.chat import converse
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.testing import ScriptedChat
@@ -99,9 +99,9 @@ def test_recalled_text_stays_one_line_and_out_of_the_system_role(
 def test_steps_come_as_they_happen_and_add_up_to_the_answer(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(["one two three"]))
     steps = list(agent.run("Hello", scope=ada, stream=True))
-    assert [type(step) for step in steps] == [Recalled, Said, Said, Said, Answered, Wrote]
-    said = "".join(step.text for step in steps if isinstance(step, Said))
-    assert isinstance(steps[-1], Wrote)
+    assert [type(step) for step in steps] == [Recalled, TextChunk, TextChunk, TextChunk, Answered, Saved]
+    said = "".join(step.text for step in steps if isinstance(step, TextChunk))
+    assert isinstance(steps[-1], Saved)
     assert steps[-1].line() == f"wrote {', '.join(steps[-1].answer.written)}"
     assert said == steps[-1].answer.answer == "one two three"
 
@@ -144,7 +144,7 @@ def test_where_the_context_is_too_small_the_worst_memories_are_left_out_and_coun
     agent = Agent(memory=memory, model=chat, instructions="Be brief.", k=8)
     recalled = memory.recall("Mary bird?", scope=ada, k=8).hits
     *_, last_step = agent.run("Mary bird?", scope=ada, stream=stream)
-    assert isinstance(last_step, Wrote)
+    assert isinstance(last_step, Saved)
     answer = last_step.answer
     kept = len(answer.memories)
     assert (answer.answer, len(recalled), kept) == ("ok", 3, 1)

@@ -7,7 +7,7 @@ from langchain_core.tools import tool
 
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import Acted, Answered, Observed, Recalled, Said, Thought, Wrote
+from memagent.agent.steps import ToolCalled, Answered, ToolReturned, Recalled, TextChunk, InvalidCall, Saved
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -35,8 +35,8 @@ def test_a_tool_is_used_and_what_it_gave_is_told_to_the_model(memory: Memory, ad
     chat = ScriptedChat([use(a=1, b=2), ANSWER])
     agent = Agent(memory=memory, model=chat, tools=[plus])
     steps = list(agent.run("What is 1 plus 2?", scope=ada))
-    assert kinds(steps) == [Recalled, Acted, Observed, Said, Answered, Wrote]
-    assert isinstance(steps[2], Observed)
+    assert kinds(steps) == [Recalled, ToolCalled, ToolReturned, TextChunk, Answered, Saved]
+    assert isinstance(steps[2], ToolReturned)
     assert (steps[2].text, steps[2].failed) == ("3", False)
     assert "3" in str(chat.requests[1][-1].content)
     assert steps[-1].answer.answer == "Three."
@@ -48,7 +48,7 @@ async def test_awaited_it_takes_the_same_steps(memory: Memory, ada: Scope) -> No
     awaited = Agent(memory=memory, model=ScriptedChat(script), tools=[plus])
     steps = list(by_itself.run("Add.", scope=ada, remember=False))
     same = [step async for step in awaited.arun("Add.", scope=ada, remember=False)]
-    assert kinds(steps) == kinds(same) == [Recalled, Acted, Observed, Thought, Said, Answered]
+    assert kinds(steps) == kinds(same) == [Recalled, ToolCalled, ToolReturned, InvalidCall, TextChunk, Answered]
     assert [step.line() for step in steps if not isinstance(step, Recalled)] == [
         step.line() for step in same if not isinstance(step, Recalled)
     ]
@@ -59,20 +59,20 @@ async def test_pieces_come_as_they_are_said_also_when_awaited(memory: Memory, ad
     said = list(agent.stream("Where?", {"configurable": {"user": "ada"}}))
     heard = [step async for step in agent.astream("Where?", {"configurable": {"user": "ada"}})]
     for steps in (said, heard):
-        assert "".join(one.text for one in steps if isinstance(one, Said)) == "In the bathroom."
-        assert len([one for one in steps if isinstance(one, Said)]) == 3
+        assert "".join(one.text for one in steps if isinstance(one, TextChunk)) == "In the bathroom."
+        assert len([one for one in steps if isinstance(one, TextChunk)]) == 3
 
 
 def test_a_tools_error_is_an_observation(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat([use(a=-1, b=2), ANSWER]), tools=[plus])
-    (seen,) = [one for one in agent.run("Add.", scope=ada) if isinstance(one, Observed)]
+    (seen,) = [one for one in agent.run("Add.", scope=ada) if isinstance(one, ToolReturned)]
     assert seen.failed
     assert "too small" in seen.text
 
 
 def test_the_third_identical_use_is_stopped(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat([use(a=1, b=2)] * 3 + [ANSWER]), tools=[plus])
-    seen = [one for one in agent.run("Add.", scope=ada) if isinstance(one, Observed)]
+    seen = [one for one in agent.run("Add.", scope=ada) if isinstance(one, ToolReturned)]
     assert [one.failed for one in seen] == [False, False, True]
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from memagent import Agent, Memory, Scope
-from memagent.agent.turn import Room
+from memagent.agent.turn import PromptParts
 from memagent.testing import ScriptedChat
 from memagent.types import NewRecord, Recollection
 
@@ -129,11 +129,11 @@ def test_a_point_in_time_that_was_never_told_of_leads_nowhere(memory: Memory, ad
 
 def test_what_was_passed_by_is_the_first_to_find_no_room(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, *MOVED)
-    room = Room(recollection=memory.recall(BEFORE, scope=ada)).narrower()
+    room = PromptParts(recollection=memory.recall(BEFORE, scope=ada)).trimmed()
     assert room is not None
     assert values(room.recollection) == ["Zoe went to the cabin."]
     assert room.recollection.remaining == "Where was the ring?"
-    room = room.narrower()
+    room = room.trimmed()
     assert room is not None
     assert (room.recollection.hits, room.recollection.remaining) == ((), None)
 
