@@ -1,7 +1,7 @@
-"""What is remembered, and whose it is: frozen values, compared by content."""
+"""Records, scopes and receipts: frozen values, compared by content."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -25,21 +25,25 @@ Action = Literal[
     "hurt",
     "undo",
 ]
+Role = Literal["user", "assistant", "system", "tool"]
 Outcome = Literal["helped", "hurt"]
 Feedback = Literal["correction", "hint", "denial"]
 """What was said of an answer in words: what is right, what to think of, or that what was asked
 after does not exist."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Whose memory a verb reads or writes; every field that is set narrows it.
+
+    A verb that takes a scope also takes a user's name.
 
     Raises:
         InvalidInput: a field is empty, or is not text.
     """
 
     user: str
+    _: KW_ONLY
     agent: str | None = None
     session: str | None = None
 
@@ -51,9 +55,46 @@ class Scope:
             if not isinstance(value, str) or not value.strip():
                 raise InvalidInput(f"scope: {name} must be a non-empty text, not {value!r}")
 
+    @classmethod
+    def of(cls, scope: "ScopeLike") -> "Scope":
+        """Return a scope as it is, and a user's name as that user's scope.
+
+        Raises:
+            InvalidInput: it is neither.
+        """
+        if isinstance(scope, Scope):
+            return scope
+        if isinstance(scope, str):
+            return cls(scope)
+        raise InvalidInput(f"scope: a Scope or a user's name is wanted, not {scope!r}")
+
     def across_sessions(self) -> "Scope":
         """Return the same scope without its session: what long-term recall reads."""
         return Scope(user=self.user, agent=self.agent)
+
+
+ScopeLike = Scope | str
+"""A scope, or the name of its user."""
+Ids = str | Iterable[str]
+"""One record's id, or several."""
+
+
+def ids_of(ids: Ids) -> list[str]:
+    """Return ids as a list: one id is a list of one.
+
+    Raises:
+        InvalidInput: it is neither a text nor several.
+    """
+    if isinstance(ids, str):
+        return [ids]
+    listed = list(ids) if isinstance(ids, Iterable) else None
+    if listed is None or not all(isinstance(id, str) for id in listed):
+        raise InvalidInput(f"ids: one id or several are wanted, each a text, not {ids!r}")
+    return listed
+
+
+SHORT = 48
+"""Characters of a text that a `repr` shows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,14 +133,83 @@ class Record:
     archived: datetime | None = None
 
     @property
+    def role(self) -> str | None:
+        """Who said it: "user", "assistant", "system", "tool", or None of what was not said."""
+        role = self.metadata.get("role")
+        return role if isinstance(role, str) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON can hold it; times are ISO 8601 texts."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "text": self.text,
+            "keys": list(self.keys),
+            "role": self.role,
+            "user": self.scope.user,
+            "agent": self.scope.agent,
+            "session": self.scope.session,
+            "created": self.created.isoformat(),
+            "valid_from": self.valid_from.isoformat(),
+            "valid_to": self.valid_to and self.valid_to.isoformat(),
+            "affirmed": self.affirmed and self.affirmed.isoformat(),
+            "superseded": self.superseded,
+            "supersedes": self.supersedes,
+            "sources": list(self.sources),
+            "context": list(self.context),
+            "evidence": self.evidence,
+            "metadata": dict(self.metadata),
+            "helped": self.helped,
+            "hurt": self.hurt,
+            "recalled": self.recalled,
+            "pinned": self.pinned,
+            "archived": self.archived and self.archived.isoformat(),
+        }
+
+    def __repr__(self) -> str:
+        """Return the id, the beginning of the text, and the user."""
+        return f"Record({self.id!r}, {shortened(self.text)!r}, user={self.scope.user!r})"
+
+    @property
     def moment(self) -> tuple[datetime, int]:
         """When it was last known to hold, for ordering in time; ties go by order of writing."""
         return (self.affirmed or self.valid_from, self.seq)
 
 
+def shortened(text: str) -> str:
+    """Return the beginning of a text, at most `SHORT` characters of it."""
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
+
+
+class Records(list[Record]):
+    """Records in order, with the ids that were asked for and are not in the scope.
+
+    `next` continues a list where this page ends: pass it as `after`. It is None on the last page.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record] = (),
+        *,
+        missing: Sequence[str] = (),
+        next: str | None = None,
+    ) -> None:
+        super().__init__(records)
+        self.missing = tuple(missing)
+        self.next = next
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """How many records a verb changed, and which ids are not in the scope."""
+
+    changed: int
+    missing: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRecord:
-    """What a caller hands over to be remembered.
+    """A record to add: its text, and what else the caller knows of it.
 
     Without `keys` the text itself is the key. Without `valid_from` the same text in the same scope
     is the same record; with it, the same text at another time is another fact.
@@ -133,13 +243,14 @@ class Receipt:
     """What `forget` erased, or with `dry_run` would erase.
 
     `asked` are the ids that were meant, `derived` those that went with them: other versions, and
-    records made from them. The counts are rows; `rekeyed` records stay, but were keyed together
-    with an erased one. `log_emptied` is False while another process still reads an older state:
-    the log keeps its pages until the next `compact`.
+    records made from them; `missing` are ids that are not in the scope. The counts are rows;
+    `rekeyed` records stay, but were keyed together with an erased one. `log_emptied` is False while
+    another process still reads an older state: the log keeps its pages until the next `compact`.
     """
 
     asked: tuple[str, ...]
     derived: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     records: int = 0
     keys: int = 0
     history: int = 0

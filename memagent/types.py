@@ -1,20 +1,27 @@
-"""The values that travel between the parts: frozen, compared by content."""
+"""Values that the parts exchange: frozen, compared by content."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from memagent.records import (
     Action,
     Event,
     Feedback,
+    Ids,
     Kind,
+    Marked,
     NewRecord,
     Outcome,
     Receipt,
     Record,
+    Records,
+    Role,
     Scope,
+    ScopeLike,
+    ids_of,
+    shortened,
 )
 
 __all__ = [
@@ -29,8 +36,10 @@ __all__ = [
     "Feedback",
     "Hit",
     "Hits",
+    "Ids",
     "KeyedBy",
     "Kind",
+    "Marked",
     "Method",
     "NewRecord",
     "Outcome",
@@ -39,10 +48,15 @@ __all__ = [
     "Receipt",
     "Recollection",
     "Record",
+    "Records",
     "Reflected",
+    "Role",
     "Scope",
+    "ScopeLike",
     "Timings",
     "Usage",
+    "ids_of",
+    "shortened",
 ]
 
 Policy = Literal["activation", "fifo", "lru"]
@@ -72,6 +86,15 @@ class Hit:
     def text(self) -> str:
         """What a model is shown of the record."""
         return self.record.text if self.excerpt is None else self.excerpt
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as JSON can hold it: the record's fields, and how it was found."""
+        found = {"score": self.score, "key": self.key, "why": dict(self.why)}
+        return {**self.record.to_dict(), **found, "excerpt": self.excerpt}
+
+    def __repr__(self) -> str:
+        """Return the score, the record's id, and the beginning of the text."""
+        return f"Hit({self.score:.3f}, {self.record.id!r}, {shortened(self.text)!r})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,9 +217,9 @@ class Timings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """The agent's answer, with the memories it was shown and what it cost.
+    """The agent's answer to a question, with the memories it was shown and what it cost.
 
-    `written` holds the ids of the records that the turn itself became; `turns_left_out` counts the
+    `turn` holds the ids of the records that the turn itself became; `turns_left_out` counts the
     past turns, oldest first, that found no room in the model's context.
     """
 
@@ -204,7 +227,9 @@ class Answer:
     recollection: Recollection
     usage: Usage = Usage()
     timings: Timings = Timings()
-    written: tuple[str, ...] = ()
+    question: str = ""
+    scope: Scope | None = None
+    turn: tuple[str, ...] = ()
     turns_left_out: int = 0
 
     @property

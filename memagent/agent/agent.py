@@ -1,42 +1,65 @@
-"""The agent: a chat model with a memory and tools, for threads, event loops and chains."""
+"""Agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from memagent.agent.steps import Answered, TextChunk, Step, Saved
-from memagent.agent.teaching import FEEDBACK, Teaching
-from memagent.agent.turn import ModelRequest, RecallRequest, Request, Plan, ToolRequest, SaveRequest, turn
+from memagent.agent.driver import Driver
+from memagent.agent.record_turn import Verdict
+from memagent.agent.steps import Answered, Saved, Step, TextChunk
+from memagent.agent.teaching import FEEDBACK, teach
+from memagent.agent.turn import (
+    ModelRequest,
+    Plan,
+    RecallRequest,
+    Request,
+    SaveRequest,
+    ToolRequest,
+    turn,
+)
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.feedback.rate_limit import RateLimit
+from memagent.learning.learn import How, Learned, learn
+from memagent.learning.problems import Check, Problem
+from memagent.learning.rationales import Rationales
+from memagent.memory.aio import AsyncMemory
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
 from memagent.recall.multi_hop import MAX_HOPS
 from memagent.tools.execute import TIMEOUT
-from memagent.types import Answer, Examples, Scope
+from memagent.types import Answer, Examples, Reflected, Scope, ScopeLike
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
 
+SCOPE = ("user", "agent", "session")
 REQUESTS = (RecallRequest, ModelRequest, ToolRequest, SaveRequest)
 
 
-class Agent(Teaching, Runnable[Any, Any]):
+class Agent(Runnable[Any, Any]):
     """A chat model with a memory.
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
     first question, or by `open`. With `memory` None, or with nothing found, the model gets exactly
-    what it would get without a memory. `learned_scope` is the scope whose rationales advise the
-    search (the asker's own if None). `examples` are worked examples, shown before every question,
-    or a function that chooses them for a question and the evidence shown with it. `tools` are used
-    at most `max_steps` times a turn, each for at most `tool_timeout` seconds. `max_hops` bounds how
-    often the memory is looked into for one question, each time with what was found before; 1 is
-    never again. With `expand`, a note that is not enough is looked behind. `rate_limit` bounds how
-    much feedback is taken of one user.
+    what it would get without a memory. `scope` is whose memory it is where a call does not say; the
+    memory's default scope if None. `learned_scope` is the scope of learned hop directions and
+    rationales (the asker's own if None). `examples` are few-shot examples, shown before every
+    question, or a function that chooses them for a question and the evidence shown with it. `tools`
+    are used at most `max_steps` times a turn, each for at most `tool_timeout` seconds. A recall
+    takes at most `max_hops` searches, each with what was found before; 1 searches once. `expand`
+    replaces notes that do not answer by sentences of their sources. `rate_limit` bounds how much
+    feedback is taken of one user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -46,41 +69,68 @@ class Agent(Teaching, Runnable[Any, Any]):
     def __init__(
         self,
         *,
-        memory: Memory | None,
+        memory: Memory | AsyncMemory | None,
         model: "str | BaseChatModel | Callable[[], BaseChatModel]" = "local",
         instructions: str = ASSISTANT,
         k: int = 5,
-        learned_scope: Scope | None = None,
+        learned_scope: ScopeLike | None = None,
         examples: Examples = (),
         max_hops: int = MAX_HOPS,
         expand: bool = True,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
-        scope: Scope | None = None,
+        scope: ScopeLike | None = None,
         rate_limit: RateLimit | None = None,
     ) -> None:
-        self.memory = memory
+        opened = memory.sync if isinstance(memory, AsyncMemory) else memory
+        if opened is not None and not isinstance(opened, Memory):
+            raise InvalidInput(
+                f"memory: a Memory, an AsyncMemory or None is wanted, not {memory!r}"
+            )
+        self.driver = Driver(
+            memory=opened,
+            model=model,
+            k=k,
+            learned_scope=None if learned_scope is None else Scope.of(learned_scope),
+            max_hops=max_hops,
+            expand=expand,
+            tools={tool.name: tool for tool in tools},
+            tool_timeout=tool_timeout,
+        )
         self.instructions = instructions
-        self.k = k
-        self.learned_scope = learned_scope
         self.examples = examples
-        self.max_hops = max_hops
-        self.expand = expand
-        self.tools = {tool.name: tool for tool in tools}
         self.max_steps = max_steps
-        self.tool_timeout = tool_timeout
-        self.scope = scope
+        self.scope = None if scope is None else Scope.of(scope)
         self.rate_limit = rate_limit or RateLimit(FEEDBACK)
-        self._model = model
-        self._chat: BaseChatModel | None = None
-        self._opening = Lock()
+
+    @property
+    def memory(self) -> Memory | None:
+        """The memory that the agent recalls from and saves to."""
+        return self.driver.memory
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, or "not open" where only opening it tells."""
+        return self.driver.model_name
+
+    def open(self) -> "BaseChatModel":
+        """Open the model now rather than at the first question, and return it.
+
+        Raises:
+            ModelUnavailable: there is none where it should be.
+        """
+        return self.driver.open()
+
+    def use(self, model: "str | BaseChatModel") -> None:
+        """Use another model from now on; it is opened at the next question."""
+        self.driver.use(model)
 
     def ask(
         self,
         question: str,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         remember: bool = True,
         evidence: Sequence[str] | None = None,
         turns: Sequence[tuple[str, str]] = (),
@@ -98,20 +148,23 @@ class Agent(Teaching, Runnable[Any, Any]):
         steps = self.run(question, scope=scope, remember=remember, evidence=evidence, turns=turns)
         return _last([step for step in steps if isinstance(step, Answered | Saved)])
 
-    async def aask(self, question: str, *, scope: Scope, **options: Any) -> Answer:
+    async def aask(
+        self, question: str, *, scope: ScopeLike | None = None, **options: Any
+    ) -> Answer:
         """Answer one question like `ask`, of which it takes the options."""
         steps = self.arun(question, scope=scope, **options)
         return _last([step async for step in steps if isinstance(step, Answered | Saved)])
 
     def run(
-        self, question: str, *, scope: Scope, stream: bool = False, **options: Any
+        self, question: str, *, scope: ScopeLike | None = None, stream: bool = False, **options: Any
     ) -> Iterator[Step]:
         """Answer one question step by step; with `stream`, the answer comes in pieces.
 
         The options are those of `ask`. Where the model's context is too small, memories are left
         out, then past turns, and the answer says how many. Given `evidence` is shown whole or not.
         """
-        course = turn(self._plan(question, options))
+        whose = self._scope(scope)
+        course = turn(self._plan(question, whose, options))
         step = next(course, None)
         while step is not None:
             if not isinstance(step, REQUESTS):
@@ -119,17 +172,18 @@ class Agent(Teaching, Runnable[Any, Any]):
                 step = next(course, None)
                 continue
             try:
-                outcome = yield from self._done(step, question, scope, stream)
+                outcome = yield from self.driver.answer(step, question, whose, stream)
             except ContextTooLong as error:
                 step = course.throw(error)
             else:
                 step = _send(course, outcome)
 
     async def arun(
-        self, question: str, *, scope: Scope, stream: bool = False, **options: Any
+        self, question: str, *, scope: ScopeLike | None = None, stream: bool = False, **options: Any
     ) -> AsyncIterator[Step]:
         """Answer one question step by step, like `run`; cancelling it reaches the server."""
-        course = turn(self._plan(question, options))
+        whose = self._scope(scope)
+        course = turn(self._plan(question, whose, options))
         step = next(course, None)
         while step is not None:
             if not isinstance(step, REQUESTS):
@@ -138,27 +192,90 @@ class Agent(Teaching, Runnable[Any, Any]):
                 continue
             try:
                 outcome: Any = None
-                async for said in self._adone(step, question, scope, stream):
-                    if isinstance(said, TextChunk):
-                        yield said
+                async for piece in self.driver.aanswer(step, question, whose, stream):
+                    if isinstance(piece, TextChunk):
+                        yield piece
                     else:
-                        outcome = said
+                        outcome = piece
             except ContextTooLong as error:
                 step = course.throw(error)
             else:
                 step = _send(course, outcome)
 
-    def use(self, model: "str | BaseChatModel") -> None:
-        """Use another model from now on; it is opened at the next question."""
-        self._model, self._chat = model, None
+    def feedback(
+        self,
+        answer: Answer,
+        *,
+        scope: ScopeLike | None = None,
+        verdict: Verdict | None = None,
+        correction: str | None = None,
+        hint: str | None = None,
+        who: str | None = None,
+        why: str | None = None,
+        check: bool = False,
+        write: bool = False,
+    ) -> Reflected:
+        """Say of an answer that it was "good" or "bad", what would have been right, or a hint.
 
-    @property
-    def model_name(self) -> str:
-        """What the model is called."""
-        if isinstance(self._model, str):
-            return self._model
-        opened = self._chat if callable(self._model) else self._model
-        return str(getattr(opened, "model_name", type(opened).__name__)) if opened else "not open"
+        A verdict counts for or against the memories that were shown. A correction or a hint becomes
+        a lesson in the scope that was asked in, found when the question comes again; `who` gave it,
+        if that is not the user: a source that gains or loses trust by what comes of it. With
+        `check` the question is asked again, and others near to it, and a change that does not mend,
+        or breaks, is undone. With `write` the model may put the lesson in words.
+
+        Raises:
+            InvalidInput: the agent has no memory, the verdict is neither, the words are empty, or
+                there is more feedback than the agent takes (`rate_limit`).
+        """
+        whose = self._scope(scope or answer.scope)
+
+        def again(question: str, evidence: Sequence[str] | None = None) -> Answer:
+            return self.ask(question, scope=whose, remember=False, evidence=evidence)
+
+        return teach(
+            self.driver,
+            self.rate_limit,
+            answer,
+            whose,
+            verdict=verdict,
+            correction=correction,
+            hint=hint,
+            who=who,
+            why=why,
+            again=again if check else None,
+            write=write,
+        )
+
+    def learn(
+        self,
+        problems: Iterable[Problem],
+        check: Check | None = None,
+        *,
+        scope: ScopeLike | None = None,
+        how: How | None = None,
+        progress: Callable[[int, int], None] = lambda done, kept: None,
+    ) -> Learned:
+        """Solve problems several times each, and remember the solutions that `check` finds right.
+
+        They go into `scope`, the agent's `learned_scope` if None. Without a check an answer is kept
+        that most samples agree on. Problems that were learnt from before are skipped.
+
+        Raises:
+            InvalidInput: the agent has no memory, or there is no scope.
+            ModelUnavailable: the model's server does not answer; what was learnt is kept.
+        """
+        if self.memory is None:
+            raise InvalidInput("to learn takes a memory, and a scope to keep rationales in")
+        rationales = Rationales(self.memory, self._scope(scope or self.driver.learned_scope))
+        return learn(
+            self.open(),
+            rationales,
+            list(problems),
+            check,
+            how or How(),
+            examples=self.examples,
+            progress=progress,
+        )
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """Answer a question, as a step of a chain."""
@@ -174,13 +291,35 @@ class Agent(Teaching, Runnable[Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Step]:
         """Yield the steps of a turn as they happen, the answer in pieces."""
-        return self.run(**self._asked(input, config), stream=True, **kwargs)
+
+        def steps(
+            inputs: Iterator[Any], run_manager: Any, config: RunnableConfig
+        ) -> Iterator[Step]:
+            for one in inputs:
+                yield from self.run(**self._asked(one, config), stream=True, **kwargs)
+
+        yield from self._transform_stream_with_config(iter([input]), steps, config)
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Step]:
-        """Yield the steps of a turn as they happen, the answer in pieces."""
-        async for step in self.arun(**self._asked(input, config), stream=True, **kwargs):
+        """Yield the steps of a turn as they happen, the answer in pieces.
+
+        `astream_events` reports them as LangChain's events, with those of the model, the tools and
+        the recall (a retriever) within.
+        """
+
+        async def once() -> AsyncIterator[Any]:
+            yield input
+
+        async def steps(
+            inputs: AsyncIterator[Any], run_manager: Any, config: RunnableConfig
+        ) -> AsyncIterator[Step]:
+            async for one in inputs:
+                async for step in self.arun(**self._asked(one, config), stream=True, **kwargs):
+                    yield step
+
+        async for step in self._atransform_stream_with_config(once(), steps, config):
             yield step
 
     def _invoked(self, input: Any, run_manager: Any, config: RunnableConfig) -> Answer:
@@ -191,28 +330,35 @@ class Agent(Teaching, Runnable[Any, Any]):
 
     def _asked(self, input: Any, config: RunnableConfig | None) -> dict[str, Any]:
         """Return the arguments of `ask` that a chain's input and config stand for."""
-        asked = dict(input) if isinstance(input, Mapping) else {"question": input}
-        named = (config or {}).get("configurable", {})
-        own = {part: named[part] for part in ("user", "agent", "session") if part in named}
-        if own:
-            asked["scope"] = replace(self.scope, **own) if self.scope else Scope(**own)
-        elif "scope" not in asked:
-            if self.scope is None:
-                raise InvalidInput(
-                    "whose memory? give the agent a scope, or a `user` in the config"
-                )
-            asked["scope"] = self.scope
-        return asked
+        options = dict(input) if isinstance(input, Mapping) else {"question": input}
+        configured = (config or {}).get("configurable", {})
+        parts = {name: configured[name] for name in SCOPE if name in configured}
+        if parts:
+            default = self._default_scope
+            options["scope"] = replace(default, **parts) if default else Scope(**parts)
+        return options
 
-    def _plan(self, question: str, options: Mapping[str, Any]) -> Plan:
-        if not question.strip():
+    @property
+    def _default_scope(self) -> Scope | None:
+        return self.scope or (self.memory.default_scope if self.memory else None)
+
+    def _scope(self, scope: ScopeLike | None) -> Scope:
+        if scope is not None:
+            return Scope.of(scope)
+        if self._default_scope is None:
+            raise InvalidInput("whose memory? give the agent a scope, or a `user` in the config")
+        return self._default_scope
+
+    def _plan(self, question: str, scope: Scope, options: Mapping[str, Any]) -> Plan:
+        if not isinstance(question, str) or not question.strip():
             raise InvalidInput("the question is empty")
         return Plan(
             question=question,
+            scope=scope,
             instructions=self.instructions,
             examples=self.examples,
-            tools=tuple(self.tools.values()),
-            max_steps=self.max_steps if self.tools else 0,
+            tools=tuple(self.driver.tools.values()),
+            max_steps=self.max_steps if self.driver.tools else 0,
             **options,
         )
 

@@ -1,4 +1,4 @@
-"""One session of talk with an agent: what was said, and what people say of its answers."""
+"""Conversation: one session with an agent, its past turns, and feedback on its last answer."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ from langchain_core.utils.uuid import uuid7
 
 from memagent.agent.agent import Agent
 from memagent.agent.record_turn import Verdict
-from memagent.agent.steps import Answered, Step, Saved
+from memagent.agent.steps import Answered, Saved, Step
 from memagent.errors import InvalidInput
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Record, Scope
@@ -21,7 +21,7 @@ RESUMED = 100
 
 
 class Conversation:
-    """A session of one user; `last` is the last answer, and `asked` what it was asked.
+    """A session of one user; `last` is the last answer.
 
     A scope without a session gets a new one. One that was talked in before goes on where it was.
     """
@@ -29,7 +29,6 @@ class Conversation:
     def __init__(self, agent: Agent, scope: Scope) -> None:
         self.agent = agent
         self.scope = replace(scope, session=scope.session or str(uuid7()))
-        self.asked = ""
         self.last: Answer | None = None
         resumed = scope.session is not None and agent.memory is not None
         self.turns = past_turns(self.memory, self.scope) if resumed else []
@@ -62,7 +61,7 @@ class Conversation:
             if isinstance(step, Answered):
                 self.turns.append((text, step.answer.answer))
             if isinstance(step, Answered | Saved):
-                self.asked, self.last = text, step.answer
+                self.last = step.answer
             yield step
 
     def judge(self, verdict: Verdict, why: str | None = None) -> int:
@@ -72,7 +71,7 @@ class Conversation:
             InvalidInput: nothing was answered yet, or the verdict is neither.
         """
         return self.agent.feedback(
-            self._answered(), verdict=verdict, scope=self.scope, why=why, asked=self.asked
+            self._answered(), verdict=verdict, scope=self.scope, why=why
         ).judged
 
     def correct(self, right: str) -> Record:
@@ -93,7 +92,7 @@ class Conversation:
 
     def _lesson(self, *, correction: str | None = None, hint: str | None = None) -> Record:
         reflected = self.agent.feedback(
-            self._answered(), correction=correction, hint=hint, scope=self.scope, asked=self.asked
+            self._answered(), correction=correction, hint=hint, scope=self.scope
         )
         assert reflected.lesson is not None
         return reflected.lesson

@@ -1,106 +1,134 @@
-"""What a turn needs done, done: recall, ask the model, use a tool, write the turn down."""
+"""Driver of a turn: recalls, asks the model, runs tools and saves, in a thread or an event loop."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from memagent.agent import tool_calling
 from memagent.agent.record_turn import remember
+from memagent.agent.retrieval_events import reported
 from memagent.agent.steps import TextChunk
-from memagent.agent.turn import ModelRequest, RecallRequest, Request, ToolRequest, SaveRequest
+from memagent.agent.turn import ModelRequest, RecallRequest, Request, SaveRequest, ToolRequest
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
 from memagent.models.context_window import Window
-from memagent.tools.execute import Observation, arun_tool, run_tool
+from memagent.recall.multi_hop import MAX_HOPS
+from memagent.tools.execute import TIMEOUT, arun_tool, run_tool
 from memagent.types import Call, Recollection, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
 
+logger = logging.getLogger(__name__)
 
+
+@dataclass(kw_only=True)
 class Driver:
-    """What an agent can do for a turn; `Agent` says with what."""
+    """Parts that answer the requests of a turn: memory, chat model and tools.
+
+    `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
+    first request.
+    """
 
     memory: Memory | None
-    k: int
-    learned_scope: Scope | None
-    max_hops: int
-    expand: bool
-    tools: "Mapping[str, BaseTool]"
-    tool_timeout: float
-    _model: "str | BaseChatModel | Callable[[], BaseChatModel]"
-    _chat: "BaseChatModel | None"
-    _opening: Lock
-    window: Window
-    """What the opened model's context has room for."""
+    model: "str | BaseChatModel | Callable[[], BaseChatModel]"
+    k: int = 5
+    learned_scope: Scope | None = None
+    max_hops: int = MAX_HOPS
+    expand: bool = True
+    tools: "Mapping[str, BaseTool]" = field(default_factory=dict)
+    tool_timeout: float = TIMEOUT
+    _chat: "BaseChatModel | None" = None
+    _window: Window | None = None
+    _opening: Lock = field(default_factory=Lock)
 
-    def _done(
-        self, need: Request, question: str, scope: Scope, stream: bool
+    def use(self, model: "str | BaseChatModel") -> None:
+        """Use another model from now on; it is opened at the next request."""
+        with self._opening:
+            self.model, self._chat, self._window = model, None, None
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model, or "not open" where only opening it tells."""
+        if isinstance(self.model, str):
+            return self.model
+        opened = self._chat if callable(self.model) else self.model
+        return str(getattr(opened, "model_name", type(opened).__name__)) if opened else "not open"
+
+    def open(self) -> "BaseChatModel":
+        """Open the model if it is not, and return it.
+
+        Raises:
+            ModelUnavailable: there is none where it should be.
+        """
+        return self._opened()[0]
+
+    def recall(self, question: str, scope: Scope) -> Recollection:
+        """Return what to show the model for a question: nothing without a memory."""
+        if self.memory is None:
+            return Recollection()
+        recollection = self.memory.recall(
+            question,
+            scope=scope.across_sessions(),
+            k=self.k,
+            learned_scope=self.learned_scope,
+            max_hops=self.max_hops,
+            expand=self.expand,
+        )
+        return reported(question, recollection)
+
+    def answer(
+        self, request: Request, question: str, scope: Scope, stream: bool
     ) -> Generator[TextChunk, None, Any]:
-        """Do what a turn needs next; yield the pieces of an answer, and return the outcome."""
-        if not isinstance(need, ModelRequest):
-            return self._at_once(need, question, scope)
-        chat = self.open()
-        if not need.last:
-            self.window.check(need.messages, need.tools)
-        with self._learning(need) as told:
-            if need.tools:
-                decision = tool_calling.act(chat, need.messages, need.tools)
+        """Answer a request of a turn; yields pieces of the model's text, returns the outcome."""
+        if not isinstance(request, ModelRequest):
+            return self._at_once(request, question, scope)
+        chat, window = self._opened()
+        if not request.last:
+            window.check(request.messages, request.tools)
+        with _measured(window, request) as measure:
+            if request.tools:
+                decision = tool_calling.act(chat, request.messages, request.tools)
                 if isinstance(decision, tool_calling.Text):
                     yield TextChunk(decision.text)
             else:
-                decision = yield from self._replied(chat, need, stream)
-            told(decision.call)
+                decision = yield from _replied(chat, request, stream)
+            measure(decision.call)
         return decision
 
-    def _replied(
-        self, chat: "BaseChatModel", need: ModelRequest, stream: bool
-    ) -> Generator[TextChunk, None, tool_calling.Text]:
-        pieces, call = [], Call()
-        try:
-            with closing(replies.reply(chat, need.messages, stream=stream)) as told:
-                for text, measured in told:
-                    call = measured or call
-                    if text:
-                        pieces.append(text)
-                        yield TextChunk(text)
-        except ContextTooLong as error:
-            if not pieces:
-                raise
-            raise ModelUnavailable(f"the answer broke off: {error}") from error
-        return tool_calling.Text(text="".join(pieces), call=call)
-
-    async def _adone(
-        self, need: Request, question: str, scope: Scope, stream: bool
+    async def aanswer(
+        self, request: Request, question: str, scope: Scope, stream: bool
     ) -> AsyncIterator[TextChunk | Any]:
-        """Do what a turn needs next; yield the pieces of an answer, and the outcome last."""
-        if isinstance(need, ToolRequest):
-            yield await arun_tool(
-                self.tools[need.action.name], need.action.arguments, self.tool_timeout
-            )
+        """Answer a request of a turn; yields pieces of the model's text, and the outcome last."""
+        if isinstance(request, ToolRequest):
+            tool = self.tools[request.action.name]
+            yield await arun_tool(tool, request.action.arguments, self.tool_timeout)
             return
-        if not isinstance(need, ModelRequest):
-            yield await asyncio.to_thread(self._at_once, need, question, scope)
+        if not isinstance(request, ModelRequest):
+            yield await asyncio.to_thread(self._at_once, request, question, scope)
             return
-        chat = await asyncio.to_thread(self.open)
-        if not need.last:
-            await asyncio.to_thread(self.window.check, need.messages, need.tools)
-        with self._learning(need) as told:
-            if need.tools:
-                decision = await tool_calling.aact(chat, need.messages, need.tools)
-                told(decision.call)
+        chat, window = await asyncio.to_thread(self._opened)
+        if not request.last:
+            await asyncio.to_thread(window.check, request.messages, request.tools)
+        with _measured(window, request) as measure:
+            if request.tools:
+                decision = await tool_calling.aact(chat, request.messages, request.tools)
+                measure(decision.call)
                 if isinstance(decision, tool_calling.Text):
                     yield TextChunk(decision.text)
                 yield decision
                 return
             pieces, call = [], Call()
             try:
-                async with aclosing(replies.areply(chat, need.messages, stream=stream)) as said:
-                    async for text, measured in said:
+                replied = replies.areply(chat, request.messages, stream=stream)
+                async with aclosing(replied) as source:
+                    async for text, measured in source:
                         call = measured or call
                         if text:
                             pieces.append(text)
@@ -109,55 +137,56 @@ class Driver:
                 if not pieces:
                     raise
                 raise ModelUnavailable(f"the answer broke off: {error}") from error
-            told(call)
+            measure(call)
             yield tool_calling.Text(text="".join(pieces), call=call)
 
-    @contextmanager
-    def _learning(self, need: ModelRequest) -> Iterator[Callable[[Call], None]]:
-        """Let what comes of a request tell how many tokens its messages have."""
-        window = self.window
+    def _at_once(
+        self, request: RecallRequest | ToolRequest | SaveRequest, question: str, scope: Scope
+    ) -> Any:
+        if isinstance(request, RecallRequest):
+            return self.recall(question, scope)
+        if isinstance(request, ToolRequest):
+            tool = self.tools[request.action.name]
+            return run_tool(tool, request.action.arguments, self.tool_timeout)
+        return remember(self.memory, question, request.answer, request.steps, scope)
 
-        def told(call: Call) -> None:
-            window.answered(need.messages, need.tools, call.usage.prompt_tokens)
-
-        try:
-            yield told
-        except ContextTooLong:
-            window.refused()
-            raise
-
-    def _at_once(self, need: RecallRequest | ToolRequest | SaveRequest, question: str, scope: Scope) -> Any:
-        if isinstance(need, RecallRequest):
-            return self._recall(question, scope)
-        if isinstance(need, ToolRequest):
-            return self._use(need)
-        return remember(self.memory, question, need.answer, need.steps, scope)
-
-    def _use(self, need: ToolRequest) -> Observation:
-        return run_tool(self.tools[need.action.name], need.action.arguments, self.tool_timeout)
-
-    def open(self) -> "BaseChatModel":
-        """Open the model now rather than at the first question, and return it.
-
-        Raises:
-            ModelUnavailable: there is none where it should be.
-        """
+    def _opened(self) -> "tuple[BaseChatModel, Window]":
         with self._opening:
-            if self._chat is None:
-                model = self._model
+            if self._chat is None or self._window is None:
+                model = self.model
                 self._chat = model() if callable(model) else open_chat.open_chat(model)
-                self.window = Window(self._chat)
-            return self._chat
+                self._window = Window(self._chat)
+                logger.info("opened the chat model %s", self.model_name)
+            return self._chat, self._window
 
-    def _recall(self, question: str, scope: Scope) -> Recollection:
-        if self.memory is None:
-            return Recollection()
-        wide = scope.across_sessions()
-        return self.memory.recall(
-            question,
-            scope=wide,
-            k=self.k,
-            learned_scope=self.learned_scope,
-            max_hops=self.max_hops,
-            expand=self.expand,
-        )
+
+def _replied(
+    chat: "BaseChatModel", request: ModelRequest, stream: bool
+) -> Generator[TextChunk, None, tool_calling.Text]:
+    pieces, call = [], Call()
+    try:
+        with closing(replies.reply(chat, request.messages, stream=stream)) as source:
+            for text, measured in source:
+                call = measured or call
+                if text:
+                    pieces.append(text)
+                    yield TextChunk(text)
+    except ContextTooLong as error:
+        if not pieces:
+            raise
+        raise ModelUnavailable(f"the answer broke off: {error}") from error
+    return tool_calling.Text(text="".join(pieces), call=call)
+
+
+@contextmanager
+def _measured(window: Window, request: ModelRequest) -> Iterator[Callable[[Call], None]]:
+    """Let the outcome of a request tell the context window how many tokens its messages have."""
+
+    def measure(call: Call) -> None:
+        window.answered(request.messages, request.tools, call.usage.prompt_tokens)
+
+    try:
+        yield measure
+    except ContextTooLong:
+        window.refused()
+        raise

@@ -1,4 +1,4 @@
-"""What a turn, and what people say of it, becomes in the memory."""
+"""Records of a turn: what was said and replied, and the verdict on it."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def remember(
     """
     if memory is None:
         return answer
-    started, now = time.perf_counter(), memory.now(scope=scope)
+    started, now = time.perf_counter(), memory.maintenance.now(scope=scope)
     said = NewRecord(
         text=question,
         valid_from=now,
@@ -45,7 +45,7 @@ def remember(
     notes = [said, replied] if answer.answer else [said]
     written = memory.add_many(notes, scope=scope, recalled=answer.memories)
     timings = replace(answer.timings, write=time.perf_counter() - started)
-    return replace(answer, timings=timings, written=tuple(one.id for one in written))
+    return replace(answer, timings=timings, turn=tuple(record.id for record in written))
 
 
 def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: str | None) -> int:
@@ -55,7 +55,8 @@ def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: s
         InvalidInput: the verdict is neither "good" nor "bad".
     """
     outcome, wide = outcome_of(verdict), scope.across_sessions()
-    return memory.judge(answer.memories, outcome, scope=wide, who=scope.user, why=why)
+    marked = memory.changes.judge(answer.memories, outcome, scope=wide, who=scope.user, why=why)
+    return marked.changed
 
 
 def outcome_of(verdict: Verdict) -> Outcome:

@@ -114,11 +114,11 @@ class Saved:
 
     def line(self) -> str:
         """Return what happened, in one line."""
-        return f"wrote {', '.join(self.answer.written) or 'nothing'}"
+        return f"wrote {', '.join(self.answer.turn) or 'nothing'}"
 
     def trace(self) -> dict[str, Any]:
         """Return what happened as JSON can hold it."""
-        return {"step": "wrote", "ids": list(self.answer.written)}
+        return {"step": "wrote", "ids": list(self.answer.turn)}
 
 
 Step = Recalled | TextChunk | InvalidCall | ToolCalled | ToolReturned | Answered | Saved

@@ -7,13 +7,22 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from memagent.agent.steps import ToolCalled, Answered, ToolReturned, Recalled, TextChunk, Step, InvalidCall, Saved
+from memagent.agent.steps import (
+    Answered,
+    InvalidCall,
+    Recalled,
+    Saved,
+    Step,
+    TextChunk,
+    ToolCalled,
+    ToolReturned,
+)
 from memagent.agent.tool_calling import Action, Decision, Mistake, observed
 from memagent.errors import ContextTooLong
 from memagent.prompts import ASSISTANT, render
 from memagent.recall.rules.questions import is_personal
 from memagent.tools.execute import Observation, Repeats
-from memagent.types import Answer, Call, Examples, Hit, Recollection, Timings, Usage
+from memagent.types import Answer, Call, Examples, Hit, Recollection, Scope, Timings, Usage
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -22,13 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptParts:
-    """What a prompt has room for: what was recalled, and past turns as (said, replied)."""
+    """Parts of a prompt that are trimmed to the context window: memories, then past turns."""
 
     recollection: Recollection
     turns: tuple[tuple[str, str], ...] = ()
 
     def trimmed(self) -> "PromptParts | None":
-        """Return less: the better half of the memories, or, without any, the later of the turns.
+        """Return fewer parts: the better half of the memories, or, without any, the later of the
+        turns.
 
         The order of the memories in time is kept, and `left_out` counts those that went. None says
         that nothing is left to leave out.
@@ -100,6 +110,7 @@ class Plan:
     """
 
     question: str
+    scope: Scope | None = None
     instructions: str = ASSISTANT
     examples: Examples = ()
     turns: Sequence[tuple[str, str]] = ()
@@ -111,9 +122,9 @@ class Plan:
 
 @dataclass(slots=True)
 class _Course:
-    """What has come of a turn so far."""
+    """State of a turn: what is shown, what was said, and what it cost so far."""
 
-    room: PromptParts
+    parts: PromptParts
     exchange: "list[BaseMessage]" = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -134,12 +145,12 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
     yield Recalled(recollection)
     if recollection.candidates and not recollection.hits and is_personal(plan.question):
         yield TextChunk(UNKNOWN)
-        yield from _ended(plan, Answer(answer=UNKNOWN, recollection=recollection), [])
+        yield from _ended(plan, _known(plan, UNKNOWN, recollection), [])
         return
     denial = next((hit.record.text for hit in recollection.hits if "denial" in hit.why), None)
     if denial is not None:  # a weak model that is shown one answers all the same
         yield TextChunk(denial)
-        yield from _ended(plan, Answer(answer=denial, recollection=recollection), [])
+        yield from _ended(plan, _known(plan, denial, recollection), [])
         return
     course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)))
     for number in range(plan.max_steps + 1):
@@ -155,7 +166,7 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             yield _noted(course, ToolReturned(decision.name, seen.text, seen.error, seen.seconds))
             course.exchange += observed(decision, seen.text)
         else:
-            answer = _answer(decision.text.strip(), course, len(plan.turns))
+            answer = _answer(plan, decision.text.strip(), course)
             yield from _ended(plan, answer, course.steps)
             return
 
@@ -172,7 +183,7 @@ def _decided(
     plan: Plan, course: _Course, tools: "Sequence[BaseTool]"
 ) -> Generator[ModelRequest, Decision, Decision]:
     while True:
-        recollection = course.room.recollection
+        recollection = course.parts.recollection
         question = recollection.remaining or plan.question
         evidence = recollection.texts if plan.evidence is None else plan.evidence
         chosen = plan.examples
@@ -181,15 +192,15 @@ def _decided(
             evidence,
             instructions=plan.instructions,
             examples=chosen(question, evidence) if callable(chosen) else chosen,
-            turns=course.room.turns,
+            turns=course.parts.turns,
         )
-        less = course.room.trimmed()
+        less = course.parts.trimmed()
         try:
             return (yield ModelRequest([*messages, *course.exchange], tools, last=less is None))
         except ContextTooLong:
             if less is None:
                 raise
-            course.room = less
+            course.parts = less
 
 
 def _noted(course: _Course, step: InvalidCall | ToolCalled | ToolReturned) -> Step:
@@ -197,8 +208,13 @@ def _noted(course: _Course, step: InvalidCall | ToolCalled | ToolReturned) -> St
     return step
 
 
-def _answer(text: str, course: _Course, turns: int) -> Answer:
-    recollection, calls = course.room.recollection, course.calls
+def _known(plan: Plan, text: str, recollection: Recollection) -> Answer:
+    """Return an answer that takes no model."""
+    return Answer(answer=text, recollection=recollection, question=plan.question, scope=plan.scope)
+
+
+def _answer(plan: Plan, text: str, course: _Course) -> Answer:
+    recollection, calls = course.parts.recollection, course.calls
     return Answer(
         answer=text,
         recollection=recollection,
@@ -215,5 +231,7 @@ def _answer(text: str, course: _Course, turns: int) -> Answer:
             waited=sum(call.waited for call in calls),
             first=calls[0].first,
         ),
-        turns_left_out=turns - len(course.room.turns),
+        question=plan.question,
+        scope=plan.scope,
+        turns_left_out=len(plan.turns) - len(course.parts.turns),
     )

@@ -144,7 +144,7 @@ def ask(
         memory = memory_of(settings, stack)
         scope = Scope(user=settings.user, session=session)
         agent = _agent(settings, memory)
-        load = memory.warm(scope=scope) if timings else 0.0
+        load = memory.maintenance.warm(scope=scope) if timings else 0.0
         answer = agent.ask(question, scope=scope)
     print(json.dumps(answer_object(answer)) if as_json else answer.answer)
     if answer.left_out:
@@ -155,7 +155,7 @@ def ask(
 
 def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
     with suppress(UserError):  # the first question meets it again, and says so
-        memory.warm(scope=scope)
+        memory.maintenance.warm(scope=scope)
     with suppress(UserError):
         agent.open()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import ToolCalled, Answered, ToolReturned, TextChunk, Step
+from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
 from memagent.cli.input import write_lines
 from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Scope
@@ -91,18 +91,18 @@ def _hint(conversation: Conversation, words: str) -> Iterator[str]:
 
 def _changes(conversation: Conversation, _: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
-    for one in conversation.memory.changes(scope=scope, limit=SHOWN):
+    for one in conversation.memory.changes.list(scope=scope, limit=SHOWN):
         yield f"{one.id}  {'undone  ' if one.undone else ''}{' '.join(one.lesson.split())}"
 
 
 def _undo(conversation: Conversation, named: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
     if not named:
-        kept = [one for one in conversation.memory.changes(scope=scope) if not one.undone]
+        kept = [one for one in conversation.memory.changes.list(scope=scope) if not one.undone]
         if not kept:
             raise InvalidInput("there is no change to undo")
         named = kept[0].id
-    change = conversation.memory.undo(named, scope=scope, who=scope.user)
+    change = conversation.memory.changes.undo(named, scope=scope, who=scope.user)
     yield f"undone: {change.lesson}"
 
 
@@ -117,7 +117,7 @@ def _sessions(conversation: Conversation, _: str) -> Iterator[str]:
 
 
 def _export(conversation: Conversation, file: str) -> Iterator[str]:
-    lines = conversation.memory.export(scope=conversation.scope.across_sessions())
+    lines = conversation.memory.maintenance.export(scope=conversation.scope.across_sessions())
     if file:
         write_lines(Path(file).expanduser(), lines)
         yield f"written to {file}"

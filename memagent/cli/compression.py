@@ -70,7 +70,7 @@ def compress(
             bar.update(job, completed=count)
 
         if sessions:
-            done = memory.compress_sessions(
+            done = memory.notes.compress_sessions(
                 method,
                 scope=scope,
                 before=before,
@@ -83,7 +83,7 @@ def compress(
                 model=chat,
             )
         else:
-            done = memory.compress(
+            done = memory.notes.compress(
                 method,
                 scope=scope,
                 aware=not salience,
@@ -123,7 +123,7 @@ def gather(
 ) -> None:
     """Show what the notes say that is nearest to a question, each line with its note's id."""
     with opened(home, user, session) as (memory, scope):
-        found = memory.gather(
+        found = memory.notes.gather(
             question,
             scope=scope,
             k=k,
@@ -149,7 +149,7 @@ def sources(
 ) -> None:
     """Show what a record was made from, archived records too, oldest first."""
     with opened(home, user, None) as (memory, scope):
-        found = memory.sources_of(id, scope=scope, deep=deep)
+        found = memory.notes.sources(id, scope=scope, deep=deep)
     if as_json:
         print(json.dumps([record_object(record) for record in found]))
         return

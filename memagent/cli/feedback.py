@@ -74,7 +74,7 @@ def feedback(
         )
         for number, line in given:
             with _at(file, number):
-                memory.turn(line["turn"], scope=scope)
+                memory.changes.turn(line["turn"], scope=scope)
         for number, line in given:
             with _at(file, number):
                 _print(_given(agent, memory, scope, line, check=check, write=write), as_json)
@@ -89,7 +89,7 @@ def list_changes(
 ) -> None:
     """Show what feedback changed, newest first."""
     with opened(home, user, None) as (memory, scope):
-        found = memory.changes(scope=scope, limit=limit)
+        found = memory.changes.list(scope=scope, limit=limit)
     if as_json:
         print(json.dumps([change_object(one) for one in found]))
     for one in [] if as_json else found:
@@ -102,7 +102,7 @@ def list_changes(
 def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
     """Show a change as a diff: what went, what came, by whom, why and when."""
     with opened(home, user, None) as (memory, scope):
-        change = memory.change(id, scope=scope)
+        change = memory.changes.get(id, scope=scope)
         gone = [*([change.superseded] if change.superseded else []), *change.retired]
         old = memory.get(gone, scope=scope)
     if as_json:
@@ -126,7 +126,7 @@ def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) ->
 def undo(id: Id, because: Because = None, home: Home = None, user: User = None) -> None:
     """Undo a change: what it took the place of comes back."""
     with opened(home, user, None) as (memory, scope):
-        change = memory.undo(id, scope=scope, who=scope.user, why=because)
+        change = memory.changes.undo(id, scope=scope, who=scope.user, why=because)
     print(f"undone: {change.lesson}")
 
 
@@ -139,13 +139,15 @@ def _given(
     check: bool,
     write: bool,
 ) -> Reflected:
-    said, replied = memory.turn(line["turn"], scope=scope)
+    said, replied = memory.changes.turn(line["turn"], scope=scope)
     shown = memory.get(replied.sources, scope=scope)
     hits = tuple(Hit(record=one, score=1.0, key=one.keys[0], why={}) for one in shown)
     answer = Answer(
         answer=replied.text,
         recollection=Recollection(hits=hits),
-        written=(said.id, replied.id),
+        question=said.text,
+        scope=scope,
+        turn=(said.id, replied.id),
     )
     return agent.feedback(
         answer,
@@ -153,7 +155,6 @@ def _given(
         verdict=line.get("verdict"),
         correction=line.get("correct"),
         hint=line.get("hint"),
-        asked=said.text,
         who=line.get("who"),
         why=line.get("why"),
         check=check,

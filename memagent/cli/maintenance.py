@@ -28,7 +28,7 @@ def judge(
 ) -> None:
     """Say that records helped or hurt; what hurt is trusted less, and so is its source."""
     with opened(home, user, None) as (memory, scope):
-        count = memory.judge(ids, outcome, scope=scope, who=scope.user, why=because)
+        count = memory.changes.judge(ids, outcome, scope=scope, who=scope.user, why=because)
     print(f"{count} records judged")
 
 
@@ -41,7 +41,7 @@ def pin(
 ) -> None:
     """Keep records from being archived."""
     with opened(home, user, None) as (memory, scope):
-        count = memory.pin(ids, scope=scope, pinned=not undo)
+        count = memory.changes.pin(ids, scope=scope, pinned=not undo)
     print(f"{count} records {'let go' if undo else 'pinned'}")
 
 
@@ -57,7 +57,7 @@ def retain(
 ) -> None:
     """Archive what is worth least, until so many records are at hand; nothing is lost."""
     with opened(home, user, session) as (memory, scope):
-        done = memory.retain(capacity, scope=scope, policy=policy, dry_run=dry_run)
+        done = memory.maintenance.retain(capacity, scope=scope, policy=policy, dry_run=dry_run)
     if as_json:
         print(json.dumps(asdict(done)))
         return
@@ -70,7 +70,7 @@ def retain(
 def restore(ids: Ids, because: Because = None, home: Home = None, user: User = None) -> None:
     """Bring archived records back to hand."""
     with opened(home, user, None) as (memory, scope):
-        print(f"{memory.restore(ids, scope=scope, why=because)} records restored")
+        print(f"{memory.changes.restore(ids, scope=scope, why=because)} records restored")
 
 
 @upkeep_app.command()
@@ -85,7 +85,7 @@ def separate(
 ) -> None:
     """Move apart the keys of two records that a query takes for one another."""
     with opened(home, user, None) as (memory, scope):
-        done = memory.separate(
+        done = memory.changes.separate(
             query, wanted=wanted, found=found, scope=scope, steps=steps, who=scope.user, why=because
         )
     print(
@@ -99,7 +99,7 @@ def separate(
 def move_back(ids: Ids, because: Because = None, home: Home = None, user: User = None) -> None:
     """Undo `separate`: give keys the vectors they had at first."""
     with opened(home, user, None) as (memory, scope):
-        print(f"{memory.move_back(ids, scope=scope, why=because)} keys moved back")
+        print(f"{memory.changes.move_back(ids, scope=scope, why=because)} keys moved back")
 
 
 @upkeep_app.command()
@@ -122,7 +122,7 @@ def enrich(
         Progress(console=Console(stderr=True), transient=True) as bar,
     ):
         job = bar.add_task("asking", total=limit)
-        done = memory.enrich(
+        done = memory.notes.generate_queries(
             chat, scope=scope, limit=limit, progress=lambda n: bar.update(job, completed=n)
         )
     print(f"{done.records} records got {done.keys} keys; the model failed on {done.failed}")
@@ -141,7 +141,7 @@ def export(
 ) -> None:
     """Write the records as JSON lines; the same content gives the same bytes."""
     with opened(home, user, session) as (memory, scope):
-        lines = memory.export(scope=scope, vectors=vectors)
+        lines = memory.maintenance.export(scope=scope, vectors=vectors)
         if file is None:
             for line in lines:
                 print(line)
@@ -172,7 +172,7 @@ def import_records(
     settings = load_settings(home=home)
     with ExitStack() as stack:
         memory = memory_of(settings, stack)
-        print(f"{memory.import_(lines_of(file), format=format, user=user)} new records")
+        print(f"{memory.maintenance.import_(lines_of(file), format=format, user=user)} new records")
 
 
 @store_app.command()
@@ -190,7 +190,7 @@ def reembed(
         memory = memory_of(settings, stack)
         bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
         job = bar.add_task("embedding", total=None)
-        done = memory.reembed(
+        done = memory.maintenance.reembed(
             dry_run=dry_run,
             progress=lambda done, total: bar.update(job, completed=done, total=total),
         )
@@ -214,7 +214,7 @@ def stats(home: Home = None, as_json: Json = False) -> None:
     """Count users, records, superseded ones, keys and events."""
     settings = load_settings(home=home)
     with ExitStack() as stack:
-        counts = memory_of(settings, stack).stats()
+        counts = memory_of(settings, stack).maintenance.stats()
     print(json.dumps(counts) if as_json else "\n".join(f"{n:>8} {k}" for k, n in counts.items()))
 
 
@@ -223,7 +223,7 @@ def verify(home: Home = None) -> None:
     """Check that the store is whole; exit code 1 and a line for each problem if not."""
     settings = load_settings(home=home)
     with ExitStack() as stack:
-        problems = memory_of(settings, stack).verify()
+        problems = memory_of(settings, stack).maintenance.verify()
     print("\n".join(problems) or "the store is whole")
     if problems:
         raise typer.Exit(1)
@@ -234,7 +234,7 @@ def compact(home: Home = None) -> None:
     """Give free space back to the disk."""
     settings = load_settings(home=home)
     with ExitStack() as stack:
-        sizes = memory_of(settings, stack).compact()
+        sizes = memory_of(settings, stack).maintenance.compact()
     print(f"{sizes.before:,} bytes before, {sizes.after:,} after")
     if not sizes.log_emptied:
         told = "another process is still reading: the log keeps its pages until the next compact"

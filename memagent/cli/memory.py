@@ -241,7 +241,6 @@ def forget(
         raise typer.BadParameter("nothing is erased with --dry-run", param_hint="--probe")
     findings = None
     with opened(home, user, session) as (memory, scope):
-        from memagent.memory import deletion_probes
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
@@ -257,9 +256,9 @@ def forget(
         if not dry_run:
             if receipt.records and sys.stdin.isatty() and not yes:
                 typer.confirm(f"erase {receipt.records} records?", abort=True, err=True)
-            what = deletion_probes.target(memory, receipt.asked, scope=scope) if probe else None
+            what = memory.probes.target(receipt.asked, scope=scope) if probe else None
             receipt = run(False)
-            findings = deletion_probes.check_forgotten(memory, what) if what else None
+            findings = memory.probes.check(what) if what else None
     if as_json:
         probed = {"probed": findings_object(findings)} if findings else {}
         print(json.dumps(receipt_object(receipt) | probed))

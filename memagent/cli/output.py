@@ -127,7 +127,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "memories": list(answer.memories),
         "shown": [hit_object(hit) for hit in answer.recollection.hits],
         "queries": list(answer.recollection.queries),
-        "written": list(answer.written),
+        "written": list(answer.turn),
         "left_out": {"memories": answer.recollection.left_out, "turns": answer.turns_left_out},
         "tokens": {
             "prompt": answer.usage.prompt_tokens,

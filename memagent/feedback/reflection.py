@@ -121,10 +121,10 @@ def reflect(
     if trial is not None:
         checked = trial.check(given.asked, given.answered, given.said, given.feedback)
         if not checked.kept:
-            memory.undo(
+            memory.changes.undo(
                 lesson.id, scope=given.scope, who=given.who, why=f"the check: {checked.why}"
             )
-    change = memory.change(lesson.id, scope=given.scope)
+    change = memory.changes.get(lesson.id, scope=given.scope)
     return Reflected(lesson=lesson, change=change, checked=checked)
 
 
@@ -136,7 +136,7 @@ def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> 
         if isinstance(note, Record):
             return note
         try:
-            return memory.teach(
+            return memory.changes.teach(
                 note,
                 scope=given.scope,
                 retires=retired,
@@ -184,7 +184,7 @@ def _proposed(
         text=text,
         keys=tuple(dict.fromkeys([text, *asks])),
         kind="lesson",
-        valid_from=memory.now(scope=given.scope),
+        valid_from=memory.maintenance.now(scope=given.scope),
         supersedes=replaced.id if replaced else None,
         sources=(given.source,) if given.source else (),
         metadata={

@@ -1,14 +1,11 @@
 """A session of a memory as a langchain-core `BaseChatMessageHistory`."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import (
-    AIMessage,
     BaseMessage,
-    HumanMessage,
     message_to_dict,
     messages_from_dict,
 )
@@ -17,7 +14,7 @@ from langchain_core.utils.uuid import uuid7
 from memagent.errors import InvalidInput
 from memagent.integrations.upsert import OWN, Told, put
 from memagent.memory.memory import Memory
-from memagent.recall.rules.questions import is_question
+from memagent.memory.messages import TYPES, evidence_in, text_of
 from memagent.types import NewRecord, Record, Scope
 
 MESSAGE = f"{OWN}message"
@@ -77,25 +74,16 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
 
 def _note(message: BaseMessage) -> NewRecord:
     """Return a message as a note: what it says is the value, the rest goes into the metadata."""
-    stored = message_to_dict(message)
+    stored, role = message_to_dict(message), TYPES.get(message.type, message.type)
     if isinstance(message.content, str) and message.content.strip():
         del stored["data"]["content"]
     return NewRecord(
-        text=_said(message),
-        evidence=isinstance(message, HumanMessage) and not is_question(_said(message)),
-        metadata={MESSAGE: stored},
+        text=text_of(message),
+        evidence=evidence_in(role, text_of(message)),
+        metadata={MESSAGE: stored, "role": role},
     )
 
 
 def _stored(record: Record) -> dict[str, Any]:
     stored: dict[str, Any] = record.metadata[MESSAGE]
     return {**stored, "data": {"content": record.text, **stored["data"]}}
-
-
-def _said(message: BaseMessage) -> str:
-    """Return the text of a message, or of its tool calls, or else what sort it is."""
-    if message.text.strip():
-        return str(message.text)
-    calls = message.tool_calls if isinstance(message, AIMessage) else []
-    told = [f"{call['name']}({json.dumps(call['args'], default=str)})" for call in calls]
-    return "; ".join(told) or f"({message.type})"

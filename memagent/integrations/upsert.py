@@ -50,7 +50,7 @@ def entry_id(sort: str, scope: Scope, name: str) -> str:
 def find(memory: Memory, ids: Iterable[str], scope: Scope) -> dict[str, Entry]:
     """Return what stands under each id; ids that nothing stands under are left out."""
     wanted = list(dict.fromkeys(ids))
-    newest = memory.newest(wanted, scope=scope)
+    newest = memory.changes.newest(wanted, scope=scope)
     replaced = [name for name, record in newest.items() if record.id != name]
     first = newest | {record.id: record for record in memory.get(replaced, scope=scope)}
     return {name: Entry(first=first[name], newest=newest[name]) for name in newest}
@@ -74,7 +74,7 @@ def put(memory: Memory, told: Sequence[Told], *, within: Scope) -> None:
     for _ in range(ATTEMPTS):
         held = find(memory, waiting, within)
         try:
-            waiting = _write(memory, waiting, held, memory.now(scope=within))
+            waiting = _write(memory, waiting, held, memory.maintenance.now(scope=within))
         except InvalidInput:
             if find(memory, waiting, within) == held:
                 raise

@@ -128,7 +128,9 @@ class Rationales:
         if right == without:
             return 0
         why = "shown with a question" + ("" if without is None else ", against none shown")
-        return self._memory.judge(ids, "helped" if right else "hurt", scope=self._scope, why=why)
+        return self._memory.changes.judge(
+            ids, "helped" if right else "hurt", scope=self._scope, why=why
+        ).changed
 
     def harmful(self, *, shown: int = MIN_SHOWN, below: float = MIN_WIN_RATE) -> Sequence[Record]:
         """Return the rationales that were judged so often and win too rarely."""
@@ -138,11 +140,11 @@ class Rationales:
 
     def retire(self, ids: Sequence[str], *, why: str | None = None) -> int:
         """Show these no more; return how many were shown before. `restore` undoes it."""
-        return self._memory.archive(self._own(ids), scope=self._scope, why=why)
+        return self._memory.changes.archive(self._own(ids), scope=self._scope, why=why).changed
 
     def restore(self, ids: Sequence[str], *, why: str | None = None) -> int:
         """Show retired rationales again; return how many were retired."""
-        return self._memory.restore(self._own(ids), scope=self._scope, why=why)
+        return self._memory.changes.restore(self._own(ids), scope=self._scope, why=why).changed
 
     def _own(self, ids: Sequence[str]) -> Sequence[str]:
         found = self._memory.get(ids, scope=self._scope)

@@ -1,38 +1,80 @@
-"""What feedback changes in a memory: kept as lessons, listed, and undone one by one."""
+"""Changes: outcomes, lessons and marks on records, listed and undone one by one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from memagent.errors import InvalidInput
+from memagent.memory.engine import Engine
 from memagent.recall.lessons import is_denial
-from memagent.stores.banks.episodic import EpisodicBank, Given
-from memagent.stores.database.connection import SqliteStore
+from memagent.stores.banks.episodic import Given
+from memagent.stores.database import connection
 from memagent.stores.database.filters import micros
 from memagent.stores.database.writer import Trace
-from memagent.stores.lifecycle import undo as changing
+from memagent.stores.lifecycle import key_repulsion, retention, undo
 from memagent.stores.lifecycle.erasure import owner_of, quoting
-from memagent.types import Change, NewRecord, Record, Scope
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from memagent.embedding.encoder import Encoder
+from memagent.stores.lifecycle.key_repulsion import Separated
+from memagent.types import (
+    Change,
+    Ids,
+    Marked,
+    NewRecord,
+    Outcome,
+    Record,
+    Scope,
+    ScopeLike,
+    ids_of,
+)
 
 
 class Changes:
-    """Verbs over what feedback changed, for `Memory` to inherit."""
+    """Verbs that judge, correct, pin, archive and separate records, and undo what was changed."""
 
-    _store: SqliteStore
-    _bank: EpisodicBank
-    _encoder: "Encoder"
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, *, scope: ScopeLike | None = None, limit: int = 100) -> list[Change]:
+        """Return what feedback changed in a scope, newest first, also what was undone."""
+        return undo.changes(self._engine.store, self._engine.scope(scope), limit)
+
+    def get(self, id: str, *, scope: ScopeLike | None = None) -> Change:
+        """Return one change.
+
+        Raises:
+            InvalidInput: there is none of that id in this scope.
+        """
+        lesson = self._lesson(id, self._engine.scope(scope))
+        return undo.change_of(self._engine.store, lesson)
+
+    def undo(
+        self,
+        id: str,
+        *,
+        scope: ScopeLike | None = None,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> Change:
+        """Undo a change, and return it: all other records are what they were, but their history.
+
+        Raises:
+            InvalidInput: there is no such change, it is undone already, or another one stands in
+                its place.
+        """
+        whose = self._engine.scope(scope)
+        lesson = self._lesson(id, whose)
+        if undo.change_of(self._engine.store, lesson).undone is not None:
+            raise InvalidInput(f"change {id!r} is undone already")
+        undo.undo(self._engine.store, lesson, Trace(who=who, why=why))
+        return self.get(id, scope=whose)
 
     def teach(
         self,
         lesson: NewRecord,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         retires: Sequence[Record] = (),
         quotes: Sequence[str] = (),
         who: str | None = None,
@@ -46,83 +88,229 @@ class Changes:
         Raises:
             InvalidInput: the lesson supersedes what is not there, or is superseded already.
         """
+        engine, whose = self._engine, self._engine.scope(scope)
         keys = lesson.keys or (lesson.text,)
-        given = Given(self._told(keys), self._encoder.check())
-        with self._store.transaction():
-            owner = owner_of(self._store, quotes, scope)
-            left = [one.id for one in self._store.get(Scope(user=owner), quotes)]
-            metadata = {**lesson.metadata, **quoting(owner, scope)}
+        given = Given(engine.embed(keys), engine.encoder.check())
+        with engine.store.transaction():
+            owner = owner_of(engine.store, quotes, whose)
+            left = [one.id for one in engine.store.get(Scope(user=owner), quotes)]
+            metadata = {**lesson.metadata, **quoting(owner, whose)}
             if len(left) < len(set(quotes)):
                 metadata["answered"] = ""  # some of what it was made from is forgotten
-            notes = changing.notes_closed(self._store, scope, lesson.supersedes)
+            notes = undo.notes_closed(engine.store, whose, lesson.supersedes)
             if notes and "change" in metadata:
                 metadata["change"] = {**metadata["change"], "notes": notes}
             note = replace(lesson, keys=keys, sources=(*left, *lesson.sources), metadata=metadata)
-            (record,) = self._bank.write(
-                [note], scope, self._told, given=given, trace=Trace(who=who, why=why)
+            (record,) = engine.bank.write(
+                [note], whose, engine.embed, given=given, trace=Trace(who=who, why=why)
             )
-            why_retired = changing.retired_by(record.id)
+            because = undo.retired_by(record.id)
             gone = [one.id for one in retires]
-            changing.retire(self._store, scope, gone, Trace(who=who, why=why_retired))
+            undo.retire(engine.store, whose, gone, Trace(who=who, why=because))
             return record
 
-    def changes(self, *, scope: Scope, limit: int = 100) -> list[Change]:
-        """Return what feedback changed in a scope, newest first, also what was undone."""
-        return changing.changes(self._store, scope, limit)
+    def judge(
+        self,
+        ids: Ids,
+        outcome: Outcome,
+        *,
+        scope: ScopeLike | None = None,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> Marked:
+        """Count that showing these records helped or hurt.
 
-    def change(self, id: str, *, scope: Scope) -> Change:
-        """Return one change.
-
-        Raises:
-            InvalidInput: there is none of that id in this scope.
-        """
-        return changing.change_of(self._store, self._lesson(id, scope))
-
-    def undo(
-        self, id: str, *, scope: Scope, who: str | None = None, why: str | None = None
-    ) -> Change:
-        """Undo a change, and return it: all other records are what they were, but their history.
+        A record that hurt, or that comes from a source that did, is trusted less by `search`.
 
         Raises:
-            InvalidInput: there is no such change, it is undone already, or another one stands in
-                its place.
+            InvalidInput: the outcome is neither "helped" nor "hurt".
         """
-        lesson = self._lesson(id, scope)
-        if changing.change_of(self._store, lesson).undone is not None:
-            raise InvalidInput(f"change {id!r} is undone already")
-        changing.undo(self._store, lesson, Trace(who=who, why=why))
-        return self.change(id, scope=scope)
+        if outcome not in ("helped", "hurt"):
+            raise InvalidInput(f"an outcome is 'helped' or 'hurt', not {outcome!r}")
+        records = self._engine.records(self._engine.scope(scope), ids_of(ids))
+        trace = Trace(who=who, why=why)
+        judged = retention.judge(self._engine.store, records, outcome, trace)
+        return Marked(changed=judged, missing=records.missing)
 
-    def turn(self, id: str, *, scope: Scope) -> tuple[Record, Record]:
-        """Return a turn as (said, replied), by the id of either record.
+    def pin(
+        self,
+        ids: Ids,
+        *,
+        scope: ScopeLike | None = None,
+        pinned: bool = True,
+        why: str | None = None,
+    ) -> Marked:
+        """Keep records from being archived, or no longer with `pinned` False."""
+        records = self._engine.records(self._engine.scope(scope), ids_of(ids))
+        changed = retention.pin(self._engine.store, records, pinned=pinned, trace=Trace(why=why))
+        return Marked(changed=changed, missing=records.missing)
+
+    def archive(
+        self,
+        ids: Ids,
+        *,
+        scope: ScopeLike | None = None,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> Marked:
+        """Take records out of searches without erasing them; `restore` brings them back."""
+        records = self._engine.records(self._engine.scope(scope), ids_of(ids))
+        trace = Trace(who=who, why=why)
+        changed = retention.archive(self._engine.store, records, trace=trace)
+        return Marked(changed=changed, missing=records.missing)
+
+    def restore(
+        self, ids: Ids, *, scope: ScopeLike | None = None, why: str | None = None
+    ) -> Marked:
+        """Bring archived records back into searches."""
+        records = self._engine.records(self._engine.scope(scope), ids_of(ids))
+        changed = retention.restore(self._engine.store, records, trace=Trace(why=why))
+        return Marked(changed=changed, missing=records.missing)
+
+    def separate(
+        self,
+        query: str | None = None,
+        *,
+        wanted: str,
+        found: str,
+        scope: ScopeLike | None = None,
+        vector: ArrayLike | None = None,
+        steps: int = 1,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> Separated:
+        """Move apart the keys of two records that a query took for one another.
+
+        The query (a text, or a `vector` of dimensions) should have found `wanted`, and found
+        `found`. One step moves them a little, and what is confused again is moved again; more
+        `steps` at once mend this query sooner and others less. Texts stay as they are, a key stays
+        within a cosine of 0.9 of what it was, and `move_back` undoes it.
+
+        Raises:
+            InvalidInput: the two are not two records of this scope, or the query is empty.
+        """
+        engine, whose = self._engine, self._engine.scope(scope)
+        records = {record.id: record for record in engine.store.get(whose, [wanted, found])}
+        if len(records) != 2:
+            raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
+        engine.encoder.check()
+        return key_repulsion.separate(
+            engine.store,
+            engine.query_vector(query, vector),
+            records[wanted],
+            records[found],
+            Trace(who=who, why=why),
+            steps=steps,
+        )
+
+    def move_back(
+        self, ids: Ids, *, scope: ScopeLike | None = None, why: str | None = None
+    ) -> Marked:
+        """Give records' keys the vectors they had before `separate`."""
+        records = self._engine.records(self._engine.scope(scope), ids_of(ids))
+        moved = key_repulsion.move_back(self._engine.store, records, Trace(why=why))
+        return Marked(changed=moved, missing=records.missing)
+
+    def learn_direction(
+        self,
+        question: str,
+        answer: str,
+        *,
+        scope: ScopeLike | None = None,
+        learned_scope: ScopeLike | None = None,
+    ) -> bool:
+        """Learn from a right answer which hop direction leads to it; tell if there was one.
+
+        `learned_scope` is where it is kept, the own scope if None.
+        """
+        whose = self._engine.scope(scope)
+        learned = whose if learned_scope is None else Scope.of(learned_scope)
+        return self._engine.recaller.learn(question, answer, whose, learned)
+
+    def turn(self, id: str, *, scope: ScopeLike | None = None) -> tuple[Record, Record]:
+        """Return a turn as (what the user said, what the assistant replied), by either's id.
 
         Raises:
             InvalidInput: there is no such turn in this scope.
         """
-        pair = changing.turn(self._store, scope, id)
+        pair = undo.turn(self._engine.store, self._engine.scope(scope), id)
         if pair is None:
             raise InvalidInput(f"there is no turn {id!r} in this scope: `ask --json` tells its ids")
         return pair
 
+    def newest(self, ids: Ids, *, scope: ScopeLike | None = None) -> dict[str, Record]:
+        """Return the newest version of each record, by the id that was asked for.
+
+        The id may be any version's; unknown ones are left out.
+        """
+        return connection.newest(self._engine.store, self._engine.scope(scope), ids_of(ids))
+
     def _lesson(self, id: str, scope: Scope) -> Record:
-        found = self._store.get(scope, [id])
-        if not found or changing.told_by(found[0]) is None:
+        found = self._engine.store.get(scope, [id])
+        if not found or undo.told_by(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
 
-    def _told(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        raise NotImplementedError
+
+def next_version(
+    engine: Engine,
+    scope: Scope,
+    id: str,
+    text: str | None,
+    metadata: Mapping[str, Any] | None,
+    valid_from: datetime | None,
+) -> tuple[Record, NewRecord | None]:
+    """Return a record's newest version, and the next one; None if it would say the same.
+
+    Raises:
+        InvalidInput: there is no such record, `id` is not its newest version, or nothing is to be
+            changed.
+    """
+    if text is None and metadata is None:
+        raise InvalidInput("say what to update: a text, metadata, or both")
+    versions = engine.store.versions(scope, id)
+    if not versions:
+        raise InvalidInput(f"there is no record {id!r} in this scope")
+    old = versions[-1]
+    text = old.text if text is None else text
+    merged = _merged(old.metadata, metadata or {})
+    if text == old.text and merged == dict(old.metadata):
+        return old, None
+    if old.id != id:
+        raise InvalidInput(f"record {id!r} is superseded: its newest version is {old.id!r}")
+    if text == old.text:
+        keys = () if old.context else old.keys  # keys that lean on others are made anew
+    else:
+        keys, edited = _edited(old, text)
+        merged = _merged(edited, metadata or {})
+    return old, NewRecord(
+        text=text,
+        keys=keys,
+        kind=old.kind,
+        valid_from=valid_from or engine.store.now(scope.user),
+        evidence=old.evidence,
+        supersedes=old.id,
+        sources=old.sources,
+        metadata=merged,
+    )
 
 
-def edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+def _merged(metadata: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with new values put in, and without those that are None in the new."""
+    return {
+        key: value for key, value in {**metadata, **new}.items() if new.get(key, "") is not None
+    }
+
+
+def _edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
     """Return the keys and metadata of a record's next version.
 
     That of a lesson is a change of its own: it is found by the same questions, and undone first.
     """
-    change = changing.told_by(old)
+    change = undo.told_by(old)
     if change is None:
         return (), old.metadata
-    told: dict[str, Any] = {
+    edit: dict[str, Any] = {
         "said": text,
         "superseded": old.id,
         "valid_to": micros(old.valid_to) if old.valid_to else None,
@@ -130,6 +318,6 @@ def edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
         "notes": {},
     }
     if change["feedback"] != "hint":
-        told["feedback"] = "denial" if is_denial(text) else "correction"
+        edit["feedback"] = "denial" if is_denial(text) else "correction"
     keys = tuple(dict.fromkeys([text, *change["asks"]]))
-    return keys, {**old.metadata, "change": {**change, **told}}
+    return keys, {**old.metadata, "change": {**change, **edit}}

@@ -1,27 +1,29 @@
-"""Deletion probes: is what was forgotten still known?
+"""Deletion checks: queries of several kinds that must no longer find what was forgotten.
 
-A thing is forgotten when no kind of question brings it up any more. That a single kind is not
-enough is what Lynch et al. 2024 ("Eight Methods to Evaluate Robust Unlearning in LLMs") found for
-models; the kinds here are our own, for a store. Take a `target` first, and ask when it is done:
+A single kind of query is not enough, as Lynch et al. 2024 ("Eight Methods to Evaluate Robust
+Unlearning in LLMs") found for models; the kinds here are our own, for a store. Take a target before
+forgetting, and check afterwards:
 
-    what = probes.target(memory, [record.id], scope=scope)
-    memory.forget([record.id], scope=scope)
-    assert not probes.check_forgotten(memory, what).known
+    target = memory.probes.target(record.id)
+    memory.forget(record.id)
+    assert not memory.probes.check(target).known
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.lifecycle import residue
 from memagent.text.english import content_words, words
-from memagent.types import Record, Scope
+from memagent.types import Ids, Record, Scope, ScopeLike, ids_of
+
+if TYPE_CHECKING:
+    from memagent.memory.memory import Memory
 
 MIN_QUOTED = 3
 """A shorter text is not quoted by being in another: "tea" is in all that is said of tea."""
@@ -117,81 +119,95 @@ class Target:
     before: tuple[tuple[ProbeKind, int], ...] = ()
 
 
-def target(
-    memory: Memory,
-    ids: Sequence[str] = (),
-    *,
-    scope: Scope,
-    texts: Sequence[str] = (),
-    paraphrases: Sequence[str] = (),
-) -> Target:
-    """Take what the probes need of records, or texts, before (or after) they are forgotten.
+class DeletionProbes:
+    """Deletion checks of one memory."""
 
-    A text stands for the records that say just this, and for itself if there are none (any more).
-    `paraphrases` are other ways of asking for it; simple ones are made of the texts anyway.
-    """
-    whole = Scope(user=scope.user)
-    hits = [(hit, text) for text in texts for hit in memory.search(text, scope=scope, k=HITS)]
-    asked = [*ids, *(hit.record.id for hit, text in hits if hit.record.text == text)]
-    receipt = memory.forget(asked, scope=scope, dry_run=True) if asked else None
-    doomed = memory.get([*receipt.asked, *receipt.derived], scope=whole) if receipt else []
-    gone = tuple(record.id for record in doomed)
-    pieces = [
-        *(Piece(text=key, moment=one.valid_from) for one in doomed for key in keys_of(one.text)),
-        *(Piece(text=key) for text in texts for key in keys_of(text)),
-    ]
-    taken = Target(
-        scope=whole,
-        ids=gone,
-        pieces=tuple(_spread(pieces)),
-        vectors=tuple(_spread(_Inside(memory).vectors(whole, gone, pieces))),
-        more=tuple(_spread([text for one in doomed for text in _more(memory, one)])),
-        paraphrases=tuple(paraphrases),
-    )
-    near = {
-        hit.record.id: hit.record.keys[0]
-        for vector in taken.vectors
-        for hit in memory.search(vector=unpacked([vector])[0], scope=whole, k=HITS)
-        if _reason(taken, hit.record) is None
-    }
-    taken = replace(taken, neighbours=tuple(_spread(list(near.items()))))
-    taken = replace(taken, neighbours=tuple(_reached(memory, taken)))
-    found = _ask(memory, taken)
-    return replace(taken, before=tuple((kind, _count(found[kind])) for kind in found))
+    def __init__(self, memory: "Memory") -> None:
+        self._memory = memory
+
+    def target(
+        self,
+        ids: Ids = (),
+        *,
+        scope: ScopeLike | None = None,
+        texts: Sequence[str] = (),
+        paraphrases: Sequence[str] = (),
+    ) -> Target:
+        """Take what the checks need of records, or texts, before (or after) they are forgotten.
+
+        A text stands for the records that say just this, and for itself if there are none (any
+        more). `paraphrases` are other ways of asking for it; simple ones are made of the texts
+        anyway.
+        """
+        memory, seen = self._memory, self._memory.engine.scope(scope)
+        whole = Scope(user=seen.user)
+        hits = [
+            (hit, text)
+            for text in texts
+            for hit in memory.search(text, scope=seen, k=HITS, roles="all")
+        ]
+        wanted = [*ids_of(ids), *(hit.record.id for hit, text in hits if hit.record.text == text)]
+        receipt = memory.forget(wanted, scope=seen, dry_run=True) if wanted else None
+        doomed = memory.get([*receipt.asked, *receipt.derived], scope=whole) if receipt else []
+        gone = tuple(record.id for record in doomed)
+        pieces = [
+            *(
+                Piece(text=key, moment=record.valid_from)
+                for record in doomed
+                for key in keys_of(record.text)
+            ),
+            *(Piece(text=key) for text in texts for key in keys_of(text)),
+        ]
+        taken = Target(
+            scope=whole,
+            ids=gone,
+            pieces=tuple(_spread(pieces)),
+            vectors=tuple(_spread(_Inside(memory).vectors(whole, gone, pieces))),
+            more=tuple(_spread([text for one in doomed for text in _more(memory, one)])),
+            paraphrases=tuple(paraphrases),
+        )
+        near = {
+            hit.record.id: hit.record.keys[0]
+            for vector in taken.vectors
+            for hit in memory.search(vector=unpacked([vector])[0], scope=whole, k=HITS, roles="all")
+            if _reason(taken, hit.record) is None
+        }
+        taken = replace(taken, neighbours=tuple(_spread(list(near.items()))))
+        taken = replace(taken, neighbours=tuple(_reached(memory, taken)))
+        found = _ask(memory, taken)
+        return replace(taken, before=tuple((kind, _count(found[kind])) for kind in found))
+
+    def check(self, target: Target) -> Findings:
+        """Query for what was forgotten in every way, and tell what still knows it.
+
+        *direct* queries by id, by the text itself, and as the agent recalls; *paraphrase* by other
+        wordings; *cue* by each of its words and by the texts of its neighbours; *vector* with the
+        old vectors, in searches, among all that are stored, and in the index in RAM; *bytes* reads
+        the files beside the database for its text, words, ids and vectors (a store in RAM has no
+        files). Searches are of now and of the time at which it held. A record still knows it if it
+        was to be forgotten, or says the same; a stored vector or a byte string does if no living
+        text explains it.
+
+        Raises:
+            StoreError: a file beside the database cannot be read.
+        """
+        before, reached = dict(target.before), _reached(self._memory, target)
+        return Findings(
+            probes=tuple(
+                Probe(
+                    kind=kind,
+                    asked=len(answers),
+                    before=before.get(kind, 0),
+                    after=_count(answers),
+                    found=tuple(sorted(frozenset[str]().union(*answers))),
+                )
+                for kind, answers in _ask(self._memory, target).items()
+            ),
+            lost=tuple(id for id, text in target.neighbours if (id, text) not in reached),
+        )
 
 
-def check_forgotten(memory: Memory, what: Target) -> Findings:
-    """Ask for what was forgotten in every way, and tell what still knows it.
-
-    *direct* asks by id, by the text itself, and as the agent recalls; *paraphrase* by other
-    wordings; *cue* by each of its words and by the texts of its neighbours; *vector* with the old
-    vectors, in searches, among all that are stored, and in the index in RAM; *bytes* looks into the
-    files beside the database for its text, words, ids and vectors (a store in RAM has no files).
-    Searches ask about now and about the time at which it held. A record still knows it if it was to
-    be forgotten, or says the same; a stored vector or a byte string does if no living text explains
-    it.
-
-    Raises:
-        StoreError: a file beside the database cannot be read.
-    """
-    before = dict(what.before)
-    reached = _reached(memory, what)
-    return Findings(
-        probes=tuple(
-            Probe(
-                kind=kind,
-                asked=len(answers),
-                before=before.get(kind, 0),
-                after=_count(answers),
-                found=tuple(sorted(frozenset[str]().union(*answers))),
-            )
-            for kind, answers in _ask(memory, what).items()
-        ),
-        lost=tuple(id for id, text in what.neighbours if (id, text) not in reached),
-    )
-
-
-def _ask(memory: Memory, what: Target) -> dict[ProbeKind, Answers]:
+def _ask(memory: "Memory", what: Target) -> dict[ProbeKind, Answers]:
     inside = _Inside(memory)
     moments = list(dict.fromkeys(piece.moment for piece in what.pieces))
     reworded = [(text, one.moment) for one in what.pieces for text in rewordings(one.text)]
@@ -212,7 +228,7 @@ def _ask(memory: Memory, what: Target) -> dict[ProbeKind, Answers]:
     }
 
 
-def _direct(memory: Memory, what: Target) -> Answers:
+def _direct(memory: "Memory", what: Target) -> Answers:
     answers: Answers = []
     for id in _spread(what.ids):
         there = memory.get([id], scope=what.scope) or memory.history(id, scope=what.scope)
@@ -225,14 +241,16 @@ def _direct(memory: Memory, what: Target) -> Answers:
 
 
 def _searched(
-    memory: Memory, what: Target, query: str | bytes, moment: datetime | None
+    memory: "Memory", what: Target, query: str | bytes, moment: datetime | None
 ) -> frozenset[str]:
     """Search by a text or a stored vector, now and as of a moment, and tell what knows it."""
     text = query if isinstance(query, str) else None
     vector = unpacked([query])[0] if isinstance(query, bytes) else None
     found: list[Record] = []
     for as_of in dict.fromkeys((None, moment)):
-        hits = memory.search(text, vector=vector, scope=what.scope, k=HITS, as_of=as_of)
+        hits = memory.search(
+            text, vector=vector, scope=what.scope, k=HITS, roles="all", as_of=as_of
+        )
         found += [hit.record for hit in hits]
     return _knowing(what, found)
 
@@ -256,16 +274,17 @@ def _there(id: str) -> str:
     return f"record {id} is still there"
 
 
-def _reached(memory: Memory, what: Target) -> list[tuple[str, str]]:
+def _reached(memory: "Memory", what: Target) -> list[tuple[str, str]]:
     """Return the neighbours that a search for their own text brings up."""
     return [
         (id, text)
         for id, text in what.neighbours
-        if id in {hit.record.id for hit in memory.search(text, scope=what.scope, k=HITS)}
+        if id
+        in {hit.record.id for hit in memory.search(text, scope=what.scope, k=HITS, roles="all")}
     ]
 
 
-def _more(memory: Memory, record: Record) -> list[str]:
+def _more(memory: "Memory", record: Record) -> list[str]:
     """Return a record's other texts, as the database holds them: metadata, sources, reasons."""
     held = [text for text in record.metadata.values() if isinstance(text, str)]
     reasons = [one.why for one in memory.history(record.id, scope=record.scope) if one.why]
@@ -286,10 +305,10 @@ def _spread(values: Sequence[T], most: int = PIECES) -> list[T]:
 class _Inside:
     """What the probes look at behind the public door, all in one place."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._store = memory._store
-        self._embed = memory._encoder.documents
-        self._index = memory._bank._vectors
+    def __init__(self, memory: "Memory") -> None:
+        self._store = memory.engine.store
+        self._embed = memory.engine.encoder.documents
+        self._index = memory.engine.bank.vectors
 
     def vectors(self, scope: Scope, ids: Sequence[str], pieces: Sequence[Piece]) -> list[bytes]:
         """Return the vectors of the keys that will go, or those that the texts would have."""

@@ -1,179 +1,121 @@
-"""Memory: the one public door to what is stored."""
+"""Memory: the public door to what is stored."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-import numpy as np
 from langchain_core.embeddings import Embeddings
-from numpy.typing import ArrayLike, NDArray
+from langchain_core.messages import BaseMessage
+from numpy.typing import ArrayLike
 
-from memagent.compression.expand import SourceExpander
-from memagent.embedding.encoder import PROBE, Encoder
-from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import InvalidInput
-from memagent.memory.changes import Changes, edited
-from memagent.memory.compression import Banking
-from memagent.memory.maintenance import Upkeep
+from memagent.memory.changes import Changes, next_version
+from memagent.memory.deletion_probes import DeletionProbes
+from memagent.memory.engine import HOME, RAM, Engine
+from memagent.memory.maintenance import Maintenance
+from memagent.memory.messages import records_of, roles_of
+from memagent.memory.notes import Notes
 from memagent.recall.multi_hop import MAX_HOPS
-from memagent.recall.recaller import Recaller
-from memagent.stores.banks.compression import CompressionBank
-from memagent.stores.banks.episodic import EpisodicBank, Given, keys_of
-from memagent.stores.banks.hop_directions import HopDirectionBank
-from memagent.stores.database import connection
-from memagent.stores.database.connection import SqliteStore
+from memagent.stores.banks.episodic import Given
+from memagent.stores.database.connection import sessions
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
-from memagent.stores.index import embedding_cache
-from memagent.stores.index.embedding_cache import VectorCache
-from memagent.stores.index.partitions import MAX_BYTES
-from memagent.stores.lifecycle.erasure import Eraser
 from memagent.stores.ranking import Ranking
-from memagent.types import Event, Hits, Kind, NewRecord, Recollection, Record, Scope
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-class Versions:
-    """Verbs over the versions of records, for `Memory` to inherit."""
-
-    _store: SqliteStore
-    _bank: EpisodicBank
-
-    def update(
-        self,
-        id: str,
-        text: str,
-        *,
-        scope: Scope,
-        valid_from: datetime | None = None,
-        who: str | None = None,
-        why: str | None = None,
-    ) -> Record:
-        """Put a new version in the place of a record, and return it; the old one stays as history.
-
-        The old version is closed at the time from which the new one holds (now if not given). A
-        second call with the same text changes nothing.
-
-        Raises:
-            InvalidInput: there is no such record, or `id` is not its newest version.
-        """
-        connection = self._store.versions(scope, id)
-        if not connection:
-            raise InvalidInput(f"there is no record {id!r} in this scope")
-        old = connection[-1]
-        if old.text == text:
-            return old
-        if old.id != id:
-            raise InvalidInput(f"record {id!r} is superseded: its newest version is {old.id!r}")
-        keys, metadata = edited(old, text)
-        note = NewRecord(
-            text=text,
-            keys=keys,
-            kind=old.kind,
-            valid_from=valid_from or self._store.now(scope.user),
-            evidence=old.evidence,
-            supersedes=old.id,
-            sources=old.sources,
-            metadata=metadata,
-        )
-        trace = Trace(who=who, why=why)
-        (new,) = self._bank.write([note], old.scope, self._told, trace=trace)
-        return new
-
-    def newest(self, ids: Sequence[str], *, scope: Scope) -> dict[str, Record]:
-        """Return the newest version of each record, by the id that was asked for.
-
-        The id may be any version's; unknown ones are left out.
-        """
-        return connection.newest(self._store, scope, ids)
-
-    def history(self, id: str, *, scope: Scope) -> tuple[Event, ...]:
-        """Return what happened to a record and its other versions, in order."""
-        connection = self._store.versions(scope, id)
-        return tuple(self._store.history([record.seq for record in connection]))
-
-    def _told(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        raise NotImplementedError
+from memagent.types import (
+    Event,
+    Hits,
+    Ids,
+    Kind,
+    NewRecord,
+    Receipt,
+    Recollection,
+    Record,
+    Records,
+    Scope,
+    ScopeLike,
+    ids_of,
+)
 
 
-class Memory(Upkeep, Banking, Changes, Versions):
+class Memory:
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
-    Every verb takes a `Scope`, and sees and touches nothing outside it. Safe to share between
-    threads; several processes may use one folder.
+    A verb sees and touches nothing outside its `scope`: a `Scope`, a user's name, or the scope the
+    memory was opened with. Safe to share between threads; several processes may use one folder.
+    What is done less often stands on four parts: `notes` compresses records and leads back to
+    them, `changes` judges, corrects and undoes, `maintenance` looks after the store as a whole,
+    and `probes` checks that what was forgotten is gone.
     """
 
-    def __init__(
-        self,
-        store: SqliteStore,
-        embedder: Embeddings,
-        index_bytes: int = MAX_BYTES,
-        cache_bytes: int = embedding_cache.MAX_BYTES,
-    ) -> None:
-        self._store = store
-        self._encoder = Encoder(embedder, store.meta, store.set_meta)
-        self._cache = VectorCache(store, cache_bytes)
-        self._bank = EpisodicBank(store, index_bytes)
-        self._eraser = Eraser(store, self._encoder.documents, keys_of)
-        rationales = HopDirectionBank(store, self._bank, self._encoder.documents)
-        self._recaller = Recaller(store, self._bank, rationales, self._encoder)
-        self._notes = CompressionBank(store, self._bank, self._encoder.documents)
-        self._expander = SourceExpander(self._notes, self._encoder)
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.notes = Notes(engine)
+        self.changes = Changes(engine)
+        self.maintenance = Maintenance(engine)
+        self.probes = DeletionProbes(self)
 
     @classmethod
     def open(
         cls,
-        folder: str | Path | None,
+        folder: str | Path | Any = HOME,
         *,
-        embedder: str | Embeddings = "all-MiniLM-L6-v2",
-        index_bytes: int = MAX_BYTES,
-        cache_bytes: int = embedding_cache.MAX_BYTES,
+        embedder: str | Embeddings | None = None,
+        index_bytes: int | None = None,
+        cache_bytes: int | None = None,
+        scope: ScopeLike | None = None,
     ) -> Self:
-        """Open the memory in a folder, making it if need be; None keeps it in RAM only.
+        """Open the memory in a folder, making it if need be.
 
-        `index_bytes` bounds the vectors that are held in RAM; those used longest ago make room.
-        `cache_bytes` bounds the file beside the store that spares embedding a text again.
+        Without a folder it is the one that the command line uses, with its settings: embedder,
+        bounds, and the user as the default `scope`. `index_bytes` bounds the vectors held in RAM;
+        those used longest ago make room. `cache_bytes` bounds the file beside the store that spares
+        embedding a text again.
 
         Raises:
             StoreError: the folder cannot be used, or holds a database of another program.
             EmbedderMismatch: on first use, if it was written with another embedder.
         """
-        place = None if folder is None else Path(folder).expanduser()
-        return cls(SqliteStore(place), open_embedder(embedder), index_bytes, cache_bytes)
+        return cls(Engine.open(folder, embedder, index_bytes, cache_bytes, scope))
+
+    @classmethod
+    def in_memory(
+        cls,
+        *,
+        embedder: str | Embeddings | None = None,
+        index_bytes: int | None = None,
+        scope: ScopeLike | None = None,
+    ) -> Self:
+        """Open a new memory that is kept in RAM only, and is gone when it is closed."""
+        return cls(Engine.open(RAM, embedder, index_bytes, 0, scope))
 
     def add(
         self,
         text: str,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         id: str | None = None,
         keys: Sequence[str] = (),
         kind: Kind = "episode",
         valid_from: datetime | None = None,
         valid_to: datetime | None = None,
         sources: Sequence[str] = (),
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         who: str | None = None,
         why: str | None = None,
     ) -> Record:
         """Remember one text as it is, and return its record; no language model is asked.
 
         The same id, or the same undated text in the same scope, is the same record: nothing is
-        stored twice, and undated text counts as told again now. `keys` are what it is found by (the
-        text itself if none are given); it holds from `valid_from` until `valid_to`. `who` and `why`
-        go into its history.
+        stored twice, and new metadata and sources are merged into it, which its history tells.
+        `keys` are the texts it is found by (its own if none are given); it holds from `valid_from`
+        until `valid_to`. `who` and `why` go into its history.
 
         Raises:
             InvalidInput: the text is empty, binary, or over a million characters, or the id is that
                 of a record with another text.
         """
-        note = NewRecord(
+        record = NewRecord(
             text=text,
             id=id,
             keys=tuple(keys),
@@ -183,13 +125,13 @@ class Memory(Upkeep, Banking, Changes, Versions):
             sources=tuple(sources),
             metadata=metadata or {},
         )
-        return self.add_many([note], scope=scope, who=who, why=why)[0]
+        return self.add_many([record], scope=scope, who=who, why=why)[0]
 
     def add_many(
         self,
-        notes: Iterable[str | NewRecord],
+        records: Iterable[str | NewRecord],
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         vectors: ArrayLike | None = None,
         recalled: Sequence[str] = (),
         who: str | None = None,
@@ -197,32 +139,88 @@ class Memory(Upkeep, Banking, Changes, Versions):
     ) -> list[Record]:
         """Remember several texts in one transaction: all of them, or none.
 
-        `vectors` (rows x dimensions) spares the embedder: one row for each note's text, or for each
-        of its keys if it has some, in order, made with the embedder the memory was opened with.
-        `recalled` are the ids of records that were shown to the model on the way to these texts.
+        `vectors` (rows x dimensions) spares the embedder: one row for each record's text, or for
+        each of its keys if it has some, in order, made with the embedder the memory was opened
+        with. `recalled` are the ids of records that were shown to the model on the way to these.
 
         Raises:
             InvalidInput: a text cannot be remembered, or the vectors do not fit.
         """
-        whole = [one if isinstance(one, NewRecord) else NewRecord(text=one) for one in notes]
-        if not whole:
+        if isinstance(records, str):
+            raise InvalidInput("add_many takes several texts: `add` takes one")
+        whose = self.engine.scope(scope)
+        new = [one if isinstance(one, NewRecord) else NewRecord(text=one) for one in records]
+        if not new:
             return []
-        shown = self._store.get(scope.across_sessions(), recalled) if recalled else ()
-        used = [record.seq for record in shown]
-        given = None
+        encoder, given = self.engine.encoder, None
         if vectors is not None:
-            made_for = self._encoder.check()
-            given = Given(self._encoder.given(vectors), made_for)
+            fingerprint = encoder.check()
+            given = Given(encoder.given(vectors), fingerprint)
+        shown = self.engine.store.get(whose.across_sessions(), recalled) if recalled else ()
+        used = [record.seq for record in shown]
         trace = Trace(who=who, why=why)
-        return self._bank.write(whole, scope, self._told, given=given, used=used, trace=trace)
+        return self.engine.bank.write(
+            new, whose, self.engine.embed, given=given, used=used, trace=trace
+        )
+
+    def add_messages(
+        self,
+        messages: Iterable[Mapping[str, Any] | BaseMessage],
+        *,
+        scope: ScopeLike | None = None,
+        valid_from: datetime | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> list[Record]:
+        """Remember messages of a conversation, in order, in one transaction: all, or none.
+
+        A message is one of langchain-core, or a mapping with `role` ("user", "assistant", "system"
+        or "tool") and `content`, and, where known, `name` (the speaker) and `timestamp` (a
+        datetime, or ISO 8601). Only what a user states counts as evidence: questions and replies
+        are found by `search` with `roles`. `valid_from` is the time of messages without one.
+
+        Raises:
+            InvalidInput: a message is malformed; its place is named, and nothing is written.
+        """
+        new = records_of(messages, valid_from, metadata or {})
+        return self.add_many(new, scope=scope)
+
+    def update(
+        self,
+        id: str,
+        text: str | None = None,
+        *,
+        scope: ScopeLike | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        valid_from: datetime | None = None,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> Record:
+        """Put a new version in the place of a record, and return it; the old one stays as history.
+
+        `metadata` is merged into the record's; a value of None removes its key. The old version is
+        closed at the time from which the new one holds (now if not given). A second call with the
+        same content changes nothing.
+
+        Raises:
+            InvalidInput: there is no such record, `id` is not its newest version, or neither text
+                nor metadata is given.
+        """
+        whose = self.engine.scope(scope)
+        old, new = next_version(self.engine, whose, id, text, metadata, valid_from)
+        if new is None:
+            return old
+        trace = Trace(who=who, why=why)
+        (record,) = self.engine.bank.write([new], old.scope, self.engine.embed, trace=trace)
+        return record
 
     def search(
         self,
         query: str | None = None,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         k: int = 10,
         vector: ArrayLike | None = None,
+        roles: str | Sequence[str] | None = None,
         kind: Kind | None = None,
         where: Mapping[str, Any] | None = None,
         as_of: datetime | None = None,
@@ -237,20 +235,30 @@ class Memory(Upkeep, Banking, Changes, Versions):
         """Return the `k` best records for a query, best first, with the parts of their scores.
 
         The query is a text, a `vector` of the embedder (dimensions), or both: the words of the one
-        and the meaning of the other. What was superseded or has run out is left out, or with
-        `as_of` what did not hold then. `since` and `until` (exclusive) bound `valid_from`. `where`
-        filters metadata: `{"page": {"gte": 3}}`, with eq, ne, in, lt, lte, gt, gte, exists, and,
-        or, not.
+        and the meaning of the other. Questions, and what the assistant replied, are left out unless
+        `roles` asks for them: "all", or some of "user", "assistant", "system", "tool". What was
+        superseded or has run out is left out too, or with `as_of` what did not hold then. `since`
+        and `until` (exclusive) bound `valid_from`. `where` filters metadata: `{"page": {"gte":
+        3}}`, with eq, ne, in, contains, lt, lte, gt, gte, exists, and, or, not.
 
-        A hit scores at least `min_score`; the result says how many did not. Together the values
-        have at most `tokens` tokens (of four characters). A `half_life` lets newer records win,
+        A hit scores at least `min_score`; the result says how many did not. Together the texts have
+        at most `tokens` tokens (of four characters). A `half_life` lets newer records win,
         `diversity` (0 to 1) unlike ones, and `explain` puts ranks and factors into each hit's
         `why`.
 
         Raises:
             InvalidInput: the query is empty, the filter malformed, or a number out of its range.
         """
-        seen = Filter(scope=scope, kind=kind, metadata=where, as_of=as_of, since=since, until=until)
+        seen = Filter(
+            scope=self.engine.scope(scope),
+            evidence=roles is None,
+            roles=roles_of(roles),
+            kind=kind,
+            metadata=where,
+            as_of=as_of,
+            since=since,
+            until=until,
+        )
         ranking = Ranking(
             k=k,
             min_score=min_score,
@@ -259,16 +267,18 @@ class Memory(Upkeep, Banking, Changes, Versions):
             diversity=diversity,
             explain=explain,
         )
-        with self._encoder.steady():
-            return self._bank.search(query, self._meaning(query, vector), seen, ranking)
+        with self.engine.encoder.steady():
+            return self.engine.bank.search(
+                query, self.engine.query_vector(query, vector), seen, ranking
+            )
 
     def recall(
         self,
         question: str,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         k: int = 5,
-        learned_scope: Scope | None = None,
+        learned_scope: ScopeLike | None = None,
         as_of: datetime | None = None,
         where: Mapping[str, Any] | None = None,
         max_hops: int = MAX_HOPS,
@@ -276,75 +286,119 @@ class Memory(Upkeep, Banking, Changes, Versions):
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` first hits, oldest first.
 
-        What a list or a count rests on may be twice as many. `learned_scope` names another scope
-        whose rationales advise the search; the own scope if None. `as_of` asks what was known to
-        hold at a time, and `where` filters metadata as in `search`. It looks again with what it
-        found, `max_hops` times in all at most; 1 is never again. With `expand` it looks behind
-        notes that are not enough, into what they were made from.
+        A list or a count may rest on twice as many. `learned_scope` names the scope whose learned
+        hop directions are followed (the own one if None). `as_of` asks what was known to hold at a
+        time, and `where` filters metadata as in `search`. Further hops search with what was found,
+        `max_hops` in all; 1 searches once. `expand` replaces notes that do not answer by sentences
+        of their sources.
         """
-        seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
-        with self._encoder.steady():
-            found = self._recaller.recall(question, seen, k, learned_scope or scope, max_hops)
-            return self._expander.expanded(question, found, scope) if expand else found
+        whose = self.engine.scope(scope)
+        learned = whose if learned_scope is None else Scope.of(learned_scope)
+        seen = Filter(scope=whose, evidence=True, as_of=as_of, metadata=where)
+        with self.engine.encoder.steady():
+            found = self.engine.recaller.recall(question, seen, k, learned, max_hops)
+            return self.engine.expander.expanded(question, found, whose) if expand else found
 
-    def learn_direction(
-        self, question: str, answer: str, *, scope: Scope, learned_scope: Scope | None = None
-    ) -> bool:
-        """Learn from a right answer which way of looking leads to it; tell if there was one."""
-        return self._recaller.learn(question, answer, scope, learned_scope or scope)
-
-    def get(self, ids: Sequence[str], *, scope: Scope) -> list[Record]:
-        """Return records by id, in the order asked for; unknown ones are left out."""
-        return self._store.get(scope, ids)
+    def get(self, ids: Ids, *, scope: ScopeLike | None = None) -> Records:
+        """Return records by id (one or several), in the order asked for; `missing` has the rest."""
+        return self.engine.records(self.engine.scope(scope), ids_of(ids))
 
     def list(
         self,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         limit: int = 100,
+        after: str | None = None,
         kind: Kind | None = None,
         where: Mapping[str, Any] | None = None,
         everything: bool = False,
-    ) -> list[Record]:
-        """Return the records written last, newest first; superseded ones only with `everything`."""
-        seen = Filter(scope=scope, kind=kind, metadata=where, everything=everything)
-        return self._store.newest(seen, limit)
+    ) -> Records:
+        """Return the records written last, newest first; superseded ones only with `everything`.
 
-    def sessions(self, *, scope: Scope, start: str = "") -> tuple[str, ...]:
-        """Return the names of a scope's sessions that begin with `start`, in order."""
-        return connection.sessions(self._store, scope, start)
+        A page has at most `limit` records; pass its `next` as `after` for the next page. What
+        others write meanwhile moves no record from one page to another.
 
-    def warm(self, *, scope: Scope) -> float:
-        """Load the embedder and a user's vectors now rather than at the first search.
-
-        Returns the seconds it took.
+        Raises:
+            InvalidInput: the limit is not positive, or `after` is not a record of the scope.
         """
-        started = time.perf_counter()
-        self._bank.search(PROBE, self._encoder.query(PROBE), Filter(scope=scope), Ranking())
-        return time.perf_counter() - started
+        if limit < 1:
+            raise InvalidInput(f"limit must be at least 1, not {limit}")
+        seen = Filter(
+            scope=self.engine.scope(scope), kind=kind, metadata=where, everything=everything
+        )
+        found = self.engine.store.newest(seen, limit + 1, before=after)
+        return Records(found[:limit], next=found[limit - 1].id if len(found) > limit else None)
+
+    def count(
+        self,
+        *,
+        scope: ScopeLike | None = None,
+        kind: Kind | None = None,
+        where: Mapping[str, Any] | None = None,
+        everything: bool = False,
+    ) -> int:
+        """Return how many records `list` would go through."""
+        seen = Filter(
+            scope=self.engine.scope(scope), kind=kind, metadata=where, everything=everything
+        )
+        return self.engine.store.count(seen)
+
+    def users(self) -> tuple[str, ...]:
+        """Return the names of the users who have records, in order."""
+        return self.engine.store.users()
+
+    def sessions(self, *, scope: ScopeLike | None = None, start: str = "") -> tuple[str, ...]:
+        """Return the names of a scope's sessions that begin with `start`, in order."""
+        return sessions(self.engine.store, self.engine.scope(scope), start)
+
+    def history(self, id: str, *, scope: ScopeLike | None = None) -> tuple[Event, ...]:
+        """Return what happened to a record and its other versions, in order."""
+        versions = self.engine.store.versions(self.engine.scope(scope), id)
+        return tuple(self.engine.store.history([record.seq for record in versions]))
+
+    def forget(
+        self,
+        ids: Ids = (),
+        *,
+        scope: ScopeLike | None = None,
+        source: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        everything: bool = False,
+        dry_run: bool = False,
+    ) -> Receipt:
+        """Erase records, by id (one or several), source, metadata filter, or all of the scope.
+
+        With a record go its other versions, what was made from it, their keys, vectors, full-text
+        entries and history, and their bytes in the file and its log. `dry_run` only says what would
+        go. The receipt's `missing` has the ids that are not in the scope.
+
+        Raises:
+            InvalidInput: nothing says what to forget, or the filter is malformed.
+        """
+        whose, wanted = self.engine.scope(scope), ids_of(ids)
+        if not (wanted or source or where or everything):
+            raise InvalidInput("say what to forget: ids, a source, a filter, or everything")
+        if source is not None or where is not None or everything:
+            seen = Filter(scope=whose, metadata=where, source=source, everything=True)
+            wanted += self.engine.store.ids(seen)
+        return self.engine.eraser.forget(whose, wanted, dry_run=dry_run)
 
     @property
     def embeddings(self) -> Embeddings:
         """The embedder that the memory was opened with."""
-        return self._encoder.embeddings
+        return self.engine.encoder.embeddings
+
+    @property
+    def default_scope(self) -> Scope | None:
+        """The scope of verbs that are given none."""
+        return self.engine.default_scope
 
     def close(self) -> None:
         """Close the file, leaving snapshots of large indexes beside it."""
-        self._bank.close()
-        self._cache.close()
-        self._store.close()
-
-    def _told(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the vectors of what is to be remembered, those told before from the cache."""
-        return self._cache.documents(texts, self._encoder.check(), self._encoder.documents)
+        self.engine.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -49,7 +49,7 @@ class EpisodicBank:
 
     def __init__(self, store: SqliteStore, index_bytes: int = MAX_BYTES) -> None:
         self._store = store
-        self._vectors = VectorIndex(store, index_bytes)
+        self.vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
         self._digests = Digests(store)
 
@@ -142,7 +142,7 @@ class EpisodicBank:
         if query or ranking.diversity:
             candidates = self._joined(query or "", vector, where, ranking)
         else:
-            near = self._vectors.search(where, vector, 2 * ranking.k, ranking.k)
+            near = self.vectors.search(where, vector, 2 * ranking.k, ranking.k)
             candidates = _nearest(near, ranking)
         return ranked(candidates, ranking, self._store.told)
 
@@ -152,7 +152,7 @@ class EpisodicBank:
         """Return the records that three rankings put forward, each by its most relevant key."""
         n = max(CANDIDATES, 2 * ranking.k)
         terms = self._words.terms(where.scope, query)
-        dense = [key for key, _, _ in self._vectors.search(where, vector, n, ranking.k)]
+        dense = [key for key, _, _ in self.vectors.search(where, vector, n, ranking.k)]
         best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
         rows = self._store.keys(list(fused))
@@ -190,8 +190,8 @@ class EpisodicBank:
 
     def close(self) -> None:
         """Leave behind what makes the next opening faster."""
-        self._vectors.save()
-        self._vectors.clear()
+        self.vectors.save()
+        self.vectors.clear()
 
     def mentioning(
         self,
@@ -207,7 +207,7 @@ class EpisodicBank:
 
         With `oldest` it is the oldest, oldest first.
         """
-        held = self._vectors.keys(where, before=_moment(before), after=_moment(after))
+        held = self.vectors.keys(where, before=_moment(before), after=_moment(after))
         seqs = self._words.mentioning(
             where,
             words,

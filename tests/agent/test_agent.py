@@ -6,7 +6,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from memagent import Agent, Example, Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import Answered, Recalled, TextChunk, Saved
+from memagent.agent.steps import Answered, Recalled, Saved, TextChunk
 from memagent.cli.chat import converse
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.testing import ScriptedChat
@@ -99,7 +99,14 @@ def test_recalled_text_stays_one_line_and_out_of_the_system_role(
 def test_steps_come_as_they_happen_and_add_up_to_the_answer(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(["one two three"]))
     steps = list(agent.run("Hello", scope=ada, stream=True))
-    assert [type(step) for step in steps] == [Recalled, TextChunk, TextChunk, TextChunk, Answered, Saved]
+    assert [type(step) for step in steps] == [
+        Recalled,
+        TextChunk,
+        TextChunk,
+        TextChunk,
+        Answered,
+        Saved,
+    ]
     said = "".join(step.text for step in steps if isinstance(step, TextChunk))
     assert isinstance(steps[-1], Saved)
     assert steps[-1].line() == f"wrote {', '.join(steps[-1].answer.written)}"

@@ -7,7 +7,15 @@ from langchain_core.tools import tool
 
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import ToolCalled, Answered, ToolReturned, Recalled, TextChunk, InvalidCall, Saved
+from memagent.agent.steps import (
+    Answered,
+    InvalidCall,
+    Recalled,
+    Saved,
+    TextChunk,
+    ToolCalled,
+    ToolReturned,
+)
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -48,7 +56,11 @@ async def test_awaited_it_takes_the_same_steps(memory: Memory, ada: Scope) -> No
     awaited = Agent(memory=memory, model=ScriptedChat(script), tools=[plus])
     steps = list(by_itself.run("Add.", scope=ada, remember=False))
     same = [step async for step in awaited.arun("Add.", scope=ada, remember=False)]
-    assert kinds(steps) == kinds(same) == [Recalled, ToolCalled, ToolReturned, InvalidCall, TextChunk, Answered]
+    assert (
+        kinds(steps)
+        == kinds(same)
+        == [Recalled, ToolCalled, ToolReturned, InvalidCall, TextChunk, Answered]
+    )
     assert [step.line() for step in steps if not isinstance(step, Recalled)] == [
         step.line() for step in same if not isinstance(step, Recalled)
     ]
@@ -59,7 +71,9 @@ async def test_pieces_come_as_they_are_said_also_when_awaited(memory: Memory, ad
     said = list(agent.stream("Where?", {"configurable": {"user": "ada"}}))
     heard = [step async for step in agent.astream("Where?", {"configurable": {"user": "ada"}})]
     for steps in (said, heard):
-        assert "".join(one.text for one in steps if isinstance(one, TextChunk)) == "In the bathroom."
+        assert (
+            "".join(one.text for one in steps if isinstance(one, TextChunk)) == "In the bathroom."
+        )
         assert len([one for one in steps if isinstance(one, TextChunk)]) == 3
 
 

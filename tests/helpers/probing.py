@@ -14,6 +14,6 @@ def forgotten(
     memory: Memory, record: Record, ada: Scope, **more: list[str]
 ) -> deletion_probes.Findings:
     """Take the target, forget, and ask."""
-    what = deletion_probes.target(memory, [record.id], scope=ada, **more)
+    what = memory.probes.target([record.id], scope=ada, **more)
     memory.forget([record.id], scope=ada)
-    return deletion_probes.check_forgotten(memory, what)
+    return memory.probes.check(what)

@@ -28,9 +28,7 @@ def test_every_probe_knows_a_record_before_it_is_forgotten_and_none_after(
 def test_every_probe_knows_a_record_that_is_still_there(
     disk: Memory, secret: Record, ada: Scope
 ) -> None:
-    findings = deletion_probes.check_forgotten(
-        disk, deletion_probes.target(disk, [secret.id], scope=ada)
-    )
+    findings = disk.probes.check(disk.probes.target([secret.id], scope=ada))
     assert known(findings) == {"direct", "paraphrase", "cue", "vector", "bytes"}
     assert all(probe.after == probe.before for probe in findings.probes)
     assert f"record {secret.id} is still there" in findings.probes[0].found
@@ -73,9 +71,9 @@ def test_direct_notices_a_row_that_no_search_finds(
             db.execute("UPDATE records SET value = 'gone' WHERE id = ?", (secret.id,))
 
     monkeypatch.setattr(Eraser, "_erase", erase)
-    what = deletion_probes.target(disk, [secret.id], scope=ada)
+    what = disk.probes.target([secret.id], scope=ada)
     disk.forget([secret.id], scope=ada)
-    direct = deletion_probes.check_forgotten(disk, what).probes[0]
+    direct = disk.probes.check(what).probes[0]
     assert (direct.after, direct.found) == (1, (f"record {secret.id} is still there",))
 
 
@@ -87,10 +85,10 @@ def test_paraphrase_notices_a_copy_that_only_other_words_find(
         memory.add_many([f"The vault opens with key {n}." for n in range(20)], scope=ada)
 
     broken(monkeypatch, copy, disk)
-    plain = deletion_probes.target(disk, [secret.id], scope=ada)
+    plain = disk.probes.target([secret.id], scope=ada)
     findings = forgotten(disk, secret, ada, paraphrases=["melody of the safe"])
     assert known(findings) == {"paraphrase"}
-    assert known(deletion_probes.check_forgotten(disk, plain)) == set()
+    assert known(disk.probes.check(plain)) == set()
 
 
 def test_cue_notices_a_copy_that_only_a_neighbour_leads_to(
@@ -98,9 +96,7 @@ def test_cue_notices_a_copy_that_only_a_neighbour_leads_to(
 ) -> None:
     near = "The vault is in the cellar."
     broken(monkeypatch, lambda memory: memory.add(SECRET, scope=ada, keys=["cellar"]), disk)
-    assert near in {
-        text for _, text in deletion_probes.target(disk, [secret.id], scope=ada).neighbours
-    }
+    assert near in {text for _, text in disk.probes.target([secret.id], scope=ada).neighbours}
     disk.add_many([f"The vault opens with key {n}." for n in range(20)], scope=ada)
     assert known(forgotten(disk, secret, ada)) == {"cue"}
 
@@ -133,14 +129,14 @@ def test_a_key_that_was_moved_away_from_another_is_no_trace_and_its_first_vector
 ) -> None:
     other = disk.add("xylophone seventeen with opens vault The", scope=ada)
     disk.separate("vault vault", wanted=other.id, found=secret.id, scope=ada)
-    what = deletion_probes.target(disk, [secret.id], scope=ada)
+    what = disk.probes.target([secret.id], scope=ada)
     assert packed(np.array([HashEmbedder().embed_query(SECRET)]))[0] in what.vectors
     assert len(what.vectors) == 2
     disk.forget([secret.id], scope=ada)
-    assert not deletion_probes.check_forgotten(disk, what).known
+    assert not disk.probes.check(what).known
     with disk._store.transaction() as db:
         db.execute("UPDATE keys SET text = 'another' WHERE record = ?", (other.seq,))
-    (vector,) = [one for one in deletion_probes.check_forgotten(disk, what).probes if one.after]
+    (vector,) = [one for one in disk.probes.check(what).probes if one.after]
     assert (vector.kind, len(vector.found)) == ("vector", 1)
 
 
@@ -176,7 +172,7 @@ def test_an_old_version_that_was_left_is_found_by_its_time(
 ) -> None:
     disk.update(secret.id, "The vault opens with a key.", scope=ada)
     monkeypatch.setattr(Eraser, "_erase", lambda *_: None)
-    what = deletion_probes.target(disk, [secret.id], scope=ada)
+    what = disk.probes.target([secret.id], scope=ada)
     only_old = [piece for piece in what.pieces if piece.text == SECRET]
     assert len(what.pieces) == 2
     found = deletion_probes._searched(disk, what, only_old[0].text, only_old[0].moment)
@@ -188,13 +184,13 @@ def test_a_record_that_was_keyed_together_with_it_is_watched_too(
 ) -> None:
     leaning = disk.add("She wrote it down.", scope=ada)
     (joint,) = packed(np.array([HashEmbedder().embed_query(leaning.keys[0])]))
-    what = deletion_probes.target(disk, [secret.id], scope=ada)
+    what = disk.probes.target([secret.id], scope=ada)
     assert joint in what.vectors
     assert not forgotten(disk, secret, ada).known
     (key,) = disk._store.query("SELECT id FROM keys WHERE record = ?", (leaning.seq,))
     with disk._store.transaction() as db:
         db.execute("UPDATE keys SET vector = ? WHERE id = ?", (joint, key["id"]))
-    findings = deletion_probes.check_forgotten(disk, what)
+    findings = disk.probes.check(what)
     assert findings.probes[3].found == (f"key {key['id']} holds its vector",)
 
 
@@ -211,11 +207,11 @@ def test_a_key_that_still_quotes_it_is_told(
 def test_a_neighbour_that_went_too_is_named(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    what = deletion_probes.target(disk, [secret.id], scope=ada)
+    what = disk.probes.target([secret.id], scope=ada)
     lost, text = what.neighbours[0]
     broken(monkeypatch, lambda memory: memory._bank and drop(memory, lost), disk)
     disk.forget([secret.id], scope=ada)
-    findings = deletion_probes.check_forgotten(disk, what)
+    findings = disk.probes.check(what)
     assert (findings.known, findings.lost) == (False, (lost,)), text
 
 
@@ -229,15 +225,13 @@ def test_texts_can_be_asked_for_that_no_record_holds_any_more(
     disk: Memory, secret: Record, ada: Scope
 ) -> None:
     disk.forget([secret.id], scope=ada)
-    findings = deletion_probes.check_forgotten(
-        disk, deletion_probes.target(disk, scope=ada, texts=[SECRET])
-    )
+    findings = disk.probes.check(disk.probes.target(scope=ada, texts=[SECRET]))
     assert not findings.known
     assert all(probe.asked for probe in findings.probes)
     again = disk.add(SECRET, scope=ada)
-    what = deletion_probes.target(disk, scope=ada, texts=[SECRET])
+    what = disk.probes.target(scope=ada, texts=[SECRET])
     assert what.ids[0] == again.id
-    assert known(deletion_probes.check_forgotten(disk, what)) >= {
+    assert known(disk.probes.check(what)) >= {
         "direct",
         "paraphrase",
         "cue",
@@ -248,4 +242,4 @@ def test_texts_can_be_asked_for_that_no_record_holds_any_more(
 def test_of_many_texts_some_are_asked_for(memory: Memory, ada: Scope) -> None:
     memory.add_many([f"note {n}" for n in range(200)], scope=ada)
     ids = [one.id for one in memory.list(scope=ada, limit=200)]
-    assert len(deletion_probes.target(memory, ids, scope=ada).pieces) == deletion_probes.PIECES
+    assert len(memory.probes.target(ids, scope=ada).pieces) == deletion_probes.PIECES

@@ -9,7 +9,6 @@ from probing import SECRET, forgotten, known
 
 from memagent import Memory, Record, Scope
 from memagent.errors import StoreError
-from memagent.memory import deletion_probes
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.schema import STEPS
 from memagent.stores.database.writer import settle
@@ -27,11 +26,11 @@ WORDS = (
 def test_bytes_notices_a_snapshot_of_the_index_that_was_left(
     disk: Memory, secret: Record, ada: Scope, tmp_path: Path
 ) -> None:
-    what = deletion_probes.target(disk, [secret.id], scope=ada)
+    what = disk.probes.target([secret.id], scope=ada)
     disk.forget([secret.id], scope=ada)
     (tmp_path / "index").mkdir(exist_ok=True)
     (tmp_path / "index" / "u1.snapshot").write_bytes(b"\0" * 64 + what.vectors[0])
-    (found,) = [one for one in deletion_probes.check_forgotten(disk, what).probes if one.after]
+    (found,) = [one for one in disk.probes.check(what).probes if one.after]
     assert found.found == ("u1.snapshot holds bytes of its vector",)
 
 
@@ -43,7 +42,7 @@ def test_files_that_cannot_be_searched_are_an_error(
 
     monkeypatch.setattr(residue, "scan", unreadable)
     with pytest.raises(StoreError, match="cannot be searched: no entry"):
-        deletion_probes.target(disk, [secret.id], scope=ada)
+        disk.probes.target([secret.id], scope=ada)
 
 
 def test_bytes_notices_a_log_that_was_not_emptied(

@@ -108,7 +108,7 @@ class StoryArm:
             self._memory.add_many([_note(fact) for fact in sample.facts], scope=scope)
             if self.name.kind in RECALLING:
                 answer = " ".join(sample.gold)
-                self._memory.learn_direction(
+                self._memory.changes.learn_direction(
                     sample.question, answer, scope=scope, learned_scope=self._lessons
                 )
 
@@ -117,7 +117,7 @@ class StoryArm:
         question, scope = sample.question, Scope(user=sample.id)
         if self.name.kind in RECALLING:
             recollection = self._memory.recall(
-                question, scope=scope, k=self._agent.k, learned_scope=self._lessons
+                question, scope=scope, k=self._agent.driver.k, learned_scope=self._lessons
             )
             question, evidence = recollection.remaining or question, recollection.texts
         else:
@@ -140,7 +140,7 @@ class StoryArm:
 
     def _searched(self, question: str, scope: Scope) -> Sequence[Hit]:
         """Return the best hits by one ranking alone."""
-        size = self.name.size or self._agent.k
+        size = self.name.size or self._agent.driver.k
         if self.name.kind == "dense":
             vector = self._memory.embeddings.embed_query(question)
             return self._memory.search(vector=vector, scope=scope, k=size)

@@ -212,10 +212,12 @@ class StreamArm:
             grows, scope = self._lessons, Scope(user=f"{self._base}/lesson/{number}")
             memory.add_many(_notes(story, 0), scope=scope)
             answer = " ".join(story.gold)
-            memory.learn_direction(story.question, answer, scope=scope, learned_scope=self._lessons)
+            memory.changes.learn_direction(
+                story.question, answer, scope=scope, learned_scope=self._lessons
+            )
         if self.name.kind in POLICIES:
             capacity = self.name.size or CAPACITY
-            memory.retain(capacity, scope=grows, policy=POLICIES[self.name.kind])
+            memory.maintenance.retain(capacity, scope=grows, policy=POLICIES[self.name.kind])
 
     def _scope(self, probe: Sample) -> Scope:
         return Scope(user=f"{self._base}/probe/{probe.id}")

@@ -63,7 +63,7 @@ def bytes_on_disk(memory: Memory, folder: Path | None) -> int:
     """Return how many bytes a run's memory has on the disk, once its log is empty."""
     if folder is None:
         return 0
-    memory.compact()
+    memory.maintenance.compact()
     files = (folder / "memory").rglob("*")
     return sum(path.stat().st_size for path in files if path.is_file())
 

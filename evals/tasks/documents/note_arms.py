@@ -98,7 +98,7 @@ class NoteArm(DocumentArm):
         self._shelf.compress(self._memory, self._written_as, self._compress)
 
     def _compress(self) -> Compacted:
-        return self._memory.compress(
+        return self._memory.notes.compress(
             self._kept.method,
             scope=self._shelf.scope,
             ratio=1 / self._ratio,
@@ -131,7 +131,7 @@ class NoteArm(DocumentArm):
     def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
         """Return what several notes say, each line with the number of its passage."""
         as_of, scope = self._seen(asked).get("as_of"), self._shelf.scope
-        found = self._memory.gather(
+        found = self._memory.notes.gather(
             asked.question, scope=scope, tokens=ROOM, as_of=as_of, **self._kept.how
         )
         names = {piece.note for piece in found.pieces}
@@ -142,7 +142,7 @@ class NoteArm(DocumentArm):
         show = self._kept.show
         if show == "drilled":
             found = Recollection(hits=(hit,))
-            return self._memory.expand(question, found, scope=self._shelf.scope).texts
+            return self._memory.notes.expand(question, found, scope=self._shelf.scope).texts
         if show == "line":
             return [line_of(hit)]
         return [hit.record.text]

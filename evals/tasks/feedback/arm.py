@@ -97,18 +97,16 @@ class TaughtArm:
         """Ask a question, and give the feedback that the arm is taught by."""
         if not self.name.kind.startswith("ram"):
             return
-        answer, asked = self._answer(item.question, scope), item.question
+        answer = self._answer(item.question, scope)
         right = is_right(answer.answer, item)
         if self.name.kind == "ram-verdict":
             verdict: Verdict = "good" if right else "bad"
-            self._agent.feedback(answer, scope=scope, verdict=verdict, asked=asked)
+            self._agent.feedback(answer, scope=scope, verdict=verdict)
         elif not right and self.name.kind == "ram-hint":
-            self._agent.feedback(answer, scope=scope, hint=item.hint, asked=asked)
+            self._agent.feedback(answer, scope=scope, hint=item.hint)
         elif not right:
             write = self.name.kind == "ram-written"
-            self._agent.feedback(
-                answer, scope=scope, correction=item.correction, asked=asked, write=write
-            )
+            self._agent.feedback(answer, scope=scope, correction=item.correction, write=write)
 
     def _answer(self, question: str, scope: Scope) -> Answer:
         found = self._found(question, scope)

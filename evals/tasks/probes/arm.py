@@ -12,7 +12,6 @@ from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.probes.banks import BANKS, Bank, Item
-from memagent.memory import deletion_probes
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Recollection, Scope
 
@@ -86,14 +85,12 @@ class BankArm:
         with self._store() as memory:
             bank = make(memory, scope)
             bank.study(study.studied)
-            what = deletion_probes.target(
-                memory, [study.item.id], scope=scope, texts=[study.item.text]
-            )
+            what = memory.probes.target([study.item.id], scope=scope, texts=[study.item.text])
             bank.forget(study.item)
-            findings = deletion_probes.check_forgotten(memory, what)
+            findings = memory.probes.check(what)
         with self._store() as memory:
             make(memory, scope).study(others)
-            never = deletion_probes.target(memory, scope=scope, texts=[study.item.text])
+            never = memory.probes.target(scope=scope, texts=[study.item.text])
         return {
             "before": {one.kind: one.before for one in findings.probes},
             "after": {one.kind: one.after for one in findings.probes},

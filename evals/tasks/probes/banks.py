@@ -162,7 +162,7 @@ class Episodes:
 
     def evict(self, capacity: int) -> None:
         """Archive what is worth least by activation."""
-        self._memory.retain(capacity, scope=self._scope)
+        self._memory.maintenance.retain(capacity, scope=self._scope)
 
     def forget(self, item: Item) -> None:
         """Erase the sentence."""
@@ -183,7 +183,9 @@ class Rationales:
         self._scope = scope
         self._lessons = Scope(user=scope.user, agent="lessons")
         # The bank has no public door of its own: `Memory.learn` decides by itself what to keep.
-        self._bank = HopDirectionBank(memory._store, memory._bank, memory._encoder.documents)
+        self._bank = HopDirectionBank(
+            memory.engine.store, memory.engine.bank, memory.engine.encoder.documents
+        )
 
     def study(self, items: Sequence[Item]) -> None:
         """Keep the sentences, and of each on which side of it to look on."""
@@ -207,7 +209,7 @@ class Rationales:
 
     def evict(self, capacity: int) -> None:
         """Archive what is worth least by activation."""
-        self._memory.retain(capacity, scope=self._lessons)
+        self._memory.maintenance.retain(capacity, scope=self._lessons)
 
     def forget(self, item: Item) -> None:
         """Erase the sentence, with which the rationale goes."""
@@ -226,7 +228,9 @@ class Notes(Episodes):
         """Keep sentences, write notes on them, and put them out of the searches' sight."""
         told = [_note(item, item.text + AROUND) for item in items]
         self._memory.add_many(told, scope=self._scope)
-        self._memory.compress("runs", scope=self._scope, ratio=RATIO, keys="own", archive=True)
+        self._memory.notes.compress(
+            "runs", scope=self._scope, ratio=RATIO, keys="own", archive=True
+        )
 
     def value(self, item: Item) -> str:
         """Return the note on the sentence, "" where nothing came of it."""

@@ -1,4 +1,4 @@
-"""Memory's verbs over the compression bank: compress, gather, and go back to the sources."""
+"""Notes: compress records, gather what notes say, and go back to their sources."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,42 +7,37 @@ from typing import TYPE_CHECKING, get_args
 
 from memagent.compression.abstractive import NoteWriter
 from memagent.compression.base import Budget, Compressor
-from memagent.compression.expand import SourceExpander
 from memagent.compression.extractive import Extractive
 from memagent.compression.gather import Gathered, Gathering, gather
 from memagent.compression.job import Compacted, compress
 from memagent.compression.sessions import Age, age
-from memagent.embedding.encoder import Encoder
 from memagent.errors import InvalidInput
+from memagent.memory.engine import Engine
+from memagent.memory.query_generation import Generated, generate_queries
 from memagent.models.open_chat import open_chat
-from memagent.stores.banks.compression import CompressionBank, Rarity
-from memagent.stores.banks.episodic import EpisodicBank
-from memagent.stores.database.connection import SqliteStore
+from memagent.stores.banks.compression import Rarity
 from memagent.stores.database.filters import Filter
-from memagent.types import KeyedBy, Method, Recollection, Record, Scope
+from memagent.types import KeyedBy, Method, Recollection, Record, Scope, ScopeLike
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-SUMMARY = 50
-"""So many tokens a summary of a session has at least, where there is so much to tell."""
+MIN_SUMMARY_TOKENS = 50
+"""Tokens that a summary of a session may always have, however short the session is."""
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
-class Banking:
+class Notes:
     """Verbs that write short notes on records, read them, and lead back to the records."""
 
-    _store: SqliteStore
-    _encoder: Encoder
-    _bank: EpisodicBank
-    _notes: CompressionBank
-    _expander: SourceExpander
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def compress(
         self,
         method: Method | Compressor = "runs",
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         ratio: float | None = None,
         tokens: int | None = None,
         aware: bool = True,
@@ -58,23 +53,32 @@ class Banking:
         what the `model` claims and the text supports. A note has at most `ratio` of its source (a
         quarter if neither is given) and at most `tokens` tokens. `aware` keeps what questions would
         ask for rather than what is salient. A note is found by the keys of its "source" or by its
-        "own" text. Nothing is lost: `sources_of` leads back, also with `archive`, which puts the
+        "own" text. Nothing is lost: `sources` leads back, also with `archive`, which puts the
         sources out of the searches' sight. Resumable; `limit` bounds the records of this call.
 
         Raises:
             InvalidInput: there is no such method, or a number is out of its range.
             ModelUnavailable: the model cannot be reached.
         """
-        budget, own = _budget(ratio, tokens), self._compressor(method, scope, aware, model)
-        self._encoder.check()
-        done = compress(self._notes, own, scope, budget, keys=keys, limit=limit, progress=progress)
-        return self._put_away(done, scope) if archive else done
+        whose, budget = self._engine.scope(scope), _budget(ratio, tokens)
+        compressor = self._compressor(method, whose, aware, model)
+        self._engine.encoder.check()
+        done = compress(
+            self._engine.notes,
+            compressor,
+            whose,
+            budget,
+            keys=keys,
+            limit=limit,
+            progress=progress,
+        )
+        return self._archived(done, whose) if archive else done
 
     def compress_sessions(
         self,
         method: Method | Compressor = "runs",
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         before: datetime | None = None,
         but: int = 0,
         ratio: float | None = None,
@@ -92,17 +96,19 @@ class Banking:
         """
         if but < 0:
             raise InvalidInput(f"how many records stay must be at least 0, not {but}")
-        budget, own = _budget(ratio, tokens), self._compressor(method, scope, aware, model)
-        self._encoder.check()
-        old, budget = Age(before=before, but=but), replace(budget, least=SUMMARY)
-        done = age(self._store, self._notes, own, scope, budget, old, progress=progress)
-        return self._put_away(done, scope) if archive else done
+        whose, engine = self._engine.scope(scope), self._engine
+        budget = replace(_budget(ratio, tokens), least=MIN_SUMMARY_TOKENS)
+        compressor = self._compressor(method, whose, aware, model)
+        engine.encoder.check()
+        old = Age(before=before, but=but)
+        done = age(engine.store, engine.notes, compressor, whose, budget, old, progress=progress)
+        return self._archived(done, whose) if archive else done
 
     def gather(
         self,
         question: str,
         *,
-        scope: Scope,
+        scope: ScopeLike | None = None,
         k: int = 8,
         tokens: int = 256,
         group: int | None = None,
@@ -121,26 +127,58 @@ class Banking:
         if not question.strip():
             raise InvalidInput("the question is empty: nothing to gather for")
         how = Gathering(k=k, tokens=tokens, group=group, self_match=self_match)
-        seen = Filter(scope=scope, kind="note", evidence=True, as_of=as_of)
-        with self._encoder.steady():
-            return gather(self._bank, self._encoder, question, seen, how)
+        engine = self._engine
+        seen = Filter(scope=engine.scope(scope), kind="note", evidence=True, as_of=as_of)
+        with engine.encoder.steady():
+            return gather(engine.bank, engine.encoder, question, seen, how)
 
-    def sources_of(self, id: str, *, scope: Scope, deep: bool = False) -> list[Record]:
+    def sources(
+        self, id: str, *, scope: ScopeLike | None = None, deep: bool = False
+    ) -> list[Record]:
         """Return the records that a record was made from, archived ones too, oldest first.
 
         With `deep`, in the place of notes on notes what these were made from.
+
+        Raises:
+            InvalidInput: there is no such record.
         """
-        return self._notes.sources(scope, id, deep=deep)
+        whose = self._engine.scope(scope)
+        if not self._engine.store.get(whose, [id]):
+            raise InvalidInput(f"there is no record {id!r} in this scope")
+        return self._engine.notes.sources(whose, id, deep=deep)
 
-    def expand(self, question: str, found: Recollection, *, scope: Scope) -> Recollection:
-        """Look behind the notes among what was recalled that are not enough for a question.
+    def generate_queries(
+        self,
+        model: "str | BaseChatModel" = "local",
+        *,
+        scope: ScopeLike | None = None,
+        limit: int | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> Generated:
+        """Let a chat model write questions that records answer, and find them by these as well.
 
-        In such a note's place come the sentences of its sources that are nearest to the question.
+        Resumable: a record that has such questions is not asked about again. `limit` bounds the
+        records of this call; `progress` gets the number that are done.
+
+        Raises:
+            ModelUnavailable: the model cannot be reached.
         """
-        return self._expander.expanded(question, found, scope)
+        engine, whose, chat = self._engine, self._engine.scope(scope), open_chat(model)
+        return generate_queries(
+            engine.store, engine.encoder, chat, whose, limit=limit, progress=progress
+        )
 
-    def _put_away(self, done: Compacted, scope: Scope) -> Compacted:
-        return replace(done, archived=self._notes.archive_sources(scope))
+    def expand(
+        self, question: str, found: Recollection, *, scope: ScopeLike | None = None
+    ) -> Recollection:
+        """Replace recalled notes that do not answer a question by sentences of their sources.
+
+        The sentences are those nearest to the question; notes that answer stay.
+        """
+        return self._engine.expander.expanded(question, found, self._engine.scope(scope))
+
+    def _archived(self, done: Compacted, scope: Scope) -> Compacted:
+        return replace(done, archived=self._engine.notes.archive_sources(scope))
 
     def _compressor(
         self, method: Method | Compressor, scope: Scope, aware: bool, model: "str | BaseChatModel"
@@ -152,10 +190,10 @@ class Banking:
         if method == "notes":
             return NoteWriter(chat=open_chat(model))
         return Extractive(
-            embed=self._encoder.documents,
+            embed=self._engine.encoder.documents,
             unit=method,
             aware=aware,
-            weigh=Rarity(self._bank, scope),
+            weigh=Rarity(self._engine.bank, scope),
         )
 
 

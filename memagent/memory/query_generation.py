@@ -1,9 +1,11 @@
-"""More keys for what is stored already: the questions that a text answers, asked of a model.
+"""Query generation (doc2query): a chat model writes questions that records answer, as more keys.
 
-Writing never waits for this. It is a job of its own: it can be stopped at any record and goes on
-with those that have not been enriched; the value stays as it is, and the first keys stay too.
+A job of its own, so that writing never waits for it. It can be stopped at any record and goes on
+with those that have no questions yet; texts stay as they are, and so do the first keys. After
+Nogueira et al. 2019, "Document Expansion by Query Prediction".
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,27 +25,29 @@ from memagent.types import Record, Scope
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+logger = logging.getLogger(__name__)
+
 MAX_QUESTIONS = 3
 MAX_CHARS = 200
 PAGE = 100
 
 
 class Questions(BaseModel):
-    """What the model is to answer with, by its server's JSON-schema decoding."""
+    """Shape of the model's reply, by its server's JSON-schema decoding."""
 
     questions: list[str] = Field(min_length=1, max_length=MAX_QUESTIONS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Enriched:
-    """What the job did: records that got keys, the keys, and records the model failed on."""
+class Generated:
+    """Result of a job: records that got keys, the keys, and records the model failed on."""
 
     records: int
     keys: int
     failed: int
 
 
-def enrich(
+def generate_queries(
     store: SqliteStore,
     encoder: Encoder,
     chat: "BaseChatModel",
@@ -51,27 +55,27 @@ def enrich(
     *,
     limit: int | None,
     progress: Callable[[int], None],
-) -> Enriched:
+) -> Generated:
     """Give records question-shaped keys; `progress` is told how many records are done.
 
     A record on which the model fails is left as it is, and is asked about again by the next call.
     """
     records = keys = failed = 0
-    for record in _waiting(store, scope):
+    for record in _without_questions(store, scope):
         if limit is not None and records + failed >= limit:
             break
-        asked = _asked(chat, record)
-        if asked:
-            keys += _add(store, encoder, record, asked)
+        questions = _questions(chat, record)
+        if questions:
+            keys += _add(store, encoder, record, questions)
             records += 1
         else:
             failed += 1
         progress(records + failed)
-    return Enriched(records=records, keys=keys, failed=failed)
+    return Generated(records=records, keys=keys, failed=failed)
 
 
-def _waiting(store: SqliteStore, scope: Scope) -> Iterator[Record]:
-    """Yield the records of a scope that no call has enriched yet, in the order of writing."""
+def _without_questions(store: SqliteStore, scope: Scope) -> Iterator[Record]:
+    """Yield records of a scope that have no generated questions yet, in the order of writing."""
     condition, values = Filter(scope=scope, evidence=True).condition()
     last = 0
     while rows := store.query(
@@ -84,11 +88,12 @@ def _waiting(store: SqliteStore, scope: Scope) -> Iterator[Record]:
         yield from store.records([row[0] for row in rows])
 
 
-def _asked(chat: "BaseChatModel", record: Record) -> list[str]:
+def _questions(chat: "BaseChatModel", record: Record) -> list[str]:
     """Return the questions that the model says a record answers, none without a usable one."""
     try:
         reply = replies.structured(chat, questions_for(record.text), Questions)
-    except (StructuredOutputError, ContextTooLong):
+    except (StructuredOutputError, ContextTooLong) as error:
+        logger.info("no questions for record %s: %s", record.id, type(error).__name__)
         return []
     tidy = (" ".join(question.split()) for question in reply.questions)
     return [

@@ -1,0 +1,128 @@
+"""The opened components of a memory: store, encoder, indexes and banks, shared by its verbs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import ArrayLike, NDArray
+
+from memagent.compression.expand import SourceExpander
+from memagent.config import load_settings
+from memagent.embedding.encoder import Encoder
+from memagent.embedding.open_embedder import open_embedder
+from memagent.errors import InvalidInput
+from memagent.recall.recaller import Recaller
+from memagent.stores.banks.compression import CompressionBank
+from memagent.stores.banks.episodic import EpisodicBank, keys_of
+from memagent.stores.banks.hop_directions import HopDirectionBank
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.index import embedding_cache, partitions
+from memagent.stores.index.embedding_cache import VectorCache
+from memagent.stores.lifecycle.erasure import Eraser
+from memagent.types import Records, Scope, ScopeLike
+
+EMBEDDER = "all-MiniLM-L6-v2"
+MIB = 2**20
+HOME, RAM = object(), object()
+"""Places to open: the folder of the settings, and no folder at all."""
+
+
+class Engine:
+    """Components of one open memory; `default_scope` is used where a verb is given no scope."""
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        embedder: Embeddings,
+        *,
+        index_bytes: int,
+        cache_bytes: int,
+        default_scope: Scope | None = None,
+    ) -> None:
+        self.store = store
+        self.default_scope = default_scope
+        self.encoder = Encoder(embedder, store.meta, store.set_meta)
+        self.cache = VectorCache(store, cache_bytes)
+        self.bank = EpisodicBank(store, index_bytes)
+        self.eraser = Eraser(store, self.encoder.documents, keys_of)
+        directions = HopDirectionBank(store, self.bank, self.encoder.documents)
+        self.recaller = Recaller(store, self.bank, directions, self.encoder)
+        self.notes = CompressionBank(store, self.bank, self.encoder.documents)
+        self.expander = SourceExpander(self.notes, self.encoder)
+
+    @classmethod
+    def open(
+        cls,
+        folder: object,
+        embedder: str | Embeddings | None = None,
+        index_bytes: int | None = None,
+        cache_bytes: int | None = None,
+        scope: ScopeLike | None = None,
+    ) -> Self:
+        """Open what lies in a folder, in RAM, or (`HOME`) where the settings say.
+
+        None stands for the settings' values with `HOME`, and for the library's defaults otherwise.
+
+        Raises:
+            InvalidInput: the folder is no path.
+            StoreError: it cannot be used, or holds a database of another program.
+        """
+        if folder is HOME:
+            settings = load_settings()
+            folder, embedder = settings.home, embedder or settings.embedder
+            index_bytes = settings.index_mb * MIB if index_bytes is None else index_bytes
+            cache_bytes = settings.cache_mb * MIB if cache_bytes is None else cache_bytes
+            scope = settings.user if scope is None else scope
+        elif folder is not RAM and not isinstance(folder, str | Path):
+            raise InvalidInput(
+                f"folder: a path is wanted, not {folder!r}; Memory.in_memory() keeps it in RAM only"
+            )
+        return cls(
+            SqliteStore(Path(folder).expanduser() if isinstance(folder, str | Path) else None),
+            open_embedder(embedder or EMBEDDER),
+            index_bytes=partitions.MAX_BYTES if index_bytes is None else index_bytes,
+            cache_bytes=embedding_cache.MAX_BYTES if cache_bytes is None else cache_bytes,
+            default_scope=None if scope is None else Scope.of(scope),
+        )
+
+    def scope(self, scope: ScopeLike | None) -> Scope:
+        """Return the scope a verb was given, or else the default one.
+
+        Raises:
+            InvalidInput: there is neither, or it is no scope.
+        """
+        if scope is not None:
+            return Scope.of(scope)
+        if self.default_scope is None:
+            raise InvalidInput("whose memory? give a scope: a Scope, or a user's name")
+        return self.default_scope
+
+    def records(self, scope: Scope, ids: Sequence[str]) -> Records:
+        """Return a scope's records by id, in the order asked for, and the ids that are missing."""
+        found = self.store.get(scope, ids)
+        known = {record.id for record in found}
+        return Records(found, missing=[id for id in dict.fromkeys(ids) if id not in known])
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of texts (texts x dimensions), those of known texts from the cache."""
+        return self.cache.documents(texts, self.encoder.check(), self.encoder.documents)
+
+    def query_vector(self, query: str | None, vector: ArrayLike | None) -> NDArray[np.float32]:
+        """Return the vector to search with: the caller's own, or the query's.
+
+        Raises:
+            InvalidInput: there is neither, or the vector does not fit the store's embedder.
+        """
+        if vector is not None:
+            return self.encoder.given_one(vector)
+        if query is None or not query.strip():
+            raise InvalidInput("the query is empty: nothing to search for")
+        return self.encoder.query(query)
+
+    def close(self) -> None:
+        """Close the file, leaving snapshots of large indexes beside it."""
+        self.bank.close()
+        self.cache.close()
+        self.store.close()

@@ -1,0 +1,110 @@
+"""Messages of a conversation as records: roles, speakers and times."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, get_args
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from memagent.errors import InvalidInput
+from memagent.recall.rules.questions import is_question
+from memagent.types import NewRecord, Role
+
+ROLES: tuple[str, ...] = get_args(Role)
+TYPES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+"""Roles by langchain-core's message types."""
+FIELDS = ("role", "content", "name", "timestamp")
+
+
+def records_of(
+    messages: Iterable[Mapping[str, Any] | BaseMessage],
+    valid_from: datetime | None,
+    metadata: Mapping[str, Any],
+) -> list[NewRecord]:
+    """Return messages as records to add; `valid_from` and `metadata` are of all of them.
+
+    Raises:
+        InvalidInput: a message is malformed; its place is named, counted from 1.
+    """
+    if isinstance(messages, str | Mapping | BaseMessage) or not isinstance(messages, Iterable):
+        raise InvalidInput("messages: a list of messages is wanted")
+    made = []
+    for number, message in enumerate(messages, start=1):
+        try:
+            made.append(_record(message, valid_from, metadata))
+        except InvalidInput as error:
+            raise InvalidInput(f"message {number}: {error}") from error
+    return made
+
+
+def roles_of(roles: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return roles to search among, None for all of them; one role or several are taken.
+
+    Raises:
+        InvalidInput: one is no role.
+    """
+    if roles is None or roles == "all":
+        return None
+    wanted = (roles,) if isinstance(roles, str) else tuple(roles)
+    for role in wanted:
+        if role not in ROLES:
+            raise InvalidInput(f"roles: 'all' or some of {', '.join(ROLES)}, not {role!r}")
+    return wanted
+
+
+def evidence_in(role: str | None, text: str) -> bool:
+    """Tell whether a message states something: only a user does, and not by asking."""
+    return role in (None, "user") and not is_question(text)
+
+
+def text_of(message: BaseMessage) -> str:
+    """Return the text of a message, or of its tool calls, or else what sort it is."""
+    if message.text.strip():
+        return str(message.text)
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    named = [f"{call['name']}({json.dumps(call['args'], default=str)})" for call in calls]
+    return "; ".join(named) or f"({message.type})"
+
+
+def _record(
+    message: Mapping[str, Any] | BaseMessage,
+    valid_from: datetime | None,
+    metadata: Mapping[str, Any],
+) -> NewRecord:
+    fields = _of_langchain(message) if isinstance(message, BaseMessage) else message
+    if not isinstance(fields, Mapping):
+        raise InvalidInput(f"a mapping with role and content is wanted, not {message!r}")
+    unknown = [str(name) for name in fields if name not in FIELDS]
+    if unknown:
+        raise InvalidInput(f"unknown field {unknown[0]!r}; there are {', '.join(FIELDS)}")
+    role, content = fields.get("role"), fields.get("content")
+    if role not in ROLES:
+        raise InvalidInput(f"role: one of {', '.join(ROLES)} is wanted, not {role!r}")
+    if not isinstance(content, str) or not content.strip():
+        raise InvalidInput(f"content: a text is wanted, not {content!r}")
+    name = fields.get("name")
+    if name is not None and not isinstance(name, str):
+        raise InvalidInput(f"name: a text is wanted, not {name!r}")
+    return NewRecord(
+        text=content,
+        valid_from=_time(fields.get("timestamp")) or valid_from,
+        evidence=evidence_in(role, content),
+        metadata={**metadata, "role": role, **({"name": name} if name else {})},
+    )
+
+
+def _of_langchain(message: BaseMessage) -> dict[str, Any]:
+    role = TYPES.get(message.type, message.type)
+    return {"role": role, "content": text_of(message), "name": message.name}
+
+
+def _time(timestamp: object) -> datetime | None:
+    if timestamp is None or isinstance(timestamp, datetime):
+        return timestamp
+    try:
+        return datetime.fromisoformat(str(timestamp))
+    except ValueError as error:
+        raise InvalidInput(
+            f"timestamp: a datetime or ISO 8601 is wanted, not {timestamp!r}"
+        ) from error
