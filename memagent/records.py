@@ -11,6 +11,7 @@ Kind = Literal["episode", "note", "rationale", "lesson", "skill"]
 Action = Literal[
     "add",
     "affirm",
+    "merge",
     "supersede",
     "import",
     "rekey",

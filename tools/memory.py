@@ -1,7 +1,7 @@
 """Four tools over one scope of a memory: search it, add to it, correct it, forget from it.
 
 The scope is fixed when the tools are made, and no argument of a tool names one. What a model writes
-through them is marked as its own (`author` in the metadata, `evidence` off), is listed after what
+through them is marked as its own (`role` in the metadata, `evidence` off), is listed after what
 was told, and neither replaces nor erases what was told unless somebody consents.
 """
 
@@ -20,7 +20,8 @@ Author = Literal["agent", "user"]
 Consent = Callable[[str], bool]
 """What is about to be done, in words, and whether the user agrees."""
 
-OWN = {"author": "agent"}
+OWN = {"role": "assistant"}
+ROLES: Mapping[Author, str] = {"agent": "assistant", "user": "user"}
 TOLD, NOTED = 5, 3
 """How many records a search lists at most: of what was told, and of what the agent noted."""
 MOST_SHOWN = 1000
@@ -151,7 +152,7 @@ class _MemoryTools:
             kind=old.kind,
             valid_from=self._memory.now(scope=self._scope),
             supersedes=old.id,
-            metadata={**old.metadata, "author": "user"},
+            metadata={**old.metadata, "role": "user"},
         )
         return self._memory.add_many([note], scope=old.scope, who="user")[0]
 
@@ -160,13 +161,13 @@ class _MemoryTools:
             text=text,
             evidence=self._author == "user",
             sources=sources,
-            metadata={"author": self._author},
+            metadata={"role": ROLES[self._author]},
         )
         return self._memory.add_many([note], scope=self._scope, who=self._author)[0]
 
 
 def _own(record: Record) -> bool:
-    return record.metadata.get("author") == "agent" and not record.evidence
+    return record.metadata.get("role") == "assistant" and not record.evidence
 
 
 def _line(record: Record) -> str:

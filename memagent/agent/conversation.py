@@ -105,9 +105,9 @@ class Conversation:
 
 def past_turns(memory: Memory, scope: Scope) -> list[tuple[str, str]]:
     """Return the last turns of a session, oldest first, as (said, replied)."""
-    records = [one for one in memory.list(scope=scope, limit=RESUMED) if "author" in one.metadata]
+    records = [one for one in memory.list(scope=scope, limit=RESUMED) if "role" in one.metadata]
     return [
         (said.text, replied.text)
         for said, replied in pairwise(reversed(records))
-        if (said.metadata["author"], replied.metadata["author"]) == ("user", "agent")
+        if (said.metadata["role"], replied.metadata["role"]) == ("user", "assistant")
     ]

@@ -33,14 +33,14 @@ def remember(
         text=question,
         valid_from=now,
         evidence=not is_question(question),
-        metadata={"author": "user"},
+        metadata={"role": "user"},
     )
     replied = NewRecord(
         text=answer.answer,
         valid_from=now,
         evidence=False,
         sources=tuple(answer.memories),
-        metadata={"author": "agent"} | ({"steps": list(steps)} if steps else {}),
+        metadata={"role": "assistant"} | ({"steps": list(steps)} if steps else {}),
     )
     notes = [said, replied] if answer.answer else [said]
     written = memory.add_many(notes, scope=scope, recalled=answer.memories)

@@ -124,7 +124,7 @@ def chat(
 
 def _last_session(memory: "Memory", scope: Scope) -> str | None:
     """Return the session that was talked in last, None without any."""
-    told = memory.list(scope=scope, where={"author": "agent"}, limit=1)
+    told = memory.list(scope=scope, where={"role": "assistant"}, limit=1)
     return told[0].scope.session if told else None
 
 

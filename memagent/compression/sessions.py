@@ -27,7 +27,7 @@ MESSAGE = "memagent.message"
 """Where a chat history keeps what a message is; see chat_history.py."""
 USED = "used "
 """How a line begins that tells of a tool call, and of its result."""
-_SAID = {"user": "asked", "human": "asked", "agent": "replied", "ai": "replied"}
+_SAID = {"user": "asked", "human": "asked", "assistant": "replied", "ai": "replied"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Line:
 
 def role(record: Record) -> str:
     """Return who speaks in a record, empty if it is no part of a conversation."""
-    told = _message(record).get("type", record.metadata.get("author"))
+    told = _message(record).get("type", record.metadata.get("role"))
     return str(told or "")
 
 

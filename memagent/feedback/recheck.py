@@ -64,7 +64,7 @@ def neighbours(memory: Memory, asked: str, scope: Scope, most: int = NEIGHBOURS)
         return []
     try:
         hits = memory.search(
-            asked, scope=scope.across_sessions(), where={"author": "user"}, k=4 * most
+            asked, scope=scope.across_sessions(), where={"role": "user"}, k=4 * most
         )
     except InvalidInput:
         return []

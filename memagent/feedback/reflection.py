@@ -2,7 +2,7 @@
 
 A lesson is a record of the kind "lesson", in the scope of who gave the feedback. Its metadata:
 
-    {"author": "user", "asked": "Where does Ada work?", "answered": "In Rome.",
+    {"role": "user", "asked": "Where does Ada work?", "answered": "In Rome.",
      "change": {"feedback": "correction", "said": "Lisbon", "asks": ["Where does Ada work?"],
                 "superseded": "<id>", "valid_to": null, "retired": []}}
 
@@ -188,7 +188,7 @@ def _proposed(
         supersedes=replaced.id if replaced else None,
         sources=(given.source,) if given.source else (),
         metadata={
-            "author": "user",
+            "role": "user",
             "asked": given.asked,
             "answered": given.answered,
             "change": change,

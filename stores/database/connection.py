@@ -13,7 +13,7 @@ from typing import Any
 
 from memagent.errors import StoreError
 from memagent.stores.database.filters import Filter, micros
-from memagent.stores.database.reader import Reader
+from memagent.stores.database.reader import LAST, Reader
 from memagent.stores.database.rows import event_of, moment_of, reading
 from memagent.stores.database.schema import identify, migrate
 from memagent.types import Event, Record, Scope
@@ -298,10 +298,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     return " ".join(str(error).split())
-
-
-LAST = "\U0010ffff"
-"""The last of all characters."""
 
 
 def sessions(store: SqliteStore, scope: Scope, start: str) -> tuple[str, ...]:

@@ -5,11 +5,12 @@
     {"tag": {"in": ["a", "b"]}, "draft": {"exists": False}}
     {"or": [{"page": 3}, {"not": {"tag": "a"}}]}  and, or, not
     {("author", "name"): "Ada"}                   a key within an object, by its path
+    {"tags": {"contains": "a"}}                   an element of a list is equal
     {"tags": {"eq": ["a", "b"]}}                  the whole list, in this order
 
-Operators: eq, ne, in, lt, lte, gt, gte, exists. A comparison is true only between values of one
-type: the number 3 is not the text "3", and a missing key is unequal to everything. A path, even
-of one key, always means a key: that is how a key called "not" is reached.
+Operators: eq, ne, in, contains, lt, lte, gt, gte, exists. A comparison is true only between values
+of one type: the number 3 is not the text "3", and a missing key is unequal to everything. A path,
+even of one key, always means a key: that is how a key called "not" is reached.
 """
 
 import json
@@ -24,7 +25,10 @@ from memagent.types import Kind, Scope
 Compiled = tuple[str, list[Any]]
 Name = str | tuple[str, ...]
 _ORDER = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-_OPERATORS = ("eq", "ne", "in", *_ORDER, "exists")
+_OPERATORS = ("eq", "ne", "in", "contains", *_ORDER, "exists")
+_OR = 'alternatives are written {"or": [{...}, {...}]}'
+INT64 = range(-(1 << 63), 1 << 63)
+"""The whole numbers that SQLite compares."""
 
 
 def compile_filter(where: Mapping[Any, Any], column: str = "r.metadata") -> Compiled:
@@ -41,8 +45,8 @@ def compile_filter(where: Mapping[Any, Any], column: str = "r.metadata") -> Comp
 
 def _part(name: Name, wanted: Any, column: str) -> Compiled:
     if name in ("and", "or"):
-        if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
-            raise InvalidInput(f"filter: {name!r} expects a non-empty list of filters")
+        if not _is_list(wanted):
+            raise InvalidInput(f"filter: {name!r} expects a non-empty list of filters; {_OR}")
         return _joined([compile_filter(one, column) for one in wanted], f" {name.upper()} ")
     if name == "not":
         sql, values = compile_filter(wanted, column)
@@ -64,9 +68,11 @@ def _comparison(name: Name, operator: str, value: Any, column: str) -> Compiled:
         sql, values = _equal(path, value, column, name)
         return f"NOT {sql}", values
     if operator == "in":
-        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        if not _is_list(value):
             raise InvalidInput(f"filter: {name!r}: 'in' expects a non-empty list")
         return _joined([_equal(path, one, column, name) for one in value], " OR ")
+    if operator == "contains":
+        return _contains(path, value, column, name)
     if operator == "exists":
         if not isinstance(value, bool):
             raise InvalidInput(f"filter: {name!r}: 'exists' expects true or false")
@@ -82,13 +88,29 @@ def _comparison(name: Name, operator: str, value: Any, column: str) -> Compiled:
             value,
         ]
     raise InvalidInput(
-        f"filter: {name!r}: unknown operator {operator!r}; there are {', '.join(_OPERATORS)}"
+        f"filter: {name!r}: unknown operator {operator!r}; there are {', '.join(_OPERATORS)}; {_OR}"
     )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) > 0
+
+
+def _contains(path: str, value: Any, column: str, name: Name) -> Compiled:
+    """Return the condition that an element of a list is equal to a value."""
+    types = _types(value, name)
+    typed = f"coalesce(json_type({column}, ?), '') = 'array'"
+    elements = f"SELECT 1 FROM json_each({column}, ?) e WHERE e.type IN {types}"
+    if value is None or isinstance(value, bool):
+        return f"({typed} AND EXISTS ({elements}))", [path, path]
+    return f"({typed} AND EXISTS ({elements} AND e.value = ?))", [path, path, value]
 
 
 def _path(name: Name) -> str:
     parts = name if isinstance(name, tuple) else (name,)
-    if not parts or not all(isinstance(one, str) and one and '"' not in one for one in parts):
+    if not parts or not all(
+        isinstance(one, str) and one and '"' not in one and _is_whole(one) for one in parts
+    ):
         raise InvalidInput(f"filter: {name!r} cannot be a metadata key")
     return "$" + "".join(f'."{one}"' for one in parts)
 
@@ -112,11 +134,20 @@ def _types(value: Any, name: Name) -> str:
         return "('null')"
     if isinstance(value, bool):
         return f"('{str(value).lower()}')"
-    if isinstance(value, int | float):
+    if isinstance(value, float) or (isinstance(value, int) and value in INT64):
         return "('integer', 'real')"
+    if isinstance(value, int):
+        raise InvalidInput(f"filter: {name!r}: cannot compare with a number of over 64 bits")
+    if isinstance(value, str) and not _is_whole(value):
+        raise InvalidInput(f"filter: {name!r}: cannot compare with half of a character")
     if isinstance(value, str):
         return "('text')"
     raise InvalidInput(f"filter: {name!r}: cannot compare with a {type(value).__name__}")
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: it has no lone surrogate."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _joined(parts: Sequence[Compiled], word: str) -> Compiled:
@@ -133,10 +164,11 @@ class Filter:
 
     `as_of` asks what held at a time; without it, what was superseded, was archived or has run out
     is left out, unless `everything`. `since` and `until` bound `valid_from`, `until` exclusive.
-    `metadata` is a filter as `stores/metadata.py` describes, `source` one of the record's sources.
+    `metadata` is a filter as this module describes, `source` one of the record's sources. `roles`
+    lets through the records whose metadata have one of them as their `role`.
 
     Raises:
-        InvalidInput: the metadata filter is malformed.
+        InvalidInput: the metadata filter is malformed, or the roles are no tuple of texts.
     """
 
     scope: Scope
@@ -147,16 +179,22 @@ class Filter:
     until: datetime | None = None
     metadata: Mapping[str, Any] | None = None
     source: str | None = None
+    roles: tuple[str, ...] | None = None
     everything: bool = False
 
     def __post_init__(self) -> None:
         if self.metadata is not None:
             compile_filter(self.metadata)
+        if self.roles is None:
+            return
+        if not _is_list(self.roles) or not all(isinstance(role, str) for role in self.roles):
+            raise InvalidInput(f"filter: expected a non-empty tuple of roles, found {self.roles!r}")
+        _by_role(self.roles)
 
     @property
     def needs_sql(self) -> bool:
         """Whether a part can only be told by the database, not by what an index holds."""
-        return self.metadata is not None or self.source is not None
+        return (self.metadata, self.source, self.roles) != (None, None, None)
 
     def condition(self) -> tuple[str, list[Any]]:
         """Return the SQL condition over `records r`, and its values."""
@@ -181,11 +219,19 @@ class Filter:
         if self.source is not None:
             parts.append("? IN (SELECT value FROM json_each(r.sources))")
             values.append(self.source)
+        if self.roles is not None:
+            sql, more = _by_role(self.roles)
+            parts.append(sql)
+            values += more
         if self.metadata is not None:
             sql, more = compile_filter(self.metadata)
             parts.append(sql)
             values += more
         return " AND ".join(parts), values
+
+
+def _by_role(roles: tuple[str, ...]) -> Compiled:
+    return compile_filter({"role": {"in": roles}})
 
 
 def micros(moment: datetime) -> int:

@@ -1,15 +1,21 @@
 """Reading records out of the database, each whole and with its keys."""
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from memagent.errors import InvalidInput
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import READ, reading, record_of
 from memagent.types import Record, Scope
 
 CHUNK = 10_000
 """How many values one statement is given; SQLite takes 32,766."""
+LAST = "\U0010ffff"
+"""The last of all characters."""
+PREFIX_MATCHES = 3
+"""As many ids as show that a prefix is ambiguous."""
 SEQ, KEY, TEXT, HELPED, HURT = 0, *range(len(READ), len(READ) + 4)
 """Places in a row: what a record is read from comes first, then one of its keys."""
 _COLUMNS = ", ".join("u.name" if name == "user_name" else f"r.{name}" for name in READ)
@@ -87,15 +93,74 @@ class Reader:
         by_id = {record.id: record for record in _records(rows)}
         return [by_id[one] for one in ids if one in by_id]
 
-    def newest(self, where: Filter, limit: int) -> list[Record]:
-        """Return the records written last, newest first."""
+    def newest(self, where: Filter, limit: int, before: str | None = None) -> list[Record]:
+        """Return the records written last, newest first.
+
+        `before` is the id of the last record of the page before: only what was written before it
+        is returned, so that pages neither repeat nor leave out a record while others write.
+
+        Raises:
+            InvalidInput: there is no record `before` in the scope.
+        """
         condition, values = where.condition()
+        if before is not None:
+            condition += " AND r.seq < ?"
+            values.append(self._seq(where.scope, before))
         rows = self.query(
             f"{_RECORDS}r.seq IN (SELECT r.seq FROM records r WHERE {condition}"
             f" ORDER BY r.seq DESC LIMIT ?){_ORDER}",
             (*values, limit),
         )
         return _records(rows)[::-1]
+
+    def count(self, where: Filter) -> int:
+        """Return how many records pass."""
+        condition, values = where.condition()
+        return int(self.query(f"SELECT count(*) FROM records r WHERE {condition}", values)[0][0])
+
+    def users(self) -> tuple[str, ...]:
+        """Return the names of the users that have records, in order."""
+        rows = self.query(
+            "SELECT name FROM users u WHERE EXISTS (SELECT 1 FROM records r WHERE r.user = u.id)"
+            " ORDER BY name"
+        )
+        return tuple(str(row["name"]) for row in rows)
+
+    def ids_with_prefix(self, scope: Scope, prefix: str) -> list[str]:
+        """Return the ids in a scope that begin with a prefix, in order, at most PREFIX_MATCHES.
+
+        An id that is the prefix itself comes first.
+        """
+        condition, values = Filter(scope=scope, everything=True).condition()
+        rows = self.query(
+            f"SELECT r.id FROM records r WHERE {condition} AND r.id >= ? AND r.id < ?"
+            " ORDER BY r.id LIMIT ?",
+            (*values, prefix, prefix + LAST, PREFIX_MATCHES),
+        )
+        return [str(row["id"]) for row in rows]
+
+    def missing_ids(self, scope: Scope, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the ids that no record of a scope has, in order and each once.
+
+        Superseded and archived records are there.
+        """
+        condition, values = Filter(scope=scope, everything=True).condition()
+        rows = self.query(
+            f"SELECT r.id FROM records r WHERE {condition}"
+            " AND r.id IN (SELECT value FROM json_each(?))",
+            (*values, json.dumps(list(ids))),
+        )
+        present = {row["id"] for row in rows}
+        return tuple(id for id in dict.fromkeys(ids) if id not in present)
+
+    def _seq(self, scope: Scope, record_id: str) -> int:
+        condition, values = Filter(scope=scope, everything=True).condition()
+        rows = self.query(
+            f"SELECT r.seq FROM records r WHERE {condition} AND r.id = ?", (*values, record_id)
+        )
+        if not rows:
+            raise InvalidInput(f"there is no record {record_id!r} in this scope")
+        return int(rows[0]["seq"])
 
     def versions(self, scope: Scope, record_id: str) -> list[Record]:
         """Return every version of a record, oldest first, whichever of them the id names."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -64,6 +64,19 @@ class Draft:
     def affirms(self) -> bool:
         """Whether telling a known note again says that it still holds now."""
         return self.note.id is None and self.note.valid_from is None
+
+    @property
+    def merges(self) -> bool:
+        """Whether it has metadata or sources to merge into a known record."""
+        return bool(self.note.metadata or self.note.sources)
+
+    def merged_into(
+        self, metadata: Mapping[str, Any], sources: Sequence[str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return a record's metadata and sources with this note's: its values win over the old."""
+        own = json.loads(json.dumps(dict(self.note.metadata)))
+        new = (source for source in dict.fromkeys(self.note.sources) if source not in sources)
+        return {**metadata, **own}, [*sources, *new]
 
 
 def digest_of(note: NewRecord, scope: Scope) -> bytes:
@@ -139,6 +152,11 @@ def new_record(draft: Draft, seq: int, now: datetime) -> Record:
         evidence=note.evidence,
         metadata=json.loads(json.dumps(dict(note.metadata))) if note.metadata else {},
     )
+
+
+def same_json(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same JSON: 1, 1.0 and true are three."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The schema, as numbered steps that are applied in order and never edited once released."""
 
+import json
 import sqlite3
+from typing import Any
 
 import numpy as np
 
@@ -178,7 +180,12 @@ END;
 """
 """Digests and words are indexed many at a time: `settling.py`."""
 
-STEPS = (_V1, _V2, _V3, _V4, _V5)
+_V6 = """
+UPDATE records SET metadata = with_role(metadata) WHERE instr(metadata, '"author"');
+"""
+"""Who speaks is kept in the field's words: `role` instead of `author`."""
+
+STEPS = (_V1, _V2, _V3, _V4, _V5, _V6)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:
@@ -214,6 +221,7 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
     if version == len(STEPS):
         return
     connection.create_function("half", 1, _half, deterministic=True)
+    connection.create_function("with_role", 1, _with_role, deterministic=True)
     connection.execute("PRAGMA foreign_keys = OFF")  # a table made anew is dropped first
     while version < len(STEPS):
         try:
@@ -233,3 +241,31 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
 def _half(vector: bytes) -> bytes:
     """Return a stored vector of single precision in half precision."""
     return np.frombuffer(vector, dtype="<f4").astype("<f2").tobytes()
+
+
+ROLES = {"user": "user", "agent": "assistant"}
+"""The roles by what stores and exports up to 0.1 have as `author`."""
+
+
+def with_role(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata with the `role` that an `author` of before stands for, in its place.
+
+    What is no such author, or has a role already, stays as it is.
+    """
+    author = metadata.get("author")
+    if "role" in metadata or not isinstance(author, str) or author not in ROLES:
+        return metadata
+    return {
+        "role" if name == "author" else name: ROLES[author] if name == "author" else value
+        for name, value in metadata.items()
+    }
+
+
+def _with_role(metadata: str) -> str:
+    """Return stored metadata with a role; what is damaged stays as it is."""
+    try:
+        held = json.loads(metadata)
+    except (TypeError, ValueError, RecursionError):
+        return metadata
+    named = with_role(held) if isinstance(held, dict) else held
+    return metadata if named is held else json.dumps(named)

@@ -1,5 +1,7 @@
 """New records into the store: a batch is written whole, in one transaction, or not at all."""
 
+import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +16,19 @@ from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import micros
-from memagent.stores.database.rows import INSERTED, Draft, closed_digest, new_record, packed, row_of
+from memagent.stores.database.rows import (
+    INSERTED,
+    Draft,
+    closed_digest,
+    new_record,
+    packed,
+    reading,
+    row_of,
+    same_json,
+)
 from memagent.types import Action, Record
 
+logger = logging.getLogger(__name__)
 PENDING = 4_000
 """So many rows wait at most; to look at them takes a new process some 20 ms."""
 
@@ -127,8 +139,9 @@ def insert(
 ) -> list[Record]:
     """Store all drafts of one user or none, and return their records in the same order.
 
-    A draft that is already known is not stored again; an undated one is marked as affirmed now. One
-    that supersedes another closes it. `embedder` is the fingerprint that the store had when the
+    A draft that is already known is not stored again; an undated one is marked as affirmed now. New
+    metadata and sources of an undated one, or of a known id, are merged into the record. One that
+    supersedes another closes it. `embedder` is the fingerprint that the store had when the
     vectors were made.
 
     Raises:
@@ -180,6 +193,7 @@ class _Batch:
         new: dict[int, Draft] = {}
         affirmed: list[int] = []
         repeated: list[Draft] = []
+        merging: list[tuple[int, Draft]] = []
         for draft in run:
             found = ids.get(draft.id) or digests.get(draft.digest)
             if found is None:
@@ -188,16 +202,20 @@ class _Batch:
                 digests[draft.digest] = found = seq
                 if draft.note.id is not None:
                     ids[draft.id] = seq
-            elif draft.id in ids:
-                repeated.append(draft)
-            elif draft.affirms:
-                affirmed.append(found)
+            else:
+                if draft.id in ids:
+                    repeated.append(draft)
+                elif draft.affirms:
+                    affirmed.append(found)
+                if draft.merges and (draft.id in ids or draft.affirms):
+                    merging.append((found, draft))
             self._placed[draft.id] = found
             self.seqs.append(found)
         self._lean(new)
         self._insert(new)
         self._refuse_other_texts(repeated)
         self._affirm(affirmed)
+        self._merge(merging)
 
     def _refuse_other_texts(self, drafts: Sequence[Draft]) -> None:
         """Refuse an id that is taken by another text: keeping either would lose the other."""
@@ -267,6 +285,41 @@ class _Batch:
             self._db.execute("UPDATE records SET affirmed = ? WHERE seq = ?", (now, seq))
             log(self._db, seq, "affirm", self._trace)
             self.fresh.pop(seq, None)
+
+    def _merge(self, drafts: Sequence[tuple[int, Draft]]) -> None:
+        """Merge metadata and sources into the known records; new values win, sources are united.
+
+        A record of another agent or session, whose id was given, is left alone.
+        """
+        rows = self._store.chunked(
+            "SELECT seq, agent, session, metadata, sources FROM records WHERE seq IN (*)",
+            list({seq for seq, _ in drafts}),
+        )
+        held = {row["seq"]: row for row in rows}
+        with reading("a record"):
+            merged = {
+                seq: (json.loads(row["metadata"]), json.loads(row["sources"]))
+                for seq, row in held.items()
+            }
+        for seq, draft in drafts:
+            if (held[seq]["agent"], held[seq]["session"]) != (
+                draft.scope.agent,
+                draft.scope.session,
+            ):
+                continue
+            old = merged[seq]
+            new = draft.merged_into(*old)
+            if same_json(new, old):
+                continue
+            merged[seq] = new
+            self._db.execute(
+                "UPDATE records SET metadata = ?, sources = ? WHERE seq = ?",
+                (*map(json.dumps, new), seq),
+            )
+            log(self._db, seq, "merge", self._trace)
+            mark_changed(self._db, self._user, seq)
+            self.fresh.pop(seq, None)
+            logger.info("new metadata or sources were merged into record %d", seq)
 
     def _close(self, draft: Draft) -> None:
         """Close the record that a draft supersedes, at the time from which the new one holds.

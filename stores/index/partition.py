@@ -185,7 +185,7 @@ class Partition:
     def allowed(self, where: Filter, records: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
         """Return one flag a key for what the filter lets through; None if that is everything."""
         now = micros(datetime.now(UTC))
-        key = replace(where, metadata=None, source=None) if where.needs_sql else where
+        key = replace(where, metadata=None, source=None, roles=None) if where.needs_sql else where
         mask, since, until = self._masks.get(key, (None, 0, -1))
         if not since <= now < until:  # it runs out, or the clock was set back
             mask, until = self._flags(where, now)

@@ -11,8 +11,8 @@ from memagent.stores.database.rows import closed_digest, opened_digest
 from memagent.stores.database.writer import Trace, log, mark_changed, settle, user_id
 from memagent.types import Change, Feedback, Record, Scope
 
-AUTHORS = ("user", "agent")
-"""The metadata `author` of a turn's two records: what was said, and what was replied."""
+ROLES = ("user", "assistant")
+"""The metadata `role` of a turn's two records: what was said, and what was replied."""
 
 
 def retire(store: SqliteStore, scope: Scope, ids: Sequence[str], trace: Trace) -> None:
@@ -152,15 +152,15 @@ def change_of(store: SqliteStore, lesson: Record) -> Change:
 def turn(store: SqliteStore, scope: Scope, record_id: str) -> tuple[Record, Record] | None:
     """Return a turn as (said, replied) by the id of either; None if there is no such turn."""
     found = store.get(scope, [record_id])
-    if not found or found[0].metadata.get("author") not in AUTHORS:
+    if not found or found[0].metadata.get("role") not in ROLES:
         return None
     (one,) = found
-    said = one.metadata["author"] == "user"
+    said = one.metadata["role"] == "user"
     # A turn is written in one transaction, what was said right before what was replied.
     (other,) = store.records([one.seq + (1 if said else -1)]) or (one,)
     pair = (one, other) if said else (other, one)
-    authors = tuple(record.metadata.get("author") for record in pair)
-    return pair if authors == AUTHORS and other.scope == one.scope else None
+    roles = tuple(record.metadata.get("role") for record in pair)
+    return pair if roles == ROLES and other.scope == one.scope else None
 
 
 def _retired_by(store: SqliteStore, record: Record, lesson: str) -> bool:

@@ -2,7 +2,7 @@
 
 The first line is a header; each other line is one record with its keys and its history:
 
-    {"memagent": 1, "embedder": "all-MiniLM-L6-v2", "vectors": false}
+    {"memagent": 2, "embedder": "all-MiniLM-L6-v2", "vectors": false}
     {"id": "...", "user": "ada", "value": "Mary moved.", "keys": [{"text": "Mary moved."}], ...}
 
 With vectors, the header also holds the `probe` of the embedder's fingerprint, rounded, and a key
@@ -26,7 +26,8 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import reading
 from memagent.types import Scope
 
-FORMAT = 1
+FORMAT = 2
+"""In format 1 the metadata of a turn name an `author`, since 2 a `role`."""
 BATCH = 200
 PROBE_DECIMALS = 3
 """Fine enough to tell embedders apart, coarse enough to be the same on most machines."""

@@ -17,6 +17,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.derived import MARK
 from memagent.stores.database.filters import micros
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, packed
+from memagent.stores.database.schema import with_role
 from memagent.stores.database.writer import Digests, add_keys, user_id
 from memagent.stores.transfer import foreign
 from memagent.stores.transfer.export import BATCH, COLUMNS, FORMAT, LISTS
@@ -40,6 +41,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "outcomes": list,
 }
 """What the parts of an exported record must be, as far as the store relies on it."""
+BY_AUTHOR = 1
+"""The format of exports whose metadata name an `author` instead of a `role`."""
 ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": []}
 """What exports did not have from the beginning, and what it is in those that have it not."""
 
@@ -58,7 +61,9 @@ def arriving(
     numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
     first = next(numbered, (1, ""))
     if format == "memagent" or (format == "auto" and _is_header(first[1])):
-        return _header(*first), (_parsed(number, line, user) for number, line in numbered)
+        header = _header(*first)
+        by_author = header["memagent"] == BY_AUTHOR
+        return header, (_parsed(number, line, user, by_author) for number, line in numbered)
     origin = None if format == "auto" else format
     return {}, _foreign(chain([first], numbered), origin, user)
 
@@ -70,9 +75,10 @@ def _is_header(line: str) -> bool:
 
 def _header(number: int, line: str) -> dict[str, Any]:
     header = _json(number, line)
-    if header.get("memagent") != FORMAT:
+    if header.get("memagent") not in (BY_AUTHOR, FORMAT):
         raise InvalidInput(
-            f"line {number}: expected the header of a memagent export, format {FORMAT}"
+            f"line {number}: expected the header of a memagent export, format {BY_AUTHOR} or"
+            f" {FORMAT}"
         )
     probe = header.get("probe", [])
     if not isinstance(probe, list) or not all(isinstance(x, int | float) for x in probe):
@@ -80,7 +86,7 @@ def _header(number: int, line: str) -> dict[str, Any]:
     return header
 
 
-def _parsed(number: int, line: str, user: str | None) -> dict[str, Any]:
+def _parsed(number: int, line: str, user: str | None, by_author: bool) -> dict[str, Any]:
     record = ADDED | _json(number, line)
     missing = sorted({"digest", *_TYPES, *COLUMNS, *LISTS} - record.keys())
     if missing:
@@ -96,6 +102,8 @@ def _parsed(number: int, line: str, user: str | None) -> dict[str, Any]:
         scope = Scope(user=user or record["user"], agent=record["agent"], session=record["session"])
     except InvalidInput as error:
         raise InvalidInput(f"line {number}: {error}") from None
+    if by_author and isinstance(record["metadata"], dict):
+        record["metadata"] = with_role(record["metadata"])
     return record | {"user": scope.user, "line": number}
 
 

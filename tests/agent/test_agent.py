@@ -45,7 +45,7 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
     agent.ask("Where do I live?", scope=ada)
     assert last(chat) == "Notes:\n- I live in Lisbon.\n\nQuestion: Where do I live?"
     said = memory.get(guess.written, scope=ada)
-    assert [(one.text, one.evidence, one.metadata["author"]) for one in said] == [
+    assert [(one.text, one.evidence, one.metadata["role"]) for one in said] == [
         ("Where does Zoe live?", False, "user"),
         ("In Porto, I guess.", False, "agent"),
     ]

@@ -163,7 +163,7 @@ def test_two_sessions_talk_at_once_on_one_store(tmp_path: Path) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         for name, said in zip(("window", "door"), told, strict=True):
             records = memory.list(scope=Scope(user="ada", session=name))
-            mine = [one.text for one in reversed(records) if one.metadata["author"] == "user"]
+            mine = [one.text for one in reversed(records) if one.metadata["role"] == "user"]
             assert mine == said
         assert memory.verify() == ()
 

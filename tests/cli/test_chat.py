@@ -88,7 +88,7 @@ def test_what_people_say_of_an_answer_counts(
     assert "counted against 1 memories" in out
     assert memory.get([known.id], scope=ada)[0].hurt == 1
     (told,) = [one for one in memory.list(scope=ada) if one.kind == "lesson"]
-    assert (told.text, told.metadata["author"]) == ("I live in Faro.", "user")
+    assert (told.text, told.metadata["role"]) == ("I live in Faro.", "user")
     assert "- I live in Faro." in str(chat.requests[-1][-1].content)
 
 

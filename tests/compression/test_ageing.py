@@ -22,7 +22,7 @@ def say(memory: Memory, turns: int, first: int = 0, scope: Scope = TALK) -> list
             NewRecord(
                 text=f"My dog Rex{n} weighs {n + 10} kilos.",
                 valid_from=when,
-                metadata={"author": "user"},
+                metadata={"role": "user"},
             )
         )
         notes.append(
@@ -30,7 +30,7 @@ def say(memory: Memory, turns: int, first: int = 0, scope: Scope = TALK) -> list
                 text=f"Good dog, number {n} is noted here.",
                 valid_from=when,
                 evidence=False,
-                metadata={"author": "agent", "steps": STEPS},
+                metadata={"role": "assistant", "steps": STEPS},
             )
         )
     return memory.add_many(notes, scope=scope)

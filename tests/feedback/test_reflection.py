@@ -26,7 +26,7 @@ def test_what_is_near_to_nothing_is_added(memory: Memory, ada: Scope) -> None:
     assert done.change.superseded is None
     assert done.change.said == "Lisbon"
     assert done.change.lesson == "Where does Ada work? Lisbon"
-    assert len(memory.list(scope=ada, where={"author": {"exists": False}})) == 1
+    assert len(memory.list(scope=ada, where={"role": {"exists": False}})) == 1
 
 
 def test_the_same_words_again_change_nothing_but_serve_another_question(

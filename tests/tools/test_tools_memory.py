@@ -32,7 +32,7 @@ def tools(memory: Memory, ada: Scope) -> list[BaseTool]:
 
 
 def test_no_tool_leaves_its_scope(memory: Memory, ada: Scope, tools: list[BaseTool]) -> None:
-    theirs = memory.add("the code is 9999", scope=BOB, metadata={"author": "agent"})
+    theirs = memory.add("the code is 9999", scope=BOB, metadata={"role": "assistant"})
     assert use(tools, "search", query="code") == "nothing found"
     for name, arguments in (
         ("correct", {"id": theirs.id, "text": "x"}),
@@ -60,7 +60,7 @@ def test_what_the_agent_adds_is_marked_and_is_no_evidence(
     told = use(tools, "add", text="Ada lives in Rome.")
     (record,) = memory.list(scope=ada)
     assert told == f"remembered as {record.id}"
-    assert (record.metadata, record.evidence) == ({"author": "agent"}, False)
+    assert (record.metadata, record.evidence) == ({"role": "assistant"}, False)
     assert memory.recall("Where does Ada live?", scope=ada).hits == ()
     (event,) = memory.history(record.id, scope=ada)
     assert event.who == "agent"
@@ -81,7 +81,7 @@ def test_the_user_s_words_are_evidence_where_the_program_says_they_are(
     tools = memory_tools(memory, ada, author="user")
     use(tools, "add", text="I live in Porto.")
     (record,) = memory.list(scope=ada)
-    assert (record.metadata, record.evidence) == ({"author": "user"}, True)
+    assert (record.metadata, record.evidence) == ({"role": "user"}, True)
     use(tools, "correct", id=record.id, text="I live in Faro.")
     (newest,) = memory.list(scope=ada)
     assert (newest.text, newest.supersedes, newest.evidence) == (
@@ -125,7 +125,7 @@ def test_the_agent_corrects_its_own_notes(
     (new,) = memory.list(scope=ada)
     assert told == f"corrected: it is now {new.id}, and {old.id} is kept as history"
     assert (new.text, new.supersedes, new.evidence) == ("Ada lives in Faro.", old.id, False)
-    assert new.metadata == {"author": "agent"}
+    assert new.metadata == {"role": "assistant"}
     assert "superseded" in refused(tools, "correct", id=old.id, text="Ada lives in Rome.")
 
 
@@ -160,7 +160,7 @@ def test_the_user_s_correction_of_a_note_is_the_user_s(
     use(mine, "correct", id=note.id, text="I live in Faro.")
     (new,) = memory.list(scope=ada)
     assert (new.supersedes, new.evidence) == (note.id, True)
-    assert new.metadata == {"author": "user"}
+    assert new.metadata == {"role": "user"}
     assert "superseded" in refused(mine, "correct", id=note.id, text="I live in Porto.")
 
 

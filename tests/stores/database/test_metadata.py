@@ -1,9 +1,14 @@
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
+from memagent.stores.database.filters import Filter
+from memagent.testing import HashEmbedder
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "a": {"page": 3, "tag": "x", "draft": True},
@@ -41,6 +46,14 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         ({"tags": {"eq": ["é", 1, None]}}, "f"),
         ({"tags": {"eq": ["é", 1]}}, ""),
         ({"tags": {"in": [["é", 1, None], "x"]}}, "f"),
+        ({"tags": {"contains": "é"}}, "f"),
+        ({"tags": {"contains": 1}}, "f"),
+        ({"tags": {"contains": None}}, "f"),
+        ({"tags": {"contains": "1"}}, ""),
+        ({"tags": {"contains": True}}, ""),
+        ({"tag": {"contains": "x"}}, ""),
+        ({"author": {"contains": "Ada"}}, ""),
+        ({"not": {"tags": {"contains": "é"}}}, "abcde"),
     ],
 )
 def test_a_filter_lets_through_what_it_says_and_respects_types(
@@ -74,6 +87,16 @@ def test_a_filter_lets_through_what_it_says_and_respects_types(
         ({"not": 3}, "expected a non-empty mapping"),
         ({'a"b': 3}, "cannot be a metadata key"),
         ("page = 3", "expected a non-empty mapping"),
+        ({"page": {"like": 3}}, 'alternatives are written {"or": [{...}, {...}]}'),
+        ({"page": {"like": 3}}, "eq, ne, in, contains, lt, lte, gt, gte, exists"),
+        ({"tags": {"contains": ["x"]}}, "cannot compare with a list"),
+        ({"page": {"in": b"abc"}}, "'in' expects a non-empty list"),
+        ({"page": 1 << 63}, "cannot compare with a number of over 64 bits"),
+        ({"page": "\ud800"}, "cannot compare with half of a character"),
+        ({"\ud800": 1}, "cannot be a metadata key"),
+        ({3: 1}, "cannot be a metadata key"),
+        ([{"page": 3}], "expected a non-empty mapping"),
+        ({"or": ["page"]}, "expected a non-empty mapping"),
     ],
 )
 def test_a_malformed_filter_is_an_error_that_names_the_part(
@@ -82,6 +105,35 @@ def test_a_malformed_filter_is_an_error_that_names_the_part(
     with pytest.raises(InvalidInput, match="filter") as caught:
         memory.search("document", scope=ada, where=where)
     assert complaint in str(caught.value)
+
+
+texts = st.text("ab'\"é\x00\ud800", max_size=3)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
+keys = st.sampled_from(["page", "and", "or", "not", "in", "eq", "contains", "exists"]) | texts
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(where=st.dictionaries(keys, anything, max_size=3) | anything)
+def test_any_filter_either_filters_or_is_an_invalid_input(where: Any) -> None:
+    ada = Scope(user="ada")
+    with Memory.open(None, embedder=HashEmbedder(8)) as memory:
+        memory.add("document", scope=ada, metadata={"page": 3, "tags": ["x"]})
+        with suppress(InvalidInput):
+            memory._store.newest(Filter(scope=ada, metadata=where), 1)
+
+
+@given(tags=st.lists(st.sampled_from([None, "a", "b", "é", 2, 2.5, -1]), max_size=4))
+def test_a_list_contains_its_elements_and_no_others(tags: list[Any]) -> None:
+    ada = Scope(user="ada")
+    with Memory.open(None, embedder=HashEmbedder(8)) as memory:
+        memory.add("document", scope=ada, metadata={"tags": tags})
+        for tag in [*tags, "no such tag"]:
+            where = Filter(scope=ada, metadata={"tags": {"contains": tag}})
+            assert memory._store.count(where) == (tag in tags)
 
 
 def test_a_filter_keeps_its_candidates_however_many_others_match_better(

@@ -33,7 +33,7 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     old.execute(
         "INSERT INTO keys(record, owner, text, vector) VALUES (1, 'u1', 'tea', ?)", [vector]
     )
-    if slim:
+    if version == 4:  # later, what the indexes do not hold yet is found by the row
         old.execute("INSERT INTO keys_fts(rowid, text, owner) VALUES (1, 'tea', 'u1')")
     content = '[null, null, "episode", true, "tea is hot", null]'
     digest = hashlib.sha256(content.encode()).digest()

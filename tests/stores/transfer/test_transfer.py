@@ -124,7 +124,7 @@ def test_the_header_is_the_store_s_own_and_the_same_every_time(tmp_path: Path, a
     with Memory.open(tmp_path, embedder=Renamed("another", turned=False)) as memory:
         assert next(memory.export(scope=ada, vectors=True)) == first
         assert next(memory.export(scope=ada)) == plain
-    assert plain == '{"embedder": "hash-64", "memagent": 1, "vectors": false}'
+    assert plain == '{"embedder": "hash-64", "memagent": 2, "vectors": false}'
     assert len(json.loads(first)["probe"]) == 64
 
 
