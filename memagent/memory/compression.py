@@ -122,7 +122,7 @@ class Banking:
             raise InvalidInput("the question is empty: nothing to gather for")
         how = Gathering(k=k, tokens=tokens, group=group, self_match=self_match)
         seen = Filter(scope=scope, kind="note", evidence=True, as_of=as_of)
-        with self._encoder.steady():
+        with self._encoder.expect_unchanged():
             return gather(self._bank, self._encoder, question, seen, how)
 
     def sources_of(self, id: str, *, scope: Scope, deep: bool = False) -> list[Record]:

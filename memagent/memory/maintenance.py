@@ -221,7 +221,7 @@ class Upkeep:
         return reembed(
             self._store,
             self._encoder.fingerprint(),
-            self._encoder.unchecked,
+            self._encoder.documents_unchecked,
             dry_run=dry_run,
             progress=progress,
         )
@@ -240,7 +240,7 @@ class Upkeep:
 
     def _meaning(self, query: str | None, vector: ArrayLike | None) -> NDArray[np.float32]:
         if vector is not None:
-            return self._encoder.given_one(vector)
+            return self._encoder.normalise_one(vector)
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self._encoder.query(query)

@@ -12,7 +12,7 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.compression.expand import SourceExpander
-from memagent.embedding.encoder import PROBE, Encoder
+from memagent.embedding.encoder import FINGERPRINT_TEXT, Encoder
 from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import InvalidInput
 from memagent.memory.changes import Changes, edited
@@ -212,7 +212,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
         given = None
         if vectors is not None:
             made_for = self._encoder.check()
-            given = Given(self._encoder.given(vectors), made_for)
+            given = Given(self._encoder.normalise(vectors), made_for)
         trace = Trace(who=who, why=why)
         return self._bank.write(whole, scope, self._told, given=given, used=used, trace=trace)
 
@@ -259,7 +259,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
             diversity=diversity,
             explain=explain,
         )
-        with self._encoder.steady():
+        with self._encoder.expect_unchanged():
             return self._bank.search(query, self._meaning(query, vector), seen, ranking)
 
     def recall(
@@ -283,7 +283,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
         notes that are not enough, into what they were made from.
         """
         seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
-        with self._encoder.steady():
+        with self._encoder.expect_unchanged():
             found = self._recaller.recall(question, seen, k, learned_scope or scope, max_hops)
             return self._expander.expanded(question, found, scope) if expand else found
 
@@ -320,7 +320,8 @@ class Memory(Upkeep, Banking, Changes, Versions):
         Returns the seconds it took.
         """
         started = time.perf_counter()
-        self._bank.search(PROBE, self._encoder.query(PROBE), Filter(scope=scope), Ranking())
+        text = FINGERPRINT_TEXT
+        self._bank.search(text, self._encoder.query(text), Filter(scope=scope), Ranking())
         return time.perf_counter() - started
 
     @property
