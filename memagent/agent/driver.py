@@ -13,7 +13,7 @@ from memagent.agent.turn import Ask, Look, Need, Use, Write
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
-from memagent.models.context_window import Window
+from memagent.models.context_window import ContextWindow
 from memagent.tools.execute import Observation, arun_tool, run_tool
 from memagent.types import Call, Recollection, Scope
 
@@ -35,7 +35,7 @@ class Doing:
     _model: "str | BaseChatModel | Callable[[], BaseChatModel]"
     _chat: "BaseChatModel | None"
     _opening: Lock
-    window: Window
+    window: ContextWindow
     """What the opened model's context has room for."""
 
     def _done(
@@ -118,12 +118,12 @@ class Doing:
         window = self.window
 
         def told(call: Call) -> None:
-            window.answered(need.messages, need.tools, call.usage.prompt_tokens)
+            window.record(need.messages, need.tools, call.usage.prompt_tokens)
 
         try:
             yield told
         except ContextTooLong:
-            window.refused()
+            window.overflowed()
             raise
 
     def _at_once(self, need: Look | Use | Write, question: str, scope: Scope) -> Any:
@@ -146,7 +146,7 @@ class Doing:
             if self._chat is None:
                 model = self._model
                 self._chat = model() if callable(model) else open_chat.open_chat(model)
-                self.window = Window(self._chat)
+                self.window = ContextWindow(self._chat)
             return self._chat
 
     def _recall(self, question: str, scope: Scope) -> Recollection:
