@@ -22,7 +22,7 @@ import numpy as np
 
 from memagent import open_embedder
 from memagent.config import load_settings
-from memagent.embedding.precision import PASSAGES, QUESTIONS
+from memagent.embedding.precision import BENCHMARK_PASSAGES, BENCHMARK_QUESTIONS
 from memagent.models.weights import MINILM, locate
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.index.embedding_cache import VectorCache
@@ -36,7 +36,7 @@ Spent = dict[str, list[tuple[float, float]]]
 
 def passages() -> Iterator[str]:
     """Yield distinct texts of two sentences, of about 156 characters."""
-    pairs = list(itertools.permutations(PASSAGES, 2))
+    pairs = list(itertools.permutations(BENCHMARK_PASSAGES, 2))
     random.Random(0).shuffle(pairs)
     for one, other in pairs:
         yield f"{one} {other}"
@@ -44,7 +44,7 @@ def passages() -> Iterator[str]:
 
 def questions() -> Iterator[str]:
     """Yield distinct questions."""
-    for number, question in enumerate(itertools.cycle(QUESTIONS)):
+    for number, question in enumerate(itertools.cycle(BENCHMARK_QUESTIONS)):
         yield f"{question[:-1]} {number}?"
 
 
@@ -79,9 +79,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def fidelity(right: Any, ours: Embed) -> tuple[float, float, float]:
-    """Return mean and least cosine to stock's vectors, and recall@10 on the probe's questions."""
-    split = len(PASSAGES)
-    found = np.asarray(ours([*PASSAGES, *QUESTIONS]))
+    """Return mean and least cosine to stock's vectors, and recall@10 on the benchmark's texts."""
+    split = len(BENCHMARK_PASSAGES)
+    found = np.asarray(ours([*BENCHMARK_PASSAGES, *BENCHMARK_QUESTIONS]))
     cosine = np.einsum("ij,ij->i", right, found)
     wanted, got = (
         np.argsort(-(one[split:] @ one[:split].T), axis=1)[:, :10] for one in (right, found)
@@ -127,8 +127,8 @@ def main() -> None:
     compared = ways(asked.precisions.split(","))
     texts, singles = passages(), questions()
     for embed in compared.values():  # the first call is slow in every way
-        embed(list(PASSAGES[:8]))
-        embed(list(QUESTIONS[:1]))
+        embed(list(BENCHMARK_PASSAGES[:8]))
+        embed(list(BENCHMARK_QUESTIONS[:1]))
     batches = [list(itertools.islice(texts, asked.texts)) for _ in range(asked.repeats)]
     alone = [[next(singles)] for _ in range(asked.queries * asked.repeats)]
     many, one = measured(compared, batches), measured(compared, alone)
@@ -142,7 +142,7 @@ def main() -> None:
         "| way | texts/s | x stock | x stock, processor | query p50 ms | p95 ms | x stock |", end=""
     )
     print(" x stock, processor | cosine, least | recall@10 |\n" + "|---" * 10 + "|")
-    right = np.asarray(compared["stock"]([*PASSAGES, *QUESTIONS]))
+    right = np.asarray(compared["stock"]([*BENCHMARK_PASSAGES, *BENCHMARK_QUESTIONS]))
     for name, embed in compared.items():
         speed = statistics.median(asked.texts / wall for wall, _ in many[name])
         delays = [1000 * wall for wall, _ in one[name]]
@@ -173,7 +173,7 @@ def cached(embed: Embed, texts: Iterator[str], size: int, repeats: int) -> str:
 
 def once(cache: VectorCache, embed: Embed, texts: list[str]) -> tuple[float, float, float]:
     """Return the processor seconds of embedding texts, of keeping them, and of finding them."""
-    vectors = np.asarray(embed(list(PASSAGES[: len(texts)])), dtype=np.float32)
+    vectors = np.asarray(embed(list(BENCHMARK_PASSAGES[: len(texts)])), dtype=np.float32)
     return (
         spent(lambda: embed(texts))[1],
         spent(lambda: cache.documents(texts, "any", lambda _: vectors))[1],

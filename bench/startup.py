@@ -19,8 +19,9 @@ import time
 from pathlib import Path
 
 STOCK = (
-    "from sentence_transformers import SentenceTransformer; from memagent.config import load_settings;"
-    " from memagent.models.weights import MINILM, locate; SentenceTransformer(str(locate("
+    "from sentence_transformers import SentenceTransformer; from memagent.config import"
+    " load_settings; from memagent.models.weights import MINILM, locate;"
+    " SentenceTransformer(str(locate("
     "MINILM, load_settings().home / 'models')), device='cpu', local_files_only=True)"
     ".encode('ready')"
 )

@@ -16,7 +16,7 @@ from memagent.agent.turn import ModelRequest, RecallRequest, Request, SaveReques
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
-from memagent.models.context_window import Window
+from memagent.models.context_window import ContextWindow
 from memagent.recall.multi_hop import MAX_HOPS
 from memagent.tools.execute import TIMEOUT, arun_tool, run_tool
 from memagent.types import Call, Recollection, Scope
@@ -45,7 +45,7 @@ class Driver:
     tools: "Mapping[str, BaseTool]" = field(default_factory=dict)
     tool_timeout: float = TIMEOUT
     _chat: "BaseChatModel | None" = None
-    _window: Window | None = None
+    _window: ContextWindow | None = None
     _opening: Lock = field(default_factory=Lock)
 
     def use(self, model: "str | BaseChatModel") -> None:
@@ -150,12 +150,12 @@ class Driver:
             return run_tool(tool, request.action.arguments, self.tool_timeout)
         return remember(self.memory, question, request.answer, request.steps, scope)
 
-    def _opened(self) -> "tuple[BaseChatModel, Window]":
+    def _opened(self) -> "tuple[BaseChatModel, ContextWindow]":
         with self._opening:
             if self._chat is None or self._window is None:
                 model = self.model
                 self._chat = model() if callable(model) else open_chat.open_chat(model)
-                self._window = Window(self._chat)
+                self._window = ContextWindow(self._chat)
                 logger.info("opened the chat model %s", self.model_name)
             return self._chat, self._window
 
@@ -179,14 +179,14 @@ def _replied(
 
 
 @contextmanager
-def _measured(window: Window, request: ModelRequest) -> Iterator[Callable[[Call], None]]:
+def _measured(window: ContextWindow, request: ModelRequest) -> Iterator[Callable[[Call], None]]:
     """Let the outcome of a request tell the context window how many tokens its messages have."""
 
     def measure(call: Call) -> None:
-        window.answered(request.messages, request.tools, call.usage.prompt_tokens)
+        window.record(request.messages, request.tools, call.usage.prompt_tokens)
 
     try:
         yield measure
     except ContextTooLong:
-        window.refused()
+        window.overflowed()
         raise

@@ -1,7 +1,7 @@
 """One step of a model that has tools: it uses one, answers, or makes a mistake.
 
 A model that calls tools by itself is asked to. Any other is held to a JSON schema that leaves it
-the choice between a call of each tool and an answer. Which it is, one request finds out (`calls`).
+the choice between a call of each tool and an answer. `supports_tools` tells them apart.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from memagent.errors import StructuredOutputError
 from memagent.models.errors import translated
-from memagent.models.replies import Clock, shaped
-from memagent.models.tool_support import calls, no_tools, remember
+from memagent.models.replies import CallTimer, with_json_schema
+from memagent.models.tool_support import rejects_tools, store_tool_support, supports_tools
 from memagent.prompts import tool_mistake, tool_result, tools_told
 from memagent.types import Call
 
@@ -73,48 +73,48 @@ def act(
         ContextTooLong: the messages do not fit into the model's context.
         ModelUnavailable: the server does not answer, or refuses.
     """
-    clock = Clock()
-    if calls(chat):
+    timer = CallTimer()
+    if supports_tools(chat):
         try:
             with translated():
                 said = chat.bind_tools(list(tools)).invoke(list(messages))
-            return _called(said, tools, clock)
+            return _called(said, tools, timer)
         except Exception as error:
             if isinstance(error.__cause__, ValidationError):
-                return _unreadable(error.__cause__, clock)
-            if not no_tools(error):
+                return _unreadable(error.__cause__, timer)
+            if not rejects_tools(error):
                 raise
-            remember(chat, False)
+            store_tool_support(chat, False)
     try:
         with translated():
             said = _choice(chat, tools).invoke(_told(messages, tools))
     except StructuredOutputError as error:
-        return Mistake(text=error.text, reason=str(error), call=clock.call())
-    return _chosen(said, tools, clock)
+        return Mistake(text=error.text, reason=str(error), call=timer.call())
+    return _chosen(said, tools, timer)
 
 
 async def aact(
     chat: "BaseChatModel", messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]"
 ) -> Decision:
     """Ask a model for its next step like `act`."""
-    clock = Clock()
-    if await asyncio.to_thread(calls, chat):
+    timer = CallTimer()
+    if await asyncio.to_thread(supports_tools, chat):
         try:
             with translated():
                 said = await chat.bind_tools(list(tools)).ainvoke(list(messages))
-            return _called(said, tools, clock)
+            return _called(said, tools, timer)
         except Exception as error:
             if isinstance(error.__cause__, ValidationError):
-                return _unreadable(error.__cause__, clock)
-            if not no_tools(error):
+                return _unreadable(error.__cause__, timer)
+            if not rejects_tools(error):
                 raise
-            remember(chat, False)
+            store_tool_support(chat, False)
     try:
         with translated():
             said = await _choice(chat, tools).ainvoke(_told(messages, tools))
     except StructuredOutputError as error:
-        return Mistake(text=error.text, reason=str(error), call=clock.call())
-    return _chosen(said, tools, clock)
+        return Mistake(text=error.text, reason=str(error), call=timer.call())
+    return _chosen(said, tools, timer)
 
 
 def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]":
@@ -134,9 +134,9 @@ def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]
     ]
 
 
-def _called(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Decision:
+def _called(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) -> Decision:
     """Return the step of a model that calls tools by itself."""
-    text, call = str(said.text), clock.call(said)
+    text, call = str(said.text), timer.call(said)
     if said.tool_calls:
         first = said.tool_calls[0]
         return _checked(first["name"], first["args"], tools, text, call, first["id"] or "call")
@@ -149,15 +149,15 @@ def _called(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Dec
     return Text(text=text, call=call)
 
 
-def _unreadable(error: ValidationError, clock: Clock) -> Mistake:
+def _unreadable(error: ValidationError, timer: CallTimer) -> Mistake:
     """Return the step of a model whose arguments are JSON, but no object."""
     text = str(error.errors()[0]["input"])
-    return Mistake(text=text, reason="the call cannot be read", call=clock.call())
+    return Mistake(text=text, reason="the call cannot be read", call=timer.call())
 
 
-def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", clock: Clock) -> Decision:
+def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) -> Decision:
     """Return the step of a model that was held to a JSON schema."""
-    text, call = str(said.text), clock.call(said)
+    text, call = str(said.text), timer.call(said)
     try:
         chosen = json.loads(text)
     except ValueError:
@@ -192,7 +192,7 @@ def _checked(
 
 
 def _choice(chat: "BaseChatModel", tools: "Sequence[BaseTool]") -> Any:
-    return shaped(chat, "step", {"anyOf": [*map(_form, _schemas(tools)), _ANSWER]})
+    return with_json_schema(chat, "step", {"anyOf": [*map(_form, _schemas(tools)), _ANSWER]})
 
 
 def _told(messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> "list[BaseMessage]":

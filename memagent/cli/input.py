@@ -1,11 +1,11 @@
 """Lines from a file or from standard input, and lines into a file."""
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from memagent.errors import InvalidInput
+from memagent.files import decode_text, read_text, reason, write_atomic
 
 
 def records_of(file: Path | None) -> list[str]:
@@ -29,40 +29,27 @@ def lines_of(file: Path | None) -> list[str]:
 
 
 def _text_of(file: Path | None) -> str:
-    where = "standard input" if file is None else str(file)
-    try:
-        raw = sys.stdin.buffer.read() if file is None else file.read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            f"{where} cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{where} is not UTF-8 text (byte {error.start})") from error
-    if "\0" in text:
-        raise InvalidInput(f"{where} holds binary data (a NUL byte)")
+    text = read_text(file) if file is not None else _standard_input()
     if not text.strip():
-        raise InvalidInput(f"{where} is empty: nothing to remember")
+        raise InvalidInput(f"{file or 'standard input'} is empty: nothing to remember")
     return text
 
 
+def _standard_input() -> str:
+    try:
+        raw = sys.stdin.buffer.read()
+    except OSError as error:
+        raise InvalidInput(f"standard input cannot be read: {reason(error)}") from error
+    return decode_text(raw, "standard input")
+
+
 def write_lines(file: Path, lines: Iterable[str]) -> None:
-    """Write a file whole or not at all: it takes its name when its last line is on the disk.
+    """Write lines to a file, as a whole or not at all.
 
     Raises:
-        InvalidInput: it cannot be written.
+        InvalidInput: the file cannot be written.
     """
-    arriving = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with arriving.open("w", encoding="utf-8") as out:
-            out.writelines(f"{line}\n" for line in lines)
-            out.flush()
-            os.fsync(out.fileno())
-        arriving.replace(file)
+        write_atomic(file, (f"{line}\n" for line in lines))
     except OSError as error:
-        raise InvalidInput(
-            f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
-        ) from error
-    finally:
-        arriving.unlink(missing_ok=True)
+        raise InvalidInput(f"{file} cannot be written: {reason(error)}") from error

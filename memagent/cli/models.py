@@ -24,7 +24,7 @@ def list_models(as_json: Json = False) -> None:
     """Print which weights are on this disk, their size and where they lie."""
     from memagent.models import weights
 
-    held = weights.held(load_settings().home / "models")
+    held = weights.stored(load_settings().home / "models")
     missing = [one.name for one in weights.ALL if one.name not in {there.name for there in held}]
     if as_json:
         rows = [
@@ -62,7 +62,7 @@ def pull(
                 " and GGUF files on the hub, as owner/name/file.gguf"
             )
     for name in names or known:
-        one = known.get(name) or download.of_hub(name)
+        one = known.get(name) or download.hub_weights(name)
         path = weights.find(one, folder)
         if path is None:
             print(f"fetching {one.name}", file=sys.stderr)
@@ -165,7 +165,7 @@ def _print_command(options: command.ServeOptions, python: Path | None, key: str 
         print(f"memagent: {error}", file=sys.stderr)
         found = command.Vllm()
     added = command.environment(found, os.environ, api_key=key)
-    print(command.shown(command.command(options, found), added))
+    print(command.shell_line(command.command(options, found), added))
 
 
 def _serve(
@@ -180,12 +180,12 @@ def _serve(
         print(first, file=sys.stderr)
     with console.status(Text(first)) as line:
 
-        def tell(seconds: float, last: str) -> None:
+        def progress(seconds: float, last: str) -> None:
             line.update(Text(f"starting vLLM, {seconds:.0f} s: {last[-LINE:]}"))
 
         try:
             served = launch.start(
-                options, python=python, log=log, api_key=key, timeout=timeout, tell=tell
+                options, python=python, log=log, api_key=key, timeout=timeout, progress=progress
             )
         except launch.ServerFailed as error:
             print("\n".join(error.tail), file=sys.stderr)

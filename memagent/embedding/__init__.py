@@ -1,1 +1,1 @@
-"""Embedders: texts to vectors, in this process or behind a server."""
+"""Embedders: text to vectors, in this process or on a server, and the encoder for stores."""

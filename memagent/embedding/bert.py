@@ -1,8 +1,8 @@
-"""BERT's encoder in torch alone: plain sentence-transformers models, without what they load.
+"""BERT sentence encoder in plain torch, for sentence-transformers models on this disk.
 
-The same vectors as `SentenceTransformer.encode` (Devlin et al. 2019; Reimers and Gurevych 2019),
-from the same files. Weights are laid out once for the processor's matrix instructions (oneDNN),
-which the usual path does anew at every call.
+It returns the vectors of `SentenceTransformer.encode` (Devlin et al. 2019; Reimers and Gurevych
+2019) from the same files. Weights are laid out once for the processor's matrix instructions
+(oneDNN), which the usual path does anew at every call.
 """
 
 import json
@@ -16,25 +16,25 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  everybody calls it so
+import torch.nn.functional as F  # noqa: N812  the usual name
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
 CPU_TOKENS = 512
-"""Tokens of a batch, padding included: what they need between two layers stays in the cache."""
-LEAST_TOKENS = 128
-"""Fewer tokens are not worth a batch of their own."""
+"""Most tokens of a batch, padding included: their activations stay in the cache."""
+MIN_TOKENS = 128
+"""Least tokens of a batch of its own."""
 GPU_TOKENS = 16_384
-PLAIN = {"Transformer", "Pooling", "Normalize"}
+PLAIN_MODULES = {"Transformer", "Pooling", "Normalize"}
 Norm = tuple[Tensor, Tensor]
 Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shape:
-    """What a model's configuration files say of it, as far as `Bert` needs it."""
+    """The part of a model's configuration that `Bert` needs."""
 
     layers: int
     heads: int
@@ -44,9 +44,9 @@ class Shape:
 
 
 def shape_of(folder: Path) -> Shape | None:
-    """Return the shape of the model in a folder, or None if `Bert` would not be the same model.
+    """Return the shape of the model in a folder, or None if `Bert` cannot run it.
 
-    The same are BERT models with mean or CLS pooling, no prompts, and safetensors weights.
+    `Bert` runs BERT models with mean or CLS pooling, no prompts, and safetensors weights.
     """
     try:
         modules = _read(folder / "modules.json")
@@ -54,10 +54,10 @@ def shape_of(folder: Path) -> Shape | None:
         sentence = _read(folder / "sentence_bert_config.json")
         extra = folder / "config_sentence_transformers.json"
         prompts = _read(extra).get("prompts", {}) if extra.is_file() else {}
-        kinds = {one["type"].rpartition(".")[2]: one["path"] for one in modules}
+        kinds = {part["type"].rpartition(".")[2]: part["path"] for part in modules}
         pooling = _pooling(_read(folder / kinds["Pooling"] / "config.json"))
         plain = (
-            set(kinds) <= PLAIN
+            set(kinds) <= PLAIN_MODULES
             and not kinds["Transformer"]
             and config["model_type"] == "bert"
             and config["hidden_act"] == "gelu"
@@ -91,7 +91,7 @@ def _read(file: Path) -> Any:
 
 
 def _pooling(config: dict[str, Any]) -> Literal["mean", "cls"] | None:
-    """Return how token vectors become one, as old and as new configurations say it."""
+    """Return the pooling of token vectors, from old and from new configurations."""
     if not config.get("include_prompt", True):
         return None
     modes = {name[13:] for name, on in config.items() if name.startswith("pooling_mode_") and on}
@@ -112,47 +112,50 @@ class Bert:
         self._shape = shape
         self._device = torch.device(device)
         self._dtype = torch.float32 if precision == "int8" else getattr(torch, precision)
-        self._make = _linear_of(precision, device)
+        self._linear = _linear_of(precision, device)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(shape.max_tokens)
         weights = load_file(folder / "model.safetensors", device=device)
-        self._place({name.removeprefix("bert."): one for name, one in weights.items()})
+        self._load({name.removeprefix("bert."): tensor for name, tensor in weights.items()})
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return texts x dimensions, each row of length one."""
         if len(texts) == 1:
             tokens = [self._tokenizer.encode(texts[0]).ids]
         else:
-            tokens = [one.ids for one in self._tokenizer.encode_batch_fast(list(texts))]
+            tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
         vectors = np.empty((len(texts), self._words.shape[1]), dtype=np.float32)
-        lengths = [len(one) for one in tokens]
+        lengths = [len(ids) for ids in tokens]
         on_cpu = self._device.type == "cpu"
         share = sum(lengths) // _processors() if on_cpu else GPU_TOKENS
-        budget = min(max(share, LEAST_TOKENS), CPU_TOKENS) if on_cpu else GPU_TOKENS
+        budget = min(max(share, MIN_TOKENS), CPU_TOKENS) if on_cpu else GPU_TOKENS
         parts = list(batches(lengths, budget))[::-1]  # the longest first, so that all end together
-        given = [[tokens[number] for number in part] for part in parts]
+        inputs = [[tokens[number] for number in part] for part in parts]
         run = _workers().map if on_cpu else map
-        for part, rows in zip(parts, run(self._forward, given), strict=True):
+        for part, rows in zip(parts, run(self._forward, inputs), strict=True):
             vectors[part] = rows
         return vectors
 
-    def _place(self, weights: Weights) -> None:
+    def _load(self, weights: Weights) -> None:
         """Lay out the weights; query, key and value become one product."""
 
         def norm(name: str) -> Norm:
             return self._cast(weights[f"{name}.weight"]), self._cast(weights[f"{name}.bias"])
 
         def linear(*names: str) -> Linear:
-            parts = [torch.cat([weights[f"{one}.{kind}"] for one in names]) for kind in KINDS]
-            return self._make(*(self._cast(part) for part in parts))
+            parts = [
+                torch.cat([weights[f"{name}.{kind}"] for name in names])
+                for kind in ("weight", "bias")
+            ]
+            return self._linear(*(self._cast(part) for part in parts))
 
-        words, places, types = (
+        words, positions, types = (
             weights[f"embeddings.{name}_embeddings.weight"]
             for name in ("word", "position", "token_type")
         )
-        self._words, self._places = self._cast(words), self._cast(places + types[0])
-        self._first = norm("embeddings.LayerNorm")
+        self._words, self._positions = self._cast(words), self._cast(positions + types[0])
+        self._first_norm = norm("embeddings.LayerNorm")
         self._layers = []
         for number in range(self._shape.layers):
             layer = f"encoder.layer.{number}"
@@ -160,13 +163,13 @@ class Bert:
             self._layers.append(
                 _Layer(
                     projections=linear(
-                        *(f"{attention}.self.{one}" for one in ("query", "key", "value"))
+                        *(f"{attention}.self.{name}" for name in ("query", "key", "value"))
                     ),
-                    attended=linear(f"{attention}.output.dense"),
-                    attended_norm=norm(f"{attention}.output.LayerNorm"),
-                    widened=linear(f"{layer}.intermediate.dense"),
-                    narrowed=linear(f"{layer}.output.dense"),
-                    narrowed_norm=norm(f"{layer}.output.LayerNorm"),
+                    attention_out=linear(f"{attention}.output.dense"),
+                    attention_norm=norm(f"{attention}.output.LayerNorm"),
+                    feed_in=linear(f"{layer}.intermediate.dense"),
+                    feed_out=linear(f"{layer}.output.dense"),
+                    feed_norm=norm(f"{layer}.output.LayerNorm"),
                 )
             )
 
@@ -177,21 +180,23 @@ class Bert:
     def _forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the vectors of one batch of token ids."""
         longest = max(map(len, tokens))
-        padded = [[*one, *[0] * (longest - len(one))] for one in tokens]
+        padded = [[*row, *[0] * (longest - len(row))] for row in tokens]
         ids = torch.tensor(padded, device=self._device)
-        lengths = torch.tensor([len(one) for one in tokens], device=self._device)[:, None]
+        lengths = torch.tensor([len(row) for row in tokens], device=self._device)[:, None]
         real = torch.arange(longest, device=self._device) < lengths
         mask = None if min(map(len, tokens)) == longest else real[:, None, None, :]
         rows, width = len(tokens), self._words.shape[1]
-        states = self._norm(F.embedding(ids, self._words) + self._places[:longest], self._first)
+        states = self._norm(
+            F.embedding(ids, self._words) + self._positions[:longest], self._first_norm
+        )
         for layer in self._layers:
             shared = layer.projections(states).view(rows, longest, 3, self._shape.heads, -1)
             query, key, value = shared.permute(2, 0, 3, 1, 4)
-            seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-            seen = layer.attended(seen.transpose(1, 2).reshape(rows, longest, width))
-            states = self._norm(states + seen, layer.attended_norm)
-            wide = layer.widened(states, gelu=True)
-            states = self._norm(states + layer.narrowed(wide), layer.narrowed_norm)
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+            attended = layer.attention_out(attended.transpose(1, 2).reshape(rows, longest, width))
+            states = self._norm(states + attended, layer.attention_norm)
+            wide = layer.feed_in(states, gelu=True)
+            states = self._norm(states + layer.feed_out(wide), layer.feed_norm)
         whole = states.float()
         if self._shape.pooling == "cls":
             pooled = whole[:, 0]
@@ -204,9 +209,9 @@ class Bert:
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Yield the numbers of texts of about one length, together at most `budget` tokens if padded.
+    """Yield batches of indices of texts of similar length, each of at most `budget` padded tokens.
 
-    Every number comes once; a text that is longer than the budget comes alone.
+    Every index comes once; a text that is longer than the budget is alone in its batch.
     """
     batch: list[int] = []
     for number in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -227,45 +232,44 @@ def _processors() -> int:
 def _workers() -> ThreadPoolExecutor:
     """Return threads that each run whole batches on one processor.
 
-    Threads that share one product have to wait for each other at each of a hundred products, and on
-    a busy machine that is most of what they do.
+    Threads that share a matrix product wait for each other at each of a hundred products, which on
+    a busy machine is most of their time.
     """
-    most = _processors()
-    workers = ThreadPoolExecutor(most, thread_name_prefix="embedding", initializer=_alone)
-    together = Barrier(most)
-    for started in [workers.submit(together.wait) for _ in range(most)]:
+    count = _processors()
+    workers = ThreadPoolExecutor(count, thread_name_prefix="embedding", initializer=_one_thread)
+    barrier = Barrier(count)
+    for started in [workers.submit(barrier.wait) for _ in range(count)]:
         started.result()
-    torch.set_num_threads(most)  # what the workers set would hold for all threads to come
+    torch.set_num_threads(count)  # else the workers' setting applies to all later threads
     return workers
 
 
-def _alone() -> None:
-    torch.get_num_threads()  # takes up the common number first, which would undo the next line
+def _one_thread() -> None:
+    torch.get_num_threads()  # its first call applies the global number: before the next line
     torch.set_num_threads(1)
 
 
-KINDS = ("weight", "bias")
 Linear = Callable[..., Tensor]
-"""A linear layer: states, and whether GELU comes after it."""
+"""A linear layer: takes states, and whether GELU follows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Layer:
     projections: Linear
-    attended: Linear
-    attended_norm: Norm
-    widened: Linear
-    narrowed: Linear
-    narrowed_norm: Norm
+    attention_out: Linear
+    attention_norm: Norm
+    feed_in: Linear
+    feed_out: Linear
+    feed_norm: Norm
 
 
 def _linear_of(precision: str, device: str) -> Callable[[Tensor, Tensor], Linear]:
-    """Return what makes a linear layer of a weight and a bias."""
+    """Return the function that makes a linear layer of a weight and a bias."""
     if precision == "int8":
         return _int8
     if device != "cpu":
         return _plain
-    try:  # the packed layout is not part of torch's public interface, and may be missing
+    try:  # the packed layout is not in torch's public interface, and may be missing
         with torch.inference_mode():
             zeros = torch.zeros(16, 16, dtype=getattr(torch, precision))
             _packed(zeros, zeros[0])(zeros[None], gelu=True)
@@ -295,7 +299,7 @@ def _packed(weight: Tensor, bias: Tensor) -> Linear:
 
 
 def _int8(weight: Tensor, bias: Tensor) -> Linear:
-    """Round weights by output and states by token to 8 bits, each with a scale of its own."""
+    """Round weights per output and states per token to 8 bits, each with its own scale."""
     scale = weight.abs().amax(1) / 127
     whole = (weight / scale[:, None]).round().to(torch.int8).t().contiguous()
 

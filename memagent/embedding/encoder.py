@@ -1,6 +1,7 @@
-"""Texts to normalised vectors, and the check that a store is read with what wrote it."""
+"""Encoder: texts to normalised vectors, checked against the embedder that wrote the store."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,18 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 
-PROBE = "The quick brown fox jumps over the lazy dog."
-MIN_PROBE_COSINE = 0.99
-"""Two runs of one model on different machines agree far better than this; two models far worse."""
+logger = logging.getLogger(__name__)
+
+FINGERPRINT_TEXT = "The quick brown fox jumps over the lazy dog."
+"""Its vector identifies an embedder."""
+MIN_FINGERPRINT_COSINE = 0.99
+"""Runs of one model on two machines agree far better than this; two models far worse."""
 
 
 class Encoder:
-    """An embedder as a store needs it: normalised float32 arrays, checked against the store.
+    """An embedder that returns normalised float32 arrays and is checked against one store.
 
-    The store remembers the embedder's name, dimension and the vector of a probe sentence.
+    The store holds the embedder's fingerprint: its name, its dimensions and the vector of one fixed
+    sentence. `read` and `write` get and set the store's metadata by key.
 
     Raises:
         EmbedderMismatch: if the store was written with, or has moved to, another embedder.
+        StoreError: if the stored fingerprint is damaged.
     """
 
     def __init__(
@@ -38,69 +44,70 @@ class Encoder:
 
     @property
     def embeddings(self) -> Embeddings:
-        """The embedder itself; what it returns need not have length one."""
+        """The embedder itself; its vectors need not have length one."""
         return self._embeddings
 
     @property
     def name(self) -> str:
-        """What the embedder is called."""
+        """The embedder's name."""
         return str(getattr(self._embeddings, "name", type(self._embeddings).__name__))
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what tells this embedder from another: name, dimension, and a probe's vector.
+        """Return the embedder's identity: name, dimensions and the vector of a fixed sentence.
 
-        The precision is written down where the embedder has one; what counts is the vector.
+        The precision is recorded where the embedder has one; only the vector is compared.
         """
-        probe = _normalised(self._embeddings.embed_documents([PROBE]))[0]
-        found = {"name": self.name, "dimensions": len(probe), "probe": probe.tolist()}
+        vector = _normalised(self._embeddings.embed_documents([FINGERPRINT_TEXT]))[0]
+        # "probe" is the key in stores and exports of every version.
+        fingerprint = {"name": self.name, "dimensions": len(vector), "probe": vector.tolist()}
         precision = getattr(self._embeddings, "precision", None)
-        return found | {"precision": precision} if isinstance(precision, str) else found
+        return fingerprint | {"precision": precision} if isinstance(precision, str) else fingerprint
 
-    def unchecked(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return vectors without comparing with the store: for moving it to this embedder."""
+    def documents_unchecked(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return texts x dimensions without the check, to move the store to this embedder."""
         return _normalised(self._embeddings.embed_documents(list(texts)))
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return texts x dimensions, each row of length one."""
         self.check()
-        return self.unchecked(texts)
+        return self.documents_unchecked(texts)
 
     def query(self, text: str) -> NDArray[np.float32]:
-        """Return the vector of a question, of length one."""
+        """Return the vector of a query (dimensions), of length one."""
         self.check()
         return np.asarray(_normalised([self._embeddings.embed_query(text)])[0])
 
-    def given(self, vectors: ArrayLike) -> NDArray[np.float32]:
-        """Return vectors that a caller made, as rows of length one.
+    def normalise(self, vectors: ArrayLike) -> NDArray[np.float32]:
+        """Return a caller's vectors (rows x dimensions), each row scaled to length one.
 
-        What they are made for must have been checked just before.
+        Call `check` first: it reads the store's dimensions.
 
         Raises:
-            InvalidInput: they are not rows of finite numbers, of as many dimensions as the store's.
+            InvalidInput: they are not rows of finite numbers with the store's dimensions.
         """
         array = np.asarray(vectors, dtype=np.float32)
-        wanted = self._dimensions
-        if array.ndim != 2 or array.shape[1] != wanted or not np.isfinite(array).all():
+        dimensions = self._dimensions
+        if array.ndim != 2 or array.shape[1] != dimensions or not np.isfinite(array).all():
             raise InvalidInput(
-                f"vectors: expected rows of {wanted} finite numbers, found {array.shape}"
+                f"vectors: expected rows of {dimensions} finite numbers, found {array.shape}"
             )
         return _normalised(array)
 
-    def given_one(self, vector: ArrayLike) -> NDArray[np.float32]:
-        """Return one vector that a caller made, of length one; otherwise as `given`."""
+    def normalise_one(self, vector: ArrayLike) -> NDArray[np.float32]:
+        """Return one of a caller's vectors (dimensions), scaled to length one, as `normalise`."""
         array = np.asarray(vector, dtype=np.float32)
         if array.shape == (self._dimensions,):
             length = float(np.einsum("i,i->", array, array)) ** 0.5
             if 0 < length < np.inf:
                 return array / np.float32(length)
-        return np.asarray(self.given(array[np.newaxis])[0])
+        return np.asarray(self.normalise(array[np.newaxis])[0])
 
     @contextmanager
-    def steady(self) -> Iterator[None]:
-        """Refuse what was read in the block if the store has moved to another embedder by then.
+    def expect_unchanged(self) -> Iterator[None]:
+        """Check after the block that the store did not move to another embedder meanwhile.
 
         Raises:
-            EmbedderMismatch: it has.
+            EmbedderMismatch: it did, so what the block read cannot be used.
         """
         before = self._agreed or self.check()
         try:
@@ -112,36 +119,42 @@ class Encoder:
         if self._read("embedder") != before:
             self.check()
 
-    def agrees(self, vector: ArrayLike, text: str = PROBE) -> bool:
-        """Tell whether a vector of a text, the probe's if none is given, is this embedder's."""
-        return _alike(self.unchecked([text])[0], np.asarray(vector, dtype=np.float32))
+    def agrees(self, vector: ArrayLike, text: str = FINGERPRINT_TEXT) -> bool:
+        """Tell whether a vector of a text, by default the fingerprint's, is this embedder's."""
+        return _alike(self.documents_unchecked([text])[0], np.asarray(vector, dtype=np.float32))
 
     def check(self) -> str:
-        """Compare with the store, again whenever its fingerprint has changed, and return that."""
+        """Compare the fingerprint with the store's and return the stored one.
+
+        The comparison is repeated only when the stored fingerprint has changed.
+        """
         stored = self._read("embedder")
         if stored is not None and stored == self._agreed:
             return stored
-        own = self.fingerprint()
+        fingerprint = self.fingerprint()
         if stored is None:
-            self._write("embedder", json.dumps(own))
+            logger.info("the store gets the fingerprint of embedder %s", self.name)
+            self._write("embedder", json.dumps(fingerprint))
             # Another process may have been first.
-            stored = self._read("embedder") or json.dumps(own)
-        _compare(stored, own)
-        self._agreed, self._dimensions = stored, own["dimensions"]
+            stored = self._read("embedder") or json.dumps(fingerprint)
+        _compare(stored, fingerprint)
+        self._agreed, self._dimensions = stored, fingerprint["dimensions"]
         return stored
 
 
-def _compare(fingerprint: str, own: dict[str, Any]) -> None:
+def _compare(stored: str, fingerprint: dict[str, Any]) -> None:
     try:
-        stored = json.loads(fingerprint)
-        name, _ = stored["name"], stored["dimensions"]
-        before, now = (np.array(one["probe"], dtype=np.float32) for one in (stored, own))
+        before = json.loads(stored)
+        name, _ = before["name"], before["dimensions"]
+        old, new = (np.array(each["probe"], dtype=np.float32) for each in (before, fingerprint))
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError("the store's word for its embedder is damaged: restore a copy") from error
-    if not _alike(before, now):
+        raise StoreError(
+            "the embedder's fingerprint in the store is damaged: restore a copy"
+        ) from error
+    if not _alike(old, new):
         raise EmbedderMismatch(
-            f"this memory was written with the embedder {name!r} ({_kind(stored)})"
-            f" and cannot be read with {own['name']!r} ({_kind(own)}):"
+            f"this memory was written with the embedder {name!r} ({_kind(before)})"
+            f" and cannot be read with {fingerprint['name']!r} ({_kind(fingerprint)}):"
             " set the embedder back, or run `memagent reembed`"
         )
 
@@ -151,9 +164,9 @@ def _kind(fingerprint: dict[str, Any]) -> str:
     return f"{fingerprint['dimensions']} dimensions" + (f", {precision}" if precision else "")
 
 
-def _alike(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
-    """Tell whether two vectors of one text, each of length one, are of one embedder."""
-    return before.shape == now.shape and float(before @ now) >= MIN_PROBE_COSINE
+def _alike(old: NDArray[np.float32], new: NDArray[np.float32]) -> bool:
+    """Tell whether two vectors of one text, each of length one, are from one embedder."""
+    return old.shape == new.shape and float(old @ new) >= MIN_FINGERPRINT_COSINE
 
 
 def _normalised(vectors: ArrayLike) -> NDArray[np.float32]:

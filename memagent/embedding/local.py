@@ -1,6 +1,7 @@
-"""A sentence-transformers model as a langchain-core `Embeddings`."""
+"""Sentence-transformers model in this process, as a langchain-core `Embeddings`."""
 
 import hashlib
+import logging
 import socket
 import threading
 from collections import OrderedDict
@@ -12,24 +13,26 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from memagent.embedding.precision import Model, candidate, choose
+from memagent.embedding.precision import Model, choose_precision, faster_precision
 from memagent.errors import InvalidInput, WeightsMissing
 from memagent.types import Precision
+
+logger = logging.getLogger(__name__)
 
 Run = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
-class Combined:
-    """A function of texts that is run for all threads that wait, by one of them at a time.
+class MicroBatcher:
+    """A function of texts that runs the waiting calls of all threads as one batch.
 
-    Who comes first runs; who comes meanwhile waits, and the next to run takes all that wait along.
-    Each gets its own rows, in its own order. Where a batch fails, its calls are run one by one, so
-    that an error reaches only who caused it.
+    One thread runs at a time. Calls that come meanwhile wait, and the next thread to run takes all
+    of them along. Each call gets its own rows, in its own order. If a batch fails, its calls run
+    one by one, so that an error reaches only the caller that caused it.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._turn = threading.Lock()
+        self._running = threading.Lock()
         self._waiting: list[_Call] = []
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -37,7 +40,7 @@ class Combined:
         call = _Call(texts)
         self._waiting.append(call)
         try:
-            with self._turn:
+            with self._running:
                 if not call.done:
                     self._serve(list(self._waiting))
         finally:
@@ -63,7 +66,7 @@ class Combined:
 
 
 class _Call:
-    """What a thread wants, and what it got; compared by identity."""
+    """The texts of one call, and its rows or error; compared by identity."""
 
     __slots__ = ("done", "error", "rows", "texts")
 
@@ -75,23 +78,24 @@ class _Call:
 
 
 CACHE_SIZE = 4096
-"""Vectors that are kept in RAM, so that what is searched and then remembered is embedded once."""
+"""Vectors in RAM, so that a text that is searched and then stored is embedded once."""
 SLICE = 128
-"""Texts of a call that are run before the calls of other threads have their turn."""
+"""Texts of one call that run before the calls of other threads get their turn."""
 HUB = "huggingface.co"
 HUB_SECONDS = 3.0
-"""How long the hub has to answer before it counts as out of reach."""
+"""How long the hub may take to answer before it counts as unreachable."""
 
 
 class SentenceEmbedder(Embeddings):
-    """A sentence-transformers name or folder; loaded when first used, and safe to share.
+    """Sentence-transformers model, by name or folder; loaded on first use, and thread-safe.
 
     Vectors are normalised. Texts are sorted by length and run in batches, together with those of
-    other threads that wait. `precision` "auto" takes what is fastest on this machine among what is
-    as good as float32, and remembers it in the file `verdicts`.
+    other waiting threads. `precision` "auto" takes the fastest one on this machine that is as
+    accurate as float32, and stores the benchmark's result in the file `benchmarks`.
 
     Raises:
         WeightsMissing: on first use, if there is no such model.
+        InvalidInput: on first use, if the model cannot run in the precision.
     """
 
     def __init__(
@@ -99,21 +103,21 @@ class SentenceEmbedder(Embeddings):
         path: str | Path,
         name: str,
         precision: Precision = "auto",
-        verdicts: Path | None = None,
+        benchmarks: Path | None = None,
     ) -> None:
         self.name = name
         self._path = str(path)
-        self._wanted = precision
-        self._verdicts = verdicts
+        self._precision = precision
+        self._benchmarks = benchmarks
         self._opened: tuple[str, Model] | None = None
         self._opening = threading.Lock()
-        self._combined = Combined(lambda texts: self._model().encode(texts))
+        self._run_batched = MicroBatcher(lambda texts: self._model().encode(texts))
         self._cache: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
-        self._keeping = threading.Lock()
+        self._cache_lock = threading.Lock()
 
     @property
     def precision(self) -> str:
-        """The precision it runs in, such as "float32" or "bfloat16"; the first to ask loads it."""
+        """The precision in use, such as "float32" or "bfloat16"; loads the model."""
         self._model()
         assert self._opened is not None
         return self._opened[0]
@@ -126,7 +130,7 @@ class SentenceEmbedder(Embeddings):
         todo = sorted(missing, key=lambda key: len(missing[key]))
         for start in range(0, len(todo), SLICE):
             part = todo[start : start + SLICE]
-            rows |= zip(part, self._combined([missing[key] for key in part]), strict=True)
+            rows |= zip(part, self._run_batched([missing[key] for key in part]), strict=True)
         self._keep({key: rows[key] for key in todo})
         return [rows[key].tolist() for key in keys]
 
@@ -135,14 +139,14 @@ class SentenceEmbedder(Embeddings):
         return self.embed_documents([text])[0]
 
     def _cached(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        with self._keeping:
+        with self._cache_lock:
             known = [key for key in dict.fromkeys(keys) if key in self._cache]
             for key in known:
                 self._cache.move_to_end(key)
             return {key: self._cache[key] for key in known}
 
     def _keep(self, rows: dict[bytes, NDArray[np.float32]]) -> None:
-        with self._keeping:
+        with self._cache_lock:
             self._cache.update(rows)
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
@@ -157,14 +161,16 @@ class SentenceEmbedder(Embeddings):
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        open_model, about = _opener(self._path, device)
-        if self._wanted != "auto":
-            return self._wanted, open_model(self._wanted)
-        return choose(open_model, candidate(device), f"{self.name}, {about}", self._verdicts)
+        open_model, description = _opener(self._path, device)
+        if self._precision != "auto":
+            return self._precision, open_model(self._precision)
+        return choose_precision(
+            open_model, faster_precision(device), f"{self.name}, {description}", self._benchmarks
+        )
 
 
 def _opener(path: str, device: str) -> tuple[Callable[[str], Model], str]:
-    """Return what opens the model in a precision, and words that tell its weights from others."""
+    """Return a function that opens the model in a precision, and a description of its weights."""
     from memagent.embedding import bert
 
     folder = _folder(path)
@@ -172,11 +178,11 @@ def _opener(path: str, device: str) -> tuple[Callable[[str], Model], str]:
     if folder is not None and shape is not None:
         size = (folder / "model.safetensors").stat().st_size
         return lambda precision: bert.Bert(folder, shape, precision, device), f"{size} bytes"
-    return lambda precision: _Library(path, precision, device), "by its library"
+    return lambda precision: _SentenceTransformersModel(path, precision, device), "by its library"
 
 
 def _folder(path: str) -> Path | None:
-    """Return the folder of a model on this disk, also where the hub's own cache has it."""
+    """Return the folder of a model on this disk, also from the hub's cache."""
     if Path(path).is_dir():
         return Path(path)
     from huggingface_hub import snapshot_download
@@ -189,8 +195,8 @@ def _folder(path: str) -> Path | None:
     return None
 
 
-class _Library:
-    """A model that sentence-transformers runs itself: any architecture, pooling and prompts."""
+class _SentenceTransformersModel:
+    """A model run by sentence-transformers itself: any architecture, pooling and prompts."""
 
     def __init__(self, path: str, precision: str, device: str) -> None:
         import torch
@@ -200,9 +206,9 @@ class _Library:
         if precision == "int8":
             raise InvalidInput(f"the embedder {path!r} cannot run in int8: only BERT models can")
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        kinds = {"dtype": getattr(torch, precision)}
+        options = {"dtype": getattr(torch, precision)}
         self._model = _loaded(
-            lambda **more: SentenceTransformer(path, device=device, model_kwargs=kinds, **more),
+            lambda **more: SentenceTransformer(path, device=device, model_kwargs=options, **more),
             path,
         )
 
@@ -214,7 +220,7 @@ class _Library:
 
 
 def _loaded(load: Callable[..., Any], path: str) -> Any:
-    """Load from this disk, and turn to the hub only if the hub can be reached at all."""
+    """Load a model from this disk, else from the hub if the hub can be reached."""
     try:
         return load(local_files_only=True)
     except (OSError, ValueError) as error:
@@ -226,6 +232,7 @@ def _loaded(load: Callable[..., Any], path: str) -> Any:
             raise WeightsMissing(
                 f"the embedder {path!r} is not on this disk, and the hub cannot be reached"
             ) from error
+    logger.info("downloading the embedder %s from the hub", path)
     try:
         return load()
     except (OSError, ValueError) as error:

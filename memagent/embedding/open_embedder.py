@@ -1,4 +1,4 @@
-"""Embedders, by name or URL, as langchain-core objects."""
+"""Embedders opened by name or URL, as langchain-core objects."""
 
 from pathlib import Path
 
@@ -20,13 +20,13 @@ def open_embedder(
     """Return an embedder: a sentence-transformers name or folder, a server's, or the object given.
 
     "server:http://host:8000/v1" is an OpenAI-style server's first model, and
-    "server:http://host:8000/v1#name" the one of that name. The default is found offline when its
-    weights are on this disk. `precision` and `api_key` are those of the settings if None. Nothing
-    is loaded or asked yet.
+    "server:http://host:8000/v1#name" the one of that name. The default model needs no network when
+    its weights are on this disk. `precision` and `api_key` come from the settings if None. The
+    model is loaded, or the server asked, on first use.
 
     Raises:
-        WeightsMissing: the default's weights are not on this disk.
-        InvalidInput: what follows "server:" is no URL.
+        WeightsMissing: the default model's weights are not on this disk.
+        InvalidInput: "server:" is not followed by a URL.
     """
     if not isinstance(spec, str):
         return spec
@@ -43,5 +43,5 @@ def open_embedder(
     else:
         folder = Path(spec).expanduser()
         path = str(folder) if folder.is_dir() else spec
-    wanted = precision or settings.embedder_precision
-    return SentenceEmbedder(path, spec, wanted, models / "precision.json")
+    precision = precision or settings.embedder_precision
+    return SentenceEmbedder(path, spec, precision, models / "precision.json")

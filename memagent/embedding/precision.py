@@ -1,13 +1,13 @@
-"""Which precision an embedder runs in on this machine: the fastest that is as good as float32."""
+"""Precision of an embedder on this machine: the fastest that is as accurate as float32."""
 
 import json
+import logging
 import os
 import platform
 import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-PASSAGES = tuple(
+from memagent.files import write_atomic
+
+logger = logging.getLogger(__name__)
+
+BENCHMARK_PASSAGES = tuple(
     line.strip()
     for line in """
     Mary moved to the bathroom and left her umbrella on the chair.
@@ -117,7 +121,7 @@ PASSAGES = tuple(
     """.strip().splitlines()
 )
 
-QUESTIONS = tuple(
+BENCHMARK_QUESTIONS = tuple(
     line.strip()
     for line in """
     Where is Mary?
@@ -155,17 +159,16 @@ QUESTIONS = tuple(
 
 
 MIN_COSINE = 0.999
-"""Mean cosine to the vectors of float32, at least."""
+"""Least mean cosine to the vectors of float32."""
 MIN_RECALL = 0.99
-"""Share of the ten nearest by float32 that are found, at least."""
+"""Least share of the ten nearest by float32 that are found."""
 MIN_SPEED = 1.1
-"""A precision that is not this much faster is not worth what it loses."""
+"""A precision that is less faster than this stays unused."""
 NEAREST = 10
 ROUNDS = 5
-TIMED = 8
-"""Passages of one round of timing."""
+TIMED_PASSAGES = 8
 VERSION = 1
-"""Changes when what was measured before is no longer true of this code."""
+"""Changes when earlier results no longer hold for this code."""
 
 
 class Model(Protocol):
@@ -177,8 +180,8 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """What a probe found: `speed` is over float32's in the same run, `chosen` what to use."""
+class BenchmarkResult:
+    """Result of a benchmark: `speed` is a multiple of float32's, `chosen` the precision to use."""
 
     chosen: str
     tried: str
@@ -187,69 +190,71 @@ class Verdict:
     recall: float
 
 
-def candidate(device: str) -> str:
+def faster_precision(device: str) -> str:
     """Return the precision that may be faster than float32 on a device ("cpu" or "cuda")."""
     if device != "cpu":
         return "float16"
     return "bfloat16" if re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _processor()) else "float32"
 
 
-def choose(
-    open_model: Callable[[str], Model], tried: str, about: str, file: Path | None
+def choose_precision(
+    open_model: Callable[[str], Model], tried: str, description: str, file: Path | None
 ) -> tuple[str, Model]:
     """Return the precision to use and the model opened in it.
 
-    `open_model` opens the model in a precision, `tried` is the one that may be faster than float32.
-    The verdict is remembered in `file` by machine, torch and `about`, which names the model; where
-    that cannot be read or written, the probe runs anew.
+    `open_model` opens the model in a precision, and `tried` is the one that may be faster than
+    float32. The result is stored in `file` by machine, torch version and `description`, which
+    identifies the model. If the file cannot be read or written, the benchmark runs again.
     """
     if tried == "float32":
         return tried, open_model(tried)
-    key = f"{VERSION} {tried} {about} on {_machine()}"
-    known = _remembered(file).get(key, {}).get("chosen")
+    key = f"{VERSION} {tried} {description} on {_machine()}"
+    known = _stored(file).get(key, {}).get("chosen")
     if known in ("float32", tried):
         return known, open_model(known)
     models = {name: open_model(name) for name in ("float32", tried)}
-    verdict = probe(models["float32"], models[tried], tried)
+    result = benchmark(models["float32"], models[tried], tried)
+    logger.info("embedder in %s: %.2f times as fast as float32", tried, result.speed)
     if file is not None:
-        _remember(file, key, verdict)
-    return verdict.chosen, models[verdict.chosen]
+        _store(file, key, result)
+    return result.chosen, models[result.chosen]
 
 
-def probe(reference: Model, other: Model, tried: str) -> Verdict:
-    """Compare a model with the same model in float32, in fidelity and in speed."""
+def benchmark(reference: Model, other: Model, tried: str) -> BenchmarkResult:
+    """Compare a model with the same model in float32, by accuracy and by speed."""
     cosine, recall = fidelity(reference, other)
     speed = _speed(reference, other, on_cpu=tried != "float16")
-    kept = cosine >= MIN_COSINE and recall >= MIN_RECALL and speed >= MIN_SPEED
-    chosen = tried if kept else "float32"
-    return Verdict(chosen=chosen, tried=tried, speed=speed, cosine=cosine, recall=recall)
+    good = cosine >= MIN_COSINE and recall >= MIN_RECALL and speed >= MIN_SPEED
+    chosen = tried if good else "float32"
+    return BenchmarkResult(chosen=chosen, tried=tried, speed=speed, cosine=cosine, recall=recall)
 
 
 def fidelity(reference: Model, other: Model) -> tuple[float, float]:
     """Return the mean cosine to the reference's vectors, and recall@10 against its neighbours."""
-    texts = [*PASSAGES, *QUESTIONS]
-    right, found = reference.encode(texts), other.encode(texts)
-    split = len(PASSAGES)
-    cosine = float(np.einsum("ij,ij->i", right, found).mean())
-    wanted, got = (
+    texts = [*BENCHMARK_PASSAGES, *BENCHMARK_QUESTIONS]
+    expected, actual = reference.encode(texts), other.encode(texts)
+    split = len(BENCHMARK_PASSAGES)
+    cosine = float(np.einsum("ij,ij->i", expected, actual).mean())
+    expected_nearest, actual_nearest = (
         np.argsort(-(vectors[split:] @ vectors[:split].T), axis=1)[:, :NEAREST]
-        for vectors in (right, found)
+        for vectors in (expected, actual)
     )
-    shared = [len(set(a) & set(b)) for a, b in zip(wanted.tolist(), got.tolist(), strict=True)]
+    pairs = zip(expected_nearest.tolist(), actual_nearest.tolist(), strict=True)
+    shared = [len(set(a) & set(b)) for a, b in pairs]
     return cosine, sum(shared) / (NEAREST * len(shared))
 
 
 def _speed(reference: Model, other: Model, *, on_cpu: bool) -> float:
-    """Return how many times as fast the other is, by the median of alternating rounds.
+    """Return how many times as fast the other model is, by the median of alternating rounds.
 
-    On a processor that is the time it works, which hardly depends on what else runs.
+    On a CPU that is process time, which hardly depends on what else runs.
     """
     clock = time.process_time if on_cpu else time.perf_counter
     spent: dict[bool, list[float]] = {True: [], False: []}
-    for turn in range(2 * ROUNDS):
+    for number in range(2 * ROUNDS):
         started = clock()
-        (other if turn % 2 else reference).encode(PASSAGES[:TIMED])
-        spent[bool(turn % 2)].append(clock() - started)
+        (other if number % 2 else reference).encode(BENCHMARK_PASSAGES[:TIMED_PASSAGES])
+        spent[bool(number % 2)].append(clock() - started)
     return statistics.median(spent[False]) / max(statistics.median(spent[True]), 1e-9)
 
 
@@ -263,29 +268,26 @@ def _machine() -> str:
 
 
 def _processor() -> str:
-    """Return what Linux tells of the first processor; nothing elsewhere."""
+    """Return Linux's description of the first processor; empty elsewhere."""
     try:
         return Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
     except OSError:
         return ""
 
 
-def _remembered(file: Path | None) -> dict[str, dict[str, object]]:
+def _stored(file: Path | None) -> dict[str, dict[str, object]]:
     try:
-        verdicts = json.loads(file.read_text()) if file is not None else {}
+        results = json.loads(file.read_text()) if file is not None else {}
     except (OSError, ValueError):
         return {}
-    good = isinstance(verdicts, dict) and all(isinstance(one, dict) for one in verdicts.values())
-    return verdicts if good else {}
+    valid = isinstance(results, dict) and all(isinstance(row, dict) for row in results.values())
+    return results if valid else {}
 
 
-def _remember(file: Path, key: str, verdict: Verdict) -> None:
-    verdicts = _remembered(file) | {key: asdict(verdict)}
-    arriving = file.with_name(f".{file.name}.{os.getpid()}")
+def _store(file: Path, key: str, result: BenchmarkResult) -> None:
+    results = _stored(file) | {key: asdict(result)}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        arriving.write_text(json.dumps(verdicts, indent=1))
-        arriving.replace(file)
-    except OSError:
-        with suppress(OSError):
-            arriving.unlink()
+        write_atomic(file, json.dumps(results, indent=1))
+    except OSError as error:
+        logger.debug("the benchmark's result is not stored: %s", error)

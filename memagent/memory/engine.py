@@ -116,7 +116,7 @@ class Engine:
             InvalidInput: there is neither, or the vector does not fit the store's embedder.
         """
         if vector is not None:
-            return self.encoder.given_one(vector)
+            return self.encoder.normalise_one(vector)
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self.encoder.query(query)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
-from memagent.embedding.encoder import PROBE
+from memagent.embedding.encoder import FINGERPRINT_TEXT
 from memagent.memory.engine import Engine
 from memagent.stores.database.filters import Filter
 from memagent.stores.lifecycle import integrity, retention
@@ -32,8 +32,8 @@ class Maintenance:
         Returns the seconds it took.
         """
         started, seen = time.perf_counter(), Filter(scope=self._engine.scope(scope))
-        vector = self._engine.encoder.query(PROBE)
-        self._engine.bank.search(PROBE, vector, seen, Ranking())
+        vector = self._engine.encoder.query(FINGERPRINT_TEXT)
+        self._engine.bank.search(FINGERPRINT_TEXT, vector, seen, Ranking())
         return time.perf_counter() - started
 
     def retain(
@@ -92,7 +92,7 @@ class Maintenance:
         return reembed(
             self._engine.store,
             self._engine.encoder.fingerprint(),
-            self._engine.encoder.unchecked,
+            self._engine.encoder.documents_unchecked,
             dry_run=dry_run,
             progress=progress,
         )

@@ -155,7 +155,7 @@ class Memory:
         encoder, given = self.engine.encoder, None
         if vectors is not None:
             fingerprint = encoder.check()
-            given = Given(encoder.given(vectors), fingerprint)
+            given = Given(encoder.normalise(vectors), fingerprint)
         shown = self.engine.store.get(whose.across_sessions(), recalled) if recalled else ()
         used = [record.seq for record in shown]
         trace = Trace(who=who, why=why)
@@ -267,7 +267,7 @@ class Memory:
             diversity=diversity,
             explain=explain,
         )
-        with self.engine.encoder.steady():
+        with self.engine.encoder.expect_unchanged():
             return self.engine.bank.search(
                 query, self.engine.query_vector(query, vector), seen, ranking
             )
@@ -295,7 +295,7 @@ class Memory:
         whose = self.engine.scope(scope)
         learned = whose if learned_scope is None else Scope.of(learned_scope)
         seen = Filter(scope=whose, evidence=True, as_of=as_of, metadata=where)
-        with self.engine.encoder.steady():
+        with self.engine.encoder.expect_unchanged():
             found = self.engine.recaller.recall(question, seen, k, learned, max_hops)
             return self.engine.expander.expanded(question, found, whose) if expand else found
 

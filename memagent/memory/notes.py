@@ -129,7 +129,7 @@ class Notes:
         how = Gathering(k=k, tokens=tokens, group=group, self_match=self_match)
         engine = self._engine
         seen = Filter(scope=engine.scope(scope), kind="note", evidence=True, as_of=as_of)
-        with engine.encoder.steady():
+        with engine.encoder.expect_unchanged():
             return gather(engine.bank, engine.encoder, question, seen, how)
 
     def sources(

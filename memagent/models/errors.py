@@ -1,4 +1,4 @@
-"""What a model's client raises, turned into our own errors at one boundary, the cause kept."""
+"""Errors of a model's client, translated into ours at one boundary with the cause kept."""
 
 import json
 import re
@@ -14,17 +14,17 @@ TOO_LONG = re.compile(
     r"|prompt is too long|input tokens exceed",
     re.IGNORECASE,
 )
-"""How servers say that a prompt does not fit: vLLM, llama.cpp, and the hosted ones."""
+"""Phrases for a prompt that does not fit, of vLLM, llama.cpp and hosted servers."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the OpenAI client or LangChain raises for a server into an error of ours.
+    """Translate errors of the OpenAI client or LangChain within the block.
 
     Raises:
         ContextTooLong: the messages do not fit into the model's context.
         StructuredOutputError: the answer to a JSON schema was cut off.
-        ModelUnavailable: anything else that the server or the way to it got wrong.
+        ModelUnavailable: any other failure of the server or the connection.
     """
     try:
         yield
@@ -38,7 +38,7 @@ def translated() -> Iterator[None]:
 
 
 def translation(error: Exception) -> MemagentError | None:
-    """Return our error for one of a model's client, None for what is not the server's doing."""
+    """Return our error for one of a model's client, or None if the server did not cause it."""
     from langchain_core import exceptions
 
     openai = sys.modules.get("openai")
@@ -51,37 +51,37 @@ def translation(error: Exception) -> MemagentError | None:
         return StructuredOutputError(
             "truncated", (choices[0].message.content or "") if choices else ""
         )
-    said = message_of(error)
+    message = message_of(error)
     refused = isinstance(error, openai.APIStatusError) and error.status_code in (400, 413, 422)
     if refused and TOO_LONG.search(f"{error} {getattr(error, 'body', '')}"):
-        return ContextTooLong(f"the messages do not fit into the model's context: {said}")
+        return ContextTooLong(f"the messages do not fit into the model's context: {message}")
     if isinstance(error, openai.APITimeoutError):
-        return ModelUnavailable(f"the model's server did not answer in time: {_place(error)}")
+        return ModelUnavailable(f"the model's server did not answer in time: {_address(error)}")
     if isinstance(error, openai.APIConnectionError):
-        return ModelUnavailable(f"the connection to the model's server failed: {_place(error)}")
-    return ModelUnavailable(f"the model's server failed: {said}")
+        return ModelUnavailable(f"the connection to the model's server failed: {_address(error)}")
+    return ModelUnavailable(f"the model's server failed: {message}")
 
 
 def message_of(error: Exception) -> str:
-    """Return what a server said in its error, on one line, without the JSON around it."""
+    """Return the message of a server's error on one line, without the JSON around it."""
     body = getattr(error, "body", None)
-    said: Any = body.get("message") if isinstance(body, dict) else None
+    message: Any = body.get("message") if isinstance(body, dict) else None
     status = getattr(error, "status_code", None)
-    text = said if isinstance(said, str) and said else str(error)
-    return " ".join(f"{status}: {text}".split()) if status and said else " ".join(text.split())
+    text = message if isinstance(message, str) and message else str(error)
+    return " ".join(f"{status}: {text}".split()) if status and message else " ".join(text.split())
 
 
 def not_an_answer(error: Exception) -> ModelUnavailable:
-    """Return our error for a reply that came but is no chat completion."""
+    """Return our error for a reply that is no chat completion."""
     kind = "is not JSON" if isinstance(error, json.JSONDecodeError) else "is no chat completion"
     return ModelUnavailable(
         f"what the model's server answered {kind}: {' '.join(str(error).split())}"
     )
 
 
-def _place(error: Any) -> str:
+def _address(error: Any) -> str:
     cause = error.__cause__
     while cause is not None and not str(cause):
         cause = cause.__cause__
-    why = f" ({cause})" if cause is not None else ""
-    return f"{error.request.url}{why}"
+    reason = f" ({cause})" if cause is not None else ""
+    return f"{error.request.url}{reason}"

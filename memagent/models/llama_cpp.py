@@ -1,6 +1,7 @@
-"""The embedded model server: llama.cpp inside this process, on a loopback port."""
+"""Embedded model server: llama.cpp inside this process, on a loopback port."""
 
 import atexit
+import logging
 import os
 import secrets
 import threading
@@ -10,12 +11,14 @@ from typing import Any
 
 from memagent.errors import ModelUnavailable
 
+logger = logging.getLogger(__name__)
+
 SLOTS = 4
-"""How many requests are decoded together."""
+"""Requests that are decoded together."""
 CONTEXT_TOKENS = 4096
 """The context of each slot."""
 PROMPTS_MIB = 256
-"""RAM for what was read of prompts that have left their slots; llama.cpp would take 8 GiB."""
+"""RAM for the cache of earlier prompts; llama.cpp's default is 8 GiB."""
 
 _running: dict[Path, "EmbeddedServer"] = {}
 _lock = threading.Lock()
@@ -23,7 +26,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
-    """A running server: its URL, the key without which it answers nobody, and the native object."""
+    """A running server: its URL, the key that it requires, and the native object."""
 
     url: str
     api_key: str
@@ -62,6 +65,7 @@ def _start(weights: Path) -> EmbeddedServer:
     params.api_keys = [key]
     params.ui = False
     params.verbosity = -1
+    logger.info("starting llama.cpp with %s, %s threads", weights.name, threads)
     try:
         native = xllamacpp.Server(params)
     except Exception as error:
@@ -71,5 +75,5 @@ def _start(weights: Path) -> EmbeddedServer:
 
 @atexit.register
 def _stop() -> None:
-    """Let the native servers go while the interpreter is still whole."""
+    """Release the native servers while the interpreter is still intact."""
     _running.clear()

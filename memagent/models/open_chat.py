@@ -1,12 +1,13 @@
-"""Chat models, by name or URL, as langchain-core objects."""
+"""Chat models opened by name or URL, as langchain-core objects."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.models.concurrency import MOST, gate_of
+from memagent.models.concurrency import MAX_LIMIT, limiter_of
 from memagent.models.llama_cpp import SLOTS, embedded_server
+from memagent.models.retry import CHAT_RETRIES, CONNECT_SECONDS, client_options
 from memagent.models.weights import SMOLLM2, locate
 
 if TYPE_CHECKING:
@@ -22,32 +23,32 @@ def open_chat(
     api_key: str | None = None,
     max_tokens: int = 256,
     timeout: float = 120.0,
-    connect_timeout: float = 5.0,
-    retries: int = 4,
-    in_flight: int = MOST,
+    connect_timeout: float = CONNECT_SECONDS,
+    retries: int = CHAT_RETRIES,
+    in_flight: int = MAX_LIMIT,
 ) -> "BaseChatModel":
     """Return a chat model: "local", "local:<path>", a URL, "vllm:<model>", or the object given.
 
     A path is a GGUF file's. A URL is an OpenAI-style server's ("http://host:8000/v1"); without
-    `model` its first is taken.
-    "vllm:<model>" connects to the vLLM on this machine that serves the model, or starts one.
-    Decoding is greedy. `timeout` is how many seconds the server may be silent, `connect_timeout`
-    how many it may take to be reached, `retries` how often a request that was refused for now or
-    lost is sent again, and `in_flight` at most how many this process sends to the server at once.
+    `model` its first is taken. "vllm:<model>" connects to the vLLM on this machine that serves the
+    model, or starts one. Decoding is greedy. `timeout` is how many seconds the server may be
+    silent, and `connect_timeout` within how many it must be reached. A request that is lost or
+    refused for now is sent again up to `retries` times. This process has at most `in_flight`
+    requests open to the server.
 
     Raises:
-        WeightsMissing: "local", and the weights are not on this disk.
-        ModelUnavailable: nobody answers at the URL, or vLLM does not start.
+        WeightsMissing: the spec is "local", and the weights are not on this disk.
+        ModelUnavailable: no server answers at the URL, or vLLM does not start.
         InvalidInput: the spec is none of these.
     """
     if not isinstance(spec, str):
         return spec
-    place: str | None = None
+    server_id: str | None = None
     if spec == "local" or spec.startswith("local:"):
         path = embedded_weights(spec)
         server = embedded_server(path)
-        url, name, key, place = server.url, path.stem, server.api_key, EMBEDDED
-        in_flight = min(in_flight, 2 * SLOTS)  # one batch is decoded, the next waits there already
+        url, name, key, server_id = server.url, path.stem, server.api_key, EMBEDDED
+        in_flight = min(in_flight, 2 * SLOTS)  # one batch is decoded while the next waits
     elif spec.startswith("vllm:") and spec[5:]:
         url, name = _vllm(spec[5:], api_key)
         key = api_key or "none"
@@ -58,7 +59,6 @@ def open_chat(
         raise InvalidInput(
             f"model {spec!r}: expected 'local', 'local:<path>', 'vllm:<model>' or a server's URL"
         )
-    from openai import Timeout
     from pydantic import SecretStr
 
     from memagent.models.server_chat import ServerChat, http_async_client, http_client
@@ -69,17 +69,16 @@ def open_chat(
         api_key=SecretStr(key),
         temperature=0.0,
         max_completion_tokens=max_tokens,
-        timeout=Timeout(timeout, connect=connect_timeout),
         # The connection's read timeout bounds a stream too. LangChain's own bound waits through
         # asyncio.wait_for, which before Python 3.12 can lose a cancellation.
         stream_chunk_timeout=None,
-        max_retries=retries,
+        **client_options(retries, timeout, connect_timeout),
         stream_usage=True,
         use_responses_api=False,
         http_client=http_client(),
         http_async_client=http_async_client(),
-        gate=gate_of(url, in_flight),
-        place=place or url,
+        limiter=limiter_of(url, in_flight),
+        server_id=server_id or url,
     )
 
 
@@ -102,7 +101,7 @@ def chat_of(settings: Settings) -> "BaseChatModel":
 
 
 def options_of(settings: Settings) -> dict[str, Any]:
-    """Return what the settings say of how the model is asked, as `open_chat` takes it."""
+    """Return the settings of the chat model as keyword arguments of `open_chat`."""
     return {
         "model": settings.model_name,
         "api_key": settings.api_key.get_secret_value() if settings.api_key else None,
@@ -119,7 +118,7 @@ def _folder() -> Path:
 
 
 def _vllm(model: str, api_key: str | None) -> tuple[str, str]:
-    """Return the URL and the name under which vLLM serves a model; what it starts ends with us."""
+    """Return the URL and name under which vLLM serves a model, starting it if need be."""
     from memagent.models.vllm.launch import connect_or_start
 
     served = connect_or_start(model, api_key=api_key)
@@ -139,6 +138,6 @@ def _first_model(url: str, key: str, seconds: float) -> str:
             f"{url} answers {error.response.status_code} when asked for its models"
         ) from error
     except httpx.HTTPError as error:
-        raise ModelUnavailable(f"nobody answers at {url}: {error}") from error
+        raise ModelUnavailable(f"no server answers at {url}: {error}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise ModelUnavailable(f"{url} does not speak the OpenAI-style API") from error

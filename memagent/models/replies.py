@@ -1,4 +1,4 @@
-"""What a model is asked for, and what comes back: text, whole or in pieces, or JSON of a shape."""
+"""Replies of a chat model: text, whole or in pieces, or JSON that fits a schema."""
 
 import time
 from collections.abc import Sequence
@@ -20,94 +20,94 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 Piece = tuple[str, Call | None]
-"""A piece of text; the last one is empty and comes with what the call took."""
+"""A piece of text; the last one is empty and carries the call's usage and timings."""
 
 
 def reply(
     chat: "BaseChatModel", messages: "Sequence[BaseMessage]", *, stream: bool = False
 ) -> "Generator[Piece]":
-    """Ask once, and yield the text, whole or in pieces as they come, then what the call took.
+    """Send one request and yield the text, whole or in pieces, then the call's usage and timings.
 
-    Closing the iterator closes the connection, so that the server stops.
+    Closing the iterator closes the connection, so that the server stops generating.
 
     Raises:
         ContextTooLong: the messages do not fit into the model's context.
         ModelUnavailable: the server does not answer, or refuses.
     """
-    clock = Clock()
+    timer = CallTimer()
     with translated():
         if not stream:
             message = chat.invoke(list(messages))
             yield str(message.text), None
-            yield "", clock.call(message)
+            yield "", timer.call(message)
             return
         source = cast("Generator[AIMessage]", chat.stream(list(messages)))
         with closing(source) as pieces:
             for piece in pieces:
-                clock.see(piece)
+                timer.record(piece)
                 if piece.text:
                     yield str(piece.text), None
-    yield "", clock.call()
+    yield "", timer.call()
 
 
 async def areply(
     chat: "BaseChatModel", messages: "Sequence[BaseMessage]", *, stream: bool = False
 ) -> "AsyncGenerator[Piece]":
-    """Ask like `reply`; cancelling the task that reads closes the connection."""
-    clock = Clock()
+    """Send one request like `reply`; cancelling the reading task closes the connection."""
+    timer = CallTimer()
     with translated():
         if not stream:
             message = await chat.ainvoke(list(messages))
             yield str(message.text), None
-            yield "", clock.call(message)
+            yield "", timer.call(message)
             return
         source = cast("AsyncGenerator[AIMessage]", chat.astream(list(messages)))
         async with aclosing(source) as pieces:
             async for piece in pieces:
-                clock.see(piece)
+                timer.record(piece)
                 if piece.text:
                     yield str(piece.text), None
-    yield "", clock.call()
+    yield "", timer.call()
 
 
 def structured(chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema: type[M]) -> M:
-    """Ask for a reply of a given shape, decoded by the server's JSON schema where it can.
+    """Return a reply that fits a schema; servers that can constrain their output to the schema.
 
     Raises:
         StructuredOutputError: the reply was cut off, is not JSON, or does not fit the schema.
         ContextTooLong: the messages do not fit into the model's context.
         ModelUnavailable: the server does not answer, or refuses.
     """
-    shape = shaped(chat, schema.__name__, schema.model_json_schema())
+    bound = with_json_schema(chat, schema.__name__, schema.model_json_schema())
     with translated():
-        message = shape.invoke(list(messages))
-    return fitted(message, schema)
+        message = bound.invoke(list(messages))
+    return parse(message, schema)
 
 
 async def astructured(
     chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema: type[M]
 ) -> M:
-    """Ask for a reply of a given shape like `structured`."""
-    shape = shaped(chat, schema.__name__, schema.model_json_schema())
+    """Return a reply that fits a schema, like `structured`."""
+    bound = with_json_schema(chat, schema.__name__, schema.model_json_schema())
     with translated():
-        message = await shape.ainvoke(list(messages))
-    return fitted(message, schema)
+        message = await bound.ainvoke(list(messages))
+    return parse(message, schema)
 
 
-def shaped(
+def with_json_schema(
     chat: "BaseChatModel", name: str, schema: dict[str, Any]
 ) -> "Runnable[list[BaseMessage], AIMessage]":
-    """Return the chat model, bound to answer with JSON of a schema."""
+    """Return the chat model, bound to answer with JSON that fits a schema."""
     shape = {"name": name, "schema": schema, "strict": True}
     bound = chat.bind(response_format={"type": "json_schema", "json_schema": shape})
     return cast("Runnable[list[BaseMessage], AIMessage]", bound)
 
 
-def fitted(message: "AIMessage", schema: type[M]) -> M:
-    """Return what a message holds as JSON of a schema.
+def parse(message: "AIMessage", schema: type[M]) -> M:
+    """Parse a message's JSON into a schema's model.
 
     Raises:
-        StructuredOutputError: it was cut off, is not JSON, or does not fit the schema.
+        StructuredOutputError: the message was cut off, is not JSON, or does not fit the schema.
     """
     text = str(message.text)
     try:
@@ -123,26 +123,26 @@ def fitted(message: "AIMessage", schema: type[M]) -> M:
         raise StructuredOutputError("does not fit", text, detail) from error
 
 
-class Clock:
-    """Tells what a call took: as the server chat measured it, or else as seen from here."""
+class CallTimer:
+    """Usage and timings of one call: as `ServerChat` measured them, or else as seen from here."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._first: float | None = None
         self._usage: Any = None
-        self._told: dict[str, Any] = {}
+        self._measured: dict[str, Any] = {}
 
-    def see(self, message: "AIMessage") -> None:
-        """Note a message, or a piece of one."""
+    def record(self, message: "AIMessage") -> None:
+        """Record a message, or a piece of one."""
         if message.text:
             self._first = self._first or time.perf_counter()
         self._usage = message.usage_metadata or self._usage
-        self._told |= message.response_metadata.get("memagent", {})
+        self._measured |= message.response_metadata.get("memagent", {})
 
     def call(self, message: "AIMessage | None" = None) -> Call:
-        """Return what it took so far."""
+        """Return the usage and timings so far."""
         if message is not None:
-            self.see(message)
+            self.record(message)
         now = time.perf_counter()
         counts = self._usage or {}
         details = counts.get("input_token_details", {})
@@ -151,9 +151,9 @@ class Clock:
                 prompt_tokens=counts.get("input_tokens", 0),
                 completion_tokens=counts.get("output_tokens", 0),
                 cached_tokens=details.get("cache_read", 0) or 0,
-                requests=self._told.get("requests", 1),
+                requests=self._measured.get("requests", 1),
             ),
-            seconds=self._told.get("seconds", now - self._started),
-            first=self._told.get("first", (self._first or now) - self._started),
-            waited=self._told.get("waited", 0.0),
+            seconds=self._measured.get("seconds", now - self._started),
+            first=self._measured.get("first", (self._first or now) - self._started),
+            waited=self._measured.get("waited", 0.0),
         )

@@ -1,7 +1,8 @@
-"""The chat model behind an OpenAI-style server: bounded, retried, timed, with our errors."""
+"""Chat model of an OpenAI-style server, with a concurrency limit, retries and timings."""
 
 import asyncio
 import atexit
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
@@ -21,23 +22,24 @@ from memagent.errors import ModelUnavailable
 from memagent.models.concurrency import ConcurrencyLimiter
 from memagent.models.errors import not_an_answer, translated
 
+logger = logging.getLogger(__name__)
+
 METADATA = "memagent"
-"""Under this key a message's `response_metadata` holds its `Watch.told`: seconds and requests."""
-OVERLOADED = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError)
+"""The key of `RequestMonitor.timings` in a message's `response_metadata`."""
+OVERLOAD_ERRORS = (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError)
 
 
 class ServerChat(ChatOpenAI):
-    """LangChain's OpenAI chat model, for one server of the user's.
+    """LangChain's OpenAI chat model for one server, with our limiter, timings and errors.
 
-    The OpenAI client underneath retries (connection loss, time-out, 408, 409, 429 with its
-    Retry-After, 5xx; exponential, with jitter). Added here: a place in the server's queue, the
-    timings, and errors of ours. A stream is retried until it has begun, then never. Closing a
-    stream, or cancelling the task that waits, closes the connection, and the server stops.
+    The OpenAI client underneath retries (see `memagent.models.retry`). A stream is retried until it
+    has begun, then never. Closing a stream, or cancelling the task that waits, closes the
+    connection, so that the server stops generating.
     """
 
-    gate: ConcurrencyLimiter = Field(exclude=True)
-    place: str
-    """What stands for the server in what is remembered of it: its URL, or "embedded"."""
+    limiter: ConcurrencyLimiter = Field(exclude=True)
+    server_id: str
+    """Identifies the server in what is stored about it: its URL, or "embedded"."""
 
     def _generate(
         self,
@@ -46,10 +48,10 @@ class ServerChat(ChatOpenAI):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        watch = Watch(self.gate)
-        with translated(), self.gate.entered(), watch.asking():
+        monitor = RequestMonitor(self.limiter)
+        with translated(), self.limiter.slot(), monitor.request():
             result = super()._generate(messages, stop, run_manager, **kwargs)
-            return watch.whole(result)
+            return monitor.whole(result)
 
     async def _agenerate(
         self,
@@ -58,142 +60,143 @@ class ServerChat(ChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        watch = Watch(self.gate)
+        monitor = RequestMonitor(self.limiter)
         with translated():
-            async with self.gate.aentered():
-                with watch.asking():
+            async with self.limiter.aslot():
+                with monitor.request():
                     result = await super()._agenerate(messages, stop, run_manager, **kwargs)
-                    return watch.whole(result)
+                    return monitor.whole(result)
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        watch = Watch(self.gate)
+        monitor = RequestMonitor(self.limiter)
         source = cast("Generator[ChatGenerationChunk]", super()._stream(*args, **kwargs))
-        with translated(), self.gate.entered(), closing(source) as chunks:
+        with translated(), self.limiter.slot(), closing(source) as chunks:
             while True:
-                with watch.asking():
+                with monitor.request():
                     chunk = next(chunks, None)
                 if chunk is None:
                     break
-                yield watch.piece(chunk)
-            yield watch.end()
+                yield monitor.chunk(chunk)
+            yield monitor.end()
 
     async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
-        watch = Watch(self.gate)
+        monitor = RequestMonitor(self.limiter)
         source = cast("AsyncGenerator[ChatGenerationChunk]", super()._astream(*args, **kwargs))
         with translated():
-            async with self.gate.aentered(), aclosing(source) as chunks:
+            async with self.limiter.aslot(), aclosing(source) as chunks:
                 while True:
-                    with watch.asking():
+                    with monitor.request():
                         chunk = await anext(chunks, None)
                     if chunk is None:
                         break
-                    yield watch.piece(chunk)
-                yield watch.end()
+                    yield monitor.chunk(chunk)
+                yield monitor.end()
 
 
-class Watch:
-    """What is measured of one call, from the moment it wants a place in the queue."""
+class RequestMonitor:
+    """Measurements of one call, from the moment it asks the limiter for a slot."""
 
-    def __init__(self, gate: ConcurrencyLimiter) -> None:
-        self.gate = gate
+    def __init__(self, limiter: ConcurrencyLimiter) -> None:
+        self.limiter = limiter
         self.requests = 0
-        self.answered = False
-        self._wanted = time.perf_counter()
+        self.response_came = False
+        self._queued = time.perf_counter()
         self._sent: float | None = None
         self._first: float | None = None
         self._finished = False
         self._tokens = 0
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
-        """Watch what the client does in here: its requests, and how they fail."""
-        token = _watch.set(self)
+    def request(self) -> Iterator[None]:
+        """Count the requests that the client sends in this block, and note how they fail."""
+        token = _monitor.set(self)
         if self._sent is None:
             self._sent = time.perf_counter()
         try:
             yield
-        except OVERLOADED:
-            self.gate.refused()
+        except OVERLOAD_ERRORS:
+            self.limiter.overloaded()
             raise
         except (ValueError, LookupError, TypeError) as error:
-            if not self.answered:
+            if not self.response_came:
                 raise
             raise not_an_answer(error) from error
         finally:
-            _watch.reset(token)
+            _monitor.reset(token)
 
     def whole(self, result: ChatResult) -> ChatResult:
-        """Note an answer that came in one piece."""
+        """Record an answer that came in one piece."""
         message = result.generations[0].message
-        self._note(message)
-        self.gate.answered(self._tokens)
-        message.response_metadata[METADATA] = self.told()
+        self._count(message)
+        self.limiter.succeeded(self._tokens)
+        message.response_metadata[METADATA] = self.timings()
         return result
 
-    def piece(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
-        """Note a piece of an answer."""
+    def chunk(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
+        """Record a chunk of a streamed answer."""
         self._finished |= bool((chunk.generation_info or {}).get("finish_reason"))
         message = chunk.message
         if message.text or getattr(message, "tool_call_chunks", None):
             self._first = self._first or time.perf_counter()
-        self._note(message)
+        self._count(message)
         return chunk
 
     def end(self) -> ChatGenerationChunk:
-        """Return the last piece, which says how long it took.
+        """Return a last chunk that carries the timings.
 
         Raises:
-            ModelUnavailable: the pieces ended before the answer did.
+            ModelUnavailable: the stream ended before the answer did.
         """
         if not self._finished:
             raise ModelUnavailable("the model's server broke off in the middle of its answer")
-        self.gate.answered(self._tokens)
-        metadata = {METADATA: self.told()}
+        self.limiter.succeeded(self._tokens)
+        metadata = {METADATA: self.timings()}
         return ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata=metadata))
 
-    def told(self) -> dict[str, float]:
-        """Return how long it took, in seconds, and how many requests."""
+    def timings(self) -> dict[str, float]:
+        """Return the seconds in all, to the first token and in the queue, and the requests."""
         now = time.perf_counter()
         return {
-            "seconds": now - self._wanted,
-            "first": (self._first or now) - self._wanted,
-            "waited": (self._sent or now) - self._wanted,
+            "seconds": now - self._queued,
+            "first": (self._first or now) - self._queued,
+            "waited": (self._sent or now) - self._queued,
             "requests": self.requests,
         }
 
-    def _note(self, message: BaseMessage) -> None:
+    def _count(self, message: BaseMessage) -> None:
         if isinstance(message, AIMessage) and message.usage_metadata:
             self._tokens = message.usage_metadata["total_tokens"]
 
 
-_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+_monitor: ContextVar[RequestMonitor | None] = ContextVar("monitor", default=None)
 
 
-def _sending(_: object) -> None:
-    """Count a request; one that is sent again says that the server refused or failed."""
-    if (watch := _watch.get()) is not None:
-        watch.requests += 1
-        if watch.requests > 1:
-            watch.gate.refused()
+def _on_request(_: object) -> None:
+    """Count a request; one that is sent again shows that the server refused or failed."""
+    if (monitor := _monitor.get()) is not None:
+        monitor.requests += 1
+        if monitor.requests > 1:
+            logger.info("sending a request to the model server again (%d)", monitor.requests)
+            monitor.limiter.overloaded()
 
 
-def _answering(_: object) -> None:
-    if (watch := _watch.get()) is not None:
-        watch.answered = True
+def _on_response(_: object) -> None:
+    if (monitor := _monitor.get()) is not None:
+        monitor.response_came = True
 
 
-async def _asending(request: object) -> None:
-    _sending(request)
+async def _aon_request(request: object) -> None:
+    _on_request(request)
 
 
-async def _aanswering(response: object) -> None:
-    _answering(response)
+async def _aon_response(response: object) -> None:
+    _on_response(response)
 
 
 @cache
 def http_client() -> Any:
     """Return the HTTP client that all chat models of this process share."""
-    hooks: dict[str, Any] = {"request": [_sending], "response": [_answering]}
+    hooks: dict[str, Any] = {"request": [_on_request], "response": [_on_response]}
     client = openai.DefaultHttpxClient(event_hooks=hooks)
     atexit.register(client.close)
     return client
@@ -201,27 +204,27 @@ def http_client() -> Any:
 
 @cache
 def http_async_client() -> Any:
-    """Return the same for asyncio; it keeps the connections of each event loop apart."""
+    """Return the shared asyncio client; each event loop gets its own connections."""
     return _LoopClient()
 
 
 async def close_connections() -> None:
-    """Close the connections that this event loop has left open."""
+    """Close the connections of the running event loop."""
     await http_async_client().close_here()
 
 
 class _LoopClient(openai.DefaultAsyncHttpxClient):
-    """An HTTP client for more event loops than one: a connection is of use in its own only."""
+    """HTTP client for several event loops; a connection works only in the loop that opened it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
-        """Send by the running loop's own client."""
+        """Send a request with the running loop's client."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            hooks: dict[str, Any] = {"request": [_asending], "response": [_aanswering]}
+            hooks: dict[str, Any] = {"request": [_aon_request], "response": [_aon_response]}
             self._clients[loop] = openai.DefaultAsyncHttpxClient(event_hooks=hooks)
         return await self._clients[loop].send(*args, **kwargs)
 

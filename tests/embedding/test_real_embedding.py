@@ -11,14 +11,20 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope, open_embedder
-from memagent.embedding.precision import PASSAGES, QUESTIONS, fidelity
-from memagent.embedding.remote import BATCH, RemoteEmbedder
+from memagent.embedding.precision import BENCHMARK_PASSAGES, BENCHMARK_QUESTIONS, fidelity
+from memagent.embedding.remote import BATCH_SIZE, RemoteEmbedder
 from memagent.errors import ModelUnavailable
 from memagent.models.weights import MINILM, locate
 from memagent.testing import HashEmbedder
 
 pytestmark = pytest.mark.real
-TEXTS = [*PASSAGES, *QUESTIONS, "one", " ".join(PASSAGES[:40]), "Zoë's naïve café: 三つ 🙂"]
+TEXTS = [
+    *BENCHMARK_PASSAGES,
+    *BENCHMARK_QUESTIONS,
+    "one",
+    " ".join(BENCHMARK_PASSAGES[:40]),
+    "Zoë's naïve café: 三つ 🙂",
+]
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +137,7 @@ def test_a_store_written_in_float32_opens_in_what_the_machine_does_best(
 ) -> None:
     written = open_embedder("all-MiniLM-L6-v2", precision="float32")
     with Memory.open(tmp_path, embedder=written) as memory:
-        memory.add_many(PASSAGES, scope=ada)
+        memory.add_many(BENCHMARK_PASSAGES, scope=ada)
     with Memory.open(tmp_path, embedder="all-MiniLM-L6-v2") as memory:
         assert "Lisbon" in memory.search("When does our flight leave?", scope=ada)[0].record.text
 
@@ -202,10 +208,10 @@ def server() -> Iterator[Any]:
 
 def test_a_server_is_sent_batches_and_its_rows_are_put_in_order(server: Any) -> None:
     embedder = open_embedder(f"server:{server.url}", api_key="k")
-    texts = [f"text {n}" for n in range(5 * BATCH + 3)]
+    texts = [f"text {n}" for n in range(5 * BATCH_SIZE + 3)]
     vectors = embedder.embed_documents(texts)
     assert vectors == [pytest.approx(HashEmbedder(8).embed_query(one)) for one in texts]
-    assert sorted(len(asked) for _, _, asked in server.asked) == [3, *[BATCH] * 5]
+    assert sorted(len(asked) for _, _, asked in server.asked) == [3, *[BATCH_SIZE] * 5]
     assert {asked[:2] for asked in server.asked} == {("first", "Bearer k")}
     assert embedder.embed_query("one") == pytest.approx(HashEmbedder(8).embed_query("one"))
     assert embedder.embed_documents([]) == []

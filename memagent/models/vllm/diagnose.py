@@ -1,4 +1,4 @@
-"""Why a server did not start, by the end of its log."""
+"""Diagnosis of a failed vLLM start from the end of its log."""
 
 import re
 
@@ -45,7 +45,7 @@ CAUSES = (
         "this vLLM is too old for the model, or cannot run it",
     ),
 )
-"""What the end of the log tells, and the cause it most likely tells of; the first counts."""
+"""Patterns in the log and the causes they point to; the first match counts."""
 
 
 def cause(lines: list[str], code: int | None) -> str:
@@ -58,6 +58,6 @@ def cause(lines: list[str], code: int | None) -> str:
     if code in (137, -9):
         return "it was killed, most likely because the machine ran out of memory"
     if code == 0:
-        return "it was told to end"
+        return "it was asked to end"
     errors = [line for line in lines if re.search(r"\w(Error|Exception): ", line)]
     return errors[-1].strip() if errors else f"it ended with exit code {code}"

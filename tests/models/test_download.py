@@ -12,7 +12,7 @@ import pytest
 
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.models import weights
-from memagent.models.download import of_hub, pull
+from memagent.models.download import hub_weights, pull
 
 BODY = b"weights" * 1000
 TOY = weights.Weights(
@@ -204,7 +204,7 @@ def test_a_wrong_part_of_an_earlier_try_is_thrown_away(
 def test_a_gguf_file_on_the_hub_is_pulled_by_what_the_hub_tells_of_it(
     tmp_path: Path, hub: type[Hub]
 ) -> None:
-    one = of_hub("somebody/toy/toy.gguf")
+    one = hub_weights("somebody/toy/toy.gguf")
     assert (one.name, one.sha256, one.revision) == ("toy", TOY.sha256, "main")
     assert weights.find(one, tmp_path) is None
     path = pull(one, tmp_path)
@@ -216,7 +216,7 @@ def test_a_gguf_file_on_the_hub_is_pulled_by_what_the_hub_tells_of_it(
 @pytest.mark.usefixtures("hub")
 def test_a_file_that_the_hub_does_not_know_is_told() -> None:
     with pytest.raises(ModelUnavailable, match=r"the hub has no somebody/toy/none\.gguf: "):
-        of_hub("somebody/toy/none.gguf")
+        hub_weights("somebody/toy/none.gguf")
 
 
 @pytest.mark.parametrize(
@@ -224,4 +224,4 @@ def test_a_file_that_the_hub_does_not_know_is_told() -> None:
 )
 def test_what_is_no_gguf_file_on_the_hub_is_refused(spec: str) -> None:
     with pytest.raises(InvalidInput, match=r"as owner/name/file\.gguf"):
-        of_hub(spec)
+        hub_weights(spec)

@@ -16,7 +16,7 @@ from memagent.errors import ModelUnavailable
 from memagent.models.vllm import command, launch
 from memagent.models.vllm.command import ServeOptions
 from memagent.models.vllm.diagnose import cause
-from memagent.models.vllm.launch import Served, ServerFailed, ServerProcess, connect_or_start
+from memagent.models.vllm.launch import RunningServer, ServerFailed, ServerProcess, connect_or_start
 
 OPTIONS = ServeOptions(model="acme/Qwen3-8B")
 SERVER = '''#!{python}
@@ -114,13 +114,13 @@ def test_whoever_is_killed_takes_the_server_with_it(served_from: Any, tmp_path: 
         f"folder = Path({str(folder)!r})\n"
         "process = ServerProcess([str(folder / 'vllm')], {}, folder / 'log')\n"
         "while not (folder / 'pids').exists(): process.ended(0.01)\n"
-        "print(process._guard.pid, flush=True)\n"
+        "print(process._watchdog.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert outcome.returncode == -signal.SIGKILL
-    guard = int(outcome.stdout)
-    while alive(guard):  # it ends only when the server has
+    watchdog = int(outcome.stdout)
+    while alive(watchdog):  # it ends only when the server has
         time.sleep(0.01)
     assert not any(alive(process) for process in pids(folder))
 
@@ -162,7 +162,7 @@ def test_a_start_that_takes_too_long_is_given_up(
     monkeypatch.setattr(launch, "healthy", lambda url: False)
     told: list[str] = []
 
-    def tell(seconds: float, line: str) -> None:
+    def progress(seconds: float, line: str) -> None:
         told.append(line)
 
     monkeypatch.setattr(launch, "POLL_SECONDS", 0.01)
@@ -173,7 +173,7 @@ def test_a_start_that_takes_too_long_is_given_up(
 
     monkeypatch.setattr(launch, "time", type("Clock", (), {"monotonic": staticmethod(seconds)}))
     with pytest.raises(ServerFailed, match="not ready after 60 s: give it more with --timeout"):
-        launch.start(OPTIONS, log=tmp_path / "log", timeout=60, tell=tell)
+        launch.start(OPTIONS, log=tmp_path / "log", timeout=60, progress=progress)
     assert "Loading weights" in told
 
 
@@ -241,7 +241,7 @@ def test_a_running_server_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> No
     rows = {"data": [{"id": "short", "root": "acme/Qwen3-8B"}]}
     models_at(monkeypatch, 200, rows, asked)
     served = connect_or_start("acme/Qwen3-8B", port=8100, api_key="k")
-    assert served == Served("http://127.0.0.1:8100/v1", "short")
+    assert served == RunningServer("http://127.0.0.1:8100/v1", "short")
     assert asked == ["http://127.0.0.1:8100/v1/models Bearer k"]
     served.stop()
     assert connect_or_start("acme/Qwen3-8B", port=8100, api_key="k") is served
@@ -279,7 +279,7 @@ def test_where_none_runs_one_is_started_once_and_again_when_it_died(
     monkeypatch.setattr(httpx, "get", nobody)
     first = connect_or_start("acme/Qwen3-8B")
     assert capsys.readouterr().err.startswith("memagent: starting vLLM with acme/Qwen3-8B; its log")
-    others: list[Served] = []
+    others: list[RunningServer] = []
     threads = [
         threading.Thread(target=lambda: others.append(connect_or_start("acme/Qwen3-8B")))
         for _ in range(4)

@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from memagent import Agent, Memory, Scope, open_chat
 from memagent.errors import ContextTooLong
 from memagent.memory.aio import AsyncMemory
-from memagent.models.context_window import MARGIN, PER_TOKEN, Window
+from memagent.models.context_window import DEFAULT_BYTES_PER_TOKEN, MARGIN, ContextWindow
 from memagent.models.server_chat import close_connections
 from memagent.testing import ScriptedChat, StubServer
 from memagent.types import Answer
@@ -82,7 +82,7 @@ async def test_every_answer_teaches_how_long_a_token_is(serve: Serve, ada: Scope
             await agent.aask(asked, scope=ada)
         else:
             agent.ask(asked, scope=ada)
-        assert agent.window.per_token > 2 * PER_TOKEN  # a word has more than four bytes
+        assert agent.window.bytes_per_token > 2 * DEFAULT_BYTES_PER_TOKEN
     await close_connections()
 
 
@@ -132,15 +132,15 @@ def window(
     replies: Mapping[str, Any],
     asked: list[str],
     max_tokens: int = 10,
-) -> Window:
-    """The window of a server that gives such replies; any other path is 404."""
+) -> ContextWindow:
+    """The context window of a server that gives such replies; any other path is 404."""
 
     class Chat(ScriptedChat):
-        place: str = "http://there/v1"
+        server_id: str = "http://there/v1"
         model_name: str = "m"
         max_tokens: int = 0
 
-    def reply(self: Window, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def reply(self: ContextWindow, path: str, body: Mapping[str, Any] | None = None) -> Any:
         asked.append(path)
         if path not in replies:
             raise httpx.HTTPStatusError("404", request=None, response=None)  # type: ignore[arg-type]
@@ -149,9 +149,9 @@ def window(
 
     chat = Chat([])
     chat.max_tokens = max_tokens
-    monkeypatch.setattr(Window, "_get", reply)
-    monkeypatch.setattr(Window, "_post", reply)
-    return Window(chat)
+    monkeypatch.setattr(ContextWindow, "_get", reply)
+    monkeypatch.setattr(ContextWindow, "_post", reply)
+    return ContextWindow(chat)
 
 
 def model(**more: Any) -> dict[str, Any]:
@@ -224,13 +224,13 @@ def test_without_a_count_the_estimate_decides_and_learns(monkeypatch: pytest.Mon
         with pytest.raises(ContextTooLong):
             one.check(long)
     assert asked == [LISTED, "/tokenize"]  # it cannot count, and is not asked again
-    assert one.per_token == PER_TOKEN
-    one.answered([HumanMessage("hi")], (), 100)  # too short to tell
-    one.answered(long, (), 0)  # the server said nothing
-    assert one.per_token == PER_TOKEN
+    assert one.bytes_per_token == DEFAULT_BYTES_PER_TOKEN
+    one.record([HumanMessage("hi")], (), 100)  # too short to tell
+    one.record(long, (), 0)  # the server said nothing
+    assert one.bytes_per_token == DEFAULT_BYTES_PER_TOKEN
     for tokens in (250, 200):
-        one.answered(long, (), tokens)
-    assert one.per_token == MARGIN * 4
+        one.record(long, (), tokens)
+    assert one.bytes_per_token == MARGIN * 4
     one.check(long)
     with pytest.raises(ContextTooLong):
         one.check([HumanMessage("x" * 1425)])
@@ -267,11 +267,11 @@ def test_tools_and_what_they_were_asked_take_room() -> None:
             one.check(messages, tools)
 
 
-def known(length: int | None) -> Window:
-    """The window of a model that a user brings, and that says what it takes."""
+def known(length: int | None) -> ContextWindow:
+    """The context window of a model that a user brings, and that says what it takes."""
     chat = ScriptedChat([])
     chat.profile = None if length is None else {"max_input_tokens": length}
-    return Window(chat)
+    return ContextWindow(chat)
 
 
 def test_of_a_users_own_model_only_what_it_says_is_used(memory: Memory, ada: Scope) -> None:

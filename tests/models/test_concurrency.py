@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from memagent.models.concurrency import ConcurrencyLimiter, gate_of
+from memagent.models.concurrency import ConcurrencyLimiter, limiter_of
 
 
 class Clock:
@@ -18,16 +18,16 @@ class Clock:
 
 
 class Simulation:
-    """Jobs that go through a gate to a server whose time for one depends on how many there are.
+    """Jobs that go through a limiter to a server whose time for one depends on how many there are.
 
     `seconds(n)` is how long a job takes that begins with n under way, None if it is refused: it
     then keeps its place for half a second, and tries again.
     """
 
     def __init__(
-        self, gate: ConcurrencyLimiter, clock: Clock, seconds: Callable[[int], float | None]
+        self, limiter: ConcurrencyLimiter, clock: Clock, seconds: Callable[[int], float | None]
     ) -> None:
-        self.gate, self.clock, self.seconds = gate, clock, seconds
+        self.limiter, self.clock, self.seconds = limiter, clock, seconds
         self.active = self.most = self.refused = self.number = 0
         self._ends: list[tuple[float, int, asyncio.Future[None]]] = []
 
@@ -41,14 +41,14 @@ class Simulation:
                 end.set_result(None)
 
     async def _job(self) -> None:
-        async with self.gate.aentered():
+        async with self.limiter.aslot():
             while (seconds := self._begun()) is None:
                 self.refused += 1
-                self.gate.refused()
+                self.limiter.overloaded()
                 await self._pass(0.5)
             await self._pass(seconds)
             self.active -= 1
-            self.gate.answered(100)
+            self.limiter.succeeded(100)
 
     def _begun(self) -> float | None:
         seconds = self.seconds(self.active + 1)
@@ -72,7 +72,7 @@ def simulated(start: int, most: int, seconds: Callable[[int], float | None]) -> 
 async def test_a_server_that_gains_by_more_at_once_gets_more_until_it_gains_no_more() -> None:
     one = simulated(8, 1024, lambda n: max(1.0, n / 50))
     await one.run(6000)
-    assert 50 <= one.gate.limit <= 100
+    assert 50 <= one.limiter.limit <= 100
     assert one.clock.now <= 6000 / 50 * 1.15
 
 
@@ -81,7 +81,7 @@ async def test_a_server_that_refuses_gets_as_many_as_it_takes() -> None:
     await one.run(200)
     one.refused, began = 0, one.clock.now
     await one.run(1000)
-    assert 6 <= one.gate.limit <= 11
+    assert 6 <= one.limiter.limit <= 11
     assert one.refused <= 1000 * 0.1
     assert one.clock.now - began <= 1000 / 10 * 1.2
 
@@ -93,15 +93,15 @@ async def test_no_more_than_the_most_are_let_through() -> None:
 
 
 async def test_those_that_wait_are_let_through_in_order_past_the_cancelled() -> None:
-    gate = ConcurrencyLimiter(1, 1)
+    limiter = ConcurrencyLimiter(1, 1)
     order: list[int] = []
 
     async def pass_through(number: int) -> None:
-        async with gate.aentered():
+        async with limiter.aslot():
             order.append(number)
             await asyncio.sleep(0)
 
-    async with gate.aentered():
+    async with limiter.aslot():
         tasks = [asyncio.create_task(pass_through(n)) for n in range(4)]
         await asyncio.sleep(0)
         tasks[1].cancel()
@@ -110,13 +110,13 @@ async def test_those_that_wait_are_let_through_in_order_past_the_cancelled() -> 
 
 
 async def test_who_is_cancelled_when_the_place_was_just_given_leaves_it() -> None:
-    gate = ConcurrencyLimiter(1, 1)
+    limiter = ConcurrencyLimiter(1, 1)
 
     async def enter() -> None:
-        async with gate.aentered():
+        async with limiter.aslot():
             pass
 
-    async with gate.aentered():
+    async with limiter.aslot():
         task = asyncio.create_task(enter())
         await asyncio.sleep(0)
     task.cancel()
@@ -126,13 +126,13 @@ async def test_who_is_cancelled_when_the_place_was_just_given_leaves_it() -> Non
 
 
 def test_threads_wait_for_one_another() -> None:
-    gate = ConcurrencyLimiter(2, 2)
+    limiter = ConcurrencyLimiter(2, 2)
     inside, most, both = 0, 0, threading.Barrier(2)
     lock = threading.Lock()
 
     def work() -> None:
         nonlocal inside, most
-        with gate.entered():
+        with limiter.slot():
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -149,5 +149,5 @@ def test_threads_wait_for_one_another() -> None:
 
 
 def test_all_that_ask_one_server_share_its_gate() -> None:
-    assert gate_of("http://a", 8) is gate_of("http://a", 8)
-    assert gate_of("http://a", 8) is not gate_of("http://b", 8)
+    assert limiter_of("http://a", 8) is limiter_of("http://a", 8)
+    assert limiter_of("http://a", 8) is not limiter_of("http://b", 8)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from memagent.embedding.local import Combined
+from memagent.embedding.local import MicroBatcher
 
 Rows = NDArray[np.float32]
 
@@ -15,8 +15,8 @@ def lengths(texts: Sequence[str]) -> Rows:
     return np.array([[len(text), len(texts)] for text in texts], dtype=np.float32)
 
 
-class ConcurrencyLimiter:
-    """A function that waits in its first call until it is let go."""
+class Blocking:
+    """A function that waits in its first call until it is released."""
 
     def __init__(self) -> None:
         self.inside, self.open = threading.Event(), threading.Event()
@@ -32,45 +32,45 @@ class ConcurrencyLimiter:
 
 
 def together(
-    gate: ConcurrencyLimiter, first: Sequence[str], later: Sequence[Sequence[str]]
+    blocking: Blocking, first: Sequence[str], later: Sequence[Sequence[str]]
 ) -> list[Rows | Exception]:
     """Run the first call, let the later ones gather while it is under way, and return them all."""
-    combined = Combined(gate)
+    batcher = MicroBatcher(blocking)
     answers: dict[int, Rows | Exception] = {}
 
     def call(number: int, texts: Sequence[str]) -> None:
         try:
-            answers[number] = combined(texts)
+            answers[number] = batcher(texts)
         except ValueError as error:
             answers[number] = error
 
     threads = [threading.Thread(target=call, args=one) for one in enumerate([first, *later])]
     threads[0].start()
-    assert gate.inside.wait(30)
+    assert blocking.inside.wait(30)
     for thread in threads[1:]:
         thread.start()
-    while len(combined._waiting) < len(threads):
+    while len(batcher._waiting) < len(threads):
         threading.Event().wait(0.001)
-    gate.open.set()
+    blocking.open.set()
     for thread in threads:
         thread.join(30)
     return [answers[number] for number in range(len(threads))]
 
 
 def test_calls_that_wait_are_run_as_one_and_each_gets_its_own_rows_in_order() -> None:
-    gate = ConcurrencyLimiter()
-    first, second, third = together(gate, ["a"], [["ccc", "bb"], ["bb", "dddd"]])
+    blocking = Blocking()
+    first, second, third = together(blocking, ["a"], [["ccc", "bb"], ["bb", "dddd"]])
     assert isinstance(first, np.ndarray)
     assert first.tolist() == [[1, 1]]
     assert isinstance(second, np.ndarray)
     assert second.tolist() == [[3, 3], [2, 3]]
     assert isinstance(third, np.ndarray)
     assert third.tolist() == [[2, 3], [4, 3]]
-    assert [sorted(run) for run in gate.runs] == [["a"], ["bb", "ccc", "dddd"]]
+    assert [sorted(run) for run in blocking.runs] == [["a"], ["bb", "ccc", "dddd"]]
 
 
 def test_an_error_reaches_only_the_call_that_caused_it() -> None:
-    _, wrong, right = together(ConcurrencyLimiter(), ["a"], [["bad"], ["good"]])
+    _, wrong, right = together(Blocking(), ["a"], [["bad"], ["good"]])
     assert isinstance(wrong, ValueError)
     assert isinstance(right, np.ndarray)
     assert right.tolist() == [[4, 1]]
@@ -82,7 +82,7 @@ def test_a_call_that_was_broken_off_leaves_nothing_behind() -> None:
             raise KeyboardInterrupt
         return lengths(texts)
 
-    combined = Combined(broken)
+    batcher = MicroBatcher(broken)
     with pytest.raises(KeyboardInterrupt):
-        combined(["stop"])
-    assert combined(["go"]).tolist() == [[2, 1]]
+        batcher(["stop"])
+    assert batcher(["go"]).tolist() == [[2, 1]]

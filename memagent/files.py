@@ -1,0 +1,74 @@
+"""Files: atomic writes and one reader of text files."""
+
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from memagent.errors import InvalidInput
+
+
+def write_atomic(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
+    """Replace a file as a whole: readers see the old content or the new, never a part.
+
+    The data go to a temporary file in the same folder, reach the disk, and then take the name. Text
+    is written as UTF-8; an iterable is written piece by piece.
+
+    Raises:
+        OSError: the file cannot be written; the old one is kept and no temporary file is left.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        write_durable(temporary, data)
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_durable(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
+    """Write a file and wait until it is on the disk. Text is written as UTF-8.
+
+    Raises:
+        OSError: the file cannot be written; a part of it may be there.
+    """
+    pieces = [data] if isinstance(data, bytes | str) else data
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece.encode() if isinstance(piece, str) else piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 text file, without a byte order mark.
+
+    Raises:
+        InvalidInput: the file cannot be read, or is not UTF-8 text.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {reason(error)}") from error
+    return decode_text(raw, str(path))
+
+
+def decode_text(raw: bytes, source: str) -> str:
+    """Return UTF-8 bytes as text, without a byte order mark; `source` names them in errors.
+
+    Raises:
+        InvalidInput: they are not UTF-8, or hold a NUL byte.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{source} is not UTF-8 text (byte {error.start})") from error
+    if "\0" in text:
+        raise InvalidInput(f"{source} holds binary data (a NUL byte)")
+    return text
+
+
+def reason(error: OSError) -> str:
+    """Return why a file operation failed, in the operating system's words."""
+    return (error.strerror or str(error)).lower()
