@@ -7,8 +7,8 @@ from memagent.agent.driver import Doing
 from memagent.agent.record_turn import Verdict, judge
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import RateLimit
-from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
-from memagent.learning.learn import How, Learned, learn
+from memagent.feedback.reflection import FeedbackRequest, feedback_of, reflect
+from memagent.learning.learn import Learned, LearningOptions, learn
 from memagent.learning.problems import Check, Problem
 from memagent.learning.rationales import Rationales
 from memagent.memory.memory import Memory
@@ -66,20 +66,20 @@ class Teaching(Doing):
         memory, words = self.memory, feedback_of(correction, hint)
         if memory is None:
             raise InvalidInput("this agent has no memory")
-        self.rate_limit.step(scope, self._ages(memory, scope))
+        self.rate_limit.take(scope, self._ages(memory, scope))
         judged = judge(memory, answer, scope, verdict, why) if verdict is not None else 0
         if words is None:
             return Reflected(judged=judged)
         kind, said = words
-        given = Feedbacked(
-            asked=asked,
-            answered=answer.answer,
-            said=said,
-            feedback=kind,
+        given = FeedbackRequest(
+            question=asked,
+            answer=answer.answer,
+            text=said,
+            kind=kind,
             scope=scope,
             source=who,
             turn=answer.written,
-            shown=tuple(answer.memories),
+            memories=tuple(answer.memories),
             who=who or scope.user,
             why=why,
         )
@@ -102,7 +102,7 @@ class Teaching(Doing):
         check: Check | None = None,
         *,
         scope: Scope | None = None,
-        how: How | None = None,
+        how: LearningOptions | None = None,
         progress: Callable[[int, int], None] = lambda done, kept: None,
     ) -> Learned:
         """Solve problems several times each, and remember the solutions that `check` finds right.
@@ -123,14 +123,14 @@ class Teaching(Doing):
             rationales,
             list(problems),
             check,
-            how or How(),
+            how or LearningOptions(),
             examples=self.examples,
             progress=progress,
         )
 
     def _ages(self, memory: Memory, scope: Scope) -> list[float]:
         """Return how many seconds ago a user's last lessons were given, by any process."""
-        most, wide = self.rate_limit.most, scope.across_sessions()
+        most, wide = self.rate_limit.limit, scope.across_sessions()
         if not most:
             return []
         last = memory.list(scope=wide, limit=most, kind="lesson", everything=True)

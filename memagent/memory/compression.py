@@ -9,9 +9,9 @@ from memagent.compression.abstractive import NoteWriter
 from memagent.compression.base import Budget, Compressor
 from memagent.compression.expand import SourceExpander
 from memagent.compression.extractive import Extractive
-from memagent.compression.gather import Gathered, Gathering, gather
-from memagent.compression.job import Compacted, compress
-from memagent.compression.sessions import Age, age
+from memagent.compression.gather import Gathered, GatherOptions, gather
+from memagent.compression.job import CompressionReport, compress
+from memagent.compression.sessions import SessionCutoff, summarise_sessions
 from memagent.embedding.encoder import Encoder
 from memagent.errors import InvalidInput
 from memagent.models.open_chat import open_chat
@@ -51,7 +51,7 @@ class Banking:
         archive: bool = False,
         limit: int | None = None,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> Compacted:
+    ) -> CompressionReport:
         """Write a note on every longer record of the scope that has none made this way.
 
         "runs" keeps the runs of words that are worth most, "sentences" whole sentences, and "notes"
@@ -83,7 +83,7 @@ class Banking:
         model: "str | BaseChatModel" = "local",
         archive: bool = False,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> Compacted:
+    ) -> CompressionReport:
         """Summarise the old turns of the scope's sessions that have no summary yet.
 
         Old is what held `before` a time, all `but` so many newest records of a session, or both.
@@ -94,8 +94,10 @@ class Banking:
             raise InvalidInput(f"how many records stay must be at least 0, not {but}")
         budget, own = _budget(ratio, tokens), self._compressor(method, scope, aware, model)
         self._encoder.check()
-        old, budget = Age(before=before, but=but), replace(budget, least=SUMMARY)
-        done = age(self._store, self._notes, own, scope, budget, old, progress=progress)
+        old, budget = SessionCutoff(before=before, but=but), replace(budget, min_tokens=SUMMARY)
+        done = summarise_sessions(
+            self._store, self._notes, own, scope, budget, old, progress=progress
+        )
         return self._put_away(done, scope) if archive else done
 
     def gather(
@@ -120,7 +122,7 @@ class Banking:
         """
         if not question.strip():
             raise InvalidInput("the question is empty: nothing to gather for")
-        how = Gathering(k=k, tokens=tokens, group=group, self_match=self_match)
+        how = GatherOptions(k=k, tokens=tokens, group=group, self_match=self_match)
         seen = Filter(scope=scope, kind="note", evidence=True, as_of=as_of)
         with self._encoder.steady():
             return gather(self._bank, self._encoder, question, seen, how)
@@ -137,9 +139,9 @@ class Banking:
 
         In such a note's place come the sentences of its sources that are nearest to the question.
         """
-        return self._expander.expanded(question, found, scope)
+        return self._expander.expand(question, found, scope)
 
-    def _put_away(self, done: Compacted, scope: Scope) -> Compacted:
+    def _put_away(self, done: CompressionReport, scope: Scope) -> CompressionReport:
         return replace(done, archived=self._notes.archive_sources(scope))
 
     def _compressor(

@@ -285,7 +285,7 @@ class Memory(Upkeep, Banking, Changes, Versions):
         seen = Filter(scope=scope, evidence=True, as_of=as_of, metadata=where)
         with self._encoder.steady():
             found = self._recaller.recall(question, seen, k, learned_scope or scope, max_hops)
-            return self._expander.expanded(question, found, scope) if expand else found
+            return self._expander.expand(question, found, scope) if expand else found
 
     def learn_direction(
         self, question: str, answer: str, *, scope: Scope, learned_scope: Scope | None = None

@@ -1,4 +1,4 @@
-"""Which lessons speak to a question: those taught of the same one, and those that deny its premise.
+"""Which lessons speak to a question: those applicable_lesson of the same one, and those that deny its premise.
 
 A lesson is a record of the kind "lesson" whose metadata say what it was made from
 (`memagent/reflection.py`); it is shown as a note like any other.
@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from memagent.recall.rules.questions import covers, new_names, offers, places, wants, whereabouts
+from memagent.recall.rules.questions import (
+    answer_type,
+    covers,
+    has_candidate,
+    location_question,
+    new_names,
+    places,
+)
 from memagent.stores.database.filters import Filter
 from memagent.stores.lifecycle.undo import told_by
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
@@ -19,7 +26,7 @@ SAME = 0.92
 """The cosine from which two questions are the same of which one says all that the other says."""
 TRUSTED = 0.4
 """A lesson that scores less was too often judged to hurt."""
-BAND = 0.9
+TIE_WINDOW = 0.9
 """Lessons that score at least this share of the best are equally reliable: the newest counts."""
 HOPS = 2
 """How often a hint is followed."""
@@ -39,7 +46,7 @@ Search = Callable[[str, Filter], tuple[Hits, float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taught:
+class LessonMatch:
     """What lessons say to show: hits, what was searched for them, and what embedding that took."""
 
     hits: tuple[Hit, ...]
@@ -47,7 +54,9 @@ class Taught:
     seconds: float = 0.0
 
 
-def taught(question: str, found: Hits, where: Filter, search: Search) -> Taught | None:
+def applicable_lesson(
+    question: str, found: Hits, where: Filter, search: Search
+) -> LessonMatch | None:
     """Return what the lessons among the hits of a question say to show, None if they say nothing.
 
     A correction stands alone: it answers. So does a denial, marked in its `why`. A hint is shown
@@ -59,20 +68,21 @@ def taught(question: str, found: Hits, where: Filter, search: Search) -> Taught 
         return None
     best = max(hit.score for hit in fitting)
     lesson = max(
-        (hit for hit in fitting if hit.score >= BAND * best), key=lambda hit: hit.record.moment
+        (hit for hit in fitting if hit.score >= TIE_WINDOW * best),
+        key=lambda hit: hit.record.moment,
     )
     feedback = _change(lesson)["feedback"]
     if feedback == "denial":
-        return Taught(hits=(replace(lesson, why={**lesson.why, "denial": 1.0}),))
+        return LessonMatch(hits=(replace(lesson, why={**lesson.why, "denial": 1.0}),))
     if feedback == "correction":
-        return Taught(hits=(lesson,))
+        return LessonMatch(hits=(lesson,))
     return _followed(lesson, question, where, search)
 
 
-def heard(question: str, found: Hits) -> Hits:
+def without_unrelated_lessons(question: str, found: Hits) -> Hits:
     """Return hits without the lessons that only sound like the question.
 
-    A lesson is also found by the questions it was taught of, and these are much like any question
+    A lesson is also found by the questions it was applicable_lesson of, and these are much like any question
     of the same form about somebody else.
     """
     kept = tuple(hit for hit in found if not _change(hit) or _concerns(hit, question))
@@ -80,21 +90,23 @@ def heard(question: str, found: Hits) -> Hits:
 
 
 def speaks(hit: Hit, question: str) -> bool:
-    """Tell whether a hit is a lesson that was taught of this question, or denies its premise."""
+    """Tell whether a hit is a lesson that was applicable_lesson of this question, or denies its premise."""
     change = _change(hit)
     if not change:
         return False
-    if change["feedback"] == "denial" and covers(question, denied(hit.record.text)):
+    if change["feedback"] == "denial" and covers(question, denied_words(hit.record.text)):
         return True
     if change["feedback"] == "hint" and any(_likewise(question, ask) for ask in change["asks"]):
         return True
     near = hit.why.get("cosine", 0.0) if hit.key in change["asks"] else 0.0
-    return any(same(question, ask, near if ask == hit.key else 0.0) for ask in change["asks"])
+    return any(
+        same_question(question, ask, near if ask == hit.key else 0.0) for ask in change["asks"]
+    )
 
 
-def same(one: str, other: str, cosine: float = 0.0) -> bool:
+def same_question(one: str, other: str, cosine: float = 0.0) -> bool:
     """Tell whether two questions ask the same, in the same words or with a cosine near one."""
-    if wants(one) != wants(other):
+    if answer_type(one) != answer_type(other):
         return False
     mine, theirs = _told(one), _told(other)
     if mine == theirs:
@@ -104,9 +116,9 @@ def same(one: str, other: str, cosine: float = 0.0) -> bool:
     return wider and cosine >= SAME and _fixed(one) == _fixed(other)
 
 
-def asks_of(question: str) -> tuple[str, ...]:
+def question_forms(question: str) -> tuple[str, ...]:
     """Return a question with the forms in which recall looks for it."""
-    return tuple(dict.fromkeys(one for one in (question, whereabouts(question)) if one))
+    return tuple(dict.fromkeys(one for one in (question, location_question(question)) if one))
 
 
 def is_denial(text: str) -> bool:
@@ -114,15 +126,15 @@ def is_denial(text: str) -> bool:
     return _DENIAL.search(text) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) < 2
 
 
-def denied(text: str) -> tuple[str, ...]:
+def denied_words(text: str) -> tuple[str, ...]:
     """Return the words for what a denial says does not exist."""
     return tuple(word for word in content_words(text) if word not in _UNSAID)
 
 
 def _likewise(question: str, ask: str) -> bool:
     """Tell whether a question wants the same kind of thing of the same as another."""
-    want, who = wants(question), named(question)
-    return want is not None and want == wants(ask) and bool(who) and who == named(ask)
+    want, who = answer_type(question), named(question)
+    return want is not None and want == answer_type(ask) and bool(who) and who == named(ask)
 
 
 def named(text: str) -> set[str]:
@@ -146,9 +158,9 @@ def _concerns(hit: Hit, question: str) -> bool:
     if _change(hit)["feedback"] != "correction":
         return False
     text = hit.record.text
-    want = wants(question)
+    want = answer_type(question)
     leads = set(new_names(text, question)) - set(places(text))
-    if want is not None and not offers(text, want, question) and not leads:
+    if want is not None and not has_candidate(text, want, question) and not leads:
         return False  # it tells something else, and being the newest would hide what answers
     wanted = [word.removesuffix("'s") for word in content_words(question)]
     return names_all(text, question) and any(covers(text, [word]) for word in wanted)
@@ -171,16 +183,16 @@ def _fixed(question: str) -> tuple[set[str], set[str]]:
     return named(question) | numbers, turning
 
 
-def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught:
+def _followed(hint: Hit, question: str, where: Filter, search: Search) -> LessonMatch:
     """Return a hint with the records that it leads to: by its words, then by the names in those."""
     shown, queries, seconds = [hint], list[str](), 0.0
-    want, query = wants(question), hint.record.text
+    want, query = answer_type(question), hint.record.text
     for _ in range(HOPS):
         hits, spent = search(query, where)
         queries.append(query)
         seconds += spent
         new = [hit for hit in hits if hit.record.kind != "lesson"]
-        fitting = [hit for hit in new if want and offers(hit.record.text, want, question)]
+        fitting = [hit for hit in new if want and has_candidate(hit.record.text, want, question)]
         near = _likely(fitting or new, query, question)
         if near is None:
             break
@@ -190,7 +202,7 @@ def _followed(hint: Hit, question: str, where: Filter, search: Search) -> Taught
         if fitting or not bridge:
             break
         query = " ".join([*bridge, *(w for w in content_words(question) if w not in known)])
-    return Taught(hits=tuple(shown), queries=tuple(queries), seconds=seconds)
+    return LessonMatch(hits=tuple(shown), queries=tuple(queries), seconds=seconds)
 
 
 def _likely(hits: Sequence[Hit], query: str, question: str) -> Hit | None:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memagent.recall.rules.questions import Turn, Want, covers, new_names, offers, places
+from memagent.recall.rules.questions import (
+    AnswerType,
+    TimeReference,
+    covers,
+    has_candidate,
+    new_names,
+    places,
+)
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.hop_directions import Direction
 from memagent.stores.database.filters import Filter
@@ -20,12 +27,12 @@ class Goal:
     """What is looked for: the question, what it wants, and the point in time it asks by, if any."""
 
     question: str
-    want: Want
-    turn: Turn | None = None
+    want: AnswerType
+    turn: TimeReference | None = None
 
     def reached(self, text: str) -> bool:
         """Tell whether a text holds something of the wanted kind that the question does not."""
-        return offers(text, self.want, self.question)
+        return has_candidate(text, self.want, self.question)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +44,7 @@ class Trail:
 
     def on(self, query: Sequence[str], record: Record, score: float, look: int) -> "Trail":
         """Return the trail with one look more."""
-        hit = Hit(record=record, key=record.keys[0], score=score, why={"look": float(look)})
+        hit = Hit(record=record, key=record.keys[0], score=score, why={"hop": float(look)})
         return Trail(queries=(*self.queries, " ".join(query)), hits=(*self.hits, hit))
 
 

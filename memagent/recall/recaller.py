@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from memagent.embedding.encoder import Encoder
-from memagent.recall.lessons import heard, taught
+from memagent.recall.lessons import applicable_lesson, without_unrelated_lessons
 from memagent.recall.multi_hop import MAX_HOPS, Goal, HopSearch, Trail
 from memagent.recall.rules.engine import Reasoner, Search
 from memagent.recall.rules.question_forms import asks_possession
 from memagent.recall.rules.questions import (
-    Turn,
-    Want,
+    AnswerType,
+    TimeReference,
+    answer_type,
     covers,
+    has_candidate,
     is_question,
-    offers,
-    turn_of,
-    wants,
-    whereabouts,
+    location_question,
+    time_reference,
 )
 from memagent.recall.rules.relations import in_role, newest_telling
 from memagent.recall.rules.timeline import Chronicle
@@ -29,11 +29,11 @@ from memagent.stores.ranking import Ranking
 from memagent.text.english import content_words, words
 from memagent.types import Hit, Hits, Recollection, Scope
 
-FLOOR = 0.2
+MIN_SCORE = 0.2
 """Below this score nothing is known: a cosine of 0.4 with no word in common just reaches it."""
-WHOLE = Ranking(k=32)
+ALL_CANDIDATES = Ranking(k=32)
 """All that the rankings put forward is looked at before some are chosen."""
-BAND = 0.8
+TIE_WINDOW = 0.8
 """Hits whose score is at least this share of the best count as equally relevant."""
 
 
@@ -50,7 +50,7 @@ class _Found:
     queries: tuple[str, ...]
     embed_seconds: float
     trails: dict[Direction, Trail] = field(default_factory=dict)
-    turn: Turn | None = None
+    turn: TimeReference | None = None
 
 
 class Recaller:
@@ -64,14 +64,18 @@ class Recaller:
     """
 
     def __init__(
-        self, store: SqliteStore, bank: EpisodicBank, rationales: HopDirectionBank, encoder: Encoder
+        self,
+        store: SqliteStore,
+        bank: EpisodicBank,
+        hop_directions: HopDirectionBank,
+        encoder: Encoder,
     ) -> None:
         self._store = store
         self._bank = bank
-        self._looker = HopSearch(bank)
+        self._hops = HopSearch(bank)
         self._reasoner = Reasoner(bank)
         self._chronicle = Chronicle(bank)
-        self._rationales = rationales
+        self._hop_directions = hop_directions
         self._encoder = encoder
 
     def recall(
@@ -87,7 +91,7 @@ class Recaller:
         chosen, queries = list(found.chosen), list(found.queries)
         advice = None
         if len(found.trails) > 1:
-            advice = self._rationales.advise(question, chosen[-1].key, learned_scope)
+            advice = self._hop_directions.advise(question, chosen[-1].key, learned_scope)
         followed = [trail for side, trail in found.trails.items() if advice in (None, side)]
         for trail in followed:
             chosen += trail.hits
@@ -102,7 +106,7 @@ class Recaller:
             queries=tuple(dict.fromkeys(queries)),
             remaining=remaining,
             candidates=found.hits.candidates,
-            below_min_score=sum(hit.score < FLOOR for hit in found.hits),
+            below_min_score=sum(hit.score < MIN_SCORE for hit in found.hits),
             embed_seconds=found.embed_seconds,
             search_seconds=time.perf_counter() - started - found.embed_seconds,
         )
@@ -118,13 +122,13 @@ class Recaller:
         right = [side for side, text in ends.items() if _holds(text, answer)]
         if len(ends) < 2 or len(right) != 1:
             return False
-        return self._rationales.keep(question, found.chosen[-1], right[0], learned_scope)
+        return self._hop_directions.keep(question, found.chosen[-1], right[0], learned_scope)
 
     def _look(self, question: str, where: Filter, k: int, max_hops: int) -> _Found:
         """Look once, and on from there if that is not enough and there is somewhere to look."""
-        asked, question = question, whereabouts(question) or question
+        asked, question = question, location_question(question) or question
         hits, seconds = self._search(question, where)
-        lesson = taught(asked, hits, where, self._search)
+        lesson = applicable_lesson(asked, hits, where, self._search)
         if lesson is not None:
             return _Found(
                 hits=hits,
@@ -132,12 +136,12 @@ class Recaller:
                 queries=(question, *lesson.queries),
                 embed_seconds=seconds + lesson.seconds,
             )
-        want = wants(question)
+        want = answer_type(question)
         chosen = _choose(hits, want, question, k)
         found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
         if not chosen and not (hits and asks_possession(question)):
             return found
-        turn = turn_of(question)
+        turn = time_reference(question)
         if turn is None:
             search = Search(
                 question=question,
@@ -163,11 +167,17 @@ class Recaller:
         if _answered(chosen, want, question):
             return found
         goal = Goal(question=question, want=want)
-        trails = self._looker.trails(goal, chosen[-1], where, taken=1, max_hops=max_hops)
+        trails = self._hops.trails(goal, chosen[-1], where, taken=1, max_hops=max_hops)
         return replace(found, trails=trails)
 
     def _look_around(
-        self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, max_hops: int
+        self,
+        question: str,
+        want: AnswerType,
+        turn: TimeReference,
+        found: _Found,
+        where: Filter,
+        max_hops: int,
     ) -> _Found:
         """Look for what the question is about, and from there to the point in time it asks by."""
         goal = Goal(question=question, want=want, turn=turn)
@@ -186,7 +196,7 @@ class Recaller:
         if not found.chosen:
             return found
         taken = len(found.queries)
-        trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, max_hops=max_hops)
+        trails = self._hops.trails(goal, found.chosen[-1], where, taken=taken, max_hops=max_hops)
         return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)
 
     def _search(self, query: str, where: Filter) -> tuple[Hits, float]:
@@ -194,7 +204,9 @@ class Recaller:
         started = time.perf_counter()
         vector = self._encoder.query(query)
         seconds = time.perf_counter() - started
-        return heard(query, self._bank.search(query, vector, where, WHOLE)), seconds
+        return without_unrelated_lessons(
+            query, self._bank.search(query, vector, where, ALL_CANDIDATES)
+        ), seconds
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records without which a hit cannot be understood, each record once."""
@@ -209,43 +221,43 @@ class Recaller:
         return list(every.values())
 
 
-def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> list[Hit]:
+def _choose(hits: Sequence[Hit], want: AnswerType | None, question: str, k: int) -> list[Hit]:
     """Choose from the hits (best first); of a single-answer question the newest comes last."""
-    if not hits or hits[0].score < FLOOR:
+    if not hits or hits[0].score < MIN_SCORE:
         return []
-    band = [hit for hit in hits if hit.score >= BAND * hits[0].score]
+    band = [hit for hit in hits if hit.score >= TIE_WINDOW * hits[0].score]
     band = [hit for hit in band if in_role(hit.key, question)] or band
     if want is None:
         band = newest_telling(band)
         return band[:k] if is_question(question) else band[:1]
     newest = max(band, key=lambda hit: hit.record.moment)
-    if offers(newest.record.text, want, question):
+    if has_candidate(newest.record.text, want, question):
         return [newest]
-    fitting = [hit for hit in band if offers(hit.record.text, want, question)]
+    fitting = [hit for hit in band if has_candidate(hit.record.text, want, question)]
     return [*sorted(fitting, key=lambda hit: hit.record.moment)[-1:], newest]
 
 
-def _answered(chosen: Sequence[Hit], want: Want, question: str) -> bool:
-    return any(offers(hit.record.text, want, question) for hit in chosen)
+def _answered(chosen: Sequence[Hit], want: AnswerType, question: str) -> bool:
+    return any(has_candidate(hit.record.text, want, question) for hit in chosen)
 
 
-def _tells_all(hit: Hit, want: Want, question: str) -> bool:
-    """Tell whether a hit by itself speaks of all that the question names, and offers an answer."""
-    if hit.score < FLOOR or not offers(hit.record.text, want, question):
+def _tells_all(hit: Hit, want: AnswerType, question: str) -> bool:
+    """Tell whether a hit by itself speaks of all that the question names, and has_candidate an answer."""
+    if hit.score < MIN_SCORE or not has_candidate(hit.record.text, want, question):
         return False
     return covers(hit.key, content_words(question))
 
 
-def _passed(hits: Sequence[Hit], turn: Turn, question: str) -> list[Hit]:
+def _passed(hits: Sequence[Hit], turn: TimeReference, question: str) -> list[Hit]:
     """Mark the hits before the last that would answer for another time than the one asked about.
 
     A weak model takes any answer it is shown, and the one that the question names before all.
     """
-    want = wants(question)
+    want = answer_type(question)
     *on_the_way, last = hits
     marked = []
     for hit in on_the_way:
-        distracts = want is not None and offers(hit.record.text, want, question)
+        distracts = want is not None and has_candidate(hit.record.text, want, question)
         if distracts or covers(hit.key, turn.anchor):
             hit = replace(hit, why={**hit.why, "passed": 1.0})
         marked.append(hit)

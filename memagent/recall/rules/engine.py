@@ -17,7 +17,7 @@ from memagent.recall.rules.question_forms import (
     tells_state,
     things,
 )
-from memagent.recall.rules.questions import Want, offers
+from memagent.recall.rules.questions import AnswerType, has_candidate
 from memagent.recall.rules.relations import kind_of, relates, said_of
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
@@ -34,7 +34,7 @@ class Search:
     """
 
     question: str
-    want: Want | None
+    want: AnswerType | None
     hits: Sequence[Hit]
     chosen: Sequence[Hit]
     where: Filter
@@ -43,7 +43,7 @@ class Search:
 
     def hit(self, record: Record) -> Hit:
         """Return a record as a hit of the second look."""
-        return Hit(record=record, key=record.keys[0], score=self.hits[0].score, why={"look": 2.0})
+        return Hit(record=record, key=record.keys[0], score=self.hits[0].score, why={"hop": 2.0})
 
 
 class Reasoner:
@@ -142,7 +142,7 @@ class Reasoner:
             trail = Trail(hits=(found,)).on([kind], other, found.score, 2)
             names = [word for word in content_words(other.keys[0]) if lemma(word) != lemma(kind)]
             told = self._bank.mentioning(search.where, names) if names else []
-            traits = [one for one in told if offers(one.text, search.want, search.question)]
+            traits = [one for one in told if has_candidate(one.text, search.want, search.question)]
             if traits:
                 return trail.on(names, traits[0], found.score, look)
         return None
@@ -156,7 +156,7 @@ def _related(search: Search) -> Trail | None:
 
 def _counted(named: Sequence[Hit], listing: Listing, search: Search) -> Trail | None:
     """Return all hits that name what is counted, or None where somebody counted already."""
-    if not listing.past and any(offers(hit.record.text, "number", "") for hit in named):
+    if not listing.past and any(has_candidate(hit.record.text, "number", "") for hit in named):
         return None
     theirs = [hit for hit in named if _is_about(hit, listing)]
     return Trail(hits=tuple(sorted(theirs, key=_moment)[-2 * search.k :])) if theirs else None
@@ -168,7 +168,11 @@ def _only_its_kind(search: Search) -> Hit | None:
     for hit in search.hits:
         if search.want is None and _held(hit) >= asked:
             return None
-        if search.want and asked & _held(hit) and offers(hit.key, search.want, search.question):
+        if (
+            search.want
+            and asked & _held(hit)
+            and has_candidate(hit.key, search.want, search.question)
+        ):
             return None
     kinds = (hit for hit in search.chosen if kind_of(hit.key) and asked & _held(hit))
     return next(kinds, None)

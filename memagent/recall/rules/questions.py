@@ -7,10 +7,10 @@ from typing import Literal
 
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 
-Want = Literal["place", "name", "time", "number", "colour"]
+AnswerType = Literal["place", "name", "time", "number", "colour"]
 Side = Literal["before", "after"]
 
-_OPENERS: tuple[tuple[str, Want], ...] = (
+_OPENERS: tuple[tuple[str, AnswerType], ...] = (
     (
         r"where(?:'s|\b)|(?:(?:in|at|to|from) )?(?:which|what)"
         r" (?:city|town|village|country|street|place|room|building)\b",
@@ -58,7 +58,7 @@ _ADVICE = re.compile(r"\b(?:should|shall|can|could|would|may|might|need|best)\b"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
+class TimeReference:
     """The point in time by which a question asks, as in "Where was I before the party?".
 
     `topic` is the question without it, `side` the side of it that is asked about, and `anchor` the
@@ -73,7 +73,7 @@ class Turn:
 def is_question(text: str) -> bool:
     """Tell whether a text asks: it ends in a question mark, or opens with a question word."""
     stripped = text.strip()
-    return stripped.endswith("?") or wants(stripped) is not None
+    return stripped.endswith("?") or answer_type(stripped) is not None
 
 
 def is_personal(question: str) -> bool:
@@ -86,13 +86,13 @@ def is_personal(question: str) -> bool:
     return bool(_FACT.match(asked) and _OWN.search(asked) and not _ADVICE.search(asked))
 
 
-def wants(question: str) -> Want | None:
+def answer_type(question: str) -> AnswerType | None:
     """Return the kind of thing that would answer, or None when the wording does not tell."""
     opening = question.strip().lower()
     return next((want for opener, want in _OPENERS if re.match(opener, opening)), None)
 
 
-def whereabouts(question: str) -> str | None:
+def location_question(question: str) -> str | None:
     """Return the question for a place that one whether somebody is there rests on.
 
     "Is Zoe in the garden?" is answered by where she is; None for any other question.
@@ -105,7 +105,7 @@ def whereabouts(question: str) -> str | None:
     return f"Where {found[1].lower()} {found[2]}?"
 
 
-def turn_of(question: str) -> Turn | None:
+def time_reference(question: str) -> TimeReference | None:
     """Return the point in time by which a question asks, or None if it names none."""
     found = _TURN.match(question.strip())
     if found is None:
@@ -114,7 +114,9 @@ def turn_of(question: str) -> Turn | None:
     anchor = tuple(content_words(rest))
     if not anchor:
         return None
-    return Turn(topic=topic, side="before" if side.lower() == "before" else "after", anchor=anchor)
+    return TimeReference(
+        topic=topic, side="before" if side.lower() == "before" else "after", anchor=anchor
+    )
 
 
 def covers(text: str, wanted: Iterable[str]) -> bool:
@@ -123,7 +125,7 @@ def covers(text: str, wanted: Iterable[str]) -> bool:
     return all(stem(word.lower()) in held for word in wanted)
 
 
-def offers(text: str, want: Want, question: str) -> bool:
+def has_candidate(text: str, want: AnswerType, question: str) -> bool:
     """Tell whether a text holds something of the wanted kind that the question does not name."""
     if want == "place":
         asked = {word.lower() for word in words(question)}

@@ -78,7 +78,7 @@ class Chronicle:
             ]
             if side:
                 next_to = side[-1] if turn.side == "before" else side[0]
-                anchor = replace(found[0], record=point, key=point.keys[0], why={"look": 2.0})
+                anchor = replace(found[0], record=point, key=point.keys[0], why={"hop": 2.0})
                 return Passage(anchor=anchor, trail=Trail().on(topic, next_to, anchor.score, 2))
         return None
 
