@@ -25,7 +25,13 @@ from memagent.feedback.recheck import NEIGHBOURS, Ask, Recall, Trial, neighbours
 from memagent.memory.memory import Memory
 from memagent.models import replies
 from memagent.prompts import lesson_prompt
-from memagent.recall.lessons import is_denial, named, names_all, question_forms, same_question
+from memagent.recall.lessons import (
+    has_all_names,
+    is_denial,
+    names_in,
+    question_forms,
+    same_question,
+)
 from memagent.recall.rules.questions import answer_type, covers, has_candidate
 from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
@@ -226,7 +232,7 @@ def written(request: FeedbackRequest, model: "BaseChatModel") -> tuple[str, tupl
     more = [one for one in tidy if one.endswith("?") and same_names(one, request.question)]
     text = " ".join(reply.lesson.split())
     faithful = covers(text, content_words(request.text)) and not (
-        named(text) - named(f"{request.question} {request.text}")
+        names_in(text) - names_in(f"{request.question} {request.text}")
     )
     usable = faithful and not text.endswith("?") and request.kind == "correction"
     return (text if usable else spoken(request)), tuple(dict.fromkeys([*asks, *more]))
@@ -234,7 +240,7 @@ def written(request: FeedbackRequest, model: "BaseChatModel") -> tuple[str, tupl
 
 def same_names(one: str, other: str) -> bool:
     """Tell whether two questions name the same: what a model made of one may ask of others."""
-    return named(one) == named(other)
+    return names_in(one) == names_in(other)
 
 
 def replaces(request: FeedbackRequest, text: str, hit: Hit) -> bool:
@@ -245,7 +251,7 @@ def replaces(request: FeedbackRequest, text: str, hit: Hit) -> bool:
     record = hit.record
     if request.kind == "hint" or record.kind == "lesson":
         return False
-    if hit.why.get("cosine", 0.0) < THRESHOLD or not names_all(record.text, request.question):
+    if hit.why.get("cosine", 0.0) < THRESHOLD or not has_all_names(record.text, request.question):
         return False
     held = _stems(record.text)
     frame = _stems(_KIND.sub("", request.question)) & _stems(text)

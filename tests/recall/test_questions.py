@@ -14,7 +14,7 @@ from memagent.recall.rules.questions import (
 
 
 @pytest.mark.parametrize(
-    ("question", "want"),
+    ("question", "expected"),
     [
         ("Where is Mary?", "place"),
         ("Where's my passport?", "place"),
@@ -30,12 +30,12 @@ from memagent.recall.rules.questions import (
         ("Mary went home.", None),
     ],
 )
-def test_what_a_question_wants(question: str, want: str | None) -> None:
-    assert answer_type(question) == want
+def test_what_a_question_wants(question: str, expected: str | None) -> None:
+    assert answer_type(question) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "want", "question", "yes"),
+    ("text", "expected", "question", "yes"),
     [
         ("I left my keys at the office.", "place", "Where are my keys?", True),
         ("We live in Lisbon.", "place", "Where do we live?", True),
@@ -52,8 +52,8 @@ def test_what_a_question_wants(question: str, want: str | None) -> None:
         ("Rex is old.", "colour", "What color is Rex?", False),
     ],
 )
-def test_whether_a_text_offers_it(text: str, want: str, question: str, yes: bool) -> None:
-    assert has_candidate(text, want, question) is yes
+def test_whether_a_text_offers_it(text: str, expected: str, question: str, yes: bool) -> None:
+    assert has_candidate(text, expected, question) is yes
 
 
 def test_a_question_asks_and_a_statement_does_not() -> None:
@@ -68,11 +68,15 @@ def test_new_names_are_those_the_question_does_not_hold() -> None:
 
 def test_the_point_in_time_that_a_question_asks_by() -> None:
     assert time_reference("Where was the ring before the party?") == TimeReference(
-        topic="Where was the ring", side="before", anchor=("party",)
+        topic="Where was the ring", direction="before", anchor=("party",)
     )
-    turn = time_reference("Where did I go AFTER I met Zoe?")
-    assert turn is not None
-    assert (turn.topic, turn.side, turn.anchor) == ("Where did I go", "after", ("met", "zoe"))
+    reference = time_reference("Where did I go AFTER I met Zoe?")
+    assert reference is not None
+    assert (reference.topic, reference.direction, reference.anchor) == (
+        "Where did I go",
+        "after",
+        ("met", "zoe"),
+    )
     assert time_reference("Where was the ring?") is None
     assert time_reference("Where was it before that?") is None
 
