@@ -39,14 +39,14 @@ def render(
     """
     messages: list[BaseMessage] = [SystemMessage(instructions)]
     for example in examples:
-        messages.append(HumanMessage(asked(example.question, example.evidence)))
+        messages.append(HumanMessage(with_notes(example.question, example.evidence)))
         messages.append(AIMessage(example.answer))
     for said, replied in turns:
         messages += [HumanMessage(said), AIMessage(replied)]
-    return [*messages, HumanMessage(asked(question, evidence))]
+    return [*messages, HumanMessage(with_notes(question, evidence))]
 
 
-def asked(question: str, evidence: Sequence[str]) -> str:
+def with_notes(question: str, evidence: Sequence[str]) -> str:
     """Return the question with its notes before it, one a line, marked off as notes."""
     if not evidence:
         return question
@@ -59,7 +59,7 @@ def _plain(text: str) -> str:
     return _MARKS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", " ".join(text.split()))
 
 
-def questions_for(text: str) -> list[BaseMessage]:
+def question_writing_prompt(text: str) -> list[BaseMessage]:
     """Return the messages that ask which questions a text answers; the text is marked as data."""
     return [
         SystemMessage(
@@ -71,7 +71,7 @@ def questions_for(text: str) -> list[BaseMessage]:
     ]
 
 
-def lesson_of(asked: str, answered: str, said: str) -> list[BaseMessage]:
+def lesson_prompt(asked: str, answered: str, said: str) -> list[BaseMessage]:
     """Return the messages that ask to write feedback down; what was said is marked as data."""
     return [
         SystemMessage(
@@ -87,7 +87,7 @@ def lesson_of(asked: str, answered: str, said: str) -> list[BaseMessage]:
     ]
 
 
-def notes_for(text: str, tokens: int) -> list[BaseMessage]:
+def notes_prompt(text: str, tokens: int) -> list[BaseMessage]:
     """Return the messages that ask for notes on a text in so many tokens; it is marked as data."""
     return [
         SystemMessage(
@@ -100,7 +100,7 @@ def notes_for(text: str, tokens: int) -> list[BaseMessage]:
     ]
 
 
-def summary_of(before: str, news: Sequence[str], *, tokens: int) -> list[BaseMessage]:
+def summary_prompt(before: str, news: Sequence[str], *, tokens: int) -> list[BaseMessage]:
     """Return the messages that ask for a running summary to be brought up to date."""
     lines = "\n".join(f"- {' '.join(text.split())}" for text in news)
     return [
@@ -112,7 +112,7 @@ def summary_of(before: str, news: Sequence[str], *, tokens: int) -> list[BaseMes
     ]
 
 
-def tools_told(tools: Sequence[Mapping[str, Any]]) -> str:
+def tool_instructions(tools: Sequence[Mapping[str, Any]]) -> str:
     """Return the text that tells a model without tool calls how to use tools, given as schemas."""
     lines = [f"- {one['name']}: {one['description']} {_arguments(one)}" for one in tools]
     return (
@@ -127,7 +127,7 @@ def tool_result(name: str, result: str) -> str:
     return f"<result tool={name!r}>\n{result}\n</result>"
 
 
-def tool_mistake(reason: str) -> str:
+def tool_error(reason: str) -> str:
     """Return what a model is told whose call of a tool was none."""
     return f"That could not be done: {reason}. Try again."
 

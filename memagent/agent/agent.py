@@ -29,7 +29,7 @@ from memagent.agent.turn import (
 )
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.feedback.rate_limit import RateLimit
-from memagent.learning.learn import How, Learned, learn
+from memagent.learning.learn import Learned, LearningOptions, learn
 from memagent.learning.problems import Check, Problem
 from memagent.learning.rationales import Rationales
 from memagent.memory.aio import AsyncMemory
@@ -252,7 +252,7 @@ class Agent(Runnable[Any, Any]):
         check: Check | None = None,
         *,
         scope: ScopeLike | None = None,
-        how: How | None = None,
+        how: LearningOptions | None = None,
         progress: Callable[[int, int], None] = lambda done, kept: None,
     ) -> Learned:
         """Solve problems several times each, and remember the solutions that `check` finds right.
@@ -272,7 +272,7 @@ class Agent(Runnable[Any, Any]):
             rationales,
             list(problems),
             check,
-            how or How(),
+            how or LearningOptions(),
             examples=self.examples,
             progress=progress,
         )

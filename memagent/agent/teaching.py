@@ -7,7 +7,7 @@ from memagent.agent.record_turn import Verdict, judge
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import RateLimit
 from memagent.feedback.recheck import Ask
-from memagent.feedback.reflection import Feedbacked, feedback_of, reflect
+from memagent.feedback.reflection import FeedbackRequest, feedback_of, reflect
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Reflected, Scope
 
@@ -40,20 +40,20 @@ def teach(
     memory, words = driver.memory, feedback_of(correction, hint)
     if memory is None:
         raise InvalidInput("this agent has no memory")
-    rate_limit.step(scope, _ages(memory, scope, rate_limit.most))
+    rate_limit.take(scope, _ages(memory, scope, rate_limit.limit))
     judged = judge(memory, answer, scope, verdict, why) if verdict is not None else 0
     if words is None:
         return Reflected(judged=judged)
     kind, text = words
-    feedback = Feedbacked(
-        asked=answer.question,
-        answered=answer.answer,
-        said=text,
-        feedback=kind,
+    feedback = FeedbackRequest(
+        question=answer.question,
+        answer=answer.answer,
+        text=text,
+        kind=kind,
         scope=scope,
         source=who,
         turn=answer.turn,
-        shown=tuple(answer.memories),
+        memories=tuple(answer.memories),
         who=who or scope.user,
         why=why,
     )

@@ -16,7 +16,7 @@ from memagent.errors import StructuredOutputError
 from memagent.models.errors import translated
 from memagent.models.replies import CallTimer, with_json_schema
 from memagent.models.tool_support import rejects_tools, store_tool_support, supports_tools
-from memagent.prompts import tool_mistake, tool_result, tools_told
+from memagent.prompts import tool_error, tool_instructions, tool_result
 from memagent.types import Call
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]
     from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
     if isinstance(decision, Mistake):
-        return [AIMessage(decision.text), HumanMessage(tool_mistake(decision.reason))]
+        return [AIMessage(decision.text), HumanMessage(tool_error(decision.reason))]
     arguments = dict(decision.arguments)
     if decision.id is None:
         asked = json.dumps({"tool": decision.name, "arguments": arguments})
@@ -199,7 +199,7 @@ def _told(messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> "li
     """Return the messages with the tools told in the system's: what is stable stays first."""
     from langchain_core.messages import SystemMessage
 
-    told, rest = tools_told(_schemas(tools)), list(messages)
+    told, rest = tool_instructions(_schemas(tools)), list(messages)
     if rest and isinstance(rest[0], SystemMessage):
         return [SystemMessage(f"{rest[0].text}\n\n{told}"), *rest[1:]]
     return [SystemMessage(told), *rest]

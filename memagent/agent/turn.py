@@ -61,7 +61,7 @@ class PromptParts:
 
 def _rank(hit: Hit) -> tuple[bool, float, float]:
     """Return what hits are compared by: not passed by, score, and of equal ones the later look."""
-    return "passed" not in hit.why, hit.score, hit.why.get("look", 1.0)
+    return "passed" not in hit.why, hit.score, hit.why.get("hop", 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from memagent.learning.learn import Cost, How, Learned
+    from memagent.learning.learn import CostEstimate, Learned, LearningOptions
     from memagent.learning.problems import Check, Problem
     from memagent.learning.rationales import Rationales
 
@@ -52,10 +52,10 @@ def learn_(
     as_json: Json = False,
 ) -> None:
     """Solve problems, and remember what was right; goes on where it stopped."""
-    from memagent.learning.learn import How, cost
+    from memagent.learning.learn import LearningOptions, estimate_cost
 
     settings = load_settings(home=home, user=user, model=model)
-    how = How(samples=samples, temperature=temperature, seed=seed, gate=gate)
+    how = LearningOptions(samples=samples, temperature=temperature, seed=seed, min_share=gate)
     problems = _problems(source, settings)[:limit]
     if check == "none" and samples < 2:
         raise InvalidInput("--check none: it takes at least two samples to agree")
@@ -64,7 +64,7 @@ def learn_(
         from memagent.learning.rationales import Rationales
 
         rationales = Rationales(memory, scope)
-        price = cost(problems, rationales, how)
+        price = estimate_cost(problems, rationales, how)
         if dry_run:
             print(json.dumps(asdict(price)) if as_json else _price(price))
             return
@@ -145,7 +145,7 @@ def try_(
     from rich.console import Console
     from rich.progress import Progress
 
-    from memagent.learning.ablation import tried
+    from memagent.learning.ablation import ablate
     from memagent.learning.rationales import Rationales
     from memagent.models.open_chat import chat_of
 
@@ -163,7 +163,7 @@ def try_(
         Progress(console=Console(stderr=True), transient=True) as bar,
     ):
         job = bar.add_task("solving", total=len(problems))
-        trial = tried(
+        trial = ablate(
             chat_of(settings),
             Rationales(memory, scope),
             problems,
@@ -261,7 +261,7 @@ def _check(name: CheckName) -> "Check | None":
     return {"number": same_number, "mention": mentions, "none": None}[name]
 
 
-def _price(price: "Cost") -> str:
+def _price(price: "CostEstimate") -> str:
     return (
         f"{price.problems} problems ({price.done} done before): {price.requests} requests, about"
         f" {price.prompt_tokens} tokens to read and {price.completion_tokens} to write"
@@ -273,17 +273,17 @@ def _learnt(
     rationales: "Rationales",
     problems: "list[Problem]",
     check: "Check | None",
-    how: "How",
+    how: "LearningOptions",
 ) -> "Learned":
     from rich.console import Console
     from rich.progress import Progress
 
-    from memagent.learning.learn import learn, left
+    from memagent.learning.learn import learn, pending
     from memagent.models.open_chat import chat_of
 
     chat = chat_of(settings)
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("solving", total=len(left(problems, rationales)))
+        job = bar.add_task("solving", total=len(pending(problems, rationales)))
 
         def tell(done: int, kept: int) -> None:
             bar.update(job, completed=done, description=f"{kept} kept")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from memagent.compression.base import Budget, Compressed
 from memagent.errors import ContextTooLong, StructuredOutputError
 from memagent.models import replies
-from memagent.prompts import notes_for
+from memagent.prompts import notes_prompt
 from memagent.stores.ranking import tokens_of
 from memagent.text.english import Span, content_words, stem
 
@@ -71,7 +71,7 @@ class NoteWriter:
         """
         room = budget.chars(text)
         try:
-            written = replies.structured(self.chat, notes_for(text, tokens_of(room)), Notes)
+            written = replies.structured(self.chat, notes_prompt(text, tokens_of(room)), Notes)
         except (StructuredOutputError, ContextTooLong):
             return None
         told, dropped = _supported(text, written)
@@ -99,15 +99,15 @@ def _supported(text: str, written: Notes) -> tuple[list[tuple[str, str, Span]], 
 def _checked(text: str, written: Notes) -> Iterator[tuple[str, str, Span | None]]:
     for claim in written.claims:
         line = " ".join(claim.claim.split())
-        span = find(text, claim.quote)
-        fits = bool(line) and span is not None and shared(line, span.of(text)) >= SHARED
+        span = find_quote(text, claim.quote)
+        fits = bool(line) and span is not None and support(line, span.of(text)) >= SHARED
         yield "claim", line, span if fits else None
     for kind, given in (("entity", written.entities), ("date", written.dates)):
         for name in given:
-            yield kind, " ".join(name.split()), find(text, name)
+            yield kind, " ".join(name.split()), find_quote(text, name)
 
 
-def find(text: str, quote: str) -> Span | None:
+def find_quote(text: str, quote: str) -> Span | None:
     """Return where a text holds a quote, whatever its spaces and capitals; None if nowhere."""
     words = quote.split()
     if not words:
@@ -117,7 +117,7 @@ def find(text: str, quote: str) -> Span | None:
     return Span(*found.span()) if found else None
 
 
-def shared(claim: str, quote: str) -> float:
+def support(claim: str, quote: str) -> float:
     """Return the share of a claim's content words that a quote holds; 0 for a claim of none.
 
     It is 0, too, for a claim with a number that is not in the quote.

@@ -21,7 +21,7 @@ class Budget:
 
     ratio: float | None = 0.25
     tokens: int | None = None
-    least: int = 0
+    min_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.ratio is None and self.tokens is None:
@@ -35,7 +35,7 @@ class Budget:
         """Return how many characters a text may keep."""
         limits = [len(text)]
         if self.ratio is not None:
-            limits.append(max(4 * self.least, int(self.ratio * len(text))))
+            limits.append(max(4 * self.min_tokens, int(self.ratio * len(text))))
         if self.tokens is not None:
             limits.append(4 * self.tokens)
         return min(limits)

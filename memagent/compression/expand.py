@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from memagent.embedding.encoder import Encoder
-from memagent.recall.rules.questions import Want, offers, wants
+from memagent.recall.rules.questions import AnswerType, answer_type, has_candidate
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.text.english import content_words, needs_context, sentences, stem
@@ -27,7 +27,7 @@ class SourceExpander:
         self._bank = bank
         self._encoder = encoder
 
-    def expanded(self, question: str, found: Recollection, scope: Scope) -> Recollection:
+    def expand(self, question: str, found: Recollection, scope: Scope) -> Recollection:
         """Return what was recalled, with the sentences wanted in the place of notes without them.
 
         A note is enough if it holds something of the kind that is asked for, and no sentence of its
@@ -37,7 +37,7 @@ class SourceExpander:
         if not notes:
             return found
         here = {hit.record.id for hit in found.hits}
-        want, hits, drills = wants(question), list[Hit](), 0
+        want, hits, drills = answer_type(question), list[Hit](), 0
         for hit in found.hits:
             if MARK not in hit.record.metadata or not hit.record.sources:
                 hits.append(hit)
@@ -49,7 +49,7 @@ class SourceExpander:
                 hits.append(below or hit)
         return replace(found, hits=tuple(hits))
 
-    def _below(self, hit: Hit, question: str, want: Want | None, scope: Scope) -> Hit | None:
+    def _below(self, hit: Hit, question: str, want: AnswerType | None, scope: Scope) -> Hit | None:
         """Return the best sentences of what a note was made from, None if the note is enough."""
         sources = self._bank.sources(scope, hit.record.id, deep=True)
         asked = {stem(word) for word in content_words(question)}
@@ -61,7 +61,7 @@ class SourceExpander:
         if not told:
             return None
         most = max(held for held, _, _ in told)
-        offered = want is not None and offers(hit.record.text, want, question)
+        offered = want is not None and has_candidate(hit.record.text, want, question)
         if offered and _held(asked, hit.record.text) >= most:
             return None
         likely = sorted(told, key=lambda one: -one[0])[:LOOKED_AT]
@@ -74,7 +74,7 @@ class SourceExpander:
         one nearest to the question, by meaning and by words. A sentence that speaks of somebody
         only by pronoun is shown with the one before it.
         """
-        why = {**hit.why, "drilled": 1.0}
+        why = {**hit.why, "expanded": 1.0}
         matched = [record for text, record in told if text in hit.key]
         if 0 < len(matched) <= SHOWN:
             return replace(hit, record=matched[0], why=why, excerpt=hit.key)

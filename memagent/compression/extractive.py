@@ -34,7 +34,7 @@ def answerable(token: str) -> float:
     return NAME if word[:1].isupper() and word.lower() not in FUNCTION_WORDS else 0.0
 
 
-def answered(text: str, note: str) -> tuple[int, int]:
+def cloze_answered(text: str, note: str) -> tuple[int, int]:
     """Return how many of a text's cloze questions a note on it answers, and how many there are.
 
     Each name and each number of the text is asked for once.

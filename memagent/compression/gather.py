@@ -27,16 +27,16 @@ SHARPNESS = 10.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """A sentence of a note: which note's, its place among all, its weight and its worth.
+    """A sentence of a note: which note's, its place among all, its weight and its score.
 
-    The worth is the weight of the note times what the sentence itself is worth for the question.
+    The score is the weight of the note times what the sentence itself is score for the question.
     """
 
     text: str
     note: str
     place: int
     weight: float
-    worth: float
+    score: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,7 @@ class Gathered:
         return sum(tokens_of(len(line)) for line in self.lines)
 
 
-def weighted(scores: Sequence[float], k: int) -> list[float]:
+def top_k_weights(scores: Sequence[float], k: int) -> list[float]:
     """Return a softmax over the k largest scores; the rest weighs exactly zero.
 
     Raises:
@@ -78,9 +78,9 @@ def weighted(scores: Sequence[float], k: int) -> list[float]:
 
 
 def aggregate(pieces: Sequence[Piece], tokens: int) -> list[Piece]:
-    """Merge what says the same, and keep what is worth most within a budget, in order."""
+    """Merge what says the same, and keep what is score most within a budget, in order."""
     fitting = []
-    for piece in sorted(merged(pieces), key=lambda one: (-one.worth, one.place)):
+    for piece in sorted(without_duplicates(pieces), key=lambda one: (-one.score, one.place)):
         cost = tokens_of(len(piece.text))
         if piece.weight > 0 and cost <= tokens:
             fitting.append(piece)
@@ -88,17 +88,17 @@ def aggregate(pieces: Sequence[Piece], tokens: int) -> list[Piece]:
     return sorted(fitting, key=lambda one: one.place)
 
 
-def merged(pieces: Sequence[Piece]) -> list[Piece]:
-    """Leave out every piece of which another, of no less worth, has all the words."""
+def without_duplicates(pieces: Sequence[Piece]) -> list[Piece]:
+    """Leave out every piece of which another, of no less score, has all the words."""
     held: list[tuple[frozenset[str], Piece]] = []
-    for piece in sorted(pieces, key=lambda one: (-one.worth, one.place)):
+    for piece in sorted(pieces, key=lambda one: (-one.score, one.place)):
         own = frozenset(stem(word) for word in content_words(piece.text)) or frozenset([piece.text])
         if not any(own <= other for other, _ in held):
             held.append((own, piece))
     return sorted((piece for _, piece in held), key=lambda one: one.place)
 
 
-def in_groups(
+def aggregate_in_groups(
     notes: Sequence[Sequence[Piece]],
     size: int,
     reduce: Callable[[Sequence[Piece]], list[Piece]],
@@ -120,7 +120,7 @@ def in_groups(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gathering:
+class GatherOptions:
     """How notes are gathered: the `k` best, merged into at most `tokens` tokens.
 
     With `self_match`, the question is compressed like the notes (its runs of words) and compared by
@@ -145,22 +145,22 @@ class Gathering:
 
 
 def gather(
-    bank: EpisodicBank, encoder: Encoder, question: str, where: Filter, how: Gathering
+    bank: EpisodicBank, encoder: Encoder, question: str, where: Filter, how: GatherOptions
 ) -> Gathered:
     """Return what the notes in sight say that is nearest to a question."""
-    query = compressed(question) if how.self_match else question
+    query = compressed_question(question) if how.self_match else question
     vector = encoder.query(query)
     hits = bank.search(None if how.self_match else query, vector, where, Ranking(k=how.k))
     if not hits:
         return Gathered()
-    weights = weighted([hit.score for hit in hits], how.k)
+    weights = top_k_weights([hit.score for hit in hits], how.k)
     notes = _pieces(hits, weights, vector, encoder)
     every = [piece for note in notes for piece in note]
     if how.group is None:
         kept = aggregate(every, how.tokens)
     else:
-        kept = in_groups(notes, how.group, lambda some: aggregate(some, how.tokens))
-    unlike = len(merged(every))
+        kept = aggregate_in_groups(notes, how.group, lambda some: aggregate(some, how.tokens))
+    unlike = len(without_duplicates(every))
     return Gathered(
         pieces=tuple(kept),
         weights=tuple((hit.record.id, one) for hit, one in zip(hits, weights, strict=True)),
@@ -169,7 +169,7 @@ def gather(
     )
 
 
-def compressed(question: str) -> str:
+def compressed_question(question: str) -> str:
     """Return a question as the compressor leaves it: its words without those of grammar."""
     made = Extractive(embed=_none, unit="runs").compress(question, Budget(ratio=0.999))
     return made.text if made else question
@@ -185,7 +185,7 @@ def _pieces(
     vector: "np.typing.NDArray[np.float32]",
     encoder: Encoder,
 ) -> list[list[Piece]]:
-    """Return each note's sentences, worth the note's weight times their own nearness."""
+    """Return each note's sentences, score the note's weight times their own nearness."""
     told = [[span.of(hit.record.text) for span in sentences(hit.record.text)] for hit in hits]
     texts = [text for lines in told for text in lines]
     near = iter(encoder.documents(texts) @ vector)
@@ -193,9 +193,9 @@ def _pieces(
     for hit, weight, lines in zip(hits, weights, told, strict=True):
         note = []
         for line in lines:
-            worth = weight * max(0.0, float(next(near)))
+            score = weight * max(0.0, float(next(near)))
             note.append(
-                Piece(text=line, note=hit.record.id, place=place, weight=weight, worth=worth)
+                Piece(text=line, note=hit.record.id, place=place, weight=weight, score=score)
             )
             place += 1
         notes.append(note)

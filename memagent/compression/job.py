@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memagent.compression.base import Budget, Compressed, Compressor
-from memagent.compression.extractive import answered
+from memagent.compression.extractive import cloze_answered
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database.derived import MARK
 from memagent.stores.database.writer import Trace
@@ -16,7 +16,7 @@ SHORTEST = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Compacted:
+class CompressionReport:
     """What the job did: notes written, and records that nothing of use came of.
 
     `dropped` counts what a model claimed without support, `archived` the records put away, and
@@ -41,14 +41,14 @@ class Compacted:
 
     def plus(
         self, before: int, made: Compressed | None, *, kept: bool, helped: tuple[int, int] = (0, 0)
-    ) -> "Compacted":
+    ) -> "CompressionReport":
         """Return the counts after one record more, of `before` tokens.
 
         `helped` has how many held-back questions its note answers, and how many there are.
         """
         useful = made is not None and bool(made.text)
         written = useful and kept
-        return Compacted(
+        return CompressionReport(
             notes=self.notes + written,
             failed=self.failed + (not useful),
             dropped=self.dropped + (made.dropped if made else 0),
@@ -69,13 +69,13 @@ def compress(
     keys: KeyedBy,
     limit: int | None,
     progress: Callable[[int], None],
-) -> Compacted:
+) -> CompressionReport:
     """Write a note on every record of a scope that has none; `progress` is told how many are done.
 
     A record that nothing comes of (a model failed, or said nothing that the text supports) is left
     as it is, and is tried again by the next call.
     """
-    done, by = Compacted(), f"{compressor.name}, {budget}, {keys} keys"
+    done, by = CompressionReport(), f"{compressor.name}, {budget}, {keys} keys"
     for number, (record, stale) in enumerate(bank.due(scope, by, SHORTEST)):
         if limit is not None and number >= limit:
             break
@@ -85,7 +85,7 @@ def compress(
         if made is not None and made.text:
             note = _note(record, made, by, stale)
             kept = bank.keep(note, record.scope, Trace(why=by), keys)
-        helped = answered(record.text, made.text) if made else (0, 0)
+        helped = cloze_answered(record.text, made.text) if made else (0, 0)
         size = tokens_of(len(record.text))
         done = done.plus(size, made, kept=kept is not None, helped=helped)
         progress(number + 1)

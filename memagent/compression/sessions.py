@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from memagent.compression.base import Budget, Compressed, Compressor
-from memagent.compression.job import Compacted
+from memagent.compression.job import CompressionReport
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
@@ -141,7 +141,7 @@ EVERY = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Age:
+class SessionCutoff:
     """What is old enough: what held before a time, or all but a session's newest records."""
 
     before: datetime | None = None
@@ -164,22 +164,22 @@ class _Part:
     stated: bool
 
 
-def age(
+def summarise_sessions(
     store: SqliteStore,
     bank: CompressionBank,
     compressor: Compressor,
     scope: Scope,
     budget: Budget,
-    old: Age,
+    old: SessionCutoff,
     *,
     progress: Callable[[int], None],
-) -> Compacted:
+) -> CompressionReport:
     """Summarise what is old in each session of a scope and has no summary; go on where it stopped.
 
     What a user stated and what was asked, done and replied become notes of their own, since only
     the first is evidence.
     """
-    done, by = Compacted(), f"{compressor.name}, {budget}"
+    done, by = CompressionReport(), f"{compressor.name}, {budget}"
     number = 0
     for name in connection.sessions(store, scope, ""):
         session = replace(scope, session=name)
@@ -195,7 +195,9 @@ def age(
     return done
 
 
-def _parts(store: SqliteStore, bank: CompressionBank, session: Scope, old: Age) -> Iterator[_Part]:
+def _parts(
+    store: SqliteStore, bank: CompressionBank, session: Scope, old: SessionCutoff
+) -> Iterator[_Part]:
     """Yield the parts of a session that are old and have no summary yet."""
     covered = {source for one in bank.summaries(session) for source in one.sources}
     where = Filter(scope=session, kind="episode", everything=True)
@@ -252,8 +254,8 @@ def _fold(
     session: Scope,
     budget: Budget,
     by: str,
-    done: Compacted,
-) -> Compacted:
+    done: CompressionReport,
+) -> CompressionReport:
     """Put one summary on every FOLDED summaries of a level that have none on them yet."""
     level = 0
     while True:
@@ -286,8 +288,8 @@ def _kept(
     made: Compressed | None,
     told: dict[str, Any],
     evidence: bool,
-    done: Compacted,
-) -> Compacted:
+    done: CompressionReport,
+) -> CompressionReport:
     before = sum(tokens_of(len(one.text)) for one in records)
     if made is None or not made.text:
         return done.plus(before, made, kept=False)

@@ -12,7 +12,7 @@ SECONDS = 3600.0
 
 
 class RateLimit:
-    """At most `most` events of a user and agent in any `seconds`; None is no bound.
+    """At limit `limit` events of a user and agent in any `seconds`; None is no bound.
 
     It counts what this process does, and what it is told of others. `clock` tells seconds, and
     never goes back.
@@ -20,39 +20,39 @@ class RateLimit:
 
     def __init__(
         self,
-        most: int | None,
+        limit: int | None,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most = most
+        self._limit = limit
         self._seconds = seconds
         self._clock = clock
         self._seen: defaultdict[Scope, deque[float]] = defaultdict(deque)
         self._lock = Lock()
 
     @property
-    def most(self) -> int | None:
+    def limit(self) -> int | None:
         """How many events there may be."""
-        return self._most
+        return self._limit
 
-    def step(self, scope: Scope, ages: Sequence[float] = ()) -> None:
+    def take(self, scope: Scope, ages: Sequence[float] = ()) -> None:
         """Count one event; `ages` are how many seconds ago the store saw others, of any process.
 
         Raises:
             InvalidInput: that would be one too many; it is not counted.
         """
-        if self._most is None:
+        if self._limit is None:
             return
         with self._lock:
             now, seen = self._clock(), self._seen[scope.across_sessions()]
             while seen and seen[0] <= now - self._seconds:
                 seen.popleft()
             stored = [now - age for age in ages if age < self._seconds]
-            oldest = [min(times) for times in (seen, stored) if len(times) >= self._most and times]
-            if len(seen) >= self._most or len(stored) >= self._most:
+            oldest = [min(times) for times in (seen, stored) if len(times) >= self._limit and times]
+            if len(seen) >= self._limit or len(stored) >= self._limit:
                 wait = max(oldest, default=now) + self._seconds - now
                 raise InvalidInput(
-                    f"too much feedback: at most {self._most} in {self._seconds:.0f} seconds of one"
+                    f"too much feedback: at most {self._limit} in {self._seconds:.0f} seconds of one"
                     f" user; try again in {wait:.0f} seconds"
                 )
             seen.append(now)

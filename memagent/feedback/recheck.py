@@ -5,7 +5,7 @@ from typing import Protocol
 
 from memagent.errors import InvalidInput
 from memagent.memory.memory import Memory
-from memagent.recall.lessons import is_denial, same
+from memagent.recall.lessons import is_denial, same_question
 from memagent.recall.rules.questions import is_question
 from memagent.text.english import content_words, stem, words
 from memagent.types import Answer, Checked, Feedback, Recollection, Scope
@@ -69,7 +69,7 @@ def neighbours(memory: Memory, asked: str, scope: Scope, most: int = NEIGHBOURS)
     except InvalidInput:
         return []
     found = [hit.record.text for hit in hits if not hit.record.evidence]
-    near = [one for one in found if is_question(one) and not same(one, asked)]
+    near = [one for one in found if is_question(one) and not same_question(one, asked)]
     return list(dict.fromkeys(near))[:most]
 
 

@@ -24,9 +24,15 @@ from memagent.errors import ContextTooLong, InvalidInput, StructuredOutputError
 from memagent.feedback.recheck import NEIGHBOURS, Ask, Recall, Trial, neighbours
 from memagent.memory.memory import Memory
 from memagent.models import replies
-from memagent.prompts import lesson_of
-from memagent.recall.lessons import asks_of, is_denial, named, names_all, same
-from memagent.recall.rules.questions import covers, offers, wants
+from memagent.prompts import lesson_prompt
+from memagent.recall.lessons import (
+    has_all_names,
+    is_denial,
+    names_in,
+    question_forms,
+    same_question,
+)
+from memagent.recall.rules.questions import answer_type, covers, has_candidate
 from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
 from memagent.stores.lifecycle.undo import told_by
@@ -59,21 +65,21 @@ class Lesson(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Feedbacked:
+class FeedbackRequest:
     """A turn, and what was said of it in words by whom.
 
     `turn` names the records of the turn, `shown` those that the answer was made from. `source`
     is who said it, if that is not the user.
     """
 
-    asked: str
-    answered: str
-    said: str
-    feedback: Feedback
+    question: str
+    answer: str
+    text: str
+    kind: Feedback
     scope: Scope
     source: str | None = None
     turn: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
     who: str | None = None
     why: str | None = None
 
@@ -102,7 +108,7 @@ def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str
 
 def reflect(
     memory: Memory,
-    given: Feedbacked,
+    request: FeedbackRequest,
     *,
     model: "BaseChatModel | None" = None,
     ask: Ask | None = None,
@@ -115,37 +121,39 @@ def reflect(
     """
     trial = None
     if ask is not None and recall is not None:
-        trial = Trial(ask, recall, neighbours(memory, given.asked, given.scope, most))
-    lesson = _apply(memory, given, model)
+        trial = Trial(ask, recall, neighbours(memory, request.question, request.scope, most))
+    lesson = _apply(memory, request, model)
     checked = None
     if trial is not None:
-        checked = trial.check(given.asked, given.answered, given.said, given.feedback)
+        checked = trial.check(request.question, request.answer, request.text, request.kind)
         if not checked.kept:
             memory.changes.undo(
-                lesson.id, scope=given.scope, who=given.who, why=f"the check: {checked.why}"
+                lesson.id, scope=request.scope, who=request.who, why=f"the check: {checked.why}"
             )
-    change = memory.changes.get(lesson.id, scope=given.scope)
+    change = memory.changes.get(lesson.id, scope=request.scope)
     return Reflected(lesson=lesson, change=change, checked=checked)
 
 
-def _apply(memory: Memory, given: Feedbacked, model: "BaseChatModel | None") -> Record:
+def _apply(memory: Memory, request: FeedbackRequest, model: "BaseChatModel | None") -> Record:
     """Write the lesson, in the place of what it corrects; the same one again changes nothing."""
-    text, asks = written(given, model) if model else (spoken(given), asks_of(given.asked))
+    text, asks = (
+        written(request, model) if model else (spoken(request), question_forms(request.question))
+    )
     while True:
-        note, retired = _proposed(memory, given, text, asks)
+        note, retired = _proposed(memory, request, text, asks)
         if isinstance(note, Record):
             return note
         try:
             return memory.changes.teach(
                 note,
-                scope=given.scope,
+                scope=request.scope,
                 retires=retired,
-                quotes=given.turn or given.shown,
-                who=given.who,
-                why=given.why,
+                quotes=request.turn or request.memories,
+                who=request.who,
+                why=request.why,
             )
         except InvalidInput:
-            if not _is_overtaken(memory, note, given.scope):
+            if not _is_overtaken(memory, note, request.scope):
                 raise
 
 
@@ -157,24 +165,26 @@ def _is_overtaken(memory: Memory, note: NewRecord, scope: Scope) -> bool:
 
 
 def _proposed(
-    memory: Memory, given: Feedbacked, text: str, asks: tuple[str, ...]
+    memory: Memory, request: FeedbackRequest, text: str, asks: tuple[str, ...]
 ) -> tuple[NewRecord | Record, Sequence[Record]]:
     """Return the lesson to write, and what it retires; the record that says so already, if any."""
-    wide = given.scope.across_sessions()
+    wide = request.scope.across_sessions()
     hits = memory.search(text, scope=wide, k=NEAREST)
     held = [hit for hit in hits if hit.record.evidence]
-    earlier = next((hit.record for hit in held if _is_earlier(hit.record, given, text)), None)
+    earlier = next((hit.record for hit in held if _is_earlier(hit.record, request, text)), None)
     if earlier is not None and earlier.text == text:
         known = earlier.metadata["change"]["asks"]
         if set(asks) <= set(known):
             return earlier, ()
         asks = tuple(dict.fromkeys([*known, *asks]))
-    near = [hit.record for hit in held if replaces(given, text, hit)]
+    near = [hit.record for hit in held if replaces(request, text, hit)]
     replaced = earlier or next(iter(near), None)
-    retired = [one for one in near if one != replaced and one.id in given.shown and not one.pinned]
+    retired = [
+        one for one in near if one != replaced and one.id in request.memories and not one.pinned
+    ]
     change = {
-        "feedback": given.feedback,
-        "said": given.said,
+        "feedback": request.kind,
+        "said": request.text,
         "asks": list(asks),
         "superseded": replaced.id if replaced else None,
         "valid_to": micros(replaced.valid_to) if replaced and replaced.valid_to else None,
@@ -184,76 +194,76 @@ def _proposed(
         text=text,
         keys=tuple(dict.fromkeys([text, *asks])),
         kind="lesson",
-        valid_from=memory.maintenance.now(scope=given.scope),
+        valid_from=memory.maintenance.now(scope=request.scope),
         supersedes=replaced.id if replaced else None,
-        sources=(given.source,) if given.source else (),
+        sources=(request.source,) if request.source else (),
         metadata={
             "role": "user",
-            "asked": given.asked,
-            "answered": given.answered,
+            "asked": request.question,
+            "answered": request.answer,
             "change": change,
         },
     )
     return note, retired
 
 
-def spoken(given: Feedbacked) -> str:
+def spoken(request: FeedbackRequest) -> str:
     """Return the lesson that feedback is by itself: its words, behind the question if need be."""
-    said = given.said.strip()
-    bare = given.feedback == "correction" and len(words(said)) <= BARE
-    if bare and given.asked and not _stems(given.asked) & _stems(said):
-        return f"{given.asked.strip()} {said}"
-    return given.said
+    said = request.text.strip()
+    bare = request.kind == "correction" and len(words(said)) <= BARE
+    if bare and request.question and not _stems(request.question) & _stems(said):
+        return f"{request.question.strip()} {said}"
+    return request.text
 
 
-def written(given: Feedbacked, model: "BaseChatModel") -> tuple[str, tuple[str, ...]]:
+def written(request: FeedbackRequest, model: "BaseChatModel") -> tuple[str, tuple[str, ...]]:
     """Return the lesson as a model writes it, and the questions it says it answers.
 
     What it writes has to hold all that was said, and to name nothing that was not; else the words
     of the user stand.
     """
-    asks = asks_of(given.asked)
-    messages = lesson_of(given.asked, given.answered, given.said)
+    asks = question_forms(request.question)
+    messages = lesson_prompt(request.question, request.answer, request.text)
     try:
         reply = replies.structured(model, messages, Lesson)
     except (StructuredOutputError, ContextTooLong):
-        return spoken(given), asks
+        return spoken(request), asks
     tidy = (" ".join(one.split()) for one in reply.questions)
-    more = [one for one in tidy if one.endswith("?") and same_names(one, given.asked)]
+    more = [one for one in tidy if one.endswith("?") and same_names(one, request.question)]
     text = " ".join(reply.lesson.split())
-    faithful = covers(text, content_words(given.said)) and not (
-        named(text) - named(f"{given.asked} {given.said}")
+    faithful = covers(text, content_words(request.text)) and not (
+        names_in(text) - names_in(f"{request.question} {request.text}")
     )
-    usable = faithful and not text.endswith("?") and given.feedback == "correction"
-    return (text if usable else spoken(given)), tuple(dict.fromkeys([*asks, *more]))
+    usable = faithful and not text.endswith("?") and request.kind == "correction"
+    return (text if usable else spoken(request)), tuple(dict.fromkeys([*asks, *more]))
 
 
 def same_names(one: str, other: str) -> bool:
     """Tell whether two questions name the same: what a model made of one may ask of others."""
-    return named(one) == named(other)
+    return names_in(one) == names_in(other)
 
 
-def replaces(given: Feedbacked, text: str, hit: Hit) -> bool:
+def replaces(request: FeedbackRequest, text: str, hit: Hit) -> bool:
     """Tell whether a lesson takes a record's place: it is near, and answers the same question.
 
     A hint answers nothing, and takes no place.
     """
     record = hit.record
-    if given.feedback == "hint" or record.kind == "lesson":
+    if request.kind == "hint" or record.kind == "lesson":
         return False
-    if hit.why.get("cosine", 0.0) < THRESHOLD or not names_all(record.text, given.asked):
+    if hit.why.get("cosine", 0.0) < THRESHOLD or not has_all_names(record.text, request.question):
         return False
     held = _stems(record.text)
-    frame = _stems(_KIND.sub("", given.asked)) & _stems(text)
+    frame = _stems(_KIND.sub("", request.question)) & _stems(text)
     if not frame <= held or not (held & _stems(text)) - _stems(" ".join(names(text))):
         return False  # it tells something else
-    want = wants(given.asked)
-    if want != "time" and not _times(record.text) <= _times(f"{given.asked} {text}"):
+    want = answer_type(request.question)
+    if want != "time" and not _times(record.text) <= _times(f"{request.question} {text}"):
         return False  # it tells of another time, and may hold as well
-    return want is None or offers(record.text, want, given.asked)
+    return want is None or has_candidate(record.text, want, request.question)
 
 
-def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
+def _is_earlier(record: Record, request: FeedbackRequest, text: str) -> bool:
     """Tell whether a record is what the same one taught before, of the question or in these words.
 
     Somebody else's lesson stays beside it: which of the two is right, outcomes will tell.
@@ -261,11 +271,13 @@ def _is_earlier(record: Record, given: Feedbacked, text: str) -> bool:
     change = told_by(record)
     if change is None:
         return False
-    if (given.source in record.sources) != bool(given.source):
+    if (request.source in record.sources) != bool(request.source):
         return False
-    if (change["feedback"] == "hint") != (given.feedback == "hint"):
+    if (change["feedback"] == "hint") != (request.kind == "hint"):
         return False
-    return record.text == text or any(same(given.asked, ask) for ask in change["asks"])
+    return record.text == text or any(
+        same_question(request.question, ask) for ask in change["asks"]
+    )
 
 
 def _stems(text: str) -> set[str]:
@@ -273,4 +285,6 @@ def _stems(text: str) -> set[str]:
 
 
 def _times(text: str) -> set[str]:
-    return {word.lower() for word in words(text) if word.isalpha() and offers(word, "time", "")}
+    return {
+        word.lower() for word in words(text) if word.isalpha() and has_candidate(word, "time", "")
+    }

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
-    """What came of showing rationales: problems tried, right with and without, and the difference.
+class Ablation:
+    """What came of showing rationales: problems ablate, right with and without, and the difference.
 
     `helped` problems are right only with rationales, `hurt` ones only without. Of a problem without
-    similar ones nothing is tried.
+    similar ones nothing is ablate.
     """
 
     problems: int = 0
@@ -29,7 +29,7 @@ class Trial:
     hurt: int = 0
 
 
-def tried(
+def ablate(
     chat: "BaseChatModel",
     rationales: Rationales,
     problems: Iterable[Problem],
@@ -38,7 +38,7 @@ def tried(
     k: int = 3,
     obfuscate: bool = False,
     progress: Callable[[int], None] = lambda done: None,
-) -> Trial:
+) -> Ablation:
     """Solve each problem with similar rationales and without, and count for them what differs.
 
     Nothing of a problem itself or of its duplicates is shown. Every rationale that was shown with a
@@ -47,14 +47,14 @@ def tried(
     Raises:
         ModelUnavailable: the model's server does not answer; what was counted is kept.
     """
-    trial = Trial()
+    trial = Ablation()
     for number, problem in enumerate(problems, start=1):
         told = "\n".join([*problem.evidence, problem.question])
         similar = rationales.similar(told, k=k, obfuscate=obfuscate, guard=True)
         if similar.records:
             right = check(problem, _solved(chat, problem, similar.examples))
             without = check(problem, _solved(chat, problem, []))
-            rationales.judged([one.id for one in similar.records], right=right, without=without)
+            rationales.judge([one.id for one in similar.records], right=right, without=without)
             trial = replace(
                 trial,
                 problems=trial.problems + 1,

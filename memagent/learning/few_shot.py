@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from memagent.prompts import asked
+from memagent.prompts import with_notes
 from memagent.text.english import FUNCTION_WORDS, content_words, lemma, names, words
 from memagent.types import Example
 
 
-def diverse(examples: Sequence[Example], embedder: Embeddings, n: int) -> list[Example]:
+def diverse_examples(examples: Sequence[Example], embedder: Embeddings, n: int) -> list[Example]:
     """Return `n` examples that cover what is asked: each next one is the most needed.
 
     First come the forms of question that no chosen one has, the most frequent first; then the
@@ -22,7 +22,7 @@ def diverse(examples: Sequence[Example], embedder: Embeddings, n: int) -> list[E
     """
     if len(examples) <= n:
         return list(examples)
-    texts = [asked(one.question, one.evidence) for one in examples]
+    texts = [with_notes(one.question, one.evidence) for one in examples]
     vectors = np.array(embedder.embed_documents(texts), dtype=np.float32)
     forms = [form(one.question) for one in examples]
     frequency = Counter(forms)
@@ -56,7 +56,7 @@ LONGEST = 3
 Features = dict[str, float]
 
 
-class Likeness:
+class StructuralSelector:
     """Tells which of some worked examples are most like a question and what is shown with it.
 
     After ARM-RAG's obfuscation (Melz 2023), but by rules and exact: what a text speaks of (names,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from memagent.errors import ContextTooLong, InvalidInput
-from memagent.learning.problems import Check, Problem, said_by
+from memagent.learning.problems import Check, Problem, answer_key
 from memagent.learning.rationales import Rationales, Standing
 from memagent.models import replies
 from memagent.prompts import SOLVE, render
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 
-GATE = 0.7
+MIN_SHARE = 0.7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class Vote:
     share: float
 
 
-def vote(answers: Sequence[str]) -> Vote:
+def majority_vote(answers: Sequence[str]) -> Vote:
     """Return the most frequent answer; of equally frequent ones the first given.
 
     An answer that is empty is none, but counts as a sample.
@@ -49,17 +49,17 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class How:
-    """How problems are solved: how often each, how much chance there is in it, and which chance.
+class LearningOptions:
+    """LearningOptions problems are solved: how often each, how much chance there is in it, and which chance.
 
-    `gate` is the share of the samples that an answer needs where there is no check. So many
+    `min_share` is the share of the samples that an answer needs where there is no check. So many
     problems are solved side by side.
     """
 
     samples: int = 5
     temperature: float = 0.7
     seed: int = 0
-    gate: float = GATE
+    min_share: float = MIN_SHARE
     concurrency: int = 4
 
     def __post_init__(self) -> None:
@@ -70,14 +70,16 @@ class How:
         """
         if self.samples < 1 or self.concurrency < 1:
             raise InvalidInput("learning: expected at least one sample and one problem at a time")
-        if self.temperature < 0 or not 0 < self.gate <= 1:
-            raise InvalidInput("learning: expected a temperature from 0 and a gate within (0, 1]")
+        if self.temperature < 0 or not 0 < self.min_share <= 1:
+            raise InvalidInput(
+                "learning: expected a temperature from 0 and a min_share within (0, 1]"
+            )
         if self.samples > 1 and self.temperature == 0:
             raise InvalidInput("learning: at a temperature of 0 all samples are the same; raise it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
+class CostEstimate:
     """What learning would take: problems left and done before, requests, and tokens by estimate."""
 
     problems: int
@@ -114,21 +116,24 @@ class _Sampled:
     completion_tokens: int
 
 
-def left(problems: Sequence[Problem], rationales: Rationales) -> list[Problem]:
+def pending(problems: Sequence[Problem], rationales: Rationales) -> list[Problem]:
     """Return the problems that nothing was learnt from yet, each once."""
     done = rationales.done()
     return [one for key, one in {one.id: one for one in problems}.items() if key not in done]
 
 
-def cost(
-    problems: Sequence[Problem], rationales: Rationales, how: How, examples: Examples = ()
-) -> Cost:
+def estimate_cost(
+    problems: Sequence[Problem],
+    rationales: Rationales,
+    how: LearningOptions,
+    examples: Examples = (),
+) -> CostEstimate:
     """Return what learning from these problems would take."""
-    todo = left(problems, rationales)
+    todo = pending(problems, rationales)
     prompts = (_messages(one, examples) for one in todo)
     chars = sum(len(str(message.content)) for prompt in prompts for message in prompt)
     requests = how.samples * len(todo)
-    return Cost(
+    return CostEstimate(
         problems=len(todo),
         done=len(problems) - len(todo),
         requests=requests,
@@ -142,14 +147,14 @@ def learn(
     rationales: Rationales,
     problems: Sequence[Problem],
     check: Check | None,
-    how: How,
+    how: LearningOptions,
     *,
     examples: Examples = (),
     progress: Progress = lambda done, kept: None,
 ) -> Learned:
     """Solve each problem several times, and keep the solutions that are right.
 
-    Wrong ones are kept as warnings. Without a check those are kept whose answer reaches the gate's
+    Wrong ones are kept as warnings. Without a check those are kept whose answer reaches the min_share's
     share, and marked as self-generated. What came of a problem is written at once, so that a call
     that was cut off goes on with the next problem.
 
@@ -159,10 +164,10 @@ def learn(
     """
     if check is None and how.samples < 2:
         raise InvalidInput("learning: without a check it takes at least two samples to agree")
-    todo = left(problems, rationales)
+    todo = pending(problems, rationales)
     learned = Learned(skipped=len(problems) - len(todo))
     for number, sampled in enumerate(_all_sampled(chat, todo, how, examples), start=1):
-        told = judged(sampled.problem, sampled.texts, check, how.gate, how.samples)
+        told = graded(sampled.problem, sampled.texts, check, how.min_share, how.samples)
         if told:
             rationales.keep(sampled.problem, told)
         kept = sum(standing in ("right", "self-generated") for _, standing, _ in told)
@@ -180,26 +185,26 @@ def learn(
     return learned
 
 
-def judged(
+def graded(
     problem: Problem,
     texts: Sequence[str],
     check: Check | None,
-    gate: float,
+    min_share: float,
     samples: int | None = None,
 ) -> list[tuple[str, Standing, float]]:
     """Return each different solution with its standing and the share of its answer.
 
     The share is of all `samples`, which may be more than the texts that came of them.
     """
-    answers = [said_by(problem, text) for text in texts]
+    answers = [answer_key(problem, text) for text in texts]
     answers += [""] * ((samples or len(texts)) - len(texts))
-    winner = vote(answers)
+    winner = majority_vote(answers)
     told: dict[str, tuple[str, Standing, float]] = {}
     for text, answer in zip(texts, answers, strict=False):
         standing: Standing
         if check is not None:
             standing = "right" if check(problem, text) else "wrong"
-        elif answer == winner.answer and winner.share >= gate - 1e-9:
+        elif answer == winner.answer and winner.share >= min_share - 1e-9:
             standing = "self-generated"
         else:
             standing = "undecided"
@@ -208,7 +213,7 @@ def judged(
 
 
 def _all_sampled(
-    chat: "BaseChatModel", problems: Sequence[Problem], how: How, examples: Examples
+    chat: "BaseChatModel", problems: Sequence[Problem], how: LearningOptions, examples: Examples
 ) -> Iterator[_Sampled]:
     """Yield what came of each problem, in order; problems are solved side by side."""
     with ThreadPoolExecutor(how.concurrency) as pool:
@@ -224,7 +229,9 @@ def _all_sampled(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _sampled(chat: "BaseChatModel", problem: Problem, how: How, examples: Examples) -> _Sampled:
+def _sampled(
+    chat: "BaseChatModel", problem: Problem, how: LearningOptions, examples: Examples
+) -> _Sampled:
     messages = _messages(problem, examples)
     texts: list[str] = []
     failed = prompt = completion = 0

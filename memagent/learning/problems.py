@@ -87,7 +87,7 @@ def answer_of(solution: str) -> str:
     return _plain(numbers[-1]) if numbers else ""
 
 
-def said_by(problem: Problem, solution: str) -> str:
+def answer_key(problem: Problem, solution: str) -> str:
     """Return what a solution says, however it puts it, so that samples can be counted by it.
 
     That is the number that it ends with, or else, of its answer or its last line, the content words

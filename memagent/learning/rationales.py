@@ -119,7 +119,7 @@ class Rationales:
             scope=self._scope, limit=MANY, kind="rationale", where=where, everything=everything
         )
 
-    def judged(self, ids: Sequence[str], *, right: bool, without: bool | None = None) -> int:
+    def judge(self, ids: Sequence[str], *, right: bool, without: bool | None = None) -> int:
         """Count what came of showing rationales; return how many were counted.
 
         Where it is known whether the same question is answered right `without` them, only a

@@ -297,7 +297,7 @@ class Memory:
         seen = Filter(scope=whose, evidence=True, as_of=as_of, metadata=where)
         with self.engine.encoder.expect_unchanged():
             found = self.engine.recaller.recall(question, seen, k, learned, max_hops)
-            return self.engine.expander.expanded(question, found, whose) if expand else found
+            return self.engine.expander.expand(question, found, whose) if expand else found
 
     def get(self, ids: Ids, *, scope: ScopeLike | None = None) -> Records:
         """Return records by id (one or several), in the order asked for; `missing` has the rest."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, get_args
 from memagent.compression.abstractive import NoteWriter
 from memagent.compression.base import Budget, Compressor
 from memagent.compression.extractive import Extractive
-from memagent.compression.gather import Gathered, Gathering, gather
-from memagent.compression.job import Compacted, compress
-from memagent.compression.sessions import Age, age
+from memagent.compression.gather import Gathered, GatherOptions, gather
+from memagent.compression.job import CompressionReport, compress
+from memagent.compression.sessions import SessionCutoff, summarise_sessions
 from memagent.errors import InvalidInput
 from memagent.memory.engine import Engine
 from memagent.memory.query_generation import Generated, generate_queries
@@ -46,7 +46,7 @@ class Notes:
         archive: bool = False,
         limit: int | None = None,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> Compacted:
+    ) -> CompressionReport:
         """Write a note on every longer record of the scope that has none made this way.
 
         "runs" keeps the runs of words that are worth most, "sentences" whole sentences, and "notes"
@@ -87,7 +87,7 @@ class Notes:
         model: "str | BaseChatModel" = "local",
         archive: bool = False,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> Compacted:
+    ) -> CompressionReport:
         """Summarise the old turns of the scope's sessions that have no summary yet.
 
         Old is what held `before` a time, all `but` so many newest records of a session, or both.
@@ -97,11 +97,13 @@ class Notes:
         if but < 0:
             raise InvalidInput(f"how many records stay must be at least 0, not {but}")
         whose, engine = self._engine.scope(scope), self._engine
-        budget = replace(_budget(ratio, tokens), least=MIN_SUMMARY_TOKENS)
+        budget = replace(_budget(ratio, tokens), min_tokens=MIN_SUMMARY_TOKENS)
         compressor = self._compressor(method, whose, aware, model)
         engine.encoder.check()
-        old = Age(before=before, but=but)
-        done = age(engine.store, engine.notes, compressor, whose, budget, old, progress=progress)
+        old = SessionCutoff(before=before, but=but)
+        done = summarise_sessions(
+            engine.store, engine.notes, compressor, whose, budget, old, progress=progress
+        )
         return self._archived(done, whose) if archive else done
 
     def gather(
@@ -126,7 +128,7 @@ class Notes:
         """
         if not question.strip():
             raise InvalidInput("the question is empty: nothing to gather for")
-        how = Gathering(k=k, tokens=tokens, group=group, self_match=self_match)
+        how = GatherOptions(k=k, tokens=tokens, group=group, self_match=self_match)
         engine = self._engine
         seen = Filter(scope=engine.scope(scope), kind="note", evidence=True, as_of=as_of)
         with engine.encoder.expect_unchanged():
@@ -175,9 +177,9 @@ class Notes:
 
         The sentences are those nearest to the question; notes that answer stay.
         """
-        return self._engine.expander.expanded(question, found, self._engine.scope(scope))
+        return self._engine.expander.expand(question, found, self._engine.scope(scope))
 
-    def _archived(self, done: Compacted, scope: Scope) -> Compacted:
+    def _archived(self, done: CompressionReport, scope: Scope) -> CompressionReport:
         return replace(done, archived=self._engine.notes.archive_sources(scope))
 
     def _compressor(

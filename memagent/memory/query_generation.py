@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from memagent.embedding.encoder import Encoder
 from memagent.errors import ContextTooLong, EmbedderMismatch, StructuredOutputError
 from memagent.models import replies
-from memagent.prompts import questions_for
+from memagent.prompts import question_writing_prompt
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import packed
@@ -91,7 +91,7 @@ def _without_questions(store: SqliteStore, scope: Scope) -> Iterator[Record]:
 def _questions(chat: "BaseChatModel", record: Record) -> list[str]:
     """Return the questions that the model says a record answers, none without a usable one."""
     try:
-        reply = replies.structured(chat, questions_for(record.text), Questions)
+        reply = replies.structured(chat, question_writing_prompt(record.text), Questions)
     except (StructuredOutputError, ContextTooLong) as error:
         logger.info("no questions for record %s: %s", record.id, type(error).__name__)
         return []

@@ -1,9 +1,16 @@
-"""Looking on: from what one look found to what the question wants, by the names in it."""
+"""Multi-hop search: follows names from the records found to a record with the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memagent.recall.rules.questions import Turn, Want, covers, new_names, offers, places
+from memagent.recall.rules.questions import (
+    AnswerType,
+    TimeReference,
+    covers,
+    has_candidate,
+    new_names,
+    places,
+)
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.hop_directions import Direction
 from memagent.stores.database.filters import Filter
@@ -11,42 +18,42 @@ from memagent.text.english import content_words, names, words
 from memagent.types import Hit, Record
 
 MAX_HOPS = 4
-"""At most how many looks a recall takes, the first one counted."""
-SIDES: tuple[Direction, ...] = ("before", "after")
+"""The default limit of hops in one recall, the first search included."""
+DIRECTIONS: tuple[Direction, ...] = ("before", "after")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goal:
-    """What is looked for: the question, what it wants, and the point in time it asks by, if any."""
+    """The goal of a search: the question, the expected answer type, and its time reference."""
 
     question: str
-    want: Want
-    turn: Turn | None = None
+    expected: AnswerType
+    time: TimeReference | None = None
 
     def reached(self, text: str) -> bool:
-        """Tell whether a text holds something of the wanted kind that the question does not."""
-        return offers(text, self.want, self.question)
+        """Tell whether a text holds a candidate answer that the question does not name."""
+        return has_candidate(text, self.expected, self.question)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trail:
-    """The looks that lead from what was found to what is wanted, with one hit for each query."""
+    """The hops from the records found to the goal: one query and one hit for each hop."""
 
     queries: tuple[str, ...] = ()
     hits: tuple[Hit, ...] = ()
 
-    def on(self, query: Sequence[str], record: Record, score: float, look: int) -> "Trail":
-        """Return the trail with one look more."""
-        hit = Hit(record=record, key=record.keys[0], score=score, why={"look": float(look)})
+    def extended(self, query: Sequence[str], record: Record, score: float, hop: int) -> "Trail":
+        """Return the trail with one more hop."""
+        hit = Hit(record=record, key=record.keys[0], score=score, why={"hop": float(hop)})
         return Trail(queries=(*self.queries, " ".join(query)), hits=(*self.hits, hit))
 
 
 class HopSearch:
-    """Follows names from record to record, to before or after what was found, a few times at most.
+    """Follows names from record to record, to before or after the records found.
 
-    After RAM's recursive retrieval: each look uses the question and what the look before it found.
-    A question that asks by a point in time ("before the party") is first followed to that point,
-    and from there to the side it asks about.
+    After the recursive retrieval of RAM (Li et al. 2024): each hop searches with the question and
+    what the hop before it found. A question with a time reference ("before the party") is first
+    followed to that point in time, and from there in the direction it asks about.
     """
 
     def __init__(self, bank: EpisodicBank) -> None:
@@ -55,44 +62,54 @@ class HopSearch:
     def trails(
         self, goal: Goal, found: Hit, where: Filter, *, taken: int, max_hops: int
     ) -> dict[Direction, Trail]:
-        """Return the trails that reach what is wanted, by the side of `found` that they begin on.
+        """Return the trails that reach the goal, by the direction of their first hop from `found`.
 
-        `taken` looks have been spent already, of `max_hops` at most.
+        `taken` hops of at most `max_hops` have been spent already.
         """
-        trails = {side: self._trail(goal, found, where, side, taken, max_hops) for side in SIDES}
-        return {side: trail for side, trail in trails.items() if trail is not None}
+        trails = {
+            direction: self._trail(goal, found, where, direction, taken, max_hops)
+            for direction in DIRECTIONS
+        }
+        return {direction: trail for direction, trail in trails.items() if trail is not None}
 
     def _trail(
-        self, goal: Goal, found: Hit, where: Filter, side: Direction, taken: int, max_hops: int
+        self, goal: Goal, found: Hit, where: Filter, first: Direction, taken: int, max_hops: int
     ) -> Trail | None:
-        """Look on until something wanted is found; None if nothing new comes before that."""
-        turn = goal.turn
-        if turn and covers(found.key, turn.anchor):  # found is that point in time itself
-            if side != turn.side:
+        """Return the trail to the first record that reaches the goal, None if it leads nowhere."""
+        time = goal.time
+        if time and covers(found.key, time.anchor):  # found is that point in time itself
+            if first != time.direction:
                 return None
-            turn = None
-        trail, at, known = Trail(), found, goal.question
-        way: Direction | None = side
-        for look in range(taken + 1, max_hops + 1):
-            bridge, itself = _bridge(at.key, goal, known)
-            query = (*bridge, *turn.anchor) if turn else bridge
-            beside = goal.turn is not None and turn is None  # the nearest is wanted, not the newest
-            near = self._near(where, bridge, at.record, way, turn.anchor if turn else (), beside)
-            if turn:
-                record, way, turn = next(iter(near), None), turn.side, None
+            time = None
+        trail, current, known = Trail(), found, goal.question
+        direction: Direction | None = first
+        for hop in range(taken + 1, max_hops + 1):
+            bridge, is_topic = _bridge(current.key, goal, known)
+            query = (*bridge, *time.anchor) if time else bridge
+            nearest_first = goal.time is not None and time is None
+            near = self._near(
+                where,
+                bridge,
+                current.record,
+                direction,
+                time.anchor if time else (),
+                nearest_first,
+            )
+            if time:
+                record, direction, time = next(iter(near), None), time.direction, None
             else:
-                reached = _first(near, goal, itself)
+                reached = _first_reaching(near, goal, is_topic)
                 if reached is not None:
-                    return trail.on(query, reached, found.score, look)
-                if goal.turn:
-                    return None  # whoever else is named would lead away from that time
-                known = f"{known} {at.key}"
-                record = next((one for one in near if new_names(one.keys[0], known)), None)
-                way = None  # who else is named may be told of at any time
+                    return trail.extended(query, reached, found.score, hop)
+                if goal.time:
+                    return None  # any other name would lead away from that time
+                known = f"{known} {current.key}"
+                record = _first_with_new_names(near, known)
+                direction = None  # records about another name may be from any time
             if record is None:
                 return None
-            trail = trail.on(query, record, found.score, look)
-            at = trail.hits[-1]
+            trail = trail.extended(query, record, found.score, hop)
+            current = trail.hits[-1]
         return None
 
     def _near(
@@ -100,46 +117,54 @@ class HopSearch:
         where: Filter,
         names: Sequence[str],
         record: Record,
-        way: Direction | None,
+        direction: Direction | None,
         anchor: Sequence[str],
-        beside: bool,
+        nearest_first: bool,
     ) -> list[Record]:
-        """Return the newest records that hold a name and all of the anchor, newest first.
+        """Return the newest records with any of the names and all of the anchor, newest first.
 
-        `beside` the record it is those nearest to it, nearest first.
+        With `nearest_first` it is the records nearest to `record` in time, nearest first.
         """
-        before = record if way == "before" else None
-        after = record if way == "after" else None
-        oldest = beside and way == "after"
+        before = record if direction == "before" else None
+        after = record if direction == "after" else None
+        oldest = nearest_first and direction == "after"
         return self._bank.mentioning(
             where, names, also=anchor, before=before, after=after, oldest=oldest
         )
 
 
-def _first(near: Sequence[Record], goal: Goal, itself: bool) -> Record | None:
-    """Return the first record that reaches the goal; of a topic itself, one that tells all of it.
+def _first_reaching(near: Sequence[Record], goal: Goal, is_topic: bool) -> Record | None:
+    """Return the first record that reaches the goal.
 
-    Whoever holds a thing need not be told to, but where I lived is not where I went.
+    If the search is for the topic itself, records that cover all of the topic come first: where I
+    lived is not where I went. A search by name needs no such cover: where a person is, their things
+    are, whatever the record says of these.
     """
-    fitting = [record for record in near if goal.reached(record.text)]
-    if goal.turn and itself:
-        topic = content_words(goal.turn.topic)
-        fitting.sort(key=lambda record: not covers(record.keys[0], topic))
-    return fitting[0] if fitting else None
+    reaching = [record for record in near if goal.reached(record.text)]
+    if goal.time and is_topic:
+        topic = content_words(goal.time.topic)
+        reaching.sort(key=lambda record: not covers(record.keys[0], topic))
+    return reaching[0] if reaching else None
 
 
 def _bridge(text: str, goal: Goal, known: str) -> tuple[list[str], bool]:
-    """Return the words that lead from a text to more, and whether they are the topic itself.
+    """Return the words of a text to search with next, and whether they are the topic itself.
 
-    They are the names that are not `known` yet, else the speaker. A question that asks by a point
-    in time can be about these themselves; then its topic leads on, but nothing of the kind that it
-    wants does.
+    These are the names that are not `known` yet, else the speaker. With a time reference, names
+    that could be the answer do not lead on, and the topic of the question is the last resort.
     """
     speaker = [word for word in words(text) if word == "I"][:1]
-    if goal.turn is None:
+    if goal.time is None:
         return new_names(text, known) or speaker, False
-    wanted = places(text) if goal.want == "place" else names(text) if goal.want == "name" else []
-    named = [name for name in new_names(text, goal.question) if name not in wanted]
-    topic = goal.turn.topic
-    itself = not named and (not speaker or "I" in words(topic))
-    return named or speaker or content_words(topic), itself
+    if goal.expected == "place":
+        candidates = places(text)
+    else:
+        candidates = names(text) if goal.expected == "name" else []
+    others = [name for name in new_names(text, goal.question) if name not in candidates]
+    topic = goal.time.topic
+    is_topic = not others and (not speaker or "I" in words(topic))
+    return others or speaker or content_words(topic), is_topic
+
+
+def _first_with_new_names(records: Sequence[Record], known: str) -> Record | None:
+    return next((record for record in records if new_names(record.keys[0], known)), None)

@@ -1,26 +1,27 @@
-"""Which memories to show for a question: few and right rather than many."""
+"""Recaller: chooses the memories to show a model for a question."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from memagent.embedding.encoder import Encoder
-from memagent.recall.lessons import heard, taught
+from memagent.recall.lessons import applicable_lesson, without_unrelated_lessons
 from memagent.recall.multi_hop import MAX_HOPS, Goal, HopSearch, Trail
-from memagent.recall.rules.engine import Reasoner, Search
+from memagent.recall.rules.engine import FirstHop, RuleEngine
 from memagent.recall.rules.question_forms import asks_possession
 from memagent.recall.rules.questions import (
-    Turn,
-    Want,
+    AnswerType,
+    TimeReference,
+    answer_type,
     covers,
+    has_candidate,
     is_question,
-    offers,
-    turn_of,
-    wants,
-    whereabouts,
+    location_question,
+    time_reference,
 )
-from memagent.recall.rules.relations import in_role, newest_telling
-from memagent.recall.rules.timeline import Chronicle
+from memagent.recall.rules.relations import in_role, newest_statements
+from memagent.recall.rules.timeline import Timeline
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.hop_directions import Direction, HopDirectionBank
 from memagent.stores.database.connection import SqliteStore
@@ -29,20 +30,23 @@ from memagent.stores.ranking import Ranking
 from memagent.text.english import content_words, words
 from memagent.types import Hit, Hits, Recollection, Scope
 
-FLOOR = 0.2
-"""Below this score nothing is known: a cosine of 0.4 with no word in common just reaches it."""
-WHOLE = Ranking(k=32)
-"""All that the rankings put forward is looked at before some are chosen."""
-BAND = 0.8
-"""Hits whose score is at least this share of the best count as equally relevant."""
+logger = logging.getLogger(__name__)
+
+MIN_SCORE = 0.2
+"""A hit below this score does not count as known: a cosine of 0.4 without a shared word reaches
+just this score."""
+ALL_CANDIDATES = Ranking(k=32)
+"""Retrieves every candidate of the rankings; the recaller chooses among them."""
+TIE_WINDOW = 0.8
+"""Hits with at least this share of the best score are equally relevant."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
-    """What a question led to: what was chosen, and the trails on from the last of it.
+class _Findings:
+    """The hits of the first hop, the chosen ones, and the trails on from the last of these.
 
-    `hits` are what the first look found, `queries` what was searched up to where the trails part,
-    `embed_seconds` what the embedder took, and `turn` the point in time that the trails went by.
+    `queries` are those before the trails part, `embed_seconds` the time spent on embedding them,
+    and `time` the time reference that the trails followed.
     """
 
     hits: Hits
@@ -50,208 +54,234 @@ class _Found:
     queries: tuple[str, ...]
     embed_seconds: float
     trails: dict[Direction, Trail] = field(default_factory=dict)
-    turn: Turn | None = None
+    time: TimeReference | None = None
 
 
 class Recaller:
-    """Looks once, chooses, and looks on when what it found does not yet answer.
+    """Searches once, chooses, and takes more hops if the chosen records hold no answer yet.
 
-    A weak model reads one right memory well and five badly, so how many are shown depends on the
-    question. One that wants a single thing (a place, a name, a time, a number) gets the newest of
-    the equally relevant records; any other gets up to `k` of them. If what was found holds nothing
-    of the wanted kind, more looks follow the names in it, to before and after it in time. Before
-    that, `Reasoner` is asked whether the answer follows from several records.
+    A weak model reads one right memory well and five badly, so the number shown depends on the
+    question. One that expects a single thing (a place, a name, a time, a number) gets the newest of
+    the equally relevant records; any other gets up to `k` of them. If these hold no candidate
+    answer, further hops follow the names in them, to before and after them in time. Before that,
+    the `RuleEngine` checks whether the answer follows from several records.
     """
 
     def __init__(
-        self, store: SqliteStore, bank: EpisodicBank, rationales: HopDirectionBank, encoder: Encoder
+        self,
+        store: SqliteStore,
+        bank: EpisodicBank,
+        hop_directions: HopDirectionBank,
+        encoder: Encoder,
     ) -> None:
         self._store = store
         self._bank = bank
-        self._looker = HopSearch(bank)
-        self._reasoner = Reasoner(bank)
-        self._chronicle = Chronicle(bank)
-        self._rationales = rationales
+        self._hops = HopSearch(bank)
+        self._rules = RuleEngine(bank)
+        self._timeline = Timeline(bank)
+        self._hop_directions = hop_directions
         self._encoder = encoder
 
     def recall(
         self, question: str, where: Filter, k: int, learned_scope: Scope, max_hops: int = MAX_HOPS
     ) -> Recollection:
-        """Return what to show for a question, oldest first.
+        """Return the records to show for a question, oldest first.
 
-        `learned_scope` is the scope whose rationales advise on which side to look on; `max_hops`
-        bounds how often is looked, and 1 is never to look on.
+        `learned_scope` is the scope whose learned hop directions choose between the trails.
+        `max_hops` limits the searches; with 1 there is no hop after the first search.
         """
         started = time.perf_counter()
-        found = self._look(question, where, k, max_hops)
+        found = self._find(question, where, k, max_hops)
         chosen, queries = list(found.chosen), list(found.queries)
-        advice = None
+        learned = None
         if len(found.trails) > 1:
-            advice = self._rationales.advise(question, chosen[-1].key, learned_scope)
-        followed = [trail for side, trail in found.trails.items() if advice in (None, side)]
+            learned = self._hop_directions.advise(question, chosen[-1].key, learned_scope)
+        followed = [trail for side, trail in found.trails.items() if learned in (None, side)]
         for trail in followed:
             chosen += trail.hits
             queries += trail.queries
         remaining = None
-        if found.turn is not None and len(followed) == 1:
-            remaining = f"{found.turn.topic}?"
-            chosen = _passed(chosen, found.turn, question)
-        every = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
+        if found.time is not None and len(followed) == 1:
+            remaining = f"{found.time.topic}?"
+            chosen = _mark_passed(chosen, found.time, question)
+        shown = sorted(self._with_context(chosen, where.scope), key=lambda hit: hit.record.moment)
+        logger.debug(
+            "recalled %d of %d candidates in %d searches",
+            len(shown),
+            found.hits.candidates,
+            len(queries),
+        )
         return Recollection(
-            hits=tuple(every),
+            hits=tuple(shown),
             queries=tuple(dict.fromkeys(queries)),
             remaining=remaining,
             candidates=found.hits.candidates,
-            below_min_score=sum(hit.score < FLOOR for hit in found.hits),
+            below_min_score=sum(hit.score < MIN_SCORE for hit in found.hits),
             embed_seconds=found.embed_seconds,
             search_seconds=time.perf_counter() - started - found.embed_seconds,
         )
 
     def learn(self, question: str, answer: str, scope: Scope, learned_scope: Scope) -> bool:
-        """Keep on which side of what was found a known answer lay; tell whether there was one.
+        """Store the hop direction that leads to a known answer; return whether one was stored.
 
-        Nothing is kept when one look is enough, when there was no choice to make, or when both
-        sides or neither lead to the answer, or when what was found is forgotten meanwhile.
+        Nothing is stored if the first hop is enough, if there is only one trail, if both trails or
+        neither reach the answer, or if the record they start from has been forgotten meanwhile.
         """
-        found = self._look(question, Filter(scope=scope, evidence=True), 1, MAX_HOPS)
+        found = self._find(question, Filter(scope=scope, evidence=True), 1, MAX_HOPS)
         ends = {side: trail.hits[-1].record.text for side, trail in found.trails.items()}
-        right = [side for side, text in ends.items() if _holds(text, answer)]
+        right = [side for side, text in ends.items() if _contains_all_words(text, answer)]
         if len(ends) < 2 or len(right) != 1:
             return False
-        return self._rationales.keep(question, found.chosen[-1], right[0], learned_scope)
+        return self._hop_directions.keep(question, found.chosen[-1], right[0], learned_scope)
 
-    def _look(self, question: str, where: Filter, k: int, max_hops: int) -> _Found:
-        """Look once, and on from there if that is not enough and there is somewhere to look."""
-        asked, question = question, whereabouts(question) or question
+    def _find(self, question: str, where: Filter, k: int, max_hops: int) -> _Findings:
+        """Take the first hop, choose from it, and find the trails on if that is not enough."""
+        original, question = question, location_question(question) or question
         hits, seconds = self._search(question, where)
-        lesson = taught(asked, hits, where, self._search)
+        lesson = applicable_lesson(original, hits, where, self._search)
         if lesson is not None:
-            return _Found(
+            return _Findings(
                 hits=hits,
                 chosen=lesson.hits,
                 queries=(question, *lesson.queries),
                 embed_seconds=seconds + lesson.seconds,
             )
-        want = wants(question)
-        chosen = _choose(hits, want, question, k)
-        found = _Found(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
+        expected = answer_type(question)
+        chosen = _choose(hits, expected, question, k)
+        found = _Findings(hits=hits, chosen=chosen, queries=(question,), embed_seconds=seconds)
         if not chosen and not (hits and asks_possession(question)):
             return found
-        turn = turn_of(question)
-        if turn is None:
-            search = Search(
+        reference = time_reference(question)
+        if reference is None:
+            first_hop = FirstHop(
                 question=question,
-                want=want,
+                expected=expected,
                 hits=hits.hits,
                 chosen=chosen,
                 where=where,
                 max_hops=max_hops,
                 k=k,
             )
-            reasoned = self._reasoner.look(search)
-            if reasoned is not None:
-                return replace(found, chosen=reasoned.hits, queries=(question, *reasoned.queries))
-        if want is None or max_hops < 2 or not chosen:
+            inferred = self._rules.infer(first_hop)
+            if inferred is not None:
+                return replace(found, chosen=inferred.hits, queries=(question, *inferred.queries))
+        if expected is None or max_hops < 2 or not chosen:
             return found
-        if turn is not None:
-            whole = [hit for hit in hits if _tells_all(hit, want, question)]
-            if whole:
-                return replace(found, chosen=[max(whole, key=lambda hit: hit.record.moment)])
-            turned = self._look_around(question, want, turn, found, where, max_hops)
-            if turned.trails:
-                return turned
-        if _answered(chosen, want, question):
+        return self._with_trails(question, expected, reference, found, where, max_hops)
+
+    def _with_trails(
+        self,
+        question: str,
+        expected: AnswerType,
+        reference: TimeReference | None,
+        found: _Findings,
+        where: Filter,
+        max_hops: int,
+    ) -> _Findings:
+        """Add the trails to a record with a candidate answer, where no chosen record has one."""
+        if reference is not None:
+            complete = [hit for hit in found.hits if _is_complete(hit, expected, question)]
+            if complete:
+                newest = max(complete, key=lambda hit: hit.record.moment)
+                return replace(found, chosen=[newest])
+            around = self._search_around(question, expected, reference, found, where, max_hops)
+            if around.trails:
+                return around
+        if any(has_candidate(hit.record.text, expected, question) for hit in found.chosen):
             return found
-        goal = Goal(question=question, want=want)
-        trails = self._looker.trails(goal, chosen[-1], where, taken=1, max_hops=max_hops)
+        goal = Goal(question=question, expected=expected)
+        trails = self._hops.trails(goal, found.chosen[-1], where, taken=1, max_hops=max_hops)
         return replace(found, trails=trails)
 
-    def _look_around(
-        self, question: str, want: Want, turn: Turn, found: _Found, where: Filter, max_hops: int
-    ) -> _Found:
-        """Look for what the question is about, and from there to the point in time it asks by."""
-        goal = Goal(question=question, want=want, turn=turn)
-        passage = self._chronicle.passage(goal, where, found.hits)
+    def _search_around(
+        self,
+        question: str,
+        expected: AnswerType,
+        reference: TimeReference,
+        found: _Findings,
+        where: Filter,
+        max_hops: int,
+    ) -> _Findings:
+        """Search for the topic of a question, and from there for its point in time."""
+        goal = Goal(question=question, expected=expected, time=reference)
+        passage = self._timeline.passage(goal, where, found.hits)
         if passage is not None:
-            chosen, trails = [passage.anchor], {turn.side: passage.trail}
-            return replace(found, chosen=chosen, trails=trails, turn=turn)
-        if content_words(turn.topic):
-            hits, seconds = self._search(turn.topic, where)
+            trails = {reference.direction: passage.trail}
+            return replace(found, chosen=[passage.anchor], trails=trails, time=reference)
+        if content_words(reference.topic):
+            hits, seconds = self._search(reference.topic, where)
             found = replace(
                 found,
-                chosen=_choose(hits, want, turn.topic, 1)[-1:],
-                queries=(question, turn.topic),
+                chosen=_choose(hits, expected, reference.topic, 1)[-1:],
+                queries=(question, reference.topic),
                 embed_seconds=found.embed_seconds + seconds,
             )
         if not found.chosen:
             return found
         taken = len(found.queries)
-        trails = self._looker.trails(goal, found.chosen[-1], where, taken=taken, max_hops=max_hops)
-        return replace(found, chosen=found.chosen[-1:], trails=trails, turn=turn)
+        trails = self._hops.trails(goal, found.chosen[-1], where, taken=taken, max_hops=max_hops)
+        return replace(found, chosen=found.chosen[-1:], trails=trails, time=reference)
 
     def _search(self, query: str, where: Filter) -> tuple[Hits, float]:
-        """Return what a query finds, and the seconds that embedding it took."""
+        """Return the hits of a query, and the seconds that embedding it took."""
         started = time.perf_counter()
         vector = self._encoder.query(query)
         seconds = time.perf_counter() - started
-        return heard(query, self._bank.search(query, vector, where, WHOLE)), seconds
+        hits = self._bank.search(query, vector, where, ALL_CANDIDATES)
+        return without_unrelated_lessons(query, hits), seconds
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
-        """Add the records without which a hit cannot be understood, each record once."""
-        every: dict[str, Hit] = {}
+        """Add the records that the hits need as context (antecedents of pronouns), each once."""
+        by_id: dict[str, Hit] = {}
         for hit in hits:
-            every.setdefault(hit.record.id, hit)
+            by_id.setdefault(hit.record.id, hit)
         for hit in sorted(hits, key=lambda hit: "passed" in hit.why):
             why = {"context": 1.0} | {name: 1.0 for name in hit.why if name == "passed"}
             for record in self._store.get(scope, hit.record.context):
                 context = Hit(record=record, key=record.keys[0], score=hit.score, why=why)
-                every.setdefault(record.id, context)
-        return list(every.values())
+                by_id.setdefault(record.id, context)
+        return list(by_id.values())
 
 
-def _choose(hits: Sequence[Hit], want: Want | None, question: str, k: int) -> list[Hit]:
-    """Choose from the hits (best first); of a single-answer question the newest comes last."""
-    if not hits or hits[0].score < FLOOR:
+def _choose(hits: Sequence[Hit], expected: AnswerType | None, question: str, k: int) -> list[Hit]:
+    """Choose from the hits (best first); for a single-answer question the newest comes last."""
+    if not hits or hits[0].score < MIN_SCORE:
         return []
-    band = [hit for hit in hits if hit.score >= BAND * hits[0].score]
-    band = [hit for hit in band if in_role(hit.key, question)] or band
-    if want is None:
-        band = newest_telling(band)
-        return band[:k] if is_question(question) else band[:1]
-    newest = max(band, key=lambda hit: hit.record.moment)
-    if offers(newest.record.text, want, question):
+    tied = [hit for hit in hits if hit.score >= TIE_WINDOW * hits[0].score]
+    tied = [hit for hit in tied if in_role(hit.key, question)] or tied
+    if expected is None:
+        tied = newest_statements(tied)
+        return tied[:k] if is_question(question) else tied[:1]
+    newest = max(tied, key=lambda hit: hit.record.moment)
+    if has_candidate(newest.record.text, expected, question):
         return [newest]
-    fitting = [hit for hit in band if offers(hit.record.text, want, question)]
-    return [*sorted(fitting, key=lambda hit: hit.record.moment)[-1:], newest]
+    candidates = [hit for hit in tied if has_candidate(hit.record.text, expected, question)]
+    return [*sorted(candidates, key=lambda hit: hit.record.moment)[-1:], newest]
 
 
-def _answered(chosen: Sequence[Hit], want: Want, question: str) -> bool:
-    return any(offers(hit.record.text, want, question) for hit in chosen)
-
-
-def _tells_all(hit: Hit, want: Want, question: str) -> bool:
-    """Tell whether a hit by itself speaks of all that the question names, and offers an answer."""
-    if hit.score < FLOOR or not offers(hit.record.text, want, question):
+def _is_complete(hit: Hit, expected: AnswerType, question: str) -> bool:
+    """Tell whether a hit covers all words of the question and holds a candidate answer."""
+    if hit.score < MIN_SCORE or not has_candidate(hit.record.text, expected, question):
         return False
     return covers(hit.key, content_words(question))
 
 
-def _passed(hits: Sequence[Hit], turn: Turn, question: str) -> list[Hit]:
-    """Mark the hits before the last that would answer for another time than the one asked about.
+def _mark_passed(hits: Sequence[Hit], reference: TimeReference, question: str) -> list[Hit]:
+    """Mark the hits before the last whose candidate answer is for another time.
 
-    A weak model takes any answer it is shown, and the one that the question names before all.
+    A weak model takes any answer it is shown, most of all the one that the question names.
     """
-    want = wants(question)
+    expected = answer_type(question)
     *on_the_way, last = hits
     marked = []
     for hit in on_the_way:
-        distracts = want is not None and offers(hit.record.text, want, question)
-        if distracts or covers(hit.key, turn.anchor):
+        distracts = expected is not None and has_candidate(hit.record.text, expected, question)
+        if distracts or covers(hit.key, reference.anchor):
             hit = replace(hit, why={**hit.why, "passed": 1.0})
         marked.append(hit)
     return [*marked, last]
 
 
-def _holds(text: str, answer: str) -> bool:
-    held = {word.lower() for word in words(text)}
-    return all(word.lower() in held for word in words(answer))
+def _contains_all_words(text: str, answer: str) -> bool:
+    text_words = {word.lower() for word in words(text)}
+    return all(word.lower() in text_words for word in words(answer))

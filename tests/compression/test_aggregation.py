@@ -1,30 +1,37 @@
 import pytest
 
 from memagent import Memory, Scope
-from memagent.compression.gather import Piece, aggregate, compressed, in_groups, merged, weighted
+from memagent.compression.gather import (
+    Piece,
+    aggregate,
+    aggregate_in_groups,
+    compressed_question,
+    top_k_weights,
+    without_duplicates,
+)
 from memagent.errors import InvalidInput
 
 
-def piece(place: int, text: str, worth: float = 1.0, weight: float = 1.0) -> Piece:
-    return Piece(text=text, note=f"n{place}", place=place, weight=weight, worth=worth)
+def piece(place: int, text: str, score: float = 1.0, weight: float = 1.0) -> Piece:
+    return Piece(text=text, note=f"n{place}", place=place, weight=weight, score=score)
 
 
 def test_weights_sum_to_one_over_the_best_and_are_exactly_zero_outside() -> None:
-    weights = weighted([0.2, 0.9, 0.5, 0.8], 2)
+    weights = top_k_weights([0.2, 0.9, 0.5, 0.8], 2)
     assert sum(weights) == pytest.approx(1)
     assert weights[0] == weights[2] == 0.0
     assert weights[1] > weights[3] > 0
-    assert weighted([], 3) == []
+    assert top_k_weights([], 3) == []
     with pytest.raises(InvalidInput):
-        weighted([1.0], 0)
+        top_k_weights([1.0], 0)
 
 
 def test_what_weighs_nothing_is_left_out_and_the_budget_goes_to_what_is_worth_most() -> None:
     pieces = [
-        piece(0, "one red apple", worth=0.1),
-        piece(1, "two green pears", worth=0.9),
-        piece(2, "three blue plums", worth=0.0, weight=0.0),
-        piece(3, "four black grapes", worth=0.5),
+        piece(0, "one red apple", score=0.1),
+        piece(1, "two green pears", score=0.9),
+        piece(2, "three blue plums", score=0.0, weight=0.0),
+        piece(3, "four black grapes", score=0.5),
     ]
     kept = aggregate(pieces, tokens=9)
     assert [one.place for one in kept] == [1, 3]
@@ -33,29 +40,29 @@ def test_what_weighs_nothing_is_left_out_and_the_budget_goes_to_what_is_worth_mo
 
 def test_duplicates_are_merged_into_the_one_worth_more() -> None:
     pieces = [
-        piece(0, "Rollo came", worth=0.2),
-        piece(1, "Then Rollo came in 911", worth=0.8),
-        piece(2, "in 911 Rollo came", worth=0.7),
+        piece(0, "Rollo came", score=0.2),
+        piece(1, "Then Rollo came in 911", score=0.8),
+        piece(2, "in 911 Rollo came", score=0.7),
     ]
-    assert [one.place for one in merged(pieces)] == [1]
+    assert [one.place for one in without_duplicates(pieces)] == [1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 64, 100])
 def test_hierarchical_aggregation_goes_over_the_whole_bank(count: int) -> None:
     """However short the question: the last note of the bank is seen like the first."""
-    notes = [[piece(place, f"word{place}", worth=place)] for place in range(count)]
+    notes = [[piece(place, f"word{place}", score=place)] for place in range(count)]
     seen: list[int] = []
 
     def reduce(pieces: list[Piece]) -> list[Piece]:
         seen.extend(one.place for one in pieces)
         return aggregate(pieces, tokens=2)
 
-    kept = in_groups(notes, 4, reduce)  # type: ignore[arg-type]
+    kept = aggregate_in_groups(notes, 4, reduce)  # type: ignore[arg-type]
     assert set(seen) == set(range(count))
     assert [one.place for one in kept] == [count - 1]
-    assert in_groups([], 4, reduce) == []  # type: ignore[arg-type]
+    assert aggregate_in_groups([], 4, reduce) == []  # type: ignore[arg-type]
     with pytest.raises(InvalidInput):
-        in_groups(notes, 1, reduce)  # type: ignore[arg-type]
+        aggregate_in_groups(notes, 1, reduce)  # type: ignore[arg-type]
 
 
 def fill(memory: Memory, ada: Scope) -> None:
@@ -92,5 +99,8 @@ def test_nothing_is_gathered_where_there_are_no_notes(memory: Memory, ada: Scope
 
 
 def test_the_question_is_compressed_as_the_notes_are() -> None:
-    assert compressed("Who was the duke in the battle of Hastings?") == "duke battle Hastings?"
-    assert compressed("Who was it?") == "Who was it?"
+    assert (
+        compressed_question("Who was the duke in the battle of Hastings?")
+        == "duke battle Hastings?"
+    )
+    assert compressed_question("Who was it?") == "Who was it?"

@@ -7,7 +7,7 @@ from articles import BREAD, NORMANS
 from erasing import held, secret_words
 
 from memagent import Memory, Scope
-from memagent.compression.extractive import answered
+from memagent.compression.extractive import cloze_answered
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.testing import HashEmbedder, ScriptedChat
 from memagent.types import NewRecord
@@ -36,13 +36,13 @@ def test_notes_are_scored_by_the_held_back_questions_they_still_answer(
 ) -> None:
     """Aware selection keeps more of the names and numbers that would change an answer."""
     text = "The Normans came in 911. Their king was Charles, and Charles it was."
-    assert answered(text, text) == (3, 3)
-    assert answered(text, "king Charles") == (1, 3)
+    assert cloze_answered(text, text) == (3, 3)
+    assert cloze_answered(text, "king Charles") == (1, 3)
     memory.add_many([NORMANS, BREAD], scope=ada)
     shares = []
     for aware in (True, False):
         done = memory.compress("sentences", scope=ada, ratio=0.3, aware=aware)
-        assert done.asked == sum(answered(one, one)[1] for one in (NORMANS, BREAD))
+        assert done.asked == sum(cloze_answered(one, one)[1] for one in (NORMANS, BREAD))
         shares.append(done.answered / done.asked)
     assert shares[0] > shares[1]
 

@@ -28,7 +28,7 @@ def test_a_note_that_does_not_say_it_is_looked_behind(memory: Memory, ada: Scope
     )
     (hit,) = found.hits
     assert hit.record.id == source.id
-    assert hit.why["drilled"] == 1.0
+    assert hit.why["expanded"] == 1.0
 
 
 def test_a_note_that_is_enough_is_shown_itself(memory: Memory, ada: Scope) -> None:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from memagent.compression.abstractive import NoteWriter, find, shared
+from memagent.compression.abstractive import NoteWriter, find_quote, support
 from memagent.compression.base import Budget
 from memagent.compression.extractive import Extractive
 from memagent.errors import InvalidInput
@@ -150,8 +150,8 @@ def test_a_note_of_which_nothing_is_supported_is_empty_and_what_was_dropped_is_t
 
 
 def test_a_quote_is_found_whatever_its_spaces_and_capitals_but_not_within_a_word() -> None:
-    assert find("The  Big\nCat", "big cat") is not None
-    assert find("concatenate", "cat") is None
-    assert find("a (b", "(b") is not None
-    assert find("x", " ") is None
-    assert shared("the of", "anything") == 0
+    assert find_quote("The  Big\nCat", "big cat") is not None
+    assert find_quote("concatenate", "cat") is None
+    assert find_quote("a (b", "(b") is not None
+    assert find_quote("x", " ") is None
+    assert support("the of", "anything") == 0

@@ -27,14 +27,14 @@ def test_whoever_corrects_touches_only_their_own_scope(memory: Memory, ada: Scop
 def test_a_flood_is_refused_until_time_has_passed(ada: Scope) -> None:
     now = [0.0]
     rate_limit = RateLimit(2, 60.0, lambda: now[0])
-    rate_limit.step(ada)
+    rate_limit.take(ada)
     now[0] = 30.0
-    rate_limit.step(Scope(user="ada", session="another"))
+    rate_limit.take(Scope(user="ada", session="another"))
     with pytest.raises(InvalidInput, match="at most 2 in 60 seconds of one user; try again in 30"):
-        rate_limit.step(ada)
-    rate_limit.step(BOB)
+        rate_limit.take(ada)
+    rate_limit.take(BOB)
     now[0] = 60.0
-    rate_limit.step(ada)
+    rate_limit.take(ada)
 
 
 def test_an_agent_refuses_a_flood_and_writes_nothing_of_it(memory: Memory, ada: Scope) -> None:

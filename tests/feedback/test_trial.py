@@ -5,7 +5,7 @@ from teaching import ASKED, agent_of, corrected, shown
 
 from memagent import Agent, Answer, Memory, Scope
 from memagent.feedback.recheck import breaks, mends
-from memagent.recall.lessons import same
+from memagent.recall.lessons import same_question
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
 
@@ -144,4 +144,4 @@ def test_an_answer_that_turns_from_no_to_yes_is_broken() -> None:
     ],
 )
 def test_which_questions_are_the_same(one: str, other: str, cosine: float, expected: bool) -> None:
-    assert same(one, other, cosine) is expected
+    assert same_question(one, other, cosine) is expected

@@ -1,4 +1,4 @@
-from memagent.learning.few_shot import diverse, form
+from memagent.learning.few_shot import diverse_examples, form
 from memagent.testing import HashEmbedder
 from memagent.types import Example
 
@@ -8,7 +8,7 @@ def example(question: str, answer: str = "x") -> Example:
 
 
 def chosen(examples: list[Example], n: int = 3) -> list[Example]:
-    return diverse(examples, HashEmbedder(), n)
+    return diverse_examples(examples, HashEmbedder(), n)
 
 
 def test_the_examples_chosen_are_unlike_each_other_and_always_the_same() -> None:

@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 from memagent import Agent, Memory, Scope
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.evals.metrics.coverage import curve, votes_of
-from memagent.learning.learn import How, cost, judged, vote
+from memagent.learning.learn import LearningOptions, estimate_cost, graded, majority_vote
 from memagent.learning.problems import Problem, same_number
 from memagent.learning.rationales import Rationales, example_of, win_rate
 from memagent.testing import ScriptedChat
@@ -54,7 +54,7 @@ def test_right_solutions_are_kept_and_wrong_ones_are_warnings(memory: Memory) ->
     )
     seen: list[tuple[int, int]] = []
     learned = learner(memory, chat).learn(
-        BOTH, same_number, how=How(samples=3), progress=lambda *done: seen.append(done)
+        BOTH, same_number, how=LearningOptions(samples=3), progress=lambda *done: seen.append(done)
     )
     assert (learned.problems, learned.solved, learned.kept, learned.warnings) == (2, 1, 1, 4)
     assert kept(memory) == {"2+3=5\n#### 5": "right"}
@@ -74,13 +74,13 @@ def test_every_sample_has_its_own_seed_and_the_temperature(
         return original(self, messages)
 
     monkeypatch.setattr(ScriptedChat, "_generate", generate)
-    how = How(samples=3, temperature=0.9, seed=10)
+    how = LearningOptions(samples=3, temperature=0.9, seed=10)
     learner(memory, pupil(cats=["#### 5"] * 3)).learn([CATS], same_number, how=how)
     assert drawn == [(0.9, 10), (0.9, 11), (0.9, 12)]
 
 
 def test_what_was_learnt_from_is_not_asked_again(memory: Memory) -> None:
-    how = How(samples=1)
+    how = LearningOptions(samples=1)
     first = pupil(cats=["#### 5"], dogs=["#### 8"])
     learner(memory, first).learn([CATS], same_number, how=how)
     second = pupil(cats=["never asked"], dogs=["#### 8"])
@@ -95,7 +95,9 @@ def test_what_was_learnt_from_is_not_asked_again(memory: Memory) -> None:
 def test_what_was_learnt_before_the_model_failed_is_kept(memory: Memory) -> None:
     chat = pupil(cats=["#### 5"], dogs=[])
     with pytest.raises(IndexError):
-        learner(memory, chat).learn(BOTH, same_number, how=How(samples=1, concurrency=1))
+        learner(memory, chat).learn(
+            BOTH, same_number, how=LearningOptions(samples=1, concurrency=1)
+        )
     assert kept(memory) == {"#### 5": "right"}
 
 
@@ -112,18 +114,18 @@ def test_without_a_check_an_answer_needs_the_gate_s_share(memory: Memory) -> Non
         cats=["a #### 5", "b #### 5.0", "c #### 5", "#### 9"], dogs=["#### 1", "#### 2"] * 2
     )
     agent = learner(memory, chat)
-    learned = agent.learn(BOTH, how=How(samples=4, gate=0.5))
+    learned = agent.learn(BOTH, how=LearningOptions(samples=4, min_share=0.5))
     assert (learned.kept, learned.solved) == (4, 2)
-    strict = judged(CATS, ["a #### 5", "b #### 5", "#### 9", "#### 5"], None, 0.7)
+    strict = graded(CATS, ["a #### 5", "b #### 5", "#### 9", "#### 5"], None, 0.7)
     assert [one[1] for one in strict].count("self-generated") == 3
-    assert {one[1] for one in judged(CATS, ["#### 5", "#### 9"], None, 0.7)} == {"undecided"}
+    assert {one[1] for one in graded(CATS, ["#### 5", "#### 9"], None, 0.7)} == {"undecided"}
     assert set(kept(memory).values()) == {"self-generated"}
 
 
 def test_an_answer_is_consistent_with_itself_only_among_several(memory: Memory) -> None:
     agent = learner(memory, pupil(cats=["#### 5"]))
     with pytest.raises(InvalidInput, match="at least two samples"):
-        agent.learn([CATS], how=How(samples=1))
+        agent.learn([CATS], how=LearningOptions(samples=1))
     assert kept(memory, everything=True) == {}
 
 
@@ -131,7 +133,7 @@ def test_the_share_is_of_all_samples_also_of_silent_and_refused_ones(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent = learner(memory, pupil(cats=["#### 5", " ", "", "#### 5"]))
-    assert agent.learn([CATS], how=How(samples=4)).kept == 0
+    assert agent.learn([CATS], how=LearningOptions(samples=4)).kept == 0
     assert kept(memory, everything=True) == {"#### 5": "undecided"}
     drawn = iter([False, True, True, True, False])
 
@@ -140,7 +142,7 @@ def test_the_share_is_of_all_samples_also_of_silent_and_refused_ones(
             raise ContextTooLong("too long")
         return "#### 8"
 
-    learned = learner(memory, ScriptedChat(reply)).learn([DOGS], how=How(samples=5))
+    learned = learner(memory, ScriptedChat(reply)).learn([DOGS], how=LearningOptions(samples=5))
     assert (learned.failed, learned.kept) == (3, 0)
     shares = [one.metadata["share"] for one in Rationales(memory, LESSONS).list(everything=True)]
     assert shares == [0.4, 0.5]
@@ -159,7 +161,7 @@ def test_a_call_that_is_cut_off_goes_on_where_it_was(memory: Memory) -> None:
         if done == 7:
             raise KeyboardInterrupt
 
-    how = How(samples=2)
+    how = LearningOptions(samples=2)
     with pytest.raises(KeyboardInterrupt):
         learner(memory, ScriptedChat(reply)).learn(more, same_number, how=how, progress=cut)
     asked.clear()
@@ -170,9 +172,9 @@ def test_a_call_that_is_cut_off_goes_on_where_it_was(memory: Memory) -> None:
 
 
 def test_a_vote_counts_samples_without_an_answer() -> None:
-    assert vote(["5", "", "5", "6"]).share == 0.5
-    assert vote(["b", "a"]).answer == "b"
-    assert (vote(["", ""]).answer, vote([]).share) == ("", 0.0)
+    assert majority_vote(["5", "", "5", "6"]).share == 0.5
+    assert majority_vote(["b", "a"]).answer == "b"
+    assert (majority_vote(["", ""]).answer, majority_vote([]).share) == ("", 0.0)
 
 
 def test_precision_rises_and_coverage_falls_with_the_threshold() -> None:
@@ -193,21 +195,21 @@ def test_the_vote_of_a_checked_problem_is_its_most_frequent_answer(memory: Memor
 
 def test_the_cost_is_told_for_what_is_left(memory: Memory) -> None:
     rationales = Rationales(memory, LESSONS)
-    how = How(samples=2)
-    before = cost(BOTH, rationales, how)
+    how = LearningOptions(samples=2)
+    before = estimate_cost(BOTH, rationales, how)
     assert (before.problems, before.requests, before.completion_tokens) == (2, 4, 600)
     rationales.keep(CATS, [("#### 5", "right", 1.0)])
-    after = cost(BOTH, rationales, how)
+    after = estimate_cost(BOTH, rationales, how)
     assert (after.problems, after.done, after.requests) == (1, 1, 2)
     assert 0 < after.prompt_tokens < before.prompt_tokens
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"samples": 0}, {"temperature": -1.0}, {"temperature": 0.0}, {"gate": 0.0}]
+    "wrong", [{"samples": 0}, {"temperature": -1.0}, {"temperature": 0.0}, {"min_share": 0.0}]
 )
 def test_a_number_out_of_its_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInput, match="learning: "):
-        How(**wrong)  # type: ignore[arg-type]
+        LearningOptions(**wrong)  # type: ignore[arg-type]
 
 
 def test_an_agent_without_a_memory_or_a_scope_cannot_learn(memory: Memory) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from memagent.learning.few_shot import Likeness, structure
+from memagent.learning.few_shot import StructuralSelector, structure
 from memagent.types import Example
 
 
@@ -37,7 +37,7 @@ def test_names_shared_words_and_topics_are_numbered_in_the_order_they_come() -> 
 def test_the_most_alike_has_the_same_structure_and_comes_last(
     question: str, told: str, wanted: Example
 ) -> None:
-    likeness = Likeness([WHO, NO, WHERE, YES])
+    likeness = StructuralSelector([WHO, NO, WHERE, YES])
     nearest = likeness.nearest(question, [told], 3)
     assert nearest[-1] == wanted
     assert len(nearest) == 3
@@ -47,26 +47,26 @@ def test_the_most_alike_has_the_same_structure_and_comes_last(
 def test_an_answer_that_is_told_comes_once_as_long_as_there_are_others() -> None:
     again = example("Where is Fred?", "office", "Fred went to the office.")
     other = example("Where was Fred?", "hall", "Fred had gone to the hall.")
-    likeness = Likeness([WHERE, again, other])
+    likeness = StructuralSelector([WHERE, again, other])
     assert likeness.nearest("Where is Bill?", ["Bill went to the park."], 2) == [other, WHERE]
     assert len(likeness.nearest("Where is Bill?", ["Bill went to the park."], 3)) == 3
 
 
 def test_an_answer_that_is_not_told_may_come_again() -> None:
     again = example("Is Fred in the hall?", "yes", "Fred went to the hall.")
-    nearest = Likeness([NO, YES, again]).nearest(
+    nearest = StructuralSelector([NO, YES, again]).nearest(
         "Is Bill in the bed?", ["Bill went to the bed."], 2
     )
     assert {one.answer for one in nearest} == {"yes"}
 
 
 def test_there_are_no_more_examples_than_there_are() -> None:
-    assert Likeness([]).nearest("Where is Mary?", [], 3) == []
-    assert Likeness([YES]).nearest("Where is Mary?", [], 3) == [YES]
+    assert StructuralSelector([]).nearest("Where is Mary?", [], 3) == []
+    assert StructuralSelector([YES]).nearest("Where is Mary?", [], 3) == [YES]
 
 
 def test_what_says_the_very_same_is_no_other_case() -> None:
-    likeness = Likeness([YES, NO])
+    likeness = StructuralSelector([YES, NO])
     assert likeness.nearest("is mary in the GARDEN", ["Mary went to the garden"], 2) == [NO]
     assert likeness.holds("is mary in the GARDEN", ["Mary went to the garden"])
     assert not likeness.holds("Is Mary in the garden?", ["Mary went to the hall."])
@@ -75,5 +75,5 @@ def test_what_says_the_very_same_is_no_other_case() -> None:
 def test_of_equally_alike_examples_the_one_that_speaks_of_others_comes_nearest() -> None:
     far = example("Who is Ida?", "king", "Ida is king.")
     near = example("Who is Zoe?", "duke", "Zoe is duke.")
-    nearest = Likeness([near, far]).nearest("Who is Zoe?", ["Zoe is earl."], 2)
+    nearest = StructuralSelector([near, far]).nearest("Who is Zoe?", ["Zoe is earl."], 2)
     assert nearest == [near, far]

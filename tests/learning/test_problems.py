@@ -3,11 +3,11 @@ import pytest
 from memagent.errors import InvalidInput
 from memagent.learning.problems import (
     Problem,
+    answer_key,
     answer_of,
     is_duplicate,
     mentions,
     read_problems,
-    said_by,
     same_number,
 )
 
@@ -57,11 +57,11 @@ def test_answers_are_the_same_however_they_are_put(
     question: str, one: str, other: str, same: bool
 ) -> None:
     problem = Problem(question=question)
-    assert (said_by(problem, one) == said_by(problem, other)) is same
+    assert (answer_key(problem, one) == answer_key(problem, other)) is same
 
 
 def test_a_solution_that_is_empty_says_nothing() -> None:
-    assert said_by(Problem(question="Why?"), " ") == ""
+    assert answer_key(Problem(question="Why?"), " ") == ""
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
-from memagent.learning.ablation import tried
+from memagent.learning.ablation import ablate
 from memagent.learning.problems import Problem, same_number
 from memagent.learning.rationales import Rationales, win_rate
 from memagent.testing import ScriptedChat
@@ -67,11 +67,11 @@ def test_what_came_of_showing_counts_only_where_it_made_a_difference(
     rationales: Rationales,
 ) -> None:
     ids = [one.id for one in rationales.similar(TREES.question, k=1).records]
-    assert rationales.judged(ids, right=True, without=True) == 0
-    assert rationales.judged(ids, right=False, without=False) == 0
-    assert rationales.judged(ids, right=True, without=False) == 1
-    assert rationales.judged(ids, right=False, without=True) == 1
-    assert rationales.judged(ids, right=True) == 1
+    assert rationales.judge(ids, right=True, without=True) == 0
+    assert rationales.judge(ids, right=False, without=False) == 0
+    assert rationales.judge(ids, right=True, without=False) == 1
+    assert rationales.judge(ids, right=False, without=True) == 1
+    assert rationales.judge(ids, right=True) == 1
     (one,) = rationales.similar(TREES.question, k=1).records
     assert (one.helped, one.hurt, win_rate(one)) == (2, 1, pytest.approx(0.6))
 
@@ -81,9 +81,9 @@ def test_what_hurts_is_retired_after_enough_showings_and_comes_back(
 ) -> None:
     (one,) = rationales.similar(TREES.question, k=1).records
     for _ in range(4):
-        rationales.judged([one.id], right=False)
+        rationales.judge([one.id], right=False)
     assert rationales.harmful() == []
-    rationales.judged([one.id], right=False)
+    rationales.judge([one.id], right=False)
     assert [found.id for found in rationales.harmful()] == [one.id]
     assert rationales.retire([one.id], why="it hurt") == 1
     assert rationales.retire([one.id]) == 0
@@ -130,7 +130,7 @@ def test_a_trial_counts_for_rationales_what_differs_with_them(
 
     asked = [owls, rats, replace(owls, question=CATS.question, answer="1")]
     done: list[int] = []
-    trial = tried(ScriptedChat(reply), rationales, asked, same_number, k=1, progress=done.append)
+    trial = ablate(ScriptedChat(reply), rationales, asked, same_number, k=1, progress=done.append)
     assert (trial.problems, trial.helped, trial.hurt, done) == (3, 1, 1, [1, 2, 3])
     assert (trial.right, trial.right_without) == (1, 1)
     assert sum(one.helped for one in rationales.list()) == 1

@@ -42,7 +42,7 @@ def test_a_question_by_a_point_in_time_is_followed_to_it_and_to_its_side(
         "Zoe lost the ring.",
     ]
     assert recollection.queries == (BEFORE, "Where was the ring", "Zoe harbour", "Zoe")
-    assert [hit.why.get("look") for hit in recollection.hits] == [4.0, 3.0, None]
+    assert [hit.why.get("hop") for hit in recollection.hits] == [4.0, 3.0, None]
 
 
 def test_the_model_is_asked_what_is_left_without_what_was_passed_by(
@@ -150,7 +150,7 @@ def test_names_lead_from_record_to_record_until_nothing_new_comes(
     assert values(memory.recall("Where is the ring?", scope=bob)) == ["Zoe took the ring."]
 
 
-@pytest.mark.parametrize(("looks", "found"), [(1, 1), (2, 1), (3, 1), (4, 4)])
+@pytest.mark.parametrize(("max_hops", "found"), [(1, 1), (2, 1), (3, 1), (4, 4)])
 def test_looks_are_bounded(memory: Memory, ada: Scope, max_hops: int, found: int) -> None:
     tell(memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
     recollection = memory.recall("Where is the ring?", scope=ada, max_hops=max_hops)

@@ -2,14 +2,14 @@ import pytest
 
 from memagent.recall.rules.question_forms import (
     Listing,
-    asks_ahead,
+    asks_future,
     asks_possession,
     asks_why,
+    gives_reason,
     listing_of,
     opens_with,
-    tells_plan,
-    tells_reason,
-    tells_state,
+    speaks_of_plan,
+    states_condition,
     things,
 )
 
@@ -44,9 +44,9 @@ def test_of_whom_a_reason_or_a_forecast_is_wanted() -> None:
     assert asks_why("Why did my sister leave?") == "sister"
     assert asks_why("How come I was late?") == "I"
     assert asks_why("How did I come here?") is None
-    assert asks_ahead("Where will Zoe sleep?") == "Zoe"
-    assert asks_ahead("Where is Zoe going to live?") == "Zoe"
-    assert asks_ahead("Where is Zoe sleeping?") is None
+    assert asks_future("Where will Zoe sleep?") == "Zoe"
+    assert asks_future("Where is Zoe going to live?") == "Zoe"
+    assert asks_future("Where is Zoe sleeping?") is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_things_are_told_from_places(text: str, held: list[str]) -> None:
     ],
 )
 def test_a_state_is_told_from_a_kind_and_a_place(text: str, who: str, yes: bool) -> None:
-    assert tells_state(text, who) is yes
+    assert states_condition(text, who) is yes
 
 
 def test_having_is_told_from_needing() -> None:
@@ -85,10 +85,10 @@ def test_having_is_told_from_needing() -> None:
 
 
 def test_reasons_and_plans_in_so_many_words() -> None:
-    assert tells_reason("I left because of the rain.")
-    assert not tells_reason("I left in the rain.")
-    assert tells_plan("Zoe wants to see Rome.")
-    assert not tells_plan("Zoe saw Rome.")
+    assert gives_reason("I left because of the rain.")
+    assert not gives_reason("I left in the rain.")
+    assert speaks_of_plan("Zoe wants to see Rome.")
+    assert not speaks_of_plan("Zoe saw Rome.")
 
 
 def test_of_whom_a_text_speaks_first() -> None:

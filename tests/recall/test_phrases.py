@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.recall.rules.chains import phrases, surely
+from memagent.recall.rules.chains import complete_phrases, phrases
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_the_things_that_a_text_names(text: str, named: list[tuple[str, ...]]) -
 
 def test_a_verb_after_a_thing_is_none_of_its_name() -> None:
     text = "The tent fits inside the sack."
-    assert surely(text) == {("sack",)}
+    assert complete_phrases(text) == {("sack",)}
     assert phrases(text, ()) == [("tent",), ("sack",)]
     assert phrases("Does the sack of rice fit in it?", {("sack", "of", "rice")}) == [
         ("sack", "of", "rice")

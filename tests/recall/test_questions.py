@@ -1,20 +1,20 @@
 import pytest
 
 from memagent.recall.rules.questions import (
-    Turn,
+    TimeReference,
+    answer_type,
     covers,
+    has_candidate,
     is_personal,
     is_question,
+    location_question,
     new_names,
-    offers,
-    turn_of,
-    wants,
-    whereabouts,
+    time_reference,
 )
 
 
 @pytest.mark.parametrize(
-    ("question", "want"),
+    ("question", "expected"),
     [
         ("Where is Mary?", "place"),
         ("Where's my passport?", "place"),
@@ -30,12 +30,12 @@ from memagent.recall.rules.questions import (
         ("Mary went home.", None),
     ],
 )
-def test_what_a_question_wants(question: str, want: str | None) -> None:
-    assert wants(question) == want
+def test_what_a_question_wants(question: str, expected: str | None) -> None:
+    assert answer_type(question) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "want", "question", "yes"),
+    ("text", "expected", "question", "yes"),
     [
         ("I left my keys at the office.", "place", "Where are my keys?", True),
         ("We live in Lisbon.", "place", "Where do we live?", True),
@@ -52,8 +52,8 @@ def test_what_a_question_wants(question: str, want: str | None) -> None:
         ("Rex is old.", "colour", "What color is Rex?", False),
     ],
 )
-def test_whether_a_text_offers_it(text: str, want: str, question: str, yes: bool) -> None:
-    assert offers(text, want, question) is yes
+def test_whether_a_text_offers_it(text: str, expected: str, question: str, yes: bool) -> None:
+    assert has_candidate(text, expected, question) is yes
 
 
 def test_a_question_asks_and_a_statement_does_not() -> None:
@@ -67,14 +67,18 @@ def test_new_names_are_those_the_question_does_not_hold() -> None:
 
 
 def test_the_point_in_time_that_a_question_asks_by() -> None:
-    assert turn_of("Where was the ring before the party?") == Turn(
-        topic="Where was the ring", side="before", anchor=("party",)
+    assert time_reference("Where was the ring before the party?") == TimeReference(
+        topic="Where was the ring", direction="before", anchor=("party",)
     )
-    turn = turn_of("Where did I go AFTER I met Zoe?")
-    assert turn is not None
-    assert (turn.topic, turn.side, turn.anchor) == ("Where did I go", "after", ("met", "zoe"))
-    assert turn_of("Where was the ring?") is None
-    assert turn_of("Where was it before that?") is None
+    reference = time_reference("Where did I go AFTER I met Zoe?")
+    assert reference is not None
+    assert (reference.topic, reference.direction, reference.anchor) == (
+        "Where did I go",
+        "after",
+        ("met", "zoe"),
+    )
+    assert time_reference("Where was the ring?") is None
+    assert time_reference("Where was it before that?") is None
 
 
 def test_a_text_covers_words_in_any_form() -> None:
@@ -116,4 +120,4 @@ def test_a_question_for_a_fact_about_oneself_is_told_from_others(
     ],
 )
 def test_whether_somebody_is_there_is_asked_as_where(question: str, asked: str | None) -> None:
-    assert whereabouts(question) == asked
+    assert location_question(question) == asked

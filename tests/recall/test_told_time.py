@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memagent.recall.rules.timeline import told_time
+from memagent.recall.rules.timeline import stated_time
 
 NOW = datetime(2024, 5, 10, 17, 30, tzinfo=UTC)
 
@@ -20,11 +20,11 @@ def test_texts_are_ordered_by_the_times_they_name() -> None:
         "Tonight Zoe sings.",
         "Zoe leaves tomorrow.",
     )
-    times = [told_time(text, NOW) for text in texts]
+    times = [stated_time(text, NOW) for text in texts]
     assert times == sorted(time for time in times if time is not None)
     assert len(set(times)) == len(texts)
 
 
 @pytest.mark.parametrize("text", ["Zoe ran.", "Zoe said good morning.", "The last bus is gone."])
 def test_a_text_need_not_say_when(text: str) -> None:
-    assert told_time(text, NOW) is None
+    assert stated_time(text, NOW) is None

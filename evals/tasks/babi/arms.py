@@ -10,7 +10,7 @@ from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.learning.few_shot import Likeness, diverse
+from memagent.learning.few_shot import StructuralSelector, diverse_examples
 from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Example, Examples, Hit, NewRecord, Scope
@@ -54,7 +54,7 @@ class StoryArm:
         self._telling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lessons = Scope(user=f"{task.name}/lessons")
         self._strangers = Strangers(task, parts.seed) if name.kind == "wrong" else None
-        self._likeness: Likeness | None = None
+        self._likeness: StructuralSelector | None = None
         self._agent = Agent(
             memory=parts.memory if name.kind in RECALLING else None,
             model=parts.model,
@@ -95,11 +95,11 @@ class StoryArm:
         """
         shots = self.name.shots
         if self.name.kind == "memory-similar":
-            self._likeness = likeness = Likeness(worked)
+            self._likeness = likeness = StructuralSelector(worked)
             return lambda question, evidence: likeness.nearest(question, evidence, shots)
         if self.name.kind == "memory-random":
             return random.Random(parts.seed).sample(worked, min(shots, len(worked)))
-        return diverse(worked, parts.embedder, shots)
+        return diverse_examples(worked, parts.embedder, shots)
 
     def _study(self, studied: Sequence[Sample]) -> None:
         """Read each studied story up to its question, in a scope of its own, and learn from it."""

@@ -16,7 +16,7 @@ from memagent.evals.run.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
 from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.continual.streams import Asked, Stream
-from memagent.learning.few_shot import diverse
+from memagent.learning.few_shot import diverse_examples
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, NewRecord, Policy, Scope
 
@@ -257,7 +257,7 @@ class StreamArm:
         if self.name.shots:
             own = [one for one in self._task.training if one.story.startswith(f"{column}/")]
             worked = [_example(one) for one in studied_samples(own, self._parts.seed)]
-            agent.examples = diverse(worked, self._parts.embedder, self.name.shots)
+            agent.examples = diverse_examples(worked, self._parts.embedder, self.name.shots)
         return agent
 
 

@@ -21,7 +21,7 @@ from memagent.evals.tasks.documents.corpus import Writing, raw, shelf_of
 from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask, gold_sentences
 from memagent.evals.tasks.documents.examples import Show, worked_examples
 from memagent.prompts import SHORT_ANSWER
-from memagent.recall.recaller import BAND
+from memagent.recall.recaller import TIE_WINDOW
 from memagent.types import Hit, Scope
 
 TOKENS = 16
@@ -175,7 +175,7 @@ def by_time(hits: Sequence[Hit], question: str) -> list[Hit]:
     Those of a year that the question names come first; if it names none, the newest.
     """
     years = set(_YEAR.findall(question))
-    least = BAND * hits[0].score if hits else 0.0
+    least = TIE_WINDOW * hits[0].score if hits else 0.0
     equal = [hit for hit in hits if hit.score >= least]
     rest = [hit for hit in hits if hit.score < least]
     if years:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from memagent.compression.job import Compacted
+from memagent.compression.job import CompressionReport
 from memagent.errors import RunError
 from memagent.evals.tasks.documents.documents import Document
 from memagent.memory.memory import Memory
@@ -174,7 +174,7 @@ class Shelf:
                 )
                 keep(self._folder, DOCUMENTS_FILE, cost)
 
-    def compress(self, memory: Memory, way: str, write: Callable[[], Compacted]) -> None:
+    def compress(self, memory: Memory, way: str, write: Callable[[], CompressionReport]) -> None:
         """Write the notes of one way on what was filled in, once, and keep what that cost."""
         with _WRITING:
             if self._compressed:

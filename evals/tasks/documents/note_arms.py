@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from memagent.compression.job import Compacted
+from memagent.compression.job import CompressionReport
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts
 from memagent.evals.task import Task
@@ -97,7 +97,7 @@ class NoteArm(DocumentArm):
         super().prepare()
         self._shelf.compress(self._memory, self._written_as, self._compress)
 
-    def _compress(self) -> Compacted:
+    def _compress(self) -> CompressionReport:
         return self._memory.notes.compress(
             self._kept.method,
             scope=self._shelf.scope,

@@ -18,7 +18,7 @@ from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.feedback.worlds import CITIES, NOBODY, YEARS, Item, Trial, World
 from memagent.feedback.rate_limit import RateLimit
-from memagent.learning.few_shot import diverse
+from memagent.learning.few_shot import diverse_examples
 from memagent.prompts import SHORT_ANSWER
 from memagent.text.english import words
 from memagent.types import Answer, Example, NewRecord, Recollection, Scope
@@ -67,7 +67,7 @@ class TaughtArm:
         )
         if name.shots:
             worked = [_example(one) for one in studied_samples(task.training, parts.seed)]
-            self._agent.examples = diverse(worked, parts.embedder, name.shots)
+            self._agent.examples = diverse_examples(worked, parts.embedder, name.shots)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a question after its rounds of feedback; samples come in the order of rounds."""

@@ -11,7 +11,7 @@ from memagent.evals.metrics.coverage import keep_votes, votes_of
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.gsm8k.loader import Exam, Solved
-from memagent.learning.learn import How, learn, left
+from memagent.learning.learn import LearningOptions, learn, pending
 from memagent.learning.problems import nearly_same, same_number
 from memagent.learning.rationales import Rationales, example_of
 from memagent.prompts import SOLVE
@@ -112,10 +112,10 @@ class SolvedArm:
         """Fill the bank once for all arms; what is in it already stays."""
         known = [cast(Solved, one).problem for one in task.training]
         if task.samples:
-            how = How(samples=task.samples, seed=parts.seed)
+            how = LearningOptions(samples=task.samples, seed=parts.seed)
             learn(parts.model, self._rationales, known, same_number, how)
             if parts.folder is not None:
                 keep_votes(parts.folder, votes_of(self._rationales.list(everything=True)))
             return
-        todo = left(known, self._rationales)
+        todo = pending(known, self._rationales)
         self._rationales.keep_all((one, [(one.solution, "right", 1.0)]) for one in todo)

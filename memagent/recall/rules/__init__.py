@@ -1,1 +1,1 @@
-"""English rules of recall: question forms, chains, relations, time."""
+"""English rules of recall: question forms, relations, chains of records, and times."""

@@ -1,4 +1,4 @@
-"""The chain of records between two things that a question names, where no record names both."""
+"""English rules: the chain of records between two things that no single record relates."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,159 +11,165 @@ from memagent.text.english import FUNCTION_WORDS, content_words, forms, lemma, n
 from memagent.types import Record
 
 Phrase = tuple[str, ...]
-"""The lemmas of the words of a thing's name, in order."""
+"""A noun phrase without its determiner: the lemmas of its words, in order."""
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _DETERMINERS = frozenset("the a an my your his her its our their this that".split())
 _LINKS = frozenset("is are am was were has have had and or than".split())
-"""What may follow a thing, and is never a part of its name or the verb after it."""
+"""Words that may follow a noun phrase and are never part of it, nor the verb after it."""
 _PREPOSITIONS = frozenset(
     "inside near behind beside toward towards onto outside within across around along past".split()
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """Words after a determiner; the last may be a verb unless they are surely `whole`."""
+class _Chunk:
+    """The words after a determiner; the last may be a verb, unless the chunk is `complete`."""
 
     words: Phrase
-    whole: bool
+    complete: bool
 
 
-def surely(text: str) -> set[Phrase]:
-    """Return the things in a text whose names end for sure where they seem to."""
-    return {run.words for run in _runs(text) if run.whole}
+def complete_phrases(text: str) -> set[Phrase]:
+    """Return the noun phrases of a text whose end is certain."""
+    return {chunk.words for chunk in _chunks(text) if chunk.complete}
 
 
 def phrases(text: str, known: Collection[Phrase]) -> list[Phrase]:
-    """Return the things that a text names, each once, in order; `known` ones are told from verbs.
+    """Return the noun phrases of a text, each once, in order; `known` ones resolve the verbs.
 
-    "The cat sleeps" may name a cat or a cat sleep: it is a cat if one is known, and if neither is.
+    "The cat sleeps" may contain "cat" or "cat sleep": "cat" if that is known, or if neither is.
     """
-    return list(dict.fromkeys(_named(run, known) for run in _runs(text)))
+    return list(dict.fromkeys(_phrase_of(chunk, known) for chunk in _chunks(text)))
 
 
-def _named(run: _Run, known: Collection[Phrase]) -> Phrase:
-    if run.whole:
-        return run.words
-    starts = (run.words[:end] for end in range(len(run.words), 0, -1))
-    return next((one for one in starts if one in known), run.words[:-1] or run.words)
+def _phrase_of(chunk: _Chunk, known: Collection[Phrase]) -> Phrase:
+    if chunk.complete:
+        return chunk.words
+    starts = (chunk.words[:end] for end in range(len(chunk.words), 0, -1))
+    return next((start for start in starts if start in known), chunk.words[:-1] or chunk.words)
 
 
-def _runs(text: str) -> Iterator[_Run]:
+def _chunks(text: str) -> Iterator[_Chunk]:
     tokens: Sequence[str] = [*_TOKEN.findall(text), "."]
     at = 0
     while at < len(tokens) - 1:
         word = tokens[at]
         at += 1
         if word.lower() in ("i", "me"):
-            yield _Run(("i",), True)
+            yield _Chunk(("i",), True)
         if word[0].isupper() and word.lower() not in FUNCTION_WORDS:
-            yield _Run((lemma(word),), True)
+            yield _Chunk((lemma(word),), True)
         if word.lower() not in _DETERMINERS:
             continue
         start = at
-        while _goes_on(tokens, at):
+        while _continues(tokens, at):
             at += 1
-        run = tuple(lemma(one) for one in tokens[start:at])
-        if run:
-            ends = tokens[at].lower()
-            yield _Run(run, not ends[0].isalnum() or ends in _LINKS or is_relation(ends))
+        chunk = tuple(lemma(token) for token in tokens[start:at])
+        if chunk:
+            next_token = tokens[at].lower()
+            complete = (
+                not next_token[0].isalnum() or next_token in _LINKS or is_relation(next_token)
+            )
+            yield _Chunk(chunk, complete)
 
 
-def _goes_on(tokens: Sequence[str], at: int) -> bool:
-    """Tell whether the token there still belongs to a thing's name."""
+def _continues(tokens: Sequence[str], at: int) -> bool:
+    """Tell whether the token at a place still belongs to a noun phrase."""
     word = tokens[at].lower()
     if word == "of":
-        return _means(tokens[at + 1].lower())
-    return _means(word)
+        return _is_content(tokens[at + 1].lower())
+    return _is_content(word)
 
 
-def _means(word: str) -> bool:
+def _is_content(word: str) -> bool:
     ends = word in FUNCTION_WORDS or word in _PREPOSITIONS or is_relation(word)
     return word[0].isalnum() and not ends
 
 
-_CHECKS = re.compile(r"(?:is|are|do|does)\b", re.IGNORECASE)
-_WAY = re.compile(r"how\b.*\bfrom\b.+\bto\b", re.IGNORECASE)
-WORDS = 12
-"""At most how many words are looked for at once."""
+_YES_NO = re.compile(r"(?:is|are|do|does)\b", re.IGNORECASE)
+_ROUTE = re.compile(r"how\b.*\bfrom\b.+\bto\b", re.IGNORECASE)
+MAX_WORDS = 12
+"""The limit of words in one search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Records, each of which shares a thing with the next, and the looks that found them."""
+    """Records, each of which shares a thing with the next, and the queries that found them."""
 
     records: tuple[Record, ...]
     queries: tuple[str, ...]
 
 
 class Chains:
-    """Follows what is told of both ends until they meet, by the things that records share."""
+    """Searches outwards from both things of a question until their records connect."""
 
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
 
     def between(self, question: str, where: Filter, max_hops: int) -> Chain | None:
-        """Return the shortest chain of records between a question's two things.
+        """Return the shortest chain of records between the two things of a question.
 
-        None if the question does not ask how two things stand to each other, or nothing connects
-        them within so many looks. People connect only where the question asks by a relation that
-        lasts: who met whom says nothing of where either is.
+        None if the question does not ask how two things relate, or if nothing connects them within
+        `max_hops`. People connect only if the question asks for a lasting relation: who met whom
+        says nothing about where either is.
         """
-        lasting = relation_of(question) is not None or _WAY.match(question) is not None
-        asks = _WAY.match(question) or (
-            _CHECKS.match(question) and (lasting or not names(question))
+        lasting = relation_of(question) is not None or _ROUTE.match(question) is not None
+        asks = _ROUTE.match(question) or (
+            _YES_NO.match(question) and (lasting or not names(question))
         )
-        if not asks or len(phrases(question, surely(question))) != 2:
+        if not asks or len(phrases(question, complete_phrases(question))) != 2:
             return None
         found: dict[str, Record] = {}
-        wanted, queries, sought = content_words(question), list[str](), set[str]()
+        frontier, queries, searched = content_words(question), list[str](), set[str]()
         for _ in range(2, max_hops + 1):
-            new = [word for word in dict.fromkeys(wanted) if word not in sought][:WORDS]
+            new = [word for word in dict.fromkeys(frontier) if word not in searched][:MAX_WORDS]
             if not new:
                 return None
-            sought |= set(new)
+            searched |= set(new)
             queries.append(" ".join(new))
             near = self._bank.mentioning(where, [form for word in new for form in forms(word)])
-            found |= {one.id: one for one in near}
+            found |= {record.id: record for record in near}
             chain = _chain(question, list(found.values()), people=lasting)
             if chain:
                 return Chain(tuple(chain), tuple(queries))
-            wanted = [word for one in near for word in content_words(one.keys[0])]
+            frontier = [word for record in near for word in content_words(record.keys[0])]
         return None
 
 
 def _chain(question: str, records: Sequence[Record], *, people: bool) -> list[Record] | None:
     """Return the shortest chain of records between the two things of a question."""
-    known = surely(question).union(*(surely(one.keys[0]) for one in records))
+    known = complete_phrases(question).union(
+        *(complete_phrases(record.keys[0]) for record in records)
+    )
     ends = phrases(question, known)
     if len(ends) != 2:
         return None
-    joins: dict[Phrase, dict[Phrase, Record]] = {}
-    for one in sorted(records, key=lambda one: one.moment):
-        if not people and names(one.keys[0]):
+    edges: dict[Phrase, dict[Phrase, Record]] = {}
+    for record in sorted(records, key=lambda record: record.moment):
+        if not people and names(record.keys[0]):
             continue
-        both = phrases(one.keys[0], known)
-        if len(both) == 2:
-            joins.setdefault(both[0], {})[both[1]] = one
-            joins.setdefault(both[1], {})[both[0]] = one
-    return _shortest(joins, ends[0], ends[1])
+        pair = phrases(record.keys[0], known)
+        if len(pair) == 2:
+            edges.setdefault(pair[0], {})[pair[1]] = record
+            edges.setdefault(pair[1], {})[pair[0]] = record
+    return _shortest_path(edges, ends[0], ends[1])
 
 
-def _shortest(
-    joins: Mapping[Phrase, Mapping[Phrase, Record]], start: Phrase, end: Phrase
+def _shortest_path(
+    edges: Mapping[Phrase, Mapping[Phrase, Record]], start: Phrase, end: Phrase
 ) -> list[Record] | None:
-    ways: dict[Phrase, list[Record]] = {start: []}
+    """Return the records on the shortest path, by breadth-first search, None without a path."""
+    paths: dict[Phrase, list[Record]] = {start: []}
     frontier = [start]
     while frontier:
         following = []
-        for at in frontier:
-            for to, record in joins.get(at, {}).items():
-                if to not in ways:
-                    ways[to] = [*ways[at], record]
-                    following.append(to)
-        if end in ways:
-            return ways[end]
+        for phrase in frontier:
+            for neighbour, record in edges.get(phrase, {}).items():
+                if neighbour not in paths:
+                    paths[neighbour] = [*paths[phrase], record]
+                    following.append(neighbour)
+        if end in paths:
+            return paths[end]
         frontier = following
     return None

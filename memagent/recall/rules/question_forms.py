@@ -1,4 +1,4 @@
-"""What a question needs that no single record tells: a list, a count, a reason, a forecast."""
+"""English rules: questions that ask for a list, a count, a reason or a plan."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _THING = re.compile(
     rf"{_NUMBERS})\s+(?P<thing>\w+)",
     re.IGNORECASE,
 )
-_TOWARDS = frozenset(
+_PREPOSITIONS = frozenset(
     "in at to into onto inside near under behind beside toward towards from of by".split()
 )
 _STATE = (
@@ -46,10 +46,10 @@ _PLAN = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """A question that every record of a kind has a share in, as "What is Zoe wearing?".
+    """A question that several records answer together, such as "What is Zoe wearing?".
 
-    `about` are the words that say whose it is, `noun` what is counted, if anything is named.
-    `past` is set where events are asked for, not how things stand.
+    `about` holds the words for the owner, `noun` the counted thing, if the question names one.
+    `past` is set for a question about past events, not about the present state.
     """
 
     about: tuple[str, ...]
@@ -59,14 +59,14 @@ class Listing:
 
 
 def listing_of(question: str) -> Listing | None:
-    """Return what a question wants listed or counted, or None if it asks for neither."""
+    """Return the listing or count that a question asks for, or None without one."""
     found = _LIST.match(question.strip())
     if found is None or (found["rest"] and not found["noun"]):
         return None
     verb = found["verb"].lower()
     if verb in FUNCTION_WORDS - {"have", "had", "own"}:
         return None
-    about = tuple(_who(found["who"]))
+    about = tuple(_subject_words(found["who"]))
     past = found["tense"].lower() in _PAST
     if not about or (past and not found["noun"]):
         return None
@@ -74,13 +74,13 @@ def listing_of(question: str) -> Listing | None:
 
 
 def asks_why(question: str) -> str | None:
-    """Return of whom a question wants a reason, or None if it wants none."""
+    """Return the subject whose reason a question asks for, or None without one."""
     found = _WHY.match(question.strip())
     return found["who"] if found else None
 
 
-def asks_ahead(question: str) -> str | None:
-    """Return of whom a question wants to know what is still to come, or None."""
+def asks_future(question: str) -> str | None:
+    """Return the subject whose future a question asks about, or None without one."""
     found = _WILL.match(question.strip())
     if found is None or not re.search(r"\bwill\b|\bgoing to\b", question, re.IGNORECASE):
         return None
@@ -88,40 +88,42 @@ def asks_ahead(question: str) -> str | None:
 
 
 def things(text: str) -> list[str]:
-    """Return the things in a text that are not the places in it, in order."""
-    found = _THING.finditer(text)
-    return [one["thing"] for one in found if (one["before"] or "").lower() not in _TOWARDS]
+    """Return the things in a text, without its places, in order."""
+    matches = _THING.finditer(text)
+    return [
+        match["thing"] for match in matches if (match["before"] or "").lower() not in _PREPOSITIONS
+    ]
 
 
 def asks_possession(question: str) -> bool:
-    """Tell whether a question asks what somebody has, which no record need say in such words."""
+    """Tell whether a question asks for possessions, which no record may state in these words."""
     listing = listing_of(question)
     return listing is not None and listing.verb in _OWNS
 
 
-def tells_state(text: str, who: str) -> bool:
-    """Tell whether a text says how somebody is: "I am ill", but not "I am a nurse"."""
+def states_condition(text: str, who: str) -> bool:
+    """Tell whether a text states somebody's condition: "I am ill", but not "I am a nurse"."""
     found = re.search(rf"\b{re.escape(who)}{_STATE}", text, re.IGNORECASE)
     return found is not None and found["state"] not in FUNCTION_WORDS
 
 
-def tells_reason(text: str) -> bool:
-    """Tell whether a text gives a reason in so many words."""
+def gives_reason(text: str) -> bool:
+    """Tell whether a text gives a reason explicitly ("because")."""
     return _REASON.search(text) is not None
 
 
-def tells_plan(text: str) -> bool:
-    """Tell whether a text speaks of what is still to come."""
+def speaks_of_plan(text: str) -> bool:
+    """Tell whether a text speaks of a plan or of the future."""
     return _PLAN.search(text) is not None
 
 
 def opens_with(text: str, who: str) -> bool:
-    """Tell whether a text speaks of somebody first, before anything else that carries meaning."""
+    """Tell whether the first content word of a text is this subject."""
     if who.upper() == "I":
         return any(word == "I" for word in words(text)[:2])
     return bool(lemmas(text)) and lemmas(text)[0] == lemma(who)
 
 
-def _who(text: str) -> list[str]:
-    """Return the words to look a subject up by: the speaker, or those that carry meaning."""
+def _subject_words(text: str) -> list[str]:
+    """Return the words to search a subject by: the speaker, or its content words."""
     return [word for word in words(text) if word == "I"][:1] or content_words(text)

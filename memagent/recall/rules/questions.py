@@ -1,4 +1,4 @@
-"""What an English question wants: which kind of thing, and whether one answer or several."""
+"""English rules: the expected answer type, names, places and time reference of a question."""
 
 import re
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from typing import Literal
 
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 
-Want = Literal["place", "name", "time", "number", "colour"]
-Side = Literal["before", "after"]
+AnswerType = Literal["place", "name", "time", "number", "colour"]
+Direction = Literal["before", "after"]
 
-_OPENERS: tuple[tuple[str, Want], ...] = (
+_OPENERS: tuple[tuple[str, AnswerType], ...] = (
     (
         r"where(?:'s|\b)|(?:(?:in|at|to|from) )?(?:which|what)"
         r" (?:city|town|village|country|street|place|room|building)\b",
@@ -29,7 +29,7 @@ _PLACE = re.compile(
     r"\b(?:in|at|to|into|onto|on|inside|near|under|behind|beside|towards?)\s+"
     r"(?:(?:the|a|an|my|your|his|her|its|our|their)\s+(\w+)|([A-Z]\w*))"
 )
-_TURN = re.compile(r"(.+?)\s(before|after)\s(.+)", re.IGNORECASE | re.DOTALL)
+_TIME_REFERENCE = re.compile(r"(.+?)\s(before|after)\s(.+)", re.IGNORECASE | re.DOTALL)
 _TIME = re.compile(
     r"\d|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:yesterday|today|tomorrow|tonight|noon|"
     r"midnight|morning|afternoon|evening|night|week|month|year|january|february|march|april|may|"
@@ -53,49 +53,51 @@ _WHEREABOUTS = re.compile(
 _FACT = re.compile(
     r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I
 )
-_OWN = re.compile(r"\b(?:my|mine|our|ours)\b|\b(?:did|was|were|have|had|am) (?:i|we)\b", re.I)
+_FIRST_PERSON = re.compile(
+    r"\b(?:my|mine|our|ours)\b|\b(?:did|was|were|have|had|am) (?:i|we)\b", re.I
+)
 _ADVICE = re.compile(r"\b(?:should|shall|can|could|would|may|might|need|best)\b", re.I)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """The point in time by which a question asks, as in "Where was I before the party?".
+class TimeReference:
+    """The point in time that a question refers to, as in "Where was I before the party?".
 
-    `topic` is the question without it, `side` the side of it that is asked about, and `anchor` the
-    words that tell of it.
+    `topic` is the question without it, `direction` the side of it that the question asks about, and
+    `anchor` the content words that describe it.
     """
 
     topic: str
-    side: Side
+    direction: Direction
     anchor: tuple[str, ...]
 
 
 def is_question(text: str) -> bool:
-    """Tell whether a text asks: it ends in a question mark, or opens with a question word."""
+    """Tell whether a text ends in a question mark or opens with a question word."""
     stripped = text.strip()
-    return stripped.endswith("?") or wants(stripped) is not None
+    return stripped.endswith("?") or answer_type(stripped) is not None
 
 
 def is_personal(question: str) -> bool:
-    """Tell whether a question asks for a fact about who asks it ("Where is my car?").
+    """Tell whether a question asks for a fact about its speaker ("Where is my car?").
 
-    Who asks for advice ("What should I do about my car?") or politely ("Can you tell me ...?") may
-    well be answered by a model that knows nothing of them.
+    A model that knows nothing about the speaker may still answer a request for advice ("What should
+    I do about my car?") or a polite one ("Can you tell me ...?"); neither counts as personal.
     """
-    asked = question.strip()
-    return bool(_FACT.match(asked) and _OWN.search(asked) and not _ADVICE.search(asked))
+    text = question.strip()
+    return bool(_FACT.match(text) and _FIRST_PERSON.search(text) and not _ADVICE.search(text))
 
 
-def wants(question: str) -> Want | None:
-    """Return the kind of thing that would answer, or None when the wording does not tell."""
+def answer_type(question: str) -> AnswerType | None:
+    """Return the type of answer that a question expects, or None if its wording does not say."""
     opening = question.strip().lower()
-    return next((want for opener, want in _OPENERS if re.match(opener, opening)), None)
+    return next((expected for opener, expected in _OPENERS if re.match(opener, opening)), None)
 
 
-def whereabouts(question: str) -> str | None:
-    """Return the question for a place that one whether somebody is there rests on.
+def location_question(question: str) -> str | None:
+    """Return the where-question behind a yes-or-no question about a place, None for any other.
 
-    "Is Zoe in the garden?" is answered by where she is; None for any other question.
+    "Is Zoe in the garden?" becomes "Where is Zoe?".
     """
     found = _WHEREABOUTS.match(question.strip())
     if found is None or not places(found[3]) or _TIME.search(found[3]):
@@ -105,44 +107,48 @@ def whereabouts(question: str) -> str | None:
     return f"Where {found[1].lower()} {found[2]}?"
 
 
-def turn_of(question: str) -> Turn | None:
-    """Return the point in time by which a question asks, or None if it names none."""
-    found = _TURN.match(question.strip())
+def time_reference(question: str) -> TimeReference | None:
+    """Return the point in time that a question refers to, or None without one."""
+    found = _TIME_REFERENCE.match(question.strip())
     if found is None:
         return None
     topic, side, rest = found.groups()
     anchor = tuple(content_words(rest))
     if not anchor:
         return None
-    return Turn(topic=topic, side="before" if side.lower() == "before" else "after", anchor=anchor)
+    direction: Direction = "before" if side.lower() == "before" else "after"
+    return TimeReference(topic=topic, direction=direction, anchor=anchor)
 
 
-def covers(text: str, wanted: Iterable[str]) -> bool:
-    """Tell whether a text holds every one of some words, in whatever form."""
-    held = {stem(word) for word in content_words(text)}
-    return all(stem(word.lower()) in held for word in wanted)
+def covers(text: str, required: Iterable[str]) -> bool:
+    """Tell whether a text holds all of the required words, in any inflected form."""
+    stems = {stem(word) for word in content_words(text)}
+    return all(stem(word.lower()) in stems for word in required)
 
 
-def offers(text: str, want: Want, question: str) -> bool:
-    """Tell whether a text holds something of the wanted kind that the question does not name."""
-    if want == "place":
-        asked = {word.lower() for word in words(question)}
-        return any(place.lower() not in asked for place in places(text))
-    if want == "time":
+def has_candidate(text: str, expected: AnswerType, question: str) -> bool:
+    """Tell whether a text holds a candidate answer of the expected type.
+
+    A place or a name that the question mentions itself is no candidate.
+    """
+    if expected == "place":
+        known = {word.lower() for word in words(question)}
+        return any(place.lower() not in known for place in places(text))
+    if expected == "time":
         return _TIME.search(text) is not None
-    if want == "number":
+    if expected == "number":
         return _NUMBER.search(text) is not None
-    if want == "colour":
+    if expected == "colour":
         return _COLOUR.search(text) is not None
     return bool(new_names(text, question))
 
 
 def places(text: str) -> list[str]:
-    """Return the words that a text's places begin with, in order: "the cabin" gives "cabin"."""
+    """Return the first word of each place in a text, in order: "in the cabin" gives "cabin"."""
     return [found[1] or found[2] for found in _PLACE.finditer(text)]
 
 
 def new_names(text: str, question: str) -> list[str]:
-    """Return the names in a text that the question does not hold, in order."""
+    """Return the names in a text that a question does not mention, in order."""
     known = {word.lower() for word in words(question)} | FUNCTION_WORDS
     return [name for name in names(text) if name.lower() not in known]

@@ -1,4 +1,4 @@
-"""Who did something to whom: in English, told by the order in which they are named."""
+"""English rules: kinds ("is a"), converse relations ("north of"), and roles by word order."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _IS_A = re.compile(r"\b(?:is|was|are|were|am)\s+an?\s+(?P<what>\w+(?:\s+\w+)*)",
 
 
 def kind_of(text: str) -> str:
-    """Return the word for what somebody is said to be, empty if a text does not say."""
+    """Return the kind that a text assigns to its subject ("is a nurse"), empty without one."""
     found = _IS_A.search(text)
     kind = ""
     for word in found["what"].lower().split() if found else ():
@@ -20,14 +20,14 @@ def kind_of(text: str) -> str:
     return kind
 
 
-def said_of(text: str, kind: str, said: Sequence[str]) -> bool:
-    """Tell whether a text says something of a kind, and not of others about that kind.
+def is_about_kind(text: str, kind: str, predicate: Sequence[str]) -> bool:
+    """Tell whether a kind is the subject of a text with these words as its predicate.
 
-    "Cats fear dogs" tells what cats fear, and nothing of what dogs do.
+    "Cats fear dogs" says what cats fear, and nothing about what dogs do.
     """
-    told = lemmas(text)
-    at = [told.index(lemma(word)) for word in said if lemma(word) in told]
-    return lemma(kind) in told and bool(at) and told.index(lemma(kind)) < min(at)
+    found = lemmas(text)
+    at = [found.index(lemma(word)) for word in predicate if lemma(word) in found]
+    return lemma(kind) in found and bool(at) and found.index(lemma(kind)) < min(at)
 
 
 _PAIRS = """north south, east west, northeast southwest, northwest southeast, left right,
@@ -35,46 +35,50 @@ _PAIRS = """north south, east west, northeast southwest, northwest southeast, le
     higher lower, heavier lighter, faster slower, richer poorer, stronger weaker, warmer colder"""
 _CONVERSES: dict[str, set[str]] = {}
 for _pair in _PAIRS.split(","):
-    _one, _other = _pair.split()
-    _CONVERSES.setdefault(_one, set()).add(_other)
-    _CONVERSES.setdefault(_other, set()).add(_one)
+    _first, _second = _pair.split()
+    _CONVERSES.setdefault(_first, set()).add(_second)
+    _CONVERSES.setdefault(_second, set()).add(_first)
 
 
 def relation_of(text: str) -> str | None:
-    """Return the relation that a text tells or asks, by its word, or None if there is none."""
+    """Return the word of the relation in a text, or None if there is none."""
     return next((word for word in words(text.lower()) if word in _CONVERSES), None)
 
 
 def is_relation(word: str) -> bool:
-    """Tell whether a word names a relation that has a converse."""
+    """Tell whether a word is a relation that has a converse."""
     return word.lower() in _CONVERSES
 
 
 def relates(text: str, question: str) -> bool:
-    """Tell whether a text holds the relation that a question asks for, from whichever end.
+    """Tell whether a text states the relation that a question asks for, from either end.
 
     "What is the mill south of?" is answered by "The mill is south of the inn" and by "The inn is
     north of the mill", but not by "The mill is north of the inn".
     """
-    relation, told = relation_of(question), relation_of(text)
-    if relation is None or told is None or told not in {relation, *_CONVERSES[relation]}:
+    asked, stated = relation_of(question), relation_of(text)
+    if asked is None or stated is None or stated not in {asked, *_CONVERSES[asked]}:
         return False
-    asked, held = _sides(question, relation), _sides(text, told)
-    if told != relation:
-        held = held[::-1]
-    named = any(asked) and all(held)
-    return named and all(one <= other for one, other in zip(asked, held, strict=True))
+    question_sides, text_sides = _sides(question, asked), _sides(text, stated)
+    if stated != asked:
+        text_sides = text_sides[::-1]
+    if not any(question_sides) or not all(text_sides):
+        return False
+    return all(
+        question_side <= text_side
+        for question_side, text_side in zip(question_sides, text_sides, strict=True)
+    )
 
 
 def _sides(text: str, relation: str) -> tuple[set[str], set[str]]:
-    """Return the lemmas of what stands before a relation's word, and of what stands after it."""
-    said = words(text.lower())
-    at = said.index(relation)
-    return _meaning(said[:at]), _meaning(said[at + 1 :])
+    """Return the lemmas before and after the word of a relation."""
+    found = words(text.lower())
+    at = found.index(relation)
+    return _content_lemmas(found[:at]), _content_lemmas(found[at + 1 :])
 
 
-def _meaning(said: Sequence[str]) -> set[str]:
-    return {lemma(word) for word in said if word not in FUNCTION_WORDS}
+def _content_lemmas(found: Sequence[str]) -> set[str]:
+    return {lemma(word) for word in found if word not in FUNCTION_WORDS}
 
 
 _WHOM = re.compile(r"who(?:m)?\s+(?:did|does|do|has|have|had|will|is|was)\b.*\w", re.IGNORECASE)
@@ -82,44 +86,44 @@ _GAP = "?"
 
 
 def in_role(text: str, question: str) -> bool:
-    """Tell whether a text names people in the order that a question asks for.
+    """Tell whether a text names people in the roles that a question asks for, by their order.
 
     "Who wrote to Eva?" is answered by "Zoe wrote to Eva", and "Who did Eva write to?" is not.
     """
     order = _order(question)
     if len(order) < 2:
         return True
-    told = iter(names(text))
-    asked = set(order)
-    return all(any(_fills(name, part, asked) for name in told) for part in order)
+    text_names = iter(names(text))
+    question_names = set(order)
+    return all(any(_fills(name, part, question_names) for name in text_names) for part in order)
 
 
-def newest_telling(hits: Sequence[Hit]) -> list[Hit]:
-    """Leave out what a newer hit tells of the same people and things in other words."""
+def newest_statements(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits without those that a newer hit about the same people and things replaces."""
     kept: dict[object, Hit] = {}
     for hit in hits:
-        same: object = _told(hit.key) if len(names(hit.key)) > 1 else hit.record.id
-        before = kept.get(same)
+        subject: object = _subject(hit.key) if len(names(hit.key)) > 1 else hit.record.id
+        before = kept.get(subject)
         if before is None or hit.record.moment > before.record.moment:
-            kept[same] = hit
-    return [hit for hit in hits if any(hit is one for one in kept.values())]
+            kept[subject] = hit
+    return [hit for hit in hits if any(hit is newest for newest in kept.values())]
 
 
 def _order(question: str) -> list[str]:
-    """Return the names in a question, with a gap where the person asked for belongs."""
-    asked = names(question)
+    """Return the names in a question, with a gap in the place of the person asked for."""
+    found = names(question)
     if not re.match(r"who", question.strip(), re.IGNORECASE):
-        return asked
-    return [*asked, _GAP] if _WHOM.match(question.strip()) and asked else [_GAP, *asked]
+        return found
+    return [*found, _GAP] if _WHOM.match(question.strip()) and found else [_GAP, *found]
 
 
-def _fills(name: str, part: str, asked: set[str]) -> bool:
-    return name not in asked if part == _GAP else name == part
+def _fills(name: str, part: str, question_names: set[str]) -> bool:
+    return name not in question_names if part == _GAP else name == part
 
 
-def _told(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return whom a text names, and what it says of them but for its verb."""
-    called = names(text)
-    people = {name.lower() for name in called}
-    rest = [word for word in content_words(text) if word not in people]
-    return tuple(called), frozenset(lemmas(" ".join(rest[1:])))
+def _subject(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the people in a text, and the lemmas of its other content words after the verb."""
+    people = names(text)
+    lowered = {name.lower() for name in people}
+    rest = [word for word in content_words(text) if word not in lowered]
+    return tuple(people), frozenset(lemmas(" ".join(rest[1:])))

@@ -1,11 +1,11 @@
-"""What came before or after, where texts say themselves when it was ("yesterday", "tonight")."""
+"""English rules: the order of records by the times their texts name ("yesterday", "tonight")."""
 
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from memagent.recall.multi_hop import Goal, Trail
-from memagent.recall.rules.questions import covers
+from memagent.recall.rules.questions import Direction, covers
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
 from memagent.text.english import content_words, names, words
@@ -25,12 +25,12 @@ _AGO = re.compile(
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _DAYS_IN = {"day": 1, "week": 7, "month": 30, "year": 365}
 _WHOLE_DAY = 12
-"""The hour of what is told of a day without its part."""
+"""The hour taken for a text that names a day but no part of it."""
 
 
-def told_time(text: str, told: datetime) -> datetime | None:
-    """Return about when it was by a text that was told at a time, None if it does not say."""
-    midnight = told.replace(hour=0, minute=0, second=0, microsecond=0)
+def stated_time(text: str, written: datetime) -> datetime | None:
+    """Return the approximate time that a text written at a known time names, None without one."""
+    midnight = written.replace(hour=0, minute=0, second=0, microsecond=0)
     if ago := _AGO.search(text.lower()):
         count = _COUNTS.get(ago[1]) or (int(ago[1]) if ago[1].isdigit() else 7)
         return midnight - timedelta(days=count * _DAYS_IN[ago[2]]) + timedelta(hours=_WHOLE_DAY)
@@ -47,50 +47,59 @@ def told_time(text: str, told: datetime) -> datetime | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Passage:
-    """The record of the point in time that a question asks by, and the trail on to its answer."""
+    """The record of the point in time that a question refers to, and the trail to its answer."""
 
     anchor: Hit
     trail: Trail
 
 
-class Chronicle:
-    """Orders what was told of somebody by the times that the texts name, not by when told."""
+class Timeline:
+    """Orders records about a topic by the times their texts name, not by when they were written."""
 
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
 
     def passage(self, goal: Goal, where: Filter, found: Hits) -> Passage | None:
-        """Return what was next on the side that a question names of its point in time.
+        """Return the nearest record before or after the time reference that reaches the goal.
 
-        None where that point is told of without a time of its own, or nothing lies beside it; it is
-        looked for only if anything `found` names a time.
+        None if the record of that point names no time, or if no record lies on that side of it. The
+        search is only made if any hit in `found` names a time.
         """
-        turn = goal.turn
-        if turn is None or not any(_dated(hit.record) for hit in found):
+        reference = goal.time
+        if reference is None or not any(_is_dated(hit.record) for hit in found):
             return None
-        topic = [word for word in words(turn.topic) if word == "I"][:1]
-        topic = topic or names(turn.topic) or content_words(turn.topic)
-        told = sorted(self._bank.mentioning(where, topic), key=_when)
-        points = [one for one in told if covers(one.keys[0], turn.anchor) and _dated(one)]
+        topic = [word for word in words(reference.topic) if word == "I"][:1]
+        topic = topic or names(reference.topic) or content_words(reference.topic)
+        records = sorted(self._bank.mentioning(where, topic), key=_time_of)
+        points = [
+            record
+            for record in records
+            if covers(record.keys[0], reference.anchor) and _is_dated(record)
+        ]
         for point in reversed(points):
             side = [
-                one for one in told if _beside(one, point, turn.side) and goal.reached(one.text)
+                record
+                for record in records
+                if _is_beside(record, point, reference.direction) and goal.reached(record.text)
             ]
             if side:
-                next_to = side[-1] if turn.side == "before" else side[0]
-                anchor = replace(found[0], record=point, key=point.keys[0], why={"look": 2.0})
-                return Passage(anchor=anchor, trail=Trail().on(topic, next_to, anchor.score, 2))
+                nearest = side[-1] if reference.direction == "before" else side[0]
+                anchor = replace(found[0], record=point, key=point.keys[0], why={"hop": 2.0})
+                trail = Trail().extended(topic, nearest, anchor.score, 2)
+                return Passage(anchor=anchor, trail=trail)
         return None
 
 
-def _when(record: Record) -> tuple[datetime, datetime, int]:
-    told, seq = record.moment
-    return told_time(record.text, told) or told, told, seq
+def _time_of(record: Record) -> tuple[datetime, datetime, int]:
+    written, seq = record.moment
+    return stated_time(record.text, written) or written, written, seq
 
 
-def _dated(record: Record) -> bool:
-    return told_time(record.text, record.moment[0]) is not None
+def _is_dated(record: Record) -> bool:
+    return stated_time(record.text, record.moment[0]) is not None
 
 
-def _beside(one: Record, point: Record, side: str) -> bool:
-    return _when(one) < _when(point) if side == "before" else _when(one) > _when(point)
+def _is_beside(record: Record, point: Record, direction: Direction) -> bool:
+    if direction == "before":
+        return _time_of(record) < _time_of(point)
+    return _time_of(record) > _time_of(point)
