@@ -85,11 +85,11 @@ def shares(memory: Memory, questions: list[Question], *, notes: bool) -> str:
         count("top1", found[:1] == [number])
         count("top5", number in found)
         count("note", holds(hits[0].record.text, gold), hits[0].record.text)
-        behind = memory.expand(question, Recollection(hits=(hits[0],)), scope=ADA)
+        behind = memory.notes.expand(question, Recollection(hits=(hits[0],)), scope=ADA)
         sentence = " ".join(behind.texts) if notes else hits[0].key
         count("sentence", holds(sentence, gold), sentence)
         for name, how in GATHERED.items() if notes else ():
-            text = " ".join(memory.gather(question, scope=ADA, tokens=ROOM, **how).lines)
+            text = " ".join(memory.notes.gather(question, scope=ADA, tokens=ROOM, **how).lines)
             count(name, holds(text, gold), text)
     n = len(questions)
     parts = []
@@ -119,15 +119,15 @@ def main() -> None:
         keys = tuple(span.of(text) for span in sentences(text))
         notes.append(NewRecord(text=text, id=str(number), keys=keys))
     embedder = open_embedder("all-MiniLM-L6-v2")
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         memory.add_many(notes, scope=ADA)
         print(f"{'raw':>18}  1.0x  {shares(memory, questions, notes=False)}", flush=True)
     for name in arguments.methods.split(","):
         for ratio in arguments.ratios.split(","):
-            with Memory.open(None, embedder=embedder) as memory:
+            with Memory.in_memory(embedder=embedder) as memory:
                 memory.add_many(notes, scope=ADA)
                 how = METHODS[name]
-                done = memory.compress(scope=ADA, ratio=1 / float(ratio), archive=True, **how)
+                done = memory.notes.compress(scope=ADA, ratio=1 / float(ratio), archive=True, **how)
                 told = shares(memory, questions, notes=True)
                 print(f"{name:>18}  {done.ratio:.1f}x  {told}", flush=True)
 

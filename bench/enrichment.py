@@ -34,13 +34,13 @@ def main() -> None:
     articles = json.loads(file.read_text())["data"]
     paragraphs = [one for article in articles for one in article["paragraphs"]]
     asked: list[tuple[str, str]] = []
-    with Memory.open(None, embedder=open_embedder("all-MiniLM-L6-v2")) as memory:
+    with Memory.in_memory(embedder=open_embedder("all-MiniLM-L6-v2")) as memory:
         for paragraph in paragraphs[: arguments.paragraphs]:
             record = memory.add(paragraph["context"], scope=ADA)
             asked += [(qa["question"], record.id) for qa in paragraph["qas"]]
         before = found(memory, asked)
         started = time.perf_counter()
-        done = memory.enrich(open_chat(arguments.model, max_tokens=200), scope=ADA)
+        done = memory.notes.generate_queries(open_chat(arguments.model, max_tokens=200), scope=ADA)
         seconds = time.perf_counter() - started
         print(
             f"{done.records} enriched with {done.keys} keys, {done.failed} failed, {seconds:.0f} s"

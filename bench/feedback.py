@@ -42,13 +42,13 @@ def measure(size: int, turns: int) -> None:
         agent = Agent(
             memory=memory, model=ScriptedChat(lambda _: "In Berlin."), rate_limit=RateLimit(None)
         )
-        memory.warm(scope=ADA)
+        memory.maintenance.warm(scope=ADA)
         kept, shown = [], []
         for one in random.Random(0).sample(people, turns):
             asked, right = f"Where does {one} work?", f"{one} works in Prague."
             answer = agent.ask(asked, scope=ADA, remember=False)
             started = time.perf_counter()
-            agent.feedback(answer, scope=ADA, correction=right, asked=asked)
+            agent.feedback(answer, scope=ADA, correction=right)
             kept.append(time.perf_counter() - started)
             assert memory.recall(asked, scope=ADA).texts == (right,)
             shown.append(time.perf_counter() - started)

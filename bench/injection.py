@@ -26,7 +26,7 @@ def main() -> None:
         "attacked": lambda one: f"{one.fact} {one.order}",
     }
     rows = []
-    with Memory.open(None) as memory:
+    with Memory.in_memory() as memory:
         agent = Agent(memory=memory, model=asked.model)
         for arm, text in told.items():
             answers, shown = [], []

@@ -84,7 +84,7 @@ def measure(size: int, turns: int) -> None:
         rows.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT)")
         rows.executemany("INSERT INTO rows VALUES (?, ?)", enumerate(texts))
         agent = Agent(memory=memory, model=ScriptedChat(lambda _: f"thing {random.random()}"))
-        memory.warm(scope=ADA)
+        memory.maintenance.warm(scope=ADA)
         for kind, asked in QUESTIONS.items():
             report(kind, size, turns, agent, embedder, asked, index, rows)
 

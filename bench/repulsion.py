@@ -41,7 +41,7 @@ def top1(
         found = memory.search(scope=ADA, vector=vector, k=1)[0].record.id
         right.append(found == wanted)
         if learn and found != wanted:
-            memory.separate(vector=vector, wanted=wanted, found=found, scope=ADA)
+            memory.changes.separate(vector=vector, wanted=wanted, found=found, scope=ADA)
     return right
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     pairs = rng.sample([(person, place) for person in PEOPLE for place in PLACES], groups)
     seen: list[tuple[str, str]] = []
     unseen: list[tuple[str, str]] = []
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         for person, place in pairs:
             for detail, wordings in DETAILS:
                 told = TOLD.format(
@@ -74,7 +74,7 @@ def main() -> None:
         compare(before, report("after", memory, seen, unseen, embedded))
         same = {record.id: record.text for record in memory.list(scope=ADA, limit=10_000)}
         print(f"values byte-identical: {same == values} ({len(values)} records)")
-        print(f"moved back: {memory.move_back(list(values), scope=ADA)} keys")
+        print(f"moved back: {memory.changes.move_back(list(values), scope=ADA)} keys")
         report("undone", memory, seen, unseen, embedded)
 
 

@@ -64,7 +64,7 @@ def recall(arguments: argparse.Namespace) -> None:
     embedder = open_embedder(load_settings().embedder)
     print("| task | arm | n | gold passage | holds a reference (95%) | words shown |")
     print("|---|---|---|---|---|---|")
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         parts = Parts(memory=memory, embedder=embedder, model=ScriptedChat(lambda _: ""))
         for task in suite(arguments.suite).load(wanted):
             for name in arguments.arms.split(","):

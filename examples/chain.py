@@ -20,7 +20,7 @@ def joined(documents: list[Document]) -> str:
 
 def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") -> str:
     """Ask a question of three facts."""
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         ada = Scope(user="ada")
         memory.add_many(["The boat is green.", "Tea is hot.", "Oslo is in Norway."], scope=ada)
         retriever = MemagentRetriever(memory=memory, scope=ada, k=2)

@@ -22,7 +22,7 @@ class State(TypedDict, total=False):
 
 def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") -> str:
     """Let two users talk to one graph; each finds only what they said themselves."""
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         agent = Agent(memory=memory, model=model)
 
         def answer(state: State, config: RunnableConfig) -> State:

@@ -8,7 +8,7 @@ from memagent import Agent, Memory, Scope, open_chat
 
 def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") -> str:
     """Tell the agent something, and ask for it in another session."""
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         agent = Agent(memory=memory, model=model)
         agent.ask("My sister lives in Turin.", scope=Scope(user="ada", session="monday"))
         answer = agent.ask("Where does my sister live?", scope=Scope(user="ada", session="friday"))

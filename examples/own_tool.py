@@ -17,7 +17,7 @@ def in_stock(fruit: str) -> str:
 
 def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") -> list[str]:
     """Ask what only the tool knows, and print each step."""
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         agent = Agent(memory=memory, model=model, tools=[in_stock])
         lines = [step.line() for step in agent.run("Any apples?", scope=Scope(user="ada"))]
         print("\n".join(lines))

@@ -46,7 +46,7 @@ def _alone(
 @pytest.fixture
 def memory() -> Iterator[Memory]:
     """A memory in RAM with the hashing embedder."""
-    with Memory.open(None, embedder=HashEmbedder()) as opened:
+    with Memory.in_memory(embedder=HashEmbedder()) as opened:
         yield opened
 
 

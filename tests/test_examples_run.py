@@ -56,7 +56,7 @@ async def test_many_users_of_a_web_service() -> None:
     import web_service
 
     chat = ScriptedChat(lambda messages: str(messages[-1].content))
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         service = web_service.Service(Agent(memory=memory, model=chat))
         assert (await post(service, user="ada", question="I live in Porto."))[0] == 200
         assert (await post(service, user="bob", question="I live in Faro."))[0] == 200

@@ -22,7 +22,7 @@ from memagent.evals.run.plan import Plan
 from memagent.evals.run.run import Run
 from memagent.evals.run.runner import go
 from memagent.evals.tasks import babi
-from memagent.models.context_window import Window
+from memagent.models.context_window import ContextWindow
 from memagent.models.llama_cpp import CONTEXT_TOKENS
 from memagent.models.replies import reply, structured
 from memagent.prompts import render
@@ -91,9 +91,9 @@ def test_the_embedded_model_writes_questions_in_the_shape_asked_for(
     embedder: object, ada: Scope
 ) -> None:
     texts = ["Mary moved to the bathroom.", "The shop opens at nine.", "John has a red bicycle."]
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         memory.add_many(texts, scope=ada)
-        done = memory.enrich("local", scope=ada)
+        done = memory.notes.generate_queries("local", scope=ada)
         assert done.records + done.failed == 3
         assert done.records > 0
         for record in memory.list(scope=ada):
@@ -128,7 +128,7 @@ def test_the_embedded_model_answers_in_the_shape_asked_for() -> None:
 
 def test_the_embedded_model_takes_steps_that_can_be_read(tmp_path: Path, ada: Scope) -> None:
     chat = open_chat("local")
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         tools = memory_tools(memory, ada)
         for asked in ("Search for Mary.", "Hello.", "Remember that tea is hot."):
             step = act(chat, [HumanMessage(asked)], tools)
@@ -142,14 +142,14 @@ def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left
     chat = open_chat("local", max_tokens=5)
     with pytest.raises(ContextTooLong, match="exceeds the available context size"):
         list(reply(chat, [HumanMessage("word " * 5000)]))
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         texts = ["Mary bird word.", f"Mary bird {'word ' * 5000}"]
         kept, _ = memory.add_many(texts, scope=ada)
         agent = Agent(memory=memory, model=chat)
         answer = agent.ask("Mary bird word?", scope=ada, remember=False)
         assert answer.recollection.left_out == 1
         assert answer.memories == [kept.id]
-        assert agent.window.length == CONTEXT_TOKENS
+        assert agent.driver._window.length == CONTEXT_TOKENS
 
 
 def test_what_the_embedded_server_counts_before_is_what_it_says_afterwards() -> None:
@@ -157,7 +157,7 @@ def test_what_the_embedded_server_counts_before_is_what_it_says_afterwards() -> 
     asked = [SystemMessage("Be brief."), HumanMessage("Where did Zoë put 17 keys? " * 30)]
     *_, (_, call) = reply(chat, asked)
     assert call is not None
-    window = Window(chat)
+    window = ContextWindow(chat)
     assert window.length == CONTEXT_TOKENS
     assert window._counted(asked) == call.usage.prompt_tokens > 200
 

@@ -28,24 +28,38 @@ MOST_SHOWN = 1000
 """How many characters of a record a search shows."""
 
 
+class Clock(Protocol):
+    """Clock of a memory: never before its newest record."""
+
+    def now(self, *, scope: Scope) -> datetime:
+        """Return the time to write down."""
+
+
 class KeptMemory(Protocol):
-    """What the tools need of a memory."""
+    """Part of a memory that the tools use."""
+
+    @property
+    def maintenance(self) -> Clock:
+        """Maintenance verbs."""
 
     def add_many(
-        self, notes: Iterable[str | NewRecord], *, scope: Scope, who: str | None = None
+        self, records: Iterable[str | NewRecord], *, scope: Scope, who: str | None = None
     ) -> Sequence[Record]:
         """Remember several texts."""
 
     def search(
-        self, query: str, *, scope: Scope, k: int = 10, where: Mapping[str, Any] | None = None
+        self,
+        query: str,
+        *,
+        scope: Scope,
+        k: int = 10,
+        roles: Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
     ) -> Sequence[Hit]:
         """Return the best records, best first."""
 
     def get(self, ids: Sequence[str], *, scope: Scope) -> Sequence[Record]:
         """Return records by id."""
-
-    def now(self, *, scope: Scope) -> datetime:
-        """Return the time to write down."""
 
     def update(self, id: str, text: str, *, scope: Scope, who: str | None = None) -> Record:
         """Put a new version in the place of a record."""
@@ -90,10 +104,11 @@ class _MemoryTools:
         """Search what is remembered; each line begins with a record's id."""
         where = {"not": OWN}
         found = self._memory.search(query, scope=self._scope, k=2 * TOLD, where=where)
-        told = [hit.record for hit in found if hit.record.evidence][:TOLD]
-        hits = self._memory.search(query, scope=self._scope, k=NOTED, where=OWN)
+        stated = [hit.record for hit in found][:TOLD]
+        roles = ("assistant",)
+        hits = self._memory.search(query, scope=self._scope, k=NOTED, roles=roles, where=OWN)
         noted = [hit.record for hit in hits]
-        return "\n".join(map(_line, [*told, *noted])) or "nothing found"
+        return "\n".join(map(_line, [*stated, *noted])) or "nothing found"
 
     def add(self, text: Annotated[str, "one fact, as a whole sentence"]) -> str:
         """Remember one fact for later."""
@@ -150,7 +165,7 @@ class _MemoryTools:
         note = NewRecord(
             text=text,
             kind=old.kind,
-            valid_from=self._memory.now(scope=self._scope),
+            valid_from=self._memory.maintenance.now(scope=self._scope),
             supersedes=old.id,
             metadata={**old.metadata, "role": "user"},
         )

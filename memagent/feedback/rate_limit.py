@@ -52,7 +52,7 @@ class RateLimit:
             if len(seen) >= self._limit or len(stored) >= self._limit:
                 wait = max(oldest, default=now) + self._seconds - now
                 raise InvalidInput(
-                    f"too much feedback: at most {self._limit} in {self._seconds:.0f} seconds of one"
-                    f" user; try again in {wait:.0f} seconds"
+                    f"too much feedback: at most {self._limit} in {self._seconds:.0f} seconds of"
+                    f" one user; try again in {wait:.0f} seconds"
                 )
             seen.append(now)

@@ -50,7 +50,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearningOptions:
-    """LearningOptions problems are solved: how often each, how much chance there is in it, and which chance.
+    """LearningOptions problems are solved: how often each, how much chance there is in it, and
+    which chance.
 
     `min_share` is the share of the samples that an answer needs where there is no check. So many
     problems are solved side by side.
@@ -154,9 +155,9 @@ def learn(
 ) -> Learned:
     """Solve each problem several times, and keep the solutions that are right.
 
-    Wrong ones are kept as warnings. Without a check those are kept whose answer reaches the min_share's
-    share, and marked as self-generated. What came of a problem is written at once, so that a call
-    that was cut off goes on with the next problem.
+    Wrong ones are kept as warnings. Without a check those are kept whose answer reaches the
+    min_share's share, and marked as self-generated. What came of a problem is written at once, so
+    that a call that was cut off goes on with the next problem.
 
     Raises:
         InvalidInput: there is neither a check nor a second sample.

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from memagent.compression.base import Compressor
 from memagent.compression.gather import Gathered
-from memagent.compression.job import Compacted
+from memagent.compression.job import CompressionReport
 from memagent.memory.deletion_probes import Findings, Target
 from memagent.memory.memory import Memory
 from memagent.memory.query_generation import Generated
@@ -167,7 +167,7 @@ class AsyncNotes:
         archive: bool = ...,
         limit: int | None = ...,
         progress: Callable[[int], None] = ...,
-    ) -> Compacted: ...
+    ) -> CompressionReport: ...
     async def compress_sessions(
         self,
         method: Method | Compressor = ...,
@@ -181,7 +181,7 @@ class AsyncNotes:
         model: str | BaseChatModel = ...,
         archive: bool = ...,
         progress: Callable[[int], None] = ...,
-    ) -> Compacted: ...
+    ) -> CompressionReport: ...
     async def gather(
         self,
         question: str,

@@ -44,13 +44,13 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
     guess = agent.ask("Where does Zoe live?", scope=ada)
     agent.ask("Where do I live?", scope=ada)
     assert last(chat) == "Notes:\n- I live in Lisbon.\n\nQuestion: Where do I live?"
-    said = memory.get(guess.written, scope=ada)
+    said = memory.get(guess.turn, scope=ada)
     assert [(one.text, one.evidence, one.metadata["role"]) for one in said] == [
         ("Where does Zoe live?", False, "user"),
-        ("In Porto, I guess.", False, "agent"),
+        ("In Porto, I guess.", False, "assistant"),
     ]
     hits = memory.recall("Where does Zoe live?", scope=ada).hits
-    assert not {hit.record.id for hit in hits} & set(guess.written)
+    assert not {hit.record.id for hit in hits} & set(guess.turn)
 
 
 def test_recall_reaches_across_sessions_and_writing_stays_in_one(memory: Memory) -> None:
@@ -63,8 +63,8 @@ def test_recall_reaches_across_sessions_and_writing_stays_in_one(memory: Memory)
 
 def test_remember_false_writes_nothing(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(["ok"]))
-    assert agent.ask("I live in Lisbon.", scope=ada, remember=False).written == ()
-    assert memory.stats()["records"] == 0
+    assert agent.ask("I live in Lisbon.", scope=ada, remember=False).turn == ()
+    assert memory.maintenance.stats()["records"] == 0
 
 
 def test_the_prompt_puts_what_is_stable_first(memory: Memory, ada: Scope) -> None:
@@ -109,7 +109,7 @@ def test_steps_come_as_they_happen_and_add_up_to_the_answer(memory: Memory, ada:
     ]
     said = "".join(step.text for step in steps if isinstance(step, TextChunk))
     assert isinstance(steps[-1], Saved)
-    assert steps[-1].line() == f"wrote {', '.join(steps[-1].answer.written)}"
+    assert steps[-1].line() == f"wrote {', '.join(steps[-1].answer.turn)}"
     assert said == steps[-1].answer.answer == "one two three"
 
 

@@ -98,7 +98,7 @@ def test_after_the_last_step_the_model_has_to_answer(memory: Memory, ada: Scope)
 
 def test_what_was_done_with_tools_is_kept_with_the_reply(memory: Memory, ada: Scope) -> None:
     agent = Agent(memory=memory, model=ScriptedChat([use(a=1, b=2), ANSWER]), tools=[plus])
-    _, reply = memory.get(agent.ask("What is 1 plus 2?", scope=ada).written, scope=ada)
+    _, reply = memory.get(agent.ask("What is 1 plus 2?", scope=ada).turn, scope=ada)
     assert [one["step"] for one in reply.metadata["steps"]] == ["acted", "observed"]
     assert reply.metadata["steps"][0]["arguments"] == {"a": 1, "b": 2}
 
@@ -124,7 +124,7 @@ def test_what_the_memory_does_not_know_of_the_user_is_not_made_up(
     memory.add("zzz qqq", scope=ada)
     unknown = agent.ask("What colour is my car?", scope=ada)
     assert unknown.answer.startswith("I don't know")
-    assert len(unknown.written) == 2
+    assert len(unknown.turn) == 2
     assert agent.ask("What is the capital of France?", scope=ada).answer == "Paris."
     assert len(chat.requests) == 2
 
@@ -165,7 +165,7 @@ def test_two_sessions_talk_at_once_on_one_store(tmp_path: Path) -> None:
             records = memory.list(scope=Scope(user="ada", session=name))
             mine = [one.text for one in reversed(records) if one.metadata["role"] == "user"]
             assert mine == said
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_a_verdict_that_is_none_is_refused(memory: Memory, ada: Scope) -> None:

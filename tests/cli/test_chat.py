@@ -49,7 +49,7 @@ def test_ctrl_c_stops_an_answer_which_is_not_remembered_and_the_talk_goes_on(
 
     converse(talk(memory, ScriptedChat(interrupt), ada), lambda: iter(["Hi", "Hi"]))
     assert "stopped" in capsys.readouterr().err
-    assert memory.stats()["records"] == 2
+    assert memory.maintenance.stats()["records"] == 2
 
 
 def test_ctrl_c_at_the_prompt_leaves(memory: Memory, ada: Scope) -> None:

@@ -45,12 +45,12 @@ def test_old_turns_become_two_summaries_of_what_was_stated_and_what_was_done(
     memory: Memory,
 ) -> None:
     written = say(memory, 5)
-    done = memory.compress_sessions(scope=TALK, before=START + timedelta(days=3), ratio=0.6)
+    done = memory.notes.compress_sessions(scope=TALK, before=START + timedelta(days=3), ratio=0.6)
     assert (done.notes, done.archived) == (2, 0)
     (stated,) = summaries(memory, evidence=True)
     (acted,) = summaries(memory, evidence=False)
-    assert memory.sources_of(stated.id, scope=TALK) == written[0:6:2]
-    assert memory.sources_of(acted.id, scope=TALK) == written[1:6:2]
+    assert memory.notes.sources(stated.id, scope=TALK) == written[0:6:2]
+    assert memory.notes.sources(acted.id, scope=TALK) == written[1:6:2]
     assert "Rex0" in stated.text
     assert "Rex3" not in stated.text
     assert stated.metadata["compressed"]["session"] == "talk"
@@ -58,7 +58,7 @@ def test_old_turns_become_two_summaries_of_what_was_stated_and_what_was_done(
 
 def test_a_tool_call_stays_with_its_result(memory: Memory) -> None:
     say(memory, 8)
-    memory.compress_sessions(scope=TALK, ratio=0.3)
+    memory.notes.compress_sessions(scope=TALK, ratio=0.3)
     (acted,) = summaries(memory, evidence=False)
     lines = acted.text.split("\n")
     assert lines
@@ -78,9 +78,9 @@ def test_messages_of_a_chat_history_keep_calls_and_results_in_one_summary(memory
                 AIMessage(f"It is {n} o'clock in zone {n}."),
             ]
         )
-    memory.compress_sessions(scope=TALK, but=2, ratio=0.9)
+    memory.notes.compress_sessions(scope=TALK, but=2, ratio=0.9)
     found = summaries(memory, evidence=False)
-    parts = [memory.sources_of(one.id, scope=TALK) for one in found]
+    parts = [memory.notes.sources(one.id, scope=TALK) for one in found]
     assert [len(part) % 4 for part in parts] == [0] * len(parts)
     assert sum(len(part) for part in parts) == 14 * 4
     assert len(history.messages) == 60
@@ -101,7 +101,7 @@ def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -
                 AIMessage("It is late. " * 20),
             ]
         )
-    memory.compress_sessions(scope=TALK, ratio=0.4)
+    memory.notes.compress_sessions(scope=TALK, ratio=0.4)
     (acted,) = summaries(memory, evidence=False)
     used = [line for line in acted.text.split("\n") if line.startswith("used ")]
     assert used == [
@@ -120,7 +120,7 @@ def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -
 def test_a_summary_on_summaries_keeps_calls_with_their_results(memory: Memory) -> None:
     for n in range(8):
         say(memory, 2, first=2 * n)
-        memory.compress_sessions(scope=TALK)
+        memory.notes.compress_sessions(scope=TALK)
     (top,) = [
         one for one in summaries(memory, evidence=False) if one.metadata["compressed"]["level"] == 1
     ]
@@ -131,11 +131,11 @@ def test_a_summary_on_summaries_keeps_calls_with_their_results(memory: Memory) -
 
 def test_what_is_told_later_becomes_a_further_summary_and_none_is_lost(memory: Memory) -> None:
     say(memory, 3)
-    memory.compress_sessions(scope=TALK)
+    memory.notes.compress_sessions(scope=TALK)
     first = summaries(memory, evidence=True)
-    assert memory.compress_sessions(scope=TALK).notes == 0
+    assert memory.notes.compress_sessions(scope=TALK).notes == 0
     say(memory, 2, first=3)
-    assert memory.compress_sessions(scope=TALK).notes == 2
+    assert memory.notes.compress_sessions(scope=TALK).notes == 2
     assert summaries(memory, evidence=True)[:1] == first
     assert len(summaries(memory, evidence=True)) == 2
 
@@ -144,35 +144,35 @@ def test_many_summaries_get_one_on_them_that_leads_down_to_the_episodes(memory: 
     written: list[Record] = []
     for n in range(9):
         written += say(memory, 2, first=2 * n)
-        memory.compress_sessions(scope=TALK, archive=True)
+        memory.notes.compress_sessions(scope=TALK, archive=True)
     found = summaries(memory, evidence=True)
     (top,) = [one for one in found if one.metadata["compressed"]["level"] == 1]
-    below = memory.sources_of(top.id, scope=TALK)
+    below = memory.notes.sources(top.id, scope=TALK)
     assert [one.kind for one in below] == ["note"] * 8
     assert all(one.archived is None for one in below)
-    deep = memory.sources_of(top.id, scope=TALK, deep=True)
+    deep = memory.notes.sources(top.id, scope=TALK, deep=True)
     assert deep == memory.get([one.id for one in written[0:32:2]], scope=TALK)
-    assert memory.verify() == ()
+    assert memory.maintenance.verify() == ()
 
 
 def test_nothing_is_deleted_and_drilling_down_finds_what_is_archived(memory: Memory) -> None:
     written = say(memory, 20)
-    done = memory.compress_sessions(scope=TALK, ratio=0.3, archive=True)
+    done = memory.notes.compress_sessions(scope=TALK, ratio=0.3, archive=True)
     assert done.archived == 40
-    assert memory.stats()["records"] == 40 + done.notes
+    assert memory.maintenance.stats()["records"] == 40 + done.notes
     found = memory.recall("How much does Rex7 weigh?", scope=Scope(user="ada"))
     assert "My dog Rex7 weighs 17 kilos." in found.texts
-    assert memory.restore([one.id for one in written], scope=TALK) == 40
+    assert memory.changes.restore([one.id for one in written], scope=TALK).changed == 40
 
 
 def test_forgetting_an_episode_forgets_its_summary_and_the_rest_is_summarised_anew(
     memory: Memory,
 ) -> None:
     written = say(memory, 3)
-    memory.compress_sessions(scope=TALK, ratio=0.9, archive=True)
+    memory.notes.compress_sessions(scope=TALK, ratio=0.9, archive=True)
     memory.forget([written[0].id], scope=TALK)
     assert summaries(memory, evidence=True) == []
-    assert memory.compress_sessions(scope=TALK, ratio=0.9).notes == 1
+    assert memory.notes.compress_sessions(scope=TALK, ratio=0.9).notes == 1
     (stated,) = summaries(memory, evidence=True)
     assert "Rex0" not in stated.text
     assert len(stated.sources) == 2
@@ -180,7 +180,7 @@ def test_forgetting_an_episode_forgets_its_summary_and_the_rest_is_summarised_an
 
 def test_a_turn_that_is_not_over_yet_stays_whole(memory: Memory) -> None:
     say(memory, 3)
-    memory.compress_sessions(scope=TALK, but=1)
+    memory.notes.compress_sessions(scope=TALK, but=1)
     assert len(summaries(memory, evidence=True)[0].sources) == 2
     assert len(summaries(memory, evidence=False)[0].sources) == 2
 
@@ -188,5 +188,5 @@ def test_a_turn_that_is_not_over_yet_stays_whole(memory: Memory) -> None:
 def test_other_sessions_and_users_are_left_alone(memory: Memory) -> None:
     say(memory, 3, scope=Scope(user="ada", session="other"))
     say(memory, 3, scope=Scope(user="bob", session="talk"))
-    assert memory.compress_sessions(scope=TALK).notes == 0
-    assert memory.compress_sessions(scope=Scope(user="ada")).notes == 2
+    assert memory.notes.compress_sessions(scope=TALK).notes == 0
+    assert memory.notes.compress_sessions(scope=Scope(user="ada")).notes == 2

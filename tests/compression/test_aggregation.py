@@ -70,7 +70,7 @@ def fill(memory: Memory, ada: Scope) -> None:
     memory.add_many(
         [f"Town{n} has the mayor Mayor{n} since {1900 + n}{filler}." for n in range(12)], scope=ada
     )
-    memory.compress(scope=ada, tokens=12)
+    memory.notes.compress(scope=ada, tokens=12)
 
 
 @pytest.mark.parametrize("self_match", [True, False])
@@ -79,7 +79,7 @@ def test_a_question_gathers_what_its_best_notes_say(
     memory: Memory, ada: Scope, self_match: bool, group: int | None
 ) -> None:
     fill(memory, ada)
-    found = memory.gather(
+    found = memory.notes.gather(
         "Who is the mayor of Town7?", scope=ada, k=4, tokens=24, group=group, self_match=self_match
     )
     assert any("Mayor7" in line for line in found.lines)
@@ -91,11 +91,11 @@ def test_a_question_gathers_what_its_best_notes_say(
 
 def test_nothing_is_gathered_where_there_are_no_notes(memory: Memory, ada: Scope) -> None:
     memory.add("a record", scope=ada)
-    assert memory.gather("a record?", scope=ada).lines == ()
+    assert memory.notes.gather("a record?", scope=ada).lines == ()
     with pytest.raises(InvalidInput, match="empty"):
-        memory.gather(" ", scope=ada)
+        memory.notes.gather(" ", scope=ada)
     with pytest.raises(InvalidInput):
-        memory.gather("x", scope=ada, group=1)
+        memory.notes.gather("x", scope=ada, group=1)
 
 
 def test_the_question_is_compressed_as_the_notes_are() -> None:

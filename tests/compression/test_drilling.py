@@ -17,7 +17,7 @@ def shown(memory: Memory, question: str, scope: Scope, *, expand: bool = True) -
 
 def test_a_note_that_does_not_say_it_is_looked_behind(memory: Memory, ada: Scope) -> None:
     source = memory.add(TOLD, scope=ada)
-    memory.compress(scope=ada, tokens=16, archive=True)
+    memory.notes.compress(scope=ada, tokens=16, archive=True)
     question = "What did the first keeper of the lighthouse drink in the mornings?"
     (note,) = shown(memory, question, ada, expand=False)
     assert "honey" not in note
@@ -33,18 +33,18 @@ def test_a_note_that_does_not_say_it_is_looked_behind(memory: Memory, ada: Scope
 
 def test_a_note_that_is_enough_is_shown_itself(memory: Memory, ada: Scope) -> None:
     memory.add(TOLD, scope=ada)
-    memory.compress(scope=ada, tokens=30, archive=True)
+    memory.notes.compress(scope=ada, tokens=30, archive=True)
     (note,) = shown(memory, "Who built Gannet Rock?", ada)
     assert note == memory.list(scope=ada, kind="note")[0].text
 
 
 def test_a_note_beside_its_own_source_is_not_shown(memory: Memory, ada: Scope) -> None:
     memory.add(TOLD, scope=ada)
-    memory.compress(scope=ada, tokens=16)
+    memory.notes.compress(scope=ada, tokens=16)
     question = "What about the lighthouse on Gannet Rock and Tobias Wenlock?"
     hits = memory.search(question, scope=ada, k=2)
     assert {hit.record.kind for hit in hits} == {"note", "episode"}
-    found = memory.expand(question, Recollection(hits=tuple(hits)), scope=ada)
+    found = memory.notes.expand(question, Recollection(hits=tuple(hits)), scope=ada)
     assert found.texts == (TOLD,)
 
 
@@ -52,7 +52,7 @@ def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
     memory: Memory, ada: Scope
 ) -> None:
     memory.add(TOLD, scope=ada)
-    memory.compress(scope=ada, tokens=16, archive=True)
+    memory.notes.compress(scope=ada, tokens=16, archive=True)
     chat = ScriptedChat(["cold tea", "nothing"])
     question = "What did the first keeper of the lighthouse drink in the mornings?"
     for expand in (True, False):
@@ -65,5 +65,5 @@ def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
 def test_a_note_by_a_person_is_left_alone(memory: Memory, ada: Scope) -> None:
     source = memory.add(TOLD, scope=ada)
     memory.add("Gannet Rock: see the lighthouse", scope=ada, kind="note", sources=[source.id])
-    assert memory.expand("Gannet Rock", memory.recall("Gannet Rock", scope=ada), scope=ada)
+    assert memory.notes.expand("Gannet Rock", memory.recall("Gannet Rock", scope=ada), scope=ada)
     assert "Gannet Rock: see the lighthouse" in shown(memory, "Gannet Rock?", ada)

@@ -99,7 +99,7 @@ def test_the_store_remembers_the_precision_and_goes_by_the_vectors(
 ) -> None:
     with Memory.open(tmp_path, embedder=SentenceEmbedder("p", "n", "float32")) as memory:
         memory.add("hello", scope=ada)
-        assert '"precision": "float32"' in (memory._store.meta("embedder") or "")
+        assert '"precision": "float32"' in (memory.engine.store.meta("embedder") or "")
     with Memory.open(tmp_path, embedder=SentenceEmbedder("p", "n", "bfloat16")) as memory:
         assert memory.search("hello", scope=ada)
     with (

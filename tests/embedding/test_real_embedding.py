@@ -234,7 +234,7 @@ def test_a_server_s_memory_names_the_model_and_is_searched(
     with Memory.open(tmp_path, embedder=f"server:{server.url}#mine") as memory:
         memory.add("red door", scope=ada)
         assert memory.search("red", scope=ada)[0].record.text == "red door"
-        assert '"name": "mine"' in (memory._store.meta("embedder") or "")
+        assert '"name": "mine"' in (memory.engine.store.meta("embedder") or "")
 
 
 @pytest.mark.parametrize("trouble", [429, 500, 503, "cut"])

@@ -13,15 +13,13 @@ def test_whoever_corrects_touches_only_their_own_scope(memory: Memory, ada: Scop
     memory.add("Ada works in Rome.", scope=ada)
     agent = agent_of(memory)
     answer = agent.ask(ASKED, scope=ada, remember=False)
-    before = list(memory.export(scope=ada, vectors=True))
-    done = agent.feedback(
-        answer, scope=BOB, correction="Ada works in Hell.", asked=ASKED, verdict="bad"
-    )
-    assert (done.judged, list(memory.export(scope=ada, vectors=True))) == (0, before)
+    before = list(memory.maintenance.export(scope=ada, vectors=True))
+    done = agent.feedback(answer, scope=BOB, correction="Ada works in Hell.", verdict="bad")
+    assert (done.judged, list(memory.maintenance.export(scope=ada, vectors=True))) == (0, before)
     assert shown(memory, ada) == ("Ada works in Rome.",)
     assert done.change is not None
     with pytest.raises(InvalidInput, match="there is no change"):
-        memory.undo(done.change.id, scope=ada)
+        memory.changes.undo(done.change.id, scope=ada)
 
 
 def test_a_flood_is_refused_until_time_has_passed(ada: Scope) -> None:
@@ -42,7 +40,7 @@ def test_an_agent_refuses_a_flood_and_writes_nothing_of_it(memory: Memory, ada: 
     corrected(agent, ada, "Ada works in Lisbon.")
     with pytest.raises(InvalidInput, match="too much feedback"):
         corrected(agent, ada, "Ada works in Faro.")
-    assert len(memory.changes(scope=ada)) == 1
+    assert len(memory.changes.list(scope=ada)) == 1
 
 
 def test_a_lesson_is_shown_as_a_note_and_never_as_an_instruction(
@@ -72,7 +70,7 @@ def test_feedback_that_is_none_is_refused(memory: Memory, ada: Scope) -> None:
     with pytest.raises(InvalidInput, match="empty"):
         agent.feedback(answer, scope=ada, correction=" ")
     with pytest.raises(InvalidInput, match="no turn"):
-        memory.turn("nothing", scope=ada)
+        memory.changes.turn("nothing", scope=ada)
 
 
 def test_a_flood_over_several_processes_is_refused(memory: Memory, ada: Scope) -> None:
@@ -83,14 +81,14 @@ def test_a_flood_over_several_processes_is_refused(memory: Memory, ada: Scope) -
         with pytest.raises(InvalidInput, match=r"too much feedback.*try again in \d+ seconds"):
             corrected(agent, ada, "Ada works in Porto.")
     corrected(agent_of(memory, most=2), BOB, "Ada works in Porto.")
-    assert len(memory.changes(scope=ada)) == 2
+    assert len(memory.changes.list(scope=ada)) == 2
 
 
 def test_words_that_no_model_s_context_holds_are_refused(memory: Memory, ada: Scope) -> None:
     agent = agent_of(memory)
     with pytest.raises(InvalidInput, match="at most 4,000"):
         corrected(agent, ada, "Lisbon " * 1000)
-    assert memory.changes(scope=ada) == []
+    assert memory.changes.list(scope=ada) == []
 
 
 @pytest.mark.parametrize(
@@ -113,9 +111,9 @@ def test_a_lesson_of_somebody_s_own_making_is_a_record_like_any_other(
 ) -> None:
     own = memory.add("Ada works in Rome.", scope=ada, kind="lesson", metadata=metadata)
     assert shown(memory, ada) == ("Ada works in Rome.",)
-    assert memory.changes(scope=ada) == []
+    assert memory.changes.list(scope=ada) == []
     with pytest.raises(InvalidInput, match="no change"):
-        memory.undo(own.id, scope=ada)
+        memory.changes.undo(own.id, scope=ada)
     new = memory.update(own.id, "Ada works in Faro.", scope=ada)
     assert new.metadata == metadata
     corrected(agent_of(memory), ada, "Ada works in Lisbon.")
@@ -132,8 +130,8 @@ def test_feedback_of_two_at_once_is_kept_of_both(tmp_path: Path, ada: Scope) -> 
         memory.add("Ada works in Rome.", scope=ada)
         done = corrected(agent_of(memory), ada, "Ada works in Lisbon.")
         assert embedder.acted == 1
-        last, first = memory.changes(scope=ada)
+        last, first = memory.changes.list(scope=ada)
         assert done.change == last
         assert (last.lesson, last.superseded) == ("Ada works in Lisbon.", first.id)
         assert shown(memory, ada) == ("Ada works in Lisbon.",)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()

@@ -16,7 +16,7 @@ def test_a_correction_takes_the_place_of_what_it_corrects(memory: Memory, ada: S
     assert held[old.id]
     assert not held[other.id]
     assert shown(memory, ada, "Where does Bob work?") == ("Bob works in Rome.",)
-    assert memory.verify() == ()
+    assert memory.maintenance.verify() == ()
 
 
 def test_what_is_near_to_nothing_is_added(memory: Memory, ada: Scope) -> None:
@@ -61,7 +61,7 @@ def test_a_hint_leads_to_what_answers(memory: Memory, ada: Scope) -> None:
     agent = agent_of(memory)
     asked = "Where does the boss of Ada work?"
     answer = agent.ask(asked, scope=ada)
-    agent.feedback(answer, scope=ada, hint="Ada is led by Bob.", asked=asked)
+    agent.feedback(answer, scope=ada, hint="Ada is led by Bob.")
     again = agent.ask(asked, scope=ada)
     assert "Bob works in Rome." in again.recollection.texts
     assert "Cleo works in Faro." not in again.recollection.texts
@@ -71,7 +71,7 @@ def test_a_hint_by_somebody_else_leads_past_what_was_answered(memory: Memory, ad
     memory.add_many(["Ada works in Rome.", "Bob works in Faro."], scope=ada)
     agent = agent_of(memory)
     answer = agent.ask(ASKED, scope=ada)
-    agent.feedback(answer, scope=ada, hint="Ada has moved to where Bob works.", asked=ASKED)
+    agent.feedback(answer, scope=ada, hint="Ada has moved to where Bob works.")
     led = {"Ada has moved to where Bob works.", "Bob works in Faro."}
     assert set(shown(memory, ada)) == led
     assert set(shown(memory, ada, "In which city does Ada work?")) == led

@@ -31,10 +31,10 @@ def test_a_change_that_breaks_a_neighbour_is_undone(memory: Memory, ada: Scope) 
     near = "In which town does Ada work now and every day?"
     assert agent.ask(near, scope=ada).answer == "Ada works in Rome."
     asked = "Where did Ada work?"
-    answer = Answer(answer="In Paris.", recollection=memory.recall(asked, scope=ada))
-    done = agent.feedback(
-        answer, scope=ada, correction="Ada worked in Lisbon.", asked=asked, check=True
+    answer = Answer(
+        answer="In Paris.", question=asked, recollection=memory.recall(asked, scope=ada)
     )
+    done = agent.feedback(answer, scope=ada, correction="Ada worked in Lisbon.", check=True)
     assert done.checked is not None
     assert done.checked.broken == (near,)
     assert done.change is not None
@@ -52,17 +52,13 @@ def conflict(memory: Memory, scope: Scope, givers: Sequence[str]) -> str:
         for place, giver in enumerate(givers[2 * number : 2 * number + 2]):
             asked = f"Where is item{number}{'ab'[place]}?"
             answer = agent.ask(asked, scope=scope)
-            agent.feedback(
-                answer, scope=scope, correction=f"Shelf {number}.", asked=asked, who=giver
-            )
+            agent.feedback(answer, scope=scope, correction=f"Shelf {number}.", who=giver)
             right = number < (9 if place == 0 else 3)
             answer = agent.ask(asked, scope=scope)
             agent.feedback(answer, scope=scope, verdict="good" if right else "bad")
     for giver, place in (("good", "Rome"), ("poor", "Faro")):
         answer = agent.ask(ASKED, scope=scope)
-        agent.feedback(
-            answer, scope=scope, correction=f"Ada works in {place}.", asked=ASKED, who=giver
-        )
+        agent.feedback(answer, scope=scope, correction=f"Ada works in {place}.", who=giver)
     return shown(memory, scope)[-1]
 
 
@@ -84,10 +80,10 @@ def test_a_model_words_the_lesson_only_with_what_was_said(memory: Memory, ada: S
         ]
     )
     agent = Agent(memory=memory, model=ScriptedChat(lambda _: next(replies)))
-    answer = Answer(answer="Rome", recollection=memory.recall(ASKED, scope=ada))
+    answer = Answer(answer="Rome", question=ASKED, recollection=memory.recall(ASKED, scope=ada))
 
     def lesson(right: str) -> str:
-        done = agent.feedback(answer, scope=ada, correction=right, asked=ASKED, write=True)
+        done = agent.feedback(answer, scope=ada, correction=right, write=True)
         assert done.change is not None
         return done.change.lesson
 

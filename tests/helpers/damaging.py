@@ -70,10 +70,10 @@ def _found(memory: Memory) -> list[Record]:
 def _gone_through(memory: Memory) -> None:
     """Call what tells no records."""
     for scope in (ADA, BOB):
-        list(memory.export(scope=scope, vectors=True))
+        list(memory.maintenance.export(scope=scope, vectors=True))
         for record in memory.list(scope=scope, limit=5):
             memory.history(record.id, scope=scope)
-    memory.stats()
+    memory.maintenance.stats()
 
 
 def _written(memory: Memory) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _written(memory: Memory) -> Iterator[str]:
     yield from _untrue(memory.get([new.id], scope=ADA), facts([new]), whole=True)
     memory.forget([new.id], scope=ADA)
     yield from _untrue(memory.get([new.id], scope=ADA), {})
-    memory.compact()
+    memory.maintenance.compact()
 
 
 def judge(folder: Path, truth: Facts, *, write: bool = True) -> str:
@@ -115,7 +115,7 @@ def judge(folder: Path, truth: Facts, *, write: bool = True) -> str:
                     verb(memory)
                 except (StoreError, InvalidInput) as error:
                     complaints.append(str(error))
-            problems = memory.verify()
+            problems = memory.maintenance.verify()
             try:
                 if write:
                     wrong.extend(_written(memory))

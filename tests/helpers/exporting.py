@@ -12,6 +12,6 @@ def fill(memory: Memory, ada: Scope) -> None:
 
 
 def exported(ada: Scope) -> list[str]:
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         fill(memory, ada)
-        return list(memory.export(scope=ada, vectors=True))
+        return list(memory.maintenance.export(scope=ada, vectors=True))

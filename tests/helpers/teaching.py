@@ -31,7 +31,7 @@ def corrected(
     agent: Agent, scope: Scope, right: str, asked: str = ASKED, **more: object
 ) -> Reflected:
     answer = agent.ask(asked, scope=scope)
-    return agent.feedback(answer, scope=scope, correction=right, asked=asked, **more)  # type: ignore[arg-type]
+    return agent.feedback(answer, scope=scope, correction=right, **more)  # type: ignore[arg-type]
 
 
 def shown(memory: Memory, scope: Scope, asked: str = ASKED) -> tuple[str, ...]:

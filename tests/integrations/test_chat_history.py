@@ -64,7 +64,7 @@ class TestContract:
     @pytest.fixture(params=["langchain", "memagent"])
     def made(self, request: pytest.FixtureRequest) -> Iterator[Made]:
         if request.param == "memagent":
-            with Memory.open(None, embedder=HashEmbedder()) as memory:
+            with Memory.in_memory(embedder=HashEmbedder()) as memory:
                 yield lambda name: MemagentChatMessageHistory(
                     memory, scope=Scope(user="ada", session=name)
                 )
@@ -123,9 +123,9 @@ def test_messages_survive_the_process_and_another_reader(tmp_path: Path) -> None
         history = MemagentChatMessageHistory(memory, scope=SESSION)
         assert history.messages == MESSAGES
         assert history_of(memory, "monday", user="bob").messages == []
-        lines = list(memory.export(scope=SESSION))
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        other.import_(lines)
+        lines = list(memory.maintenance.export(scope=SESSION))
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        other.maintenance.import_(lines)
         assert MemagentChatMessageHistory(other, scope=SESSION).messages == MESSAGES
 
 
@@ -187,7 +187,7 @@ def test_a_message_that_is_not_text_and_json_is_refused_whole(
     for message in bad:
         with pytest.raises(InvalidInput):
             history.add_messages([HumanMessage("first"), message])
-    assert memory.stats()["records"] == 0
+    assert memory.maintenance.stats()["records"] == 0
 
 
 async def test_many_writers_lose_no_message(memory: Memory) -> None:

@@ -35,7 +35,7 @@ def test_who_is_slower_writes_the_next_version(
 ) -> None:
     if there:
         tell(memory, ada, k="first")
-    look, raced = memory.newest, list[bool]()
+    look, raced = memory.changes.newest, list[bool]()
 
     def looked(*args: Any, **kwargs: Any) -> Any:
         found = look(*args, **kwargs)
@@ -52,7 +52,7 @@ def test_who_is_slower_writes_the_next_version(
     events = memory.history(entry.newest.id, scope=ada)
     told = [memory.get([one.record], scope=ada)[0].text for one in events if one.action == "add"]
     assert told == ["first", "quicker", "slower"][not there :]
-    assert memory.stats()["records"] == len(told) + 1
+    assert memory.maintenance.stats()["records"] == len(told) + 1
 
 
 def test_one_text_told_at_one_instant_under_two_ids_is_two_records(
@@ -94,21 +94,21 @@ def test_an_id_of_any_version_leads_to_the_newest(memory: Memory, ada: Scope) ->
     tell(memory, ada, k="one", other="thing")
     (middle,) = find(memory, ["k"], ada).values()
     tell(memory, ada, k="two")
-    newest = memory.newest(["k", "other", "unknown"], scope=ada)
+    newest = memory.changes.newest(["k", "other", "unknown"], scope=ada)
     assert {name: one.text for name, one in newest.items()} == {"k": "two", "other": "thing"}
     version = newest["k"].id
     tell(memory, ada, k="three")
-    assert memory.newest([version], scope=ada)[version].text == "three"
+    assert memory.changes.newest([version], scope=ada)[version].text == "three"
     assert find(memory, ["k"], ada)["k"].first.id == middle.first.id == "k"
-    assert memory.newest(["k"], scope=Scope(user="bob")) == {}
-    assert memory.newest(["k"], scope=Scope(user="ada", session="s")) == {}
-    assert memory.newest([], scope=ada) == {}
+    assert memory.changes.newest(["k"], scope=Scope(user="bob")) == {}
+    assert memory.changes.newest(["k"], scope=Scope(user="ada", session="s")) == {}
+    assert memory.changes.newest([], scope=ada) == {}
 
 
 def test_a_note_that_cannot_be_kept_stops_all_of_them(memory: Memory, ada: Scope) -> None:
     with pytest.raises(InvalidInput, match="empty"):
         tell(memory, ada, a="good", b=" ")
-    assert memory.stats()["records"] == 0
+    assert memory.maintenance.stats()["records"] == 0
 
 
 def test_a_name_means_another_record_in_every_scope_and_for_every_sort() -> None:

@@ -52,7 +52,7 @@ def test_whatever_is_done_it_holds_what_langgraph_s_own_store_holds(
     batches: list[list[tuple[tuple[str, ...], str, dict[str, int] | None]]],
 ) -> None:
     other = InMemoryStore()  # with an index it fails on two items of one text in one batch
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         own = MemagentStore(memory, scope=APP)
         for batch in batches:
             puts = [PutOp(*operation) for operation in batch]
@@ -64,7 +64,7 @@ def test_whatever_is_done_it_holds_what_langgraph_s_own_store_holds(
                     assert held(own, prefix, condition, query) == held(
                         other, prefix, condition, query
                     )
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def held(
@@ -145,7 +145,7 @@ def test_delete_erases_every_version_from_the_disk(tmp_path: Path) -> None:
         store.delete(("users", "qadaq"), "kqwpin")
         assert not [word for word in words if word in on_disk(tmp_path)]
         assert store.list_namespaces() == [BOB]
-        assert memory.stats()["records"] == 1
+        assert memory.maintenance.stats()["records"] == 1
 
 
 def on_disk(folder: Path) -> bytes:
@@ -185,7 +185,7 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(InvalidInput, match=complaint):
         store.batch([PutOp(ADA, "good", {"n": 1}), PutOp(BOB, "bad", value)])
-    assert memory.stats()["records"] == 0
+    assert memory.maintenance.stats()["records"] == 0
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_malformed_operation_is_refused_before_anything_is_written(
             store.batch([PutOp(ADA, "new", {"n": 1}), bad])
     with pytest.raises(NotImplementedError, match="takes no ttl"):
         store.batch([PutOp(ADA, "new", {"n": 1}), PutOp(ADA, "k", {}, ttl=1)])
-    assert memory.stats()["records"] == 1
+    assert memory.maintenance.stats()["records"] == 1
 
 
 def test_it_makes_the_sessions_itself(memory: Memory) -> None:
@@ -232,8 +232,8 @@ def test_many_writers_of_one_item_leave_one_with_all_its_versions(
     got = store.get(ADA, "same")
     assert got is not None
     assert (got.value, got.updated_at) == (item.value, item.updated_at)
-    assert memory.stats()["superseded"] == 11
-    assert memory.verify() == ()
+    assert memory.maintenance.stats()["superseded"] == 11
+    assert memory.maintenance.verify() == ()
 
 
 class Talk(TypedDict):

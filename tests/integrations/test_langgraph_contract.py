@@ -44,7 +44,7 @@ class TestContract:
         if request.param == "langgraph":
             yield reference()
         else:
-            with Memory.open(None, embedder=HashEmbedder()) as memory:
+            with Memory.in_memory(embedder=HashEmbedder()) as memory:
                 yield MemagentStore(memory, scope=APP)
 
     def test_what_was_put_is_got_with_its_times(self, store: BaseStore) -> None:

@@ -20,7 +20,7 @@ from memagent.testing import HashEmbedder
 class TestStandard(VectorStoreIntegrationTests):
     @pytest.fixture
     def vectorstore(self) -> Iterator[VectorStore]:
-        with Memory.open(None, embedder=self.get_embeddings()) as memory:
+        with Memory.in_memory(embedder=self.get_embeddings()) as memory:
             yield MemagentVectorStore(memory, scope=Scope(user="ada", session="s"))
 
 
@@ -61,9 +61,9 @@ def test_delete_erases_every_version_from_the_disk(tmp_path: Path, ada: Scope) -
         assert b"qzwxvk" in held(tmp_path)
         assert store.delete(["pin", "unknown"])
         assert texts(store.similarity_search("pin", k=5)) == ["my dog is brown"]
-        assert memory.stats()["records"] == 1
+        assert memory.maintenance.stats()["records"] == 1
         assert b"qzwxvk" not in held(tmp_path)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_delete_says_what_it_wants(memory: Memory, store: MemagentVectorStore, ada: Scope) -> None:
@@ -101,9 +101,9 @@ def test_adding_the_same_again_writes_nothing(
 ) -> None:
     documents = [Document(page_content="foo", metadata={"tags": ("a", 1)}, id="1")]
     store.add_documents(documents)
-    before = list(memory.export(scope=ada))
+    before = list(memory.maintenance.export(scope=ada))
     store.add_documents(documents)
-    assert list(memory.export(scope=ada)) == before
+    assert list(memory.maintenance.export(scope=ada)) == before
     store.add_texts(["foo"], [{"tags": ["a", 2]}], ids=["1"])
     assert store.get_by_ids(["1"])[0].metadata == {"tags": ["a", 2]}
 
@@ -153,7 +153,7 @@ def test_what_was_told_otherwise_is_a_document_under_its_records_id(
     store.add_texts(["Mary stayed."], ids=[record.id])
     assert store.similarity_search("Mary") == [Document(id=record.id, page_content="Mary stayed.")]
     store.delete([record.id])
-    assert memory.stats()["records"] == 0
+    assert memory.maintenance.stats()["records"] == 0
 
 
 def test_documents_do_not_lean_on_each_other(
@@ -222,7 +222,7 @@ def test_what_cannot_be_kept_is_refused_whole(
         store.add_texts(["one", "two"], **arguments)
     with pytest.raises(InvalidInput, match="empty"):
         store.add_texts(["one", " "])
-    assert memory.stats()["records"] == 0
+    assert memory.maintenance.stats()["records"] == 0
 
 
 def test_from_texts_and_documents(tmp_path: Path) -> None:
@@ -264,11 +264,11 @@ def test_many_writers_of_one_id_leave_one_document(
     assert texts(store.similarity_search("told", k=1)) == [last.page_content]
     versions = memory.history(memory.search("told", scope=ada)[0].record.id, scope=ada)
     assert len({event.record for event in versions}) == 12
-    assert memory.verify() == ()
+    assert memory.maintenance.verify() == ()
 
 
 async def test_the_async_memory_hands_out_the_same_store(ada: Scope) -> None:
-    async with await AsyncMemory.open(None, embedder=HashEmbedder()) as memory:
+    async with await AsyncMemory.in_memory(embedder=HashEmbedder()) as memory:
         store = MemagentVectorStore(memory, scope=ada)
         await asyncio.gather(*(store.aadd_texts([f"note {n}"], ids=[str(n)]) for n in range(10)))
         assert texts(await store.asimilarity_search("note 7", k=1)) == ["note 7"]

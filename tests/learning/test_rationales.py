@@ -106,7 +106,7 @@ def test_what_only_claims_to_be_a_solution_is_none(memory: Memory, rationales: R
 def test_only_rationales_are_retired(memory: Memory, rationales: Rationales) -> None:
     told = memory.add("Zoe went to Faro.", scope=LESSONS)
     assert rationales.retire([told.id]) == 0
-    memory.archive([told.id], scope=LESSONS)
+    memory.changes.archive([told.id], scope=LESSONS)
     assert rationales.restore([told.id]) == 0
 
 
@@ -114,7 +114,7 @@ def test_ways_of_looking_are_no_solutions_and_solutions_no_ways(memory: Memory) 
     for text in ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto."):
         memory.add(text, scope=LESSONS)
     Rationales(memory, LESSONS).keep(CATS, [("#### 5", "right", 1.0)])
-    assert memory.learn_direction("Where is the ring?", "Faro", scope=LESSONS)
+    assert memory.changes.learn_direction("Where is the ring?", "Faro", scope=LESSONS)
     assert len(Rationales(memory, LESSONS).list(everything=True)) == 1
     assert memory.recall("Where is the ring?", scope=LESSONS).texts
 

@@ -18,12 +18,12 @@ ADA = Scope(user="ada")
 @pytest.fixture(scope="module")
 def large() -> Iterator[Memory]:
     """A memory of many records; every thousandth has a history, one has another version."""
-    with Memory.open(None, embedder=HashEmbedder(2)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(2)) as memory:
         notes = [NewRecord(id=f"n{n}", text=f"note {n}") for n in range(MANY)]
         memory.add_many(notes, scope=ADA, vectors=np.tile([1.0, 0.0], (MANY, 1)))
         for n in range(0, MANY, 1000):
-            memory.judge([f"n{n}"], "helped", scope=ADA, why=f"judged {n}")
-        memory._store._db.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, PLACES)
+            memory.changes.judge([f"n{n}"], "helped", scope=ADA, why=f"judged {n}")
+        memory.engine.store._db.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, PLACES)
         yield memory
 
 
@@ -37,7 +37,7 @@ def test_many_records_are_got_by_id_in_the_order_asked_for(large: Memory) -> Non
 
 def test_many_records_are_read_by_number_in_the_order_asked_for(large: Memory) -> None:
     seqs = [record.seq for record in large.list(scope=ADA, limit=MANY)]
-    again = large._store.records([-1, *seqs, seqs[0]])
+    again = large.engine.store.records([-1, *seqs, seqs[0]])
     assert [record.seq for record in again] == [*seqs, seqs[0]]
 
 
@@ -48,7 +48,7 @@ def test_many_records_are_listed_with_their_keys(large: Memory) -> None:
 
 def test_the_history_of_many_records_is_told_in_order(large: Memory) -> None:
     seqs = [record.seq for record in large.list(scope=ADA, limit=MANY)]
-    events = large._store.history(seqs)
+    events = large.engine.store.history(seqs)
     judged = [event.why for event in events if event.action == "helped"]
     assert judged == [f"judged {n}" for n in range(0, MANY, 1000)]
     assert [event.action for event in events] == ["add"] * MANY + ["helped"] * len(judged)
@@ -64,15 +64,15 @@ def test_ids_of_odd_characters_are_got(memory: Memory) -> None:
     ids = [record.id for record in records]
     assert [one.id for one in memory.get(ids, scope=ADA)] == ids
     assert memory.get([], scope=ADA) == []
-    assert memory._store.records([]) == []
-    assert memory._store.history([]) == []
+    assert memory.engine.store.records([]) == []
+    assert memory.engine.store.history([]) == []
 
 
 def test_a_few_ids_are_looked_up_one_by_one_however_many_records_there_are(
     memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [one.id for one in memory.add_many(["one", "two", "three"], scope=ada)]
-    store, asked = memory._store, list[tuple[str, Sequence[object]]]()
+    store, asked = memory.engine.store, list[tuple[str, Sequence[object]]]()
     query = store.query
 
     def watched(sql: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:

@@ -51,7 +51,7 @@ def test_the_same_undated_text_is_the_same_record_told_again(memory: Memory, ada
     memory.add("I live in Porto.", scope=ada)
     again = memory.add("I live in Lisbon.", scope=ada)
     assert again.id == first.id
-    assert memory.stats()["records"] == 2
+    assert memory.maintenance.stats()["records"] == 2
     assert again.affirmed is not None
     (hit,) = memory.recall("Where do I live?", scope=ada).hits
     assert hit.record.text == "I live in Lisbon."
@@ -210,7 +210,7 @@ def test_records_with_many_keys_do_not_crowd_others_out(memory: Memory, ada: Sco
     for n in range(6):
         keys = tuple(f"cat {n} {place}" for place in range(50))
         memory.add(f"record {n}", keys=keys, scope=ada)
-    hits = memory.search(scope=ada, vector=memory._encoder.query("cat 3"), k=5)
+    hits = memory.search(scope=ada, vector=memory.engine.encoder.query("cat 3"), k=5)
     assert len({hit.record.id for hit in hits}) == 5
 
 
@@ -228,5 +228,5 @@ def test_what_a_refused_write_had_looked_up_is_not_remembered(memory: Memory) ->
     nobody = Scope(user="nobody")
     with pytest.raises(InvalidInput, match="there is no record 'gone' to supersede"):
         memory.add_many([NewRecord(text="tea", supersedes="gone")], scope=nobody)
-    assert memory._store.user("nobody") is None
-    assert memory._store.state("nobody") is None
+    assert memory.engine.store.user("nobody") is None
+    assert memory.engine.store.state("nobody") is None

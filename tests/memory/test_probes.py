@@ -32,7 +32,7 @@ def test_every_probe_knows_a_record_that_is_still_there(
     assert known(findings) == {"direct", "paraphrase", "cue", "vector", "bytes"}
     assert all(probe.after == probe.before for probe in findings.probes)
     assert f"record {secret.id} is still there" in findings.probes[0].found
-    (key,) = disk._store.query("SELECT id FROM keys WHERE record = ?", (secret.seq,))
+    (key,) = disk.engine.store.query("SELECT id FROM keys WHERE record = ?", (secret.seq,))
     assert f"key {key['id']} holds its vector" in findings.probes[3].found
 
 
@@ -65,7 +65,7 @@ def test_direct_notices_a_row_that_no_search_finds(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def erase(self: Eraser, *_: object) -> None:
-        with disk._store.transaction() as db:
+        with disk.engine.store.transaction() as db:
             db.execute("DELETE FROM keys WHERE record = ?", (secret.seq,))
             db.execute("UPDATE users SET removals = removals + 1")
             db.execute("UPDATE records SET value = 'gone' WHERE id = ?", (secret.id,))
@@ -115,7 +115,7 @@ def test_vector_notices_an_old_vector_under_another_key(
     (old,) = packed(np.array([HashEmbedder().embed_query(SECRET)]))
 
     def leave(memory: Memory) -> None:
-        with memory._store.transaction() as db:
+        with memory.engine.store.transaction() as db:
             db.execute("UPDATE keys SET vector = ? WHERE id = 1", (old,))
 
     broken(monkeypatch, leave, disk)
@@ -128,13 +128,13 @@ def test_a_key_that_was_moved_away_from_another_is_no_trace_and_its_first_vector
     disk: Memory, secret: Record, ada: Scope
 ) -> None:
     other = disk.add("xylophone seventeen with opens vault The", scope=ada)
-    disk.separate("vault vault", wanted=other.id, found=secret.id, scope=ada)
+    disk.changes.separate("vault vault", wanted=other.id, found=secret.id, scope=ada)
     what = disk.probes.target([secret.id], scope=ada)
     assert packed(np.array([HashEmbedder().embed_query(SECRET)]))[0] in what.vectors
     assert len(what.vectors) == 2
     disk.forget([secret.id], scope=ada)
     assert not disk.probes.check(what).known
-    with disk._store.transaction() as db:
+    with disk.engine.store.transaction() as db:
         db.execute("UPDATE keys SET text = 'another' WHERE record = ?", (other.seq,))
     (vector,) = [one for one in disk.probes.check(what).probes if one.after]
     assert (vector.kind, len(vector.found)) == ("vector", 1)
@@ -144,7 +144,7 @@ def test_vector_notices_what_only_the_index_in_ram_still_has(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.search("vault", scope=ada)
-    state = disk._store.state("ada")
+    state = disk.engine.store.state("ada")
     monkeypatch.setattr(SqliteStore, "state", lambda *_: state)
     findings = forgotten(disk, secret, ada)
     assert known(findings) == {"vector"}
@@ -187,8 +187,8 @@ def test_a_record_that_was_keyed_together_with_it_is_watched_too(
     what = disk.probes.target([secret.id], scope=ada)
     assert joint in what.vectors
     assert not forgotten(disk, secret, ada).known
-    (key,) = disk._store.query("SELECT id FROM keys WHERE record = ?", (leaning.seq,))
-    with disk._store.transaction() as db:
+    (key,) = disk.engine.store.query("SELECT id FROM keys WHERE record = ?", (leaning.seq,))
+    with disk.engine.store.transaction() as db:
         db.execute("UPDATE keys SET vector = ? WHERE id = ?", (joint, key["id"]))
     findings = disk.probes.check(what)
     assert findings.probes[3].found == (f"key {key['id']} holds its vector",)
@@ -209,14 +209,14 @@ def test_a_neighbour_that_went_too_is_named(
 ) -> None:
     what = disk.probes.target([secret.id], scope=ada)
     lost, text = what.neighbours[0]
-    broken(monkeypatch, lambda memory: memory._bank and drop(memory, lost), disk)
+    broken(monkeypatch, lambda memory: memory.engine.bank and drop(memory, lost), disk)
     disk.forget([secret.id], scope=ada)
     findings = disk.probes.check(what)
     assert (findings.known, findings.lost) == (False, (lost,)), text
 
 
 def drop(memory: Memory, id: str) -> None:
-    with memory._store.transaction() as db:
+    with memory.engine.store.transaction() as db:
         db.execute("DELETE FROM records WHERE id = ?", (id,))
         db.execute("UPDATE users SET removals = removals + 1")
 

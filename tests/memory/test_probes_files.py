@@ -60,11 +60,11 @@ def test_bytes_notices_words_that_the_full_text_index_keeps(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def erase(self: Eraser, *_: object) -> None:
-        with disk._store.transaction() as db:
+        with disk.engine.store.transaction() as db:
             settle(db)
             db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
             db.execute("UPDATE users SET removals = removals + 1")
-        disk._store.checkpoint()
+        disk.engine.store.checkpoint()
 
     monkeypatch.setattr(Eraser, "_erase", erase)
     findings = forgotten(disk, secret, ada)
@@ -98,14 +98,14 @@ def test_words_that_others_use_too_raise_no_alarm(tmp_path: Path, ada: Scope, se
         records = memory.add_many(texts, scope=ada)
         for record in records[::10]:
             assert not forgotten(memory, record, ada).known, record.text
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_words_that_the_file_holds_by_itself_raise_no_alarm(disk: Memory, ada: Scope) -> None:
     old = disk.add("The door is red.", scope=ada, kind="rationale")
     new = disk.update(old.id, "The door is blue.", scope=ada)
-    disk.separate("red", wanted=old.id, found=new.id, scope=ada)
-    disk.move_back([old.id, new.id], scope=ada)
+    disk.changes.separate("red", wanted=old.id, found=new.id, scope=ada)
+    disk.changes.move_back([old.id, new.id], scope=ada)
     assert not forgotten(disk, disk.add("move back", scope=ada), ada).known
     assert not forgotten(disk, disk.add(" ".join([*WORDS, *SCHEMA]), scope=ada), ada).known
     assert not forgotten(disk, disk.add("SQLite format 3", scope=ada), ada).known

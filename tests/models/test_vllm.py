@@ -97,9 +97,9 @@ def test_questions_are_written_in_the_shape_that_the_memory_wants(
     chat: BaseChatModel, ada: Scope
 ) -> None:
     texts = ["Mary moved to the bathroom.", "The shop opens at nine.", "John has a red bicycle."]
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         memory.add_many(texts, scope=ada)
-        done = memory.enrich(open_chat(URL, api_key=KEY, max_tokens=256), scope=ada)
+        done = memory.notes.generate_queries(open_chat(URL, api_key=KEY, max_tokens=256), scope=ada)
         assert done.records + done.failed == 3
         assert done.records > 0
         assert all(record.keys[0] == record.text for record in memory.list(scope=ada))

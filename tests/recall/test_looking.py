@@ -55,7 +55,7 @@ def test_the_model_is_asked_what_is_left_without_what_was_passed_by(
         "Notes:\n- Zoe went to the cabin.\n- Zoe lost the ring.\n\nQuestion: Where was the ring?"
     )
     assert len(answer.memories) == 3
-    assert memory.get(answer.written[:1], scope=ada)[0].text == BEFORE
+    assert memory.get(answer.turn[:1], scope=ada)[0].text == BEFORE
 
 
 def test_what_a_passed_pronoun_stands_for_is_passed_by_too(memory: Memory, ada: Scope) -> None:
@@ -115,7 +115,7 @@ def test_without_experience_both_sides_are_shown_with_the_whole_question(memory:
     assert recollection.texts == story
     assert recollection.remaining is None
     lessons = Scope(user="lessons")
-    assert memory.learn_direction(BEFORE, "Rome", scope=ada, learned_scope=lessons)
+    assert memory.changes.learn_direction(BEFORE, "Rome", scope=ada, learned_scope=lessons)
     advised = memory.recall(BEFORE, scope=ada, learned_scope=lessons)
     assert advised.texts == ("Zoe went to Rome.", "Zoe lost the ring.")
 

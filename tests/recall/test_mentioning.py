@@ -96,7 +96,7 @@ def change(memory: Memory, which: int, text: str, how: int) -> None:
     elif how == 1:
         memory.forget([record.id], scope=ADA)
     elif how == 2:
-        memory.retain(max(1, len(held) - 1), scope=ADA)
+        memory.maintenance.retain(max(1, len(held) - 1), scope=ADA)
     else:
         again = NewRecord(text=record.text, evidence=record.evidence)
         memory.add_many([again], scope=record.scope)
@@ -119,22 +119,22 @@ def test_what_is_looked_for_in_ram_is_what_the_database_finds(
     any_of: list[str],
     also: list[str],
 ) -> None:
-    with Memory.open(None, embedder=HashEmbedder(8)) as memory:
-        bank = memory._bank
+    with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
+        bank = memory.engine.bank
         for one in first:
             memory.add_many([one.note], scope=one.scope)
-        memory.warm(scope=ADA)
-        fresh = lexical.LexicalIndex(memory._store)
+        memory.maintenance.warm(scope=ADA)
+        fresh = lexical.LexicalIndex(memory.engine.store)
         for number, text, how in changes:
             change(memory, number, text, how)
             asked = " ".join(WORDS)
             kept = bank._words.terms(ADA, asked)
-            assert kept == lexical.LexicalIndex(memory._store).terms(ADA, asked)
+            assert kept == lexical.LexicalIndex(memory.engine.store).terms(ADA, asked)
         for one in later:
             memory.add_many([one.note], scope=one.scope)
-        if memory._store.user("ada") is None:
+        if memory.engine.store.user("ada") is None:
             return
-        held = memory._store.records([int(row[0]) for row in _all(memory)])
+        held = memory.engine.store.records([int(row[0]) for row in _all(memory)])
         for before, after in sides(held):
             for oldest in (False, True):
                 bounds = {"also": also, "before": before, "after": after, "oldest": oldest}
@@ -145,14 +145,14 @@ def test_what_is_looked_for_in_ram_is_what_the_database_finds(
 
 
 def _all(memory: Memory) -> list[Sequence[int]]:
-    return memory._store.query("SELECT seq FROM records ORDER BY seq")
+    return memory.engine.store.query("SELECT seq FROM records ORDER BY seq")
 
 
 def test_without_the_users_keys_in_memory_the_database_is_asked(memory: Memory) -> None:
     memory.add_many(["ant", "bee", "ant"], scope=ADA)
-    memory._bank._vectors.clear()
-    assert memory._bank._vectors.keys(Filter(scope=ADA)) is None
-    found = memory._bank.mentioning(Filter(scope=ADA), ["ant"])
+    memory.engine.bank.vectors.clear()
+    assert memory.engine.bank.vectors.keys(Filter(scope=ADA)) is None
+    found = memory.engine.bank.mentioning(Filter(scope=ADA), ["ant"])
     assert [one.text for one in found] == ["ant"]
 
 
@@ -160,7 +160,7 @@ def test_a_word_is_looked_up_once_and_then_only_among_newer_keys(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory.add_many(["ant one", "ant two"], scope=ADA)
-    words = memory._bank._words
+    words = memory.engine.bank._words
     assert words.terms(ADA, "ant").postings == {"ant": [2, 1]}
     asked: list[Sequence[object]] = []
     rows = words._found.rows
@@ -178,7 +178,7 @@ def test_a_word_is_looked_up_once_and_then_only_among_newer_keys(
 
 def test_a_second_user_changes_nothing_for_the_first(memory: Memory, ada: Scope) -> None:
     memory.add("ant", scope=ada)
-    words = memory._bank._words
+    words = memory.engine.bank._words
     alone = words.terms(ada, "ant bee")
     memory.add_many(["ant", "bee"], scope=Scope(user="bob"))
     assert words.terms(ada, "ant bee") == alone
@@ -188,10 +188,10 @@ def test_a_second_user_changes_nothing_for_the_first(memory: Memory, ada: Scope)
 def test_what_was_told_again_counts_from_then_on(memory: Memory) -> None:
     for text in ("ant one", "ant two", "ant one"):
         memory.add(text, scope=ADA)
-    memory.warm(scope=ADA)
-    second = memory._bank.mentioning(Filter(scope=ADA), ["two"])[0]
+    memory.maintenance.warm(scope=ADA)
+    second = memory.engine.bank.mentioning(Filter(scope=ADA), ["two"])[0]
     for side, wanted in (({"before": second}, []), ({"after": second}, ["ant one"])):
-        found = memory._bank.mentioning(Filter(scope=ADA), ["ant"], **side)
+        found = memory.engine.bank.mentioning(Filter(scope=ADA), ["ant"], **side)
         assert [one.text for one in found] == wanted
 
 
@@ -200,9 +200,9 @@ def test_few_that_pass_among_many_that_match_are_found_by_leaps(memory: Memory) 
     for number in range(20):
         since = early if number % 2 else late + timedelta(hours=number)
         memory.add_many([NewRecord(text=f"ant {number}", valid_from=since)], scope=ADA)
-    memory.warm(scope=ADA)
-    bound = memory._bank.mentioning(Filter(scope=ADA), ["ant"])[-1]
-    found = memory._bank.mentioning(Filter(scope=ADA), ["ant"], before=bound)
+    memory.maintenance.warm(scope=ADA)
+    bound = memory.engine.bank.mentioning(Filter(scope=ADA), ["ant"])[-1]
+    found = memory.engine.bank.mentioning(Filter(scope=ADA), ["ant"], before=bound)
     assert [one.text for one in found] == ["ant 15", "ant 13", "ant 11"]
 
 
@@ -212,8 +212,8 @@ def test_the_oldest_are_those_written_first_however_many_came_later(
 ) -> None:
     memory.add_many([f"ant {number}" for number in range(9)], scope=ADA)
     if not in_ram:
-        memory._bank._vectors.clear()
-    bank, where = memory._bank, Filter(scope=ADA)
+        memory.engine.bank.vectors.clear()
+    bank, where = memory.engine.bank, Filter(scope=ADA)
     newest, oldest = (bank.mentioning(where, ["ant"], oldest=one) for one in (False, True))
     assert [one.text for one in newest] == ["ant 8", "ant 7", "ant 6"]
     assert [one.text for one in oldest] == ["ant 0", "ant 1", "ant 2"]

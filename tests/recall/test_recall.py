@@ -86,7 +86,7 @@ def test_experience_with_other_names_chooses_the_direction(memory: Memory) -> No
             memory, scope, f"{who} went to Rome.", f"{who} lost the {thing}.", f"{who} ran to Bonn."
         )
         question = f"Where is the {thing}?"
-        assert memory.learn_direction(question, "Rome", scope=scope, learned_scope=lessons)
+        assert memory.changes.learn_direction(question, "Rome", scope=scope, learned_scope=lessons)
     ada = Scope(user="ada")
     tell(memory, ada, "Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
     recollection = memory.recall("Where is the ring?", scope=ada, learned_scope=lessons)
@@ -97,18 +97,18 @@ def test_nothing_is_learnt_where_one_look_answers_or_no_direction_does(
     memory: Memory, ada: Scope
 ) -> None:
     tell(memory, ada, "Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
-    assert not memory.learn_direction("Where is Zoe?", "Porto", scope=ada)
-    assert not memory.learn_direction("Where is the ring?", "Rome", scope=ada)
-    assert not memory.learn_direction("What did Zoe lose?", "ring", scope=ada)
-    assert memory.learn_direction("Where is the ring?", "Faro", scope=ada)
+    assert not memory.changes.learn_direction("Where is Zoe?", "Porto", scope=ada)
+    assert not memory.changes.learn_direction("Where is the ring?", "Rome", scope=ada)
+    assert not memory.changes.learn_direction("What did Zoe lose?", "ring", scope=ada)
+    assert memory.changes.learn_direction("Where is the ring?", "Faro", scope=ada)
     ben = Scope(user="ben")
     tell(memory, ben, "Zoe went to Faro.", "Zoe took the ring.")
-    assert not memory.learn_direction("Where is the ring?", "Faro", scope=ben)
+    assert not memory.changes.learn_direction("Where is the ring?", "Faro", scope=ben)
 
 
 def test_what_was_learnt_is_never_shown_as_evidence(memory: Memory, ada: Scope) -> None:
     tell(memory, ada, "Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
-    assert memory.learn_direction("Where is the ring?", "Faro", scope=ada)
+    assert memory.changes.learn_direction("Where is the ring?", "Faro", scope=ada)
     rationale = memory.list(scope=ada, limit=1)[0]
     assert (rationale.kind, rationale.metadata) == ("rationale", {"direction": "before"})
     question = "What is asked about the ring that someone lost?"

@@ -48,7 +48,7 @@ def shown(task: Task, name: str, asked: Sample) -> tuple[list[str], float | None
     """Return what an arm shows the model, and its recall."""
     chat = ScriptedChat(["apple"])
     embedder = HashEmbedder()
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         arm = StoryArm(
             ArmName.parse(name, 0), task, Parts(memory=memory, embedder=embedder, model=chat)
         )
@@ -157,7 +157,7 @@ def test_similar_worked_examples_differ_from_question_to_question_and_random_one
     shown: dict[str, list[str]] = {}
     for kind in ("memory-similar", "memory-random"):
         chat, embedder = ScriptedChat(lambda _: "apple"), HashEmbedder()
-        with Memory.open(None, embedder=embedder) as memory:
+        with Memory.in_memory(embedder=embedder) as memory:
             parts = Parts(memory=memory, embedder=embedder, model=chat)
             arm = StoryArm(ArmName(kind, None, 3), task, parts)
             for number, question in enumerate(("What did Mary take?", "Where is Sandra?")):
@@ -172,7 +172,7 @@ def test_a_worked_example_that_is_the_question_itself_is_left_out_and_told(task:
     (one, *_) = studied = [one for one in task.training if len(one.facts) == 2]
     asked = replace(one, id="same", story="same")
     chat, embedder = ScriptedChat(lambda _: "garden"), HashEmbedder()
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         parts = Parts(memory=memory, embedder=embedder, model=chat)
         own = replace(task, training=studied)
         similar = StoryArm(ArmName.parse("memory-similar+3"), own, parts).ask(asked)

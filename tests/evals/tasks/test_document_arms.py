@@ -87,7 +87,7 @@ def answered(
 ) -> tuple[Reply, Sequence[BaseMessage]]:
     """Return an arm's reply, and what the model was asked."""
     chat, embedder = ScriptedChat(["Bob"]), HashEmbedder()
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         parts = Parts(memory=memory, embedder=embedder, model=chat)
         reply = DocumentArm(ArmName.parse(name, shots), task, parts).ask(question)
     lines = re.findall(r"- (.+)", str(chat.requests[0][-1].content))
@@ -189,7 +189,7 @@ def test_an_arm_that_is_none_and_a_task_without_documents_are_refused(task: Stre
     with pytest.raises(InvalidInput, match="'full' is not one of none, oracle"):
         answered(task, "full", MAYOR)
     other = babi.load(None, 1, None)
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat([]))
         with pytest.raises(InvalidInput, match="'babi/1' has no documents"):
             DocumentArm(ArmName.parse("memory"), other, parts)
@@ -205,7 +205,7 @@ def test_documents_are_written_once_by_all_arms_and_what_that_cost_is_kept(
             for name in ("memory", "dense", "wrong"):
                 DocumentArm(ArmName.parse(name), task, parts).ask(MAYOR)
             assert shelf_of(memory, "news") is shelf_of(memory, "news")
-            assert memory.stats()["records"] == len(TOLD)
+            assert memory.maintenance.stats()["records"] == len(TOLD)
     (cost,) = map(json.loads, (tmp_path / DOCUMENTS_FILE).read_text().splitlines())
     assert cost["documents"] == len(TOLD)
     assert cost["seconds"] > 0

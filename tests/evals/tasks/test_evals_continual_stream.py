@@ -124,10 +124,10 @@ def test_asking_and_going_back_change_nothing(memory: Memory, task: Task) -> Non
     parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat(reader))
     arm = StreamArm(ArmName("memory", shots=0), task, parts)
     first = [arm.ask(one).shown for one in task.asked]
-    held = memory.stats()["records"]
+    held = memory.maintenance.stats()["records"]
     assert [arm.ask(one).shown for one in task.asked[:3]] == first[:3]
     assert [arm.ask(one).shown for one in task.asked[3:]] == first[3:]
-    assert memory.stats()["records"] == held == 4
+    assert memory.maintenance.stats()["records"] == held == 4
 
 
 def test_a_cell_with_a_question_that_got_no_answer_is_undefined(tmp_path: Path, task: Task) -> None:

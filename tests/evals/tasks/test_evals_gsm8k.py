@@ -46,7 +46,7 @@ def shown(
     """Return the questions that an arm shows solved before a question."""
     task = loader.load(file, len(KNOWN), samples)
     embedder, chat = HashEmbedder(), ScriptedChat(lambda _: said)
-    with Memory.open(None, embedder=embedder) as memory:
+    with Memory.in_memory(embedder=embedder) as memory:
         parts = Parts(memory=memory, embedder=embedder, model=chat)
         reply = SolvedArm(ArmName.parse(arm), task, parts).ask(task.asked[asked])
     told = [str(one.content) for one in chat.requests[-1]]

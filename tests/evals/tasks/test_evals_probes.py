@@ -148,7 +148,7 @@ class Pretending(Episodes):
     """A bank that archives what it should erase."""
 
     def forget(self, item: Item) -> None:
-        self._memory.retain(0, scope=self._scope)
+        self._memory.maintenance.retain(0, scope=self._scope)
 
 
 class Careless(Episodes):

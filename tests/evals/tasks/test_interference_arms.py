@@ -47,7 +47,7 @@ def test_asking_is_a_fork_that_changes_nothing(kind: str, memory: Memory) -> Non
         asked.ask(trial)
     scope = Scope(user=f"{name}/{last.story}")
     held = [one.text for one in memory.list(scope=scope, everything=True)]
-    with Memory.open(None, embedder=HashEmbedder()) as other:
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
         alone = EpisodeArm(name, task, parts(other, ScriptedChat(summarising)))
         assert alone.ask(last).shown == asked.ask(last).shown
         assert held == [one.text for one in other.list(scope=scope, everything=True)]

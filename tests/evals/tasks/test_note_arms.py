@@ -123,7 +123,7 @@ def test_an_arm_has_read_before_it_is_asked_so_that_no_question_takes_the_time_o
     parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat(says))
     for name, records in (("none", 0), ("oracle", 0), ("memory", 2), ("notes", 2 + 4)):
         make(ArmName.parse(f"{name}+0"), task(), parts)
-        assert memory.stats()["records"] == records
+        assert memory.maintenance.stats()["records"] == records
 
 
 def test_what_notes_cost_and_how_short_they_came_out_is_kept_once(tmp_path: Path) -> None:

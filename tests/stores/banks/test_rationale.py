@@ -29,10 +29,12 @@ def test_nothing_is_learnt_from_a_record_that_is_forgotten_meanwhile(
         tmp_path, _case(QUESTION, STORY[1]), lambda other: other.forget(["n1"], scope=ADA)
     )
     with Memory.open(tmp_path, embedder=embedder) as memory:
-        assert not memory.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=lessons)
+        assert not memory.changes.learn_direction(
+            QUESTION, "Faro", scope=ADA, learned_scope=lessons
+        )
         assert embedder.let_in == 1
-        assert memory.stats()["records"] == 2
-        assert memory.verify() == ()
+        assert memory.maintenance.stats()["records"] == 2
+        assert memory.maintenance.verify() == ()
         assert b"lost the ring" not in held(tmp_path)
 
 
@@ -42,7 +44,7 @@ def test_what_is_learnt_goes_with_what_its_source_was_keyed_with(tmp_path: Path)
         memory.add("Zoe told of Xanadu.", scope=ADA, id="secret")
         memory.add("Then she lost the ring.", scope=ADA, id="leaning")
         memory.add("Zoe went to Porto.", scope=ADA)
-        assert memory.learn_direction(QUESTION, "Faro", scope=ADA)
+        assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA)
         (lesson,) = memory.list(scope=ADA, kind="rationale")
         assert lesson.sources == ("leaning", "secret")
         receipt = memory.forget(["secret"], scope=ADA)
@@ -53,12 +55,12 @@ def test_what_is_learnt_goes_with_what_its_source_was_keyed_with(tmp_path: Path)
 def test_what_is_learnt_is_written_with_the_embedder_it_was_made_by(tmp_path: Path) -> None:
     tell(tmp_path)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        assert memory.learn_direction(QUESTION, "Faro", scope=ADA)
-        assert memory.learn_direction(QUESTION, "Faro", scope=ADA)
+        assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA)
+        assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA)
         (lesson,) = memory.list(scope=ADA, kind="rationale")
         assert lesson.keys == (_case(QUESTION, STORY[1]),)
         assert lesson.sources == ("n1",)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_what_another_user_learnt_from_a_record_goes_with_it(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_what_another_user_learnt_from_a_record_goes_with_it(tmp_path: Path) -> 
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         own = memory.add("Bob has a cat.", scope=bob, id="n1")
         made = memory.add("A cat is an animal.", scope=bob, sources=["n1"])
-        assert memory.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=bob)
+        assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=bob)
         (way,) = memory.list(scope=bob, kind="rationale")
         assert way.metadata["quotes"] == "ada"
         told = memory.forget(["n1"], scope=ADA, dry_run=True)
@@ -77,7 +79,7 @@ def test_what_another_user_learnt_from_a_record_goes_with_it(tmp_path: Path) -> 
         assert (receipt.records, receipt.keys) == (2, 2)
         assert [one.id for one in memory.list(scope=bob)] == [made.id, own.id]
         assert memory.search("lost the ring", scope=bob, kind="rationale").hits == ()
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         assert b"lost the ring" not in held(tmp_path)
 
 
@@ -86,7 +88,7 @@ def test_what_was_learnt_of_another_user_does_not_go_with_an_own_record(tmp_path
     tell(tmp_path)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add("Bob has a cat.", scope=bob, id="n1")
-        assert memory.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=bob)
+        assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=bob)
         assert memory.forget(["n1"], scope=bob).records == 1
         assert len(memory.list(scope=bob, kind="rationale")) == 1
         assert memory.forget(scope=ADA, everything=True).records == 4

@@ -95,7 +95,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scop
         told["cut off while moving"] += moving
         size = found
         with Memory.open(tmp_path / "m", embedder=HashEmbedder(size)) as memory:
-            assert memory.verify() == ()
+            assert memory.maintenance.verify() == ()
             _check_vectors(memory, ada, size)
             held = {one.id for one in memory.list(scope=ada, limit=10**6, everything=True)}
         if unsure - held:  # the last call was cut short after its commit
@@ -128,7 +128,7 @@ def _size_of(folder: Path, scope: Scope) -> int:
 
 def _check_vectors(memory: Memory, scope: Scope, size: int) -> None:
     """Compare every vector with what the embedder makes of its text."""
-    for line in list(memory.export(scope=scope, vectors=True))[1:]:
+    for line in list(memory.maintenance.export(scope=scope, vectors=True))[1:]:
         for key in json.loads(line)["keys"]:
             raw = np.frombuffer(base64.b64decode(key["vector"]), dtype="<f2")
             assert len(raw) == size

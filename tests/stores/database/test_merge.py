@@ -19,7 +19,7 @@ sources = st.lists(st.sampled_from("xyz"), max_size=3).map(tuple)
 
 
 def rows(memory: Memory) -> list[tuple[Any, ...]]:
-    found = memory._store.query("SELECT id, value, metadata, sources, created FROM records")
+    found = memory.engine.store.query("SELECT id, value, metadata, sources, created FROM records")
     return [tuple(row) for row in found]
 
 
@@ -32,7 +32,7 @@ def test_new_values_win_and_sources_are_united_in_order(
     told: list[tuple[dict[str, Any], tuple[str, ...]]], batched: bool
 ) -> None:
     ada = Scope(user="ada")
-    with Memory.open(None, embedder=HashEmbedder(8)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
         notes = [NewRecord(text="tea", metadata=held, sources=named) for held, named in told]
         if batched:
             record = memory.add_many(notes, scope=ada)[-1]
@@ -49,7 +49,7 @@ def test_new_values_win_and_sources_are_united_in_order(
         assert list(record.sources) == united
         assert [record] == memory.get([record.id], scope=ada)
         assert actions(memory, record.id, ada).count("merge") == merges
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_another_process_searches_by_the_merged_metadata(tmp_path: Path, ada: Sc
     ):
         one.add("tea", scope=ada)
         assert not other.search("tea", scope=ada, where={"page": 3})
-        state = other._store.state("ada")
+        state = other.engine.store.state("ada")
         one.add("tea", scope=ada, metadata={"page": 3})
         assert other.search("tea", scope=ada, where={"page": 3})[0].record.metadata == {"page": 3}
-        assert other._store.state("ada") != state
+        assert other.engine.store.state("ada") != state
 
 
 def test_a_new_record_costs_no_more_statements_with_metadata_than_without(
@@ -109,11 +109,11 @@ def test_a_new_record_costs_no_more_statements_with_metadata_than_without(
 ) -> None:
     memory.add("the first", scope=ada)
     statements: list[str] = []
-    memory._store._db.set_trace_callback(statements.append)
+    memory.engine.store._db.set_trace_callback(statements.append)
     counts = []
     for notes in ([NewRecord(text="a")], [NewRecord(text="b", metadata={"x": 1}, sources=("s",))]):
         statements.clear()
         memory.add_many(notes, scope=ada)
         counts.append(len(statements))
     assert counts[0] == counts[1]
-    assert memory._store.count(Filter(scope=ada)) == 3
+    assert memory.engine.store.count(Filter(scope=ada)) == 3

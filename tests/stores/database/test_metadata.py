@@ -120,20 +120,20 @@ anything = st.recursive(
 @given(where=st.dictionaries(keys, anything, max_size=3) | anything)
 def test_any_filter_either_filters_or_is_an_invalid_input(where: Any) -> None:
     ada = Scope(user="ada")
-    with Memory.open(None, embedder=HashEmbedder(8)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
         memory.add("document", scope=ada, metadata={"page": 3, "tags": ["x"]})
         with suppress(InvalidInput):
-            memory._store.newest(Filter(scope=ada, metadata=where), 1)
+            memory.engine.store.newest(Filter(scope=ada, metadata=where), 1)
 
 
 @given(tags=st.lists(st.sampled_from([None, "a", "b", "é", 2, 2.5, -1]), max_size=4))
 def test_a_list_contains_its_elements_and_no_others(tags: list[Any]) -> None:
     ada = Scope(user="ada")
-    with Memory.open(None, embedder=HashEmbedder(8)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
         memory.add("document", scope=ada, metadata={"tags": tags})
         for tag in [*tags, "no such tag"]:
             where = Filter(scope=ada, metadata={"tags": {"contains": tag}})
-            assert memory._store.count(where) == (tag in tags)
+            assert memory.engine.store.count(where) == (tag in tags)
 
 
 def test_a_filter_keeps_its_candidates_however_many_others_match_better(

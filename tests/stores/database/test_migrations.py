@@ -39,21 +39,23 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     digest = hashlib.sha256(content.encode()).digest()
     old.execute("UPDATE records SET digest = ?", [digest[:16] if slim else digest])
     old.execute("UPDATE sqlite_sequence SET seq = 7 WHERE name = 'records'")
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
-        memory.warm(scope=ada)
-        old.execute("INSERT INTO meta VALUES ('embedder', ?)", [memory._store.meta("embedder")])
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
+        memory.maintenance.warm(scope=ada)
+        old.execute(
+            "INSERT INTO meta VALUES ('embedder', ?)", [memory.engine.store.meta("embedder")]
+        )
     old.commit()
     old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};")
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         assert memory.search("tea", scope=ada)[0].record.text == "tea is hot"
         assert memory.add("tea is hot", scope=ada).id == "old"
         new = memory.update("old", "tea is cold", scope=ada, why="time")
         actions = [event.action for event in memory.history(new.id, scope=ada)]
         assert actions == ["add", "affirm", "supersede", "add"]
         assert new.seq == 8  # 2 to 7 were given once
-        assert memory._store.query("PRAGMA user_version")[0][0] == len(STEPS)
+        assert memory.engine.store.query("PRAGMA user_version")[0][0] == len(STEPS)
 
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(
@@ -67,5 +69,5 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(
         Memory.open(tmp_path, embedder=HashEmbedder())
     monkeypatch.undo()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        assert memory._store.query("SELECT * FROM sqlite_master WHERE name = 'fine'") == []
+        assert memory.engine.store.query("SELECT * FROM sqlite_master WHERE name = 'fine'") == []
         assert len(memory.list(scope=Scope(user="ada"))) == 1

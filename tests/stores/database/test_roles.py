@@ -49,12 +49,12 @@ def test_roles_are_filtered_in_every_ranking(
     for text, role in (("asked", "user"), ("replied", "assistant"), ("told", None)):
         memory.add(text, scope=ada, keys=["tea"], metadata={"role": role} if role else {})
     where = Filter(scope=ada, roles=roles)
-    records = memory._store.newest(where, 9)
+    records = memory.engine.store.newest(where, 9)
     assert sorted(record.text for record in records) == texts
-    assert memory._store.count(where) == len(texts)
-    vector = memory._encoder.query("tea")
+    assert memory.engine.store.count(where) == len(texts)
+    vector = memory.engine.encoder.query("tea")
     for query in ("tea", None):  # words and meaning, and meaning alone
-        hits = memory._bank.search(query, vector, where, Ranking())
+        hits = memory.engine.bank.search(query, vector, where, Ranking())
         assert sorted(hit.record.text for hit in hits) == texts
 
 
@@ -75,26 +75,26 @@ def test_a_store_of_before_names_roles_and_keeps_what_is_no_author(
     old.executescript("PRAGMA user_version = 5")
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        rows = memory._store.query("SELECT value, metadata FROM records")
+        rows = memory.engine.store.query("SELECT value, metadata FROM records")
         held = {row["value"]: row["metadata"] for row in rows}
         assert held.pop("nothing") == '{"author": "user"'  # damaged, and left alone
         assert held == {text: json.dumps(NEW[text]) for text in held}
 
 
 def test_an_export_of_before_is_imported_with_roles_and_one_of_now_as_it_is(ada: Scope) -> None:
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         for text, metadata in OLD.items():
             memory.add(text, scope=ada, metadata=metadata)
-        lines = list(memory.export(scope=ada))
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
-        assert memory.import_(lines) == len(OLD)
+        lines = list(memory.maintenance.export(scope=ada))
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
+        assert memory.maintenance.import_(lines) == len(OLD)
         assert metadata_of(memory, ada) == OLD
-        assert list(memory.export(scope=ada)) == lines
+        assert list(memory.maintenance.export(scope=ada)) == lines
     first = lines[0].replace('"memagent": 2', '"memagent": 1')
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
-        assert memory.import_([first, *lines[1:]]) == len(OLD)
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
+        assert memory.maintenance.import_([first, *lines[1:]]) == len(OLD)
         assert metadata_of(memory, ada) == NEW
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 names = st.sampled_from(["author", "role", "page"])

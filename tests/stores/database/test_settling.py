@@ -71,14 +71,14 @@ class SettlingMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def compact(self, which: int) -> None:
-        self.memories[which].compact()
+        self.memories[which].maintenance.compact()
 
     @invariant()
     def words_are_found(self) -> None:
         for memory in self.memories:
             for user in USERS:
                 scope = Scope(user=user)
-                lexical, held = memory._bank._words, memory.list(scope=scope)
+                lexical, held = memory.engine.bank._words, memory.list(scope=scope)
                 for word in WORDS:
                     best, _ = lexical.search(Filter(scope=scope), lexical.terms(scope, word), 99)
                     wanted = {one.seq for one in held if word in one.text.split()}
@@ -95,12 +95,12 @@ class SettlingMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_is_whole(self) -> None:
-        assert self.memories[0].verify() == ()
+        assert self.memories[0].maintenance.verify() == ()
 
 
 def _records(memory: Memory, keys: list[int]) -> set[int]:
     marks = ",".join("?" * len(keys))
-    rows = memory._store.query(f"SELECT record FROM keys WHERE id IN ({marks})", keys)
+    rows = memory.engine.store.query(f"SELECT record FROM keys WHERE id IN ({marks})", keys)
     return {row[0] for row in rows}
 
 
@@ -114,10 +114,10 @@ def test_what_waits_is_settled_when_there_is_enough_of_it(
     monkeypatch.setattr(writer, "PENDING", 2)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add_many(["one", "two"], scope=ada)
-        assert settled(memory._store.query) == Settled(0, 0)
+        assert settled(memory.engine.store.query) == Settled(0, 0)
         memory.add("three", scope=ada)
-        assert settled(memory._store.query) == Settled(3, 3)
-        assert memory._store.query("SELECT count(*) FROM digests")[0][0] == 3
+        assert settled(memory.engine.store.query) == Settled(3, 3)
+        assert memory.engine.store.query("SELECT count(*) FROM digests")[0][0] == 3
 
 
 def test_what_waits_takes_no_lock_to_be_found(tmp_path: Path, ada: Scope) -> None:
@@ -126,16 +126,16 @@ def test_what_waits_takes_no_lock_to_be_found(tmp_path: Path, ada: Scope) -> Non
         Memory.open(tmp_path, embedder=HashEmbedder()) as other,
     ):
         memory.add("ant", scope=ada)
-        with memory._store.transaction():
+        with memory.engine.store.transaction():
             assert other.search("ant", scope=ada)[0].record.text == "ant"
 
 
 def test_a_record_that_its_content_does_not_lead_to_is_told(memory: Memory, ada: Scope) -> None:
     record = memory.add("ant", scope=ada)
-    memory.compact()
-    with memory._store.transaction() as db:
+    memory.maintenance.compact()
+    with memory.engine.store.transaction() as db:
         db.execute("UPDATE digests SET digest = x'00'")
-    assert [one for one in memory.verify() if record.id in one]
-    with memory._store.transaction() as db:
+    assert [one for one in memory.maintenance.verify() if record.id in one]
+    with memory.engine.store.transaction() as db:
         db.execute("UPDATE digests SET record = 9")
-    assert [one for one in memory.verify() if "record 9" in one]
+    assert [one for one in memory.maintenance.verify() if "record 9" in one]

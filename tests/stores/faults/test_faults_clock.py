@@ -76,12 +76,12 @@ def test_ids_stay_unique_and_the_order_of_writing_stays(
         moments = [record.moment for record in records]
         assert moments == sorted(moments, reverse=True)
         assert len(memory.search("note", scope=ada, k=1000)) > 20
-        assert memory.verify() == ()
-        lines = list(memory.export(scope=ada))
+        assert memory.maintenance.verify() == ()
+        lines = list(memory.maintenance.export(scope=ada))
     with Memory.open(tmp_path / "b", embedder=HashEmbedder()) as other:
-        assert other.import_(lines) == 120
-        assert list(other.export(scope=ada)) == lines
-        assert other.verify() == ()
+        assert other.maintenance.import_(lines) == 120
+        assert list(other.maintenance.export(scope=ada)) == lines
+        assert other.maintenance.verify() == ()
     assert clock.reads > 6
     print(f"set back by {back}: {len(records)} records, {clock.reads} readings of the clock")
 

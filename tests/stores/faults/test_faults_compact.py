@@ -76,18 +76,18 @@ def test_a_reader_keeps_its_state_and_compact_says_that_the_log_stays(
         before = values(memory, ada)
         with reading(folder) as reader:
             memory.forget([memory.list(scope=BOB)[0].id], scope=BOB)
-            held = memory.compact()
+            held = memory.maintenance.compact()
             assert not held.log_emptied
             assert reader.execute("SELECT count(*) FROM records").fetchone() == (60,)
             assert values(memory, ada) == before
             memory.add("told meanwhile", scope=BOB)
             assert reader.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        done = memory.compact()
+        done = memory.maintenance.compact()
         assert done.log_emptied
         assert done.after < held.after / 2
         assert values(memory, ada) == before
         assert len(memory.list(scope=BOB)) == 50
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
     print(f"compact beside a reader: {held.after:,} bytes; after it: {done.after:,}")
 
 
@@ -115,7 +115,7 @@ def test_emptying_the_log_waits_for_readers_only_shortly(
     """Nobody can write while it waits; a write itself waits as long as before."""
     monkeypatch.setattr(sqlite_module, "LOG_WAIT", 5)
     with Memory.open(folder, embedder=EMBEDDER) as memory, reading(folder):
-        store, waits = memory._store, list[int]()
+        store, waits = memory.engine.store, list[int]()
         patience = store.query("PRAGMA busy_timeout")[0][0]
 
         def told(statement: str) -> None:
@@ -141,14 +141,14 @@ def test_a_process_that_searches_meanwhile_always_finds_the_truth(folder: Path) 
             for step in (
                 lambda number=number: memory.add(f"note told in round {number}", scope=BOB),
                 lambda: memory.forget([memory.list(scope=BOB)[0].id], scope=BOB),
-                memory.compact,
+                memory.maintenance.compact,
             ):
                 reader.stdin.write("search\n" * 5)
                 reader.stdin.flush()
                 done = step()
                 assert [reader.stdout.readline() for _ in range(5)] == ["right\n"] * 5
             compacted += done.log_emptied
-        assert memory.verify() == ()
-        assert memory.compact().log_emptied
+        assert memory.maintenance.verify() == ()
+        assert memory.maintenance.compact().log_emptied
     assert reader.returncode == 0
     print(f"{ROUNDS} compacts beside {15 * ROUNDS} searches; {compacted} emptied the log at once")

@@ -28,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     with Memory.open(folder, embedder=EMBEDDER) as memory:
         fill(memory)
         truth = facts(everything(memory))
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
     return (folder / "memory.db").read_bytes(), truth
 
 
@@ -181,9 +181,9 @@ def test_a_value_of_another_kind_in_any_column(tmp_path: Path, store: Store) -> 
     Not in a column with an index, which would be changed along; the disk leaves it to disagree.
     """
     told: Counter[str] = Counter()
-    with Memory.open(None, embedder=EMBEDDER) as memory:
+    with Memory.in_memory(embedder=EMBEDDER) as memory:
         columns = {
-            table: [row["name"] for row in memory._store.query(f"PRAGMA table_info({table})")]
+            table: [row["name"] for row in memory.engine.store.query(f"PRAGMA table_info({table})")]
             for table in ("records", "keys", "users", "history", "changes", "meta")
         }
     for table in columns:

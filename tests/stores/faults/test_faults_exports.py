@@ -22,15 +22,15 @@ TRUTH = ("id", "user", "agent", "session", "kind", "value", "evidence", "superse
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
     """An export with vectors: versions, sources, metadata, experience, and a joint key."""
-    with Memory.open(None, embedder=HashEmbedder(16)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(16)) as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ADA, metadata={"page": 3}, who="ada")
         memory.add("After that she went home.", scope=ADA)
         memory.update(memory.add("I live in Porto.", scope=ADA).id, "I live in Faro.", scope=ADA)
         made = memory.add("a summary", scope=Scope(user="ada", session="s"), sources=[first.id])
-        memory.judge([made.id], "hurt", scope=ADA)
+        memory.changes.judge([made.id], "hurt", scope=ADA)
         memory.add_many(["She was shown it."], scope=ADA, recalled=[first.id, made.id])
-        memory.separate("summary of Xanadu", wanted=made.id, found=first.id, scope=ADA)
-        return list(memory.export(scope=ADA, vectors=True))
+        memory.changes.separate("summary of Xanadu", wanted=made.id, found=first.id, scope=ADA)
+        return list(memory.maintenance.export(scope=ADA, vectors=True))
 
 
 def truth(lines: list[str]) -> dict[str, object]:
@@ -65,11 +65,11 @@ def test_a_flipped_bit_is_refused_by_its_line_or_changes_nothing_that_counts(
 
 def _imported(damaged: list[str], lines: list[str]) -> str:
     """Import damaged lines: they are refused, or what a digest covers is as it was."""
-    with Memory.open(None, embedder=HashEmbedder(16)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(16)) as memory:
         try:
-            memory.import_(damaged)
+            memory.maintenance.import_(damaged)
         except InvalidInput as error:
-            told, kept = str(error), memory.stats()["records"]
+            told, kept = str(error), memory.maintenance.stats()["records"]
         else:
             return _taken_over(memory, lines)
     assert (told[:5], kept) == ("line ", 0)
@@ -77,29 +77,33 @@ def _imported(damaged: list[str], lines: list[str]) -> str:
 
 
 def _taken_over(memory: Memory, lines: list[str]) -> str:
-    users = [row["name"] for row in memory._store.query("SELECT name FROM users")]
-    found = [line for user in users for line in list(memory.export(scope=Scope(user=user)))[1:]]
+    users = [row["name"] for row in memory.engine.store.query("SELECT name FROM users")]
+    found = [
+        line
+        for user in users
+        for line in list(memory.maintenance.export(scope=Scope(user=user)))[1:]
+    ]
     told, wanted = truth([lines[0], *found]), truth(lines)
     if told == wanted:
-        return "noticed by verify" if memory.verify() else "outside of any digest"
+        return "noticed by verify" if memory.maintenance.verify() else "outside of any digest"
     for one in told.keys() & wanted.keys():
         assert told[one] | {"user": "ada"} == wanted[one]
     return "of another id or user"
 
 
 def test_what_names_a_record_that_is_there_under_another_id_names_that(tmp_path: Path) -> None:
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ADA)
         memory.add("After that she went home.", scope=ADA)
         memory.add("X. is a city", scope=ADA, sources=[first.id, "atlas"])
-        lines = list(memory.export(scope=ADA))
+        lines = list(memory.maintenance.export(scope=ADA))
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         there = memory.add("Zoe went to Xanadu.", scope=ADA)
-        assert memory.import_(lines) == 2
-        assert memory.import_(lines) == 0
+        assert memory.maintenance.import_(lines) == 2
+        assert memory.maintenance.import_(lines) == 0
         derived, leaning, _ = memory.list(scope=ADA)
         assert (leaning.context, derived.sources) == ((there.id,), (there.id, "atlas"))
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         receipt = memory.forget([there.id], scope=ADA)
         assert (receipt.records, receipt.rekeyed) == (2, 1)
     files = b"".join(file.read_bytes() for file in tmp_path.iterdir())

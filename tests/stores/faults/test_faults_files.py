@@ -31,7 +31,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Files, list[Facts
     folder = tmp_path_factory.mktemp("whole")
     with Memory.open(folder, embedder=EMBEDDER) as memory:
         fill(memory)
-        memory.compact()
+        memory.maintenance.compact()
         states = [facts(everything(memory))]
         for number in range(8):
             added = memory.add(f"fact {number} in the log", scope=ADA)
@@ -55,7 +55,7 @@ def held_after(folder: Path, files: Files) -> int | str:
         with within(60), Memory.open(folder, embedder=EMBEDDER) as memory:
             found = facts(everything(memory))
             memory.search("log", scope=ADA)
-            problems = memory.verify()
+            problems = memory.maintenance.verify()
             memory.add("told afterwards", scope=ADA)
     except (StoreError, InvalidInput):
         return "refused"
@@ -152,7 +152,7 @@ def test_an_empty_file_is_a_new_store(tmp_path: Path) -> None:
 def facts_written(folder: Path) -> list[str]:
     with Memory.open(folder, embedder=EMBEDDER) as memory:
         memory.add("told afterwards", scope=ADA)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         return [record.text for record in memory.list(scope=ADA)]
 
 
@@ -163,7 +163,7 @@ from memagent import Memory
 from memagent.errors import StoreError
 
 folder, told = sys.argv[1], {}
-with Memory.open(None, embedder=EMBEDDER) as memory:  # loads what is loaded when first needed
+with Memory.in_memory(embedder=EMBEDDER) as memory:  # loads what is loaded when first needed
     memory.add("tea", scope=ADA)
     memory.search("tea", scope=ADA)
     memory.verify()

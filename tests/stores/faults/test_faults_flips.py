@@ -45,7 +45,7 @@ UNCOVERED = (
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
     with Memory.open(tmp_path_factory.mktemp("flips"), embedder=EMBEDDER) as opened:
         fill(opened)
-        assert opened.verify() == ()
+        assert opened.maintenance.verify() == ()
         yield opened
 
 
@@ -54,19 +54,19 @@ def flipped(memory: Memory, column: str, rng: random.Random) -> Iterator[tuple[A
     """Flip a bit of a value of a column while the block runs; yields the value before and after."""
     table, name = column.split(".")
     place = "key" if table == "meta" else "rowid"
-    rows = memory._store.query(
+    rows = memory.engine.store.query(
         f"SELECT {place} AS place, {name} AS held FROM {table} WHERE length({name}) > 0"
     )
     row = rng.choice(rows)
     before = row["held"]
     after, mark = _flipped(before, rng), "CAST(? AS TEXT)" if isinstance(before, str) else "?"
-    memory._store.query(
+    memory.engine.store.query(
         f"UPDATE {table} SET {name} = {mark} WHERE {place} = ?", (after, row["place"])
     )
     try:
         yield before, after
     finally:
-        memory._store.query(
+        memory.engine.store.query(
             f"UPDATE {table} SET {name} = ? WHERE {place} = ?", (before, row["place"])
         )
 
@@ -83,8 +83,8 @@ def noticed(memory: Memory, column: str, flips: int) -> int:
     rng, count = random.Random(column), 0
     for _ in range(flips):
         with flipped(memory, column, rng):
-            count += bool(memory.verify())
-    assert memory.verify() == ()
+            count += bool(memory.maintenance.verify())
+    assert memory.maintenance.verify() == ()
     return count
 
 
@@ -105,7 +105,7 @@ def test_a_flipped_bit_of_the_full_text_index_is_noticed_or_finds_the_same(memor
     rng, count, wanted = random.Random(7), 0, found()
     for _ in range(3 * FLIPS):
         with flipped(memory, "keys_fts_data.block", rng):
-            if memory.verify():
+            if memory.maintenance.verify():
                 count += 1
             else:
                 assert found() == wanted
@@ -128,7 +128,7 @@ def test_a_flipped_bit_of_a_vector_is_noticed_when_it_moves_the_vector_s_length(
     rng, count, moved = random.Random(8), 0, [0.0]
     for _ in range(5 * FLIPS):
         with flipped(memory, "keys.vector", rng) as (before, after):
-            found = bool(memory.verify())
+            found = bool(memory.maintenance.verify())
         length = np.linalg.norm(unpacked([after]).astype(np.float64))
         assert found == (not abs(length - 1) <= 1e-3)
         count += found
@@ -155,7 +155,7 @@ def test_a_flipped_bit_on_the_disk_where_a_text_or_an_id_lies_is_noticed(tmp_pat
             damaged[at + rng.randrange(len(text))] ^= 1 << rng.randrange(5)
             folder = replaced(tmp_path / "b", {"memory.db": bytes(damaged)})
             with Memory.open(folder, embedder=EMBEDDER) as memory:
-                problems = memory.verify()
+                problems = memory.maintenance.verify()
                 if not problems:
                     there = memory.get([record.id for record in records], scope=ADA)
                     assert facts(there) == facts(records)

@@ -114,12 +114,12 @@ def check(folder: Path, before: dict[str, Any], told: dict[str, Any]) -> None:
         assert {one: records[one] for one in added if one not in gone} == {
             one: value for one, value in added.items() if one not in gone
         }
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         more = memory.add("there is room again", scope=ADA)
         assert memory.search("there is room again", scope=ADA)[0].record == more
         memory.forget([more.id], scope=ADA)
-        memory.compact()
-        assert memory.verify() == ()
+        memory.maintenance.compact()
+        assert memory.maintenance.verify() == ()
 
 
 @pytest.mark.parametrize("room", [1_000, 30_000, 100_000, 300_000])
@@ -145,8 +145,8 @@ def test_what_was_forgotten_is_told_though_the_log_cannot_be_emptied(tmp_path: P
     assert ended.stdout == "1 False\n"
     with Memory.open(tmp_path / "m", embedder=EMBEDDER) as memory:
         assert "to be forgotten" not in [record.text for record in everything(memory)]
-        assert memory.compact().log_emptied
-        assert memory.verify() == ()
+        assert memory.maintenance.compact().log_emptied
+        assert memory.maintenance.verify() == ()
     assert b"to be forgotten" not in (tmp_path / "m" / "memory.db").read_bytes()
 
 
@@ -179,7 +179,7 @@ def test_a_command_says_it_in_one_line(tmp_path: Path) -> None:
         print(ended.stderr.strip())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "texts"]
     with Memory.open(tmp_path / "m", embedder=EMBEDDER) as memory:
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         assert not memory.search("news 7", scope=ADA)[0].record.text.startswith("news")
 
 
@@ -187,14 +187,14 @@ VERBS: dict[str, Callable[[Memory], object]] = {
     "add": lambda memory: memory.add("x" * 100_000, scope=ADA),
     "add many": lambda memory: memory.add_many([f"text {n}" for n in range(500)], scope=ADA),
     "update": lambda memory: memory.update(memory.list(scope=ADA)[-1].id, "x" * 100_000, scope=ADA),
-    "import": lambda memory: memory.import_(exported()),
+    "import": lambda memory: memory.maintenance.import_(exported()),
 }
 
 
 def exported() -> list[str]:
-    with Memory.open(None, embedder=EMBEDDER) as other:
+    with Memory.in_memory(embedder=EMBEDDER) as other:
         other.add_many([f"imported {n}" for n in range(500)], scope=ADA)
-        return list(other.export(scope=ADA))
+        return list(other.maintenance.export(scope=ADA))
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
@@ -203,20 +203,20 @@ def test_a_database_that_may_take_no_more_pages(
 ) -> None:
     filled(tmp_path)
     with Memory.open(tmp_path, embedder=EMBEDDER) as memory:
-        before, stats = facts(everything(memory)), memory.stats()
-        (pages,) = memory._store.query("PRAGMA page_count")
-        memory._store.query(f"PRAGMA max_page_count = {pages[0] + 2}")
+        before, stats = facts(everything(memory)), memory.maintenance.stats()
+        (pages,) = memory.engine.store.query("PRAGMA page_count")
+        memory.engine.store.query(f"PRAGMA max_page_count = {pages[0] + 2}")
         with pytest.raises(StoreError, match="cannot be used: database or disk is full") as caught:
             verb(memory)
         assert "\n" not in str(caught.value)
         assert facts(everything(memory)) == before
-        assert memory.stats() == stats
+        assert memory.maintenance.stats() == stats
         assert memory.search("cats", scope=ADA)
-        assert memory.verify() == ()
-        memory._store.query("PRAGMA max_page_count = 1000000")
+        assert memory.maintenance.verify() == ()
+        memory.engine.store.query("PRAGMA max_page_count = 1000000")
         verb(memory)
         assert len(everything(memory)) > len(before)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 @pytest.fixture

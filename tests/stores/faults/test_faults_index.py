@@ -223,7 +223,7 @@ CHANGES: dict[str, Callable[[Memory], object]] = {
     "a new version": lambda memory: memory.update("n12", "later news", scope=ADA),
     "something forgotten": lambda memory: memory.forget(["n12", "n250"], scope=ADA),
     "all forgotten": lambda memory: memory.forget(scope=ADA, everything=True),
-    "compacted": lambda memory: memory.compact(),
+    "compacted": lambda memory: memory.maintenance.compact(),
 }
 
 

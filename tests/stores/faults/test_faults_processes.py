@@ -123,14 +123,14 @@ def test_processes_on_one_file_lose_nothing_and_see_the_truth(tmp_path: Path) ->
     truth = _truth(told)
     facts = {(one["user"], one["fact"], one["id"]) for one in told if one["action"] == "fact"}
     with Memory.open(tmp_path, embedder=HashEmbedder(16)) as memory:
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         users = sorted({user for user, _, _ in truth.added.values()} | {one[0] for one in facts})
         listed = [
             record
             for user in users
             for record in memory.list(scope=Scope(user=user), limit=10**6, everything=True)
         ]
-        stats = memory.stats()
+        stats = memory.maintenance.stats()
     found = {one.id: (one.scope.user, one.text, one.superseded) for one in listed}
     wanted = {
         one: (user, value, one in truth.superseded)

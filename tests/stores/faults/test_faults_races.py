@@ -22,8 +22,8 @@ SECRET = "Zoe went to Xanadu."
 
 
 def reembed(memory: Memory) -> None:
-    with Memory.open(Path(memory._store.where).parent, embedder=OTHER) as moved:
-        moved.reembed()
+    with Memory.open(Path(memory.engine.store.where).parent, embedder=OTHER) as moved:
+        moved.maintenance.reembed()
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_what_is_made_of_a_record_while_it_is_forgotten_goes_with_it(
         assert (receipt.records, receipt.rekeyed) == (records, rekeyed)
         assert b"Xanadu" not in held(leaning)
         assert memory.search("After that she went home.", scope=ADA)[0].record.id == "leaning"
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_what_leans_on_a_text_told_twice_is_keyed_anew_when_that_is_forgotten(
@@ -74,7 +74,7 @@ def test_what_leans_on_a_text_told_twice_is_keyed_anew_when_that_is_forgotten(
         memory.add(SECRET, scope=ADA, id="secret")
         memory.add_many([SECRET, "After that she went home.", "Then she slept."], scope=ADA)
         assert [one.context for one in memory.list(scope=ADA)][1] == ("secret",)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         assert memory.forget(["secret"], scope=ADA).rekeyed == 2
         assert b"Xanadu" not in held(tmp_path)
 
@@ -89,9 +89,9 @@ def test_what_leans_on_a_record_that_is_forgotten_meanwhile_is_refused_whole(lea
             memory.add_many(["She slept well.", "an unrelated note"], scope=ADA)
         assert embedder.let_in == 1
         assert b"Xanadu" not in held(leaning)
-        assert memory.stats()["records"] == 1
+        assert memory.maintenance.stats()["records"] == 1
         memory.add_many(["She slept well.", "an unrelated note"], scope=ADA)
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_a_record_that_is_keyed_anew_gets_no_vector_of_an_embedder_left_behind(
@@ -103,23 +103,23 @@ def test_a_record_that_is_keyed_anew_gets_no_vector_of_an_embedder_left_behind(
             memory.forget(["secret"], scope=ADA)
         assert embedder.let_in == 1
     with Memory.open(leaning, embedder=OTHER) as memory:
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         assert memory.forget(["secret"], scope=ADA).rekeyed == 1
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_an_import_that_a_move_overtakes_is_refused_whole(leaning: Path, tmp_path: Path) -> None:
-    with Memory.open(None, embedder=HashEmbedder()) as source:
+    with Memory.in_memory(embedder=HashEmbedder()) as source:
         source.add("imported", scope=ADA)
-        lines = list(source.export(scope=ADA))
+        lines = list(source.maintenance.export(scope=ADA))
     embedder = LetsIn(leaning, "imported", reembed)
     with Memory.open(leaning, embedder=embedder) as memory:
         with pytest.raises(EmbedderMismatch, match="nothing of the last 1 records was written"):
-            memory.import_(lines)
+            memory.maintenance.import_(lines)
         assert embedder.let_in == 1
     with Memory.open(leaning, embedder=OTHER) as memory:
-        assert memory.stats()["records"] == 2
-        assert memory.verify() == ()
+        assert memory.maintenance.stats()["records"] == 2
+        assert memory.maintenance.verify() == ()
 
 
 @pytest.mark.parametrize("dimensions", [32, 64])
@@ -132,7 +132,7 @@ def test_a_search_that_a_move_overtakes_is_refused(leaning: Path, dimensions: in
 
     def move(other: Memory) -> None:
         with Memory.open(leaning, embedder=Moved(dimensions)) as moved:
-            moved.reembed()
+            moved.maintenance.reembed()
 
     embedder = LetsIn(leaning, "Where is Zoe?", move)
     with Memory.open(leaning, embedder=embedder) as memory:
@@ -154,7 +154,7 @@ def test_of_two_embedders_on_a_new_store_the_second_is_refused(tmp_path: Path) -
         with pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-32'"):
             memory.add("told by the second", scope=ADA)
         assert embedder.let_in == 1
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def memory(folder: Path) -> Iterator[Memory]:
 
 def held(memory: Memory) -> dict[str, int]:
     """Whose vectors are in memory, and how many."""
-    partitions = memory._bank._vectors._partitions
+    partitions = memory.engine.bank._vectors._partitions
     return {user: len(partition) for user, partition in partitions.items()}
 
 
@@ -63,9 +63,9 @@ def steps(memory: Memory, scope: Scope) -> int:
         count += 1
         return 0
 
-    memory._store._db.set_progress_handler(tick, 100)
+    memory.engine.store._db.set_progress_handler(tick, 100)
     values(memory, scope)
-    memory._store._db.set_progress_handler(None, 0)
+    memory.engine.store._db.set_progress_handler(None, 0)
     return count
 
 
@@ -79,13 +79,13 @@ def test_the_quiet_user_finds_all_and_loads_nothing_of_the_other(memory: Memory)
     assert {hit.record.text for hit in shown} <= own
     assert len(shown) > 0
     assert held(memory) == {"quiet": FEW}
-    assert memory.stats()["records"] == BUSY_RECORDS + 2 * FEW
+    assert memory.maintenance.stats()["records"] == BUSY_RECORDS + 2 * FEW
     print(f"beside {BUSY_RECORDS:,} records: {len(own)} found, in memory {held(memory)}")
 
 
 def test_the_quiet_user_asks_no_more_of_the_database(memory: Memory, tmp_path: Path) -> None:
     with Memory.open(tmp_path, embedder=EMBEDDER) as alone:
-        alone.import_(list(memory.export(scope=QUIET)))
+        alone.maintenance.import_(list(memory.maintenance.export(scope=QUIET)))
         values(alone, QUIET)
         values(memory, QUIET)
         beside, by_itself = steps(memory, QUIET), steps(alone, QUIET)
@@ -115,5 +115,5 @@ def test_forgetting_all_of_one_user_leaves_the_other(memory: Memory) -> None:
     assert receipt.records == BUSY_RECORDS + FEW
     assert len(values(memory, QUIET)) == FEW
     assert values(memory, BUSY) == set()
-    assert memory.stats()["records"] == FEW
-    assert memory.verify() == ()
+    assert memory.maintenance.stats()["records"] == FEW
+    assert memory.maintenance.verify() == ()

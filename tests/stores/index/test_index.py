@@ -77,7 +77,7 @@ class StoreMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.memory = Memory.open(self.folder.name, embedder=self.embedder)
         self.other = Memory.open(self.folder.name, embedder=self.embedder)
-        self.index = VectorIndex(self.memory._store)
+        self.index = VectorIndex(self.memory.engine.store)
 
     def close(self) -> None:
         self.index.save()
@@ -121,12 +121,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.close()
         self.embedder = ANOTHER if self.embedder is EMBEDDER else EMBEDDER
         with Memory.open(self.folder.name, embedder=self.embedder) as memory:
-            memory.reembed()
+            memory.maintenance.reembed()
         self.open()
 
     @rule()
     def compact(self) -> None:
-        self.memory.compact()
+        self.memory.maintenance.compact()
 
     @rule()
     def evict(self) -> None:
@@ -139,7 +139,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        assert self.memory.verify() == ()
+        assert self.memory.maintenance.verify() == ()
 
     @invariant()
     def index_is_exact(self) -> None:
@@ -157,7 +157,7 @@ class StoreMachine(RuleBasedStateMachine):
                 ),
                 Filter(scope=scope, metadata={"words": {"lt": 8}}),
             ):
-                wanted = exact(self.memory._store, where, query)
+                wanted = exact(self.memory.engine.store, where, query)
                 found = self.index.search(where, query, 4)
                 products = dict(wanted)
                 assert [score for _, _, score in found] == pytest.approx(
@@ -175,9 +175,9 @@ def test_partitions_used_longest_ago_make_room(tmp_path: Path) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         for user in ("a", "b", "c"):
             memory.add("cat", scope=Scope(user=user))
-        one = VectorIndex(memory._store)
+        one = VectorIndex(memory.engine.store)
         one.search(Filter(scope=Scope(user="a")), vector("cat", HashEmbedder()), 1)
-        index = VectorIndex(memory._store, max_bytes=2 * one.bytes)
+        index = VectorIndex(memory.engine.store, max_bytes=2 * one.bytes)
         for user in ("a", "b", "c", "a"):
             assert index.search(Filter(scope=Scope(user=user)), vector("cat", HashEmbedder()), 1)
         assert index.users == ("c", "a")

@@ -41,7 +41,7 @@ def test_a_text_told_again_is_not_embedded_again_and_gets_the_same_vector(tmp_pa
     assert told(tmp_path, ["one two", "three"]) == ["one two", "three"]
     assert told(tmp_path, ["three", "four", "one two"], user="bob") == ["four"]
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        rows = memory._store.query("SELECT text, vector FROM keys ORDER BY id")
+        rows = memory.engine.store.query("SELECT text, vector FROM keys ORDER BY id")
         vectors = {(row["text"], row["vector"]) for row in rows}
         assert (len(rows), len(vectors)) == (5, 3)
         assert memory.search("three", scope=Scope(user="bob"))[0].record.text == "three"
@@ -63,7 +63,7 @@ def test_forgetting_anything_empties_it_and_leaves_none_of_its_bytes(
 ) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         records = memory.add_many([f"secret {n}" for n in range(300)], scope=ada)
-        vectors = [row["vector"] for row in memory._store.query("SELECT vector FROM keys")]
+        vectors = [row["vector"] for row in memory.engine.store.query("SELECT vector FROM keys")]
         file = tmp_path / embedding_cache.FILE_NAME
         assert all(vector in file.read_bytes() for vector in vectors)
         memory.forget([records[0].id], scope=ada)
@@ -77,7 +77,7 @@ def test_another_embedder_s_vectors_are_never_taken(tmp_path: Path, ada: Scope) 
     told(tmp_path, ["one"])
     embedder = Counting(32)
     with Memory.open(tmp_path, embedder=embedder) as memory:
-        memory.reembed()
+        memory.maintenance.reembed()
         assert sqlite3.connect(tmp_path / "cache.db").execute(
             "SELECT count(*) FROM vectors"
         ).fetchone() == (0,)
@@ -118,8 +118,8 @@ def test_a_damaged_file_is_done_without_and_made_anew(
         file.write_bytes(damaged[damage])
     assert told(tmp_path, ["one", "two"], user="bob") == ["one", "two"]
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        assert memory.verify() == ()
-        vectors = {row["vector"] for row in memory._store.query("SELECT vector FROM keys")}
+        assert memory.maintenance.verify() == ()
+        vectors = {row["vector"] for row in memory.engine.store.query("SELECT vector FROM keys")}
         assert len(vectors) == 2
     again = told(tmp_path, ["one", "two"], user="eve")
     assert again == ([] if damage != "cut" else again)
@@ -170,8 +170,8 @@ def test_several_processes_share_it(tmp_path: Path) -> None:
     assert [one.wait(120) for one in running] == [0, 0]
     assert len(told(tmp_path, [f"text {n}" for n in range(20)])) < 20
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        assert memory.verify() == ()
-        rows = memory._store.query("SELECT count(DISTINCT vector) AS n FROM keys")
+        assert memory.maintenance.verify() == ()
+        rows = memory.engine.store.query("SELECT count(DISTINCT vector) AS n FROM keys")
         assert rows[0]["n"] == 20
 
 
@@ -188,7 +188,7 @@ def test_dated_notes_that_say_the_same_are_embedded_once(tmp_path: Path, ada: Sc
     embedder = Counting()
     with Memory.open(tmp_path, embedder=embedder) as memory:
         for _ in range(3):
-            note = NewRecord(text="I do not know.", valid_from=memory.now(scope=ada))
+            note = NewRecord(text="I do not know.", valid_from=memory.maintenance.now(scope=ada))
             memory.add_many([note], scope=ada)
         assert len(memory.list(scope=ada)) == 3
     assert embedder.texts.count("I do not know.") == 1

@@ -18,7 +18,7 @@ def test_none_of_the_forgotten_bytes_is_left_while_the_store_is_open(
         secrets = memory.add_many(
             [NewRecord(text=f"the {word} is secret") for word in words], scope=ada
         )
-        vector = memory._store.query("SELECT vector FROM keys ORDER BY id DESC LIMIT 1")[0][0]
+        vector = memory.engine.store.query("SELECT vector FROM keys ORDER BY id DESC LIMIT 1")[0][0]
         memory.add_many([f"harmless note number {n}" for n in range(100, 200)], scope=ada)
         assert vector in held(tmp_path)
         receipt = memory.forget([one.id for one in secrets], scope=ada)
@@ -30,7 +30,7 @@ def test_none_of_the_forgotten_bytes_is_left_while_the_store_is_open(
         assert not [word for word in words if word[2:].encode() in left]
         assert not [one.id for one in secrets if one.id.encode() in left]
         assert vector not in left
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
         assert memory.search(words[0], scope=ada)[0].why["words"] == 0
         memory.add(f"the {words[0]} is secret", scope=ada)
         assert memory.search(words[0], scope=ada)[0].why["words"] == 1

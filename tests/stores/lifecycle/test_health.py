@@ -14,23 +14,23 @@ def test_a_whole_store_has_no_problems_and_a_damaged_one_names_them(
 ) -> None:
     record = memory.add("one", scope=ada)
     memory.add("two", scope=ada)
-    assert memory.verify() == ()
-    with memory._store.transaction() as db:
+    assert memory.maintenance.verify() == ()
+    with memory.engine.store.transaction() as db:
         db.execute("UPDATE keys SET vector = x'00000000' WHERE record = ?", (record.seq,))
-    assert "vectors of several sizes" in memory.verify()[0]
-    with memory._store.transaction() as db:
+    assert "vectors of several sizes" in memory.maintenance.verify()[0]
+    with memory.engine.store.transaction() as db:
         db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
-    assert memory.verify() == (f"record {record.id} has no key",)
+    assert memory.maintenance.verify() == (f"record {record.id} has no key",)
 
 
 def test_a_full_text_index_that_disagrees_is_noticed(memory: Memory, ada: Scope) -> None:
     memory.add("one", scope=ada)
-    with memory._store.transaction() as db:
+    with memory.engine.store.transaction() as db:
         settle(db)
         db.execute("DROP TRIGGER keys_after_delete")
         db.execute("DELETE FROM keys")
         db.execute("DELETE FROM records")
-    assert any("full-text index" in problem for problem in memory.verify())
+    assert any("full-text index" in problem for problem in memory.maintenance.verify())
 
 
 def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: Scope) -> None:
@@ -38,10 +38,10 @@ def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: S
         memory.add("kept", scope=ada)
         many = memory.add_many([f"note number {n}" for n in range(400)], scope=ada)
         memory.forget([one.id for one in many], scope=ada)
-        sizes = memory.compact()
+        sizes = memory.maintenance.compact()
         assert sizes.after < sizes.before / 2
         assert memory.search("kept", scope=ada)[0].record.text == "kept"
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
 
 
 def test_a_record_that_was_superseded_under_an_older_schema_is_as_it_was_written(
@@ -51,13 +51,13 @@ def test_a_record_that_was_superseded_under_an_older_schema_is_as_it_was_written
     memory.update(old.id, "I live in Lisbon.", scope=ada)
     content = '[null, null, "episode", true, "I live in Porto.", null]'
     whole = hashlib.sha256(content.encode()).digest()
-    with memory._store.transaction() as db:
+    with memory.engine.store.transaction() as db:
         closed = hashlib.sha256(whole + old.id.encode()).digest()[:16]
         db.execute("UPDATE records SET digest = ? WHERE seq = ?", (closed, old.seq))
-    assert memory.verify() == ()
-    with memory._store.transaction() as db:
+    assert memory.maintenance.verify() == ()
+    with memory.engine.store.transaction() as db:
         db.execute("UPDATE records SET value = 'I live in Faro.' WHERE seq = ?", (old.seq,))
-    assert memory.verify() == (f"record {old.id!r} is not what was written",)
+    assert memory.maintenance.verify() == (f"record {old.id!r} is not what was written",)
 
 
 def test_a_store_is_checked_in_batches(
@@ -65,11 +65,11 @@ def test_a_store_is_checked_in_batches(
 ) -> None:
     monkeypatch.setattr(integrity, "BATCH", 3)
     records = memory.add_many([f"note {n}" for n in range(10)], scope=ada)
-    assert memory.verify() == ()
-    with memory._store.transaction() as db:
+    assert memory.maintenance.verify() == ()
+    with memory.engine.store.transaction() as db:
         db.execute("UPDATE records SET value = 'x' WHERE seq IN (1, 6, 10)")
         db.execute("UPDATE keys SET vector = zeroblob(length(vector)) WHERE id = 8")
-    assert memory.verify() == (
+    assert memory.maintenance.verify() == (
         *(f"record {records[n].id!r} is not what was written" for n in (0, 5, 9)),
         "keys: the vector of key 8 has the length 0, not 1",
     )

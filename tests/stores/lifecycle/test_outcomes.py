@@ -11,7 +11,7 @@ def test_what_hurt_falls_behind_an_equal_and_help_makes_up_for_it(
     alike = [[1.0] * 64] * 2
     good, bad = memory.add_many(["tea at noon", "tea at four"], scope=ada, vectors=alike)
     assert memory.search("tea", scope=ada)[0].record.id == bad.id
-    assert memory.judge([bad.id], "hurt", scope=ada, who="ada", why="wrong") == 1
+    assert memory.changes.judge([bad.id], "hurt", scope=ada, who="ada", why="wrong").changed == 1
     first, second = memory.search("tea", scope=ada, explain=True)
     assert first.record.id == good.id
     assert second.why["reliability"] == reliability(0, 1) == pytest.approx(2 / 3)
@@ -24,7 +24,7 @@ def test_a_source_that_hurt_is_trusted_less_in_all_it_told(memory: Memory, ada: 
     first = memory.add("tea at noon", scope=ada, sources=["gossip"])
     memory.add("tea at four", scope=ada, sources=["gossip"])
     memory.add("tea at six", scope=ada, sources=["the timetable"])
-    memory.judge([first.id], "hurt", scope=ada)
+    memory.changes.judge([first.id], "hurt", scope=ada)
     found = {
         hit.record.text: hit.why["reliability"]
         for hit in memory.search("tea", scope=ada, explain=True)
@@ -39,19 +39,19 @@ def test_sources_are_learnt_and_unlearnt(memory: Memory, ada: Scope) -> None:
     for n in range(10):
         right = memory.add(f"fact {n} is so", scope=ada, sources=["reliable"])
         wrong = memory.add(f"fact {n} is otherwise", scope=ada, sources=["unreliable"])
-        memory.judge([right.id], "helped" if n else "hurt", scope=ada)
-        memory.judge([wrong.id], "hurt" if n else "helped", scope=ada)
+        memory.changes.judge([right.id], "helped" if n else "hurt", scope=ada)
+        memory.changes.judge([wrong.id], "hurt" if n else "helped", scope=ada)
     memory.add("the door is red", scope=ada, sources=["reliable"])
     memory.add("the door is blue", scope=ada, sources=["unreliable"])
     assert memory.search("the door is", scope=ada)[0].record.text == "the door is red"
     memory.forget(scope=ada, source="unreliable")
-    rows = memory._store.query("SELECT source FROM outcomes")
+    rows = memory.engine.store.query("SELECT source FROM outcomes")
     assert [row["source"] for row in rows] == ["reliable"]
 
 
 def test_outcomes_stay_within_their_scope(memory: Memory, ada: Scope) -> None:
     record = memory.add("tea at noon", scope=ada)
-    assert memory.judge([record.id], "hurt", scope=Scope(user="bob")) == 0
+    assert memory.changes.judge([record.id], "hurt", scope=Scope(user="bob")).changed == 0
     assert memory.get([record.id], scope=ada)[0].hurt == 0
     with pytest.raises(InvalidInput, match="'helped' or 'hurt'"):
-        memory.judge([record.id], "fine", scope=ada)  # type: ignore[arg-type]
+        memory.changes.judge([record.id], "fine", scope=ada)  # type: ignore[arg-type]

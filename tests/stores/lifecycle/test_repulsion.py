@@ -33,7 +33,9 @@ def best(memory: Memory, scope: Scope) -> str:
 
 
 def stored(memory: Memory) -> np.ndarray:
-    return unpacked([row[0] for row in memory._store.query("SELECT vector FROM keys ORDER BY id")])
+    return unpacked(
+        [row[0] for row in memory.engine.store.query("SELECT vector FROM keys ORDER BY id")]
+    )
 
 
 def test_a_confusion_is_mended_and_can_be_undone(
@@ -41,7 +43,7 @@ def test_a_confusion_is_mended_and_can_be_undone(
 ) -> None:
     before, values = stored(memory), [one.text for one in memory.list(scope=ada)]
     assert best(memory, ada) == "tuesday"
-    done = memory.separate(
+    done = memory.changes.separate(
         vector=QUERY, wanted="monday", found="tuesday", scope=ada, steps=9, why="asked"
     )
     assert done.apart
@@ -49,10 +51,10 @@ def test_a_confusion_is_mended_and_can_be_undone(
     assert best(memory, ada) == "monday"
     assert [one.text for one in memory.list(scope=ada)] == values
     assert [event.action for event in memory.history("monday", scope=ada)] == ["add", "move"]
-    assert memory.move_back(["monday", "tuesday"], scope=ada) == 2
+    assert memory.changes.move_back(["monday", "tuesday"], scope=ada).changed == 2
     assert best(memory, ada) == "tuesday"
     assert np.array_equal(stored(memory), before)
-    assert memory.move_back(["monday"], scope=ada) == 0
+    assert memory.changes.move_back(["monday"], scope=ada).changed == 0
 
 
 def test_keys_never_drift_beyond_the_bound(
@@ -61,19 +63,19 @@ def test_keys_never_drift_beyond_the_bound(
     before = stored(memory)
     far = unit(0.2, 0, 1)
     for _ in range(50):
-        memory.separate(vector=far, wanted="monday", found="tuesday", scope=ada)
-        memory.separate(vector=far, wanted="tuesday", found="monday", scope=ada)
+        memory.changes.separate(vector=far, wanted="monday", found="tuesday", scope=ada)
+        memory.changes.separate(vector=far, wanted="tuesday", found="monday", scope=ada)
     cosines = np.sum(stored(memory) * before, axis=1)
     assert (cosines >= MIN_COSINE - 2e-3).all()
     assert not np.array_equal(stored(memory), before)
-    memory.move_back(twins, scope=ada)
+    memory.changes.move_back(twins, scope=ada)
     assert np.array_equal(stored(memory), before)
 
 
 def test_what_cannot_be_told_apart_says_so(memory: Memory, ada: Scope) -> None:
     memory.add_many(["one", "other"], scope=ada, vectors=[unit(0, 1), unit(1, 0)])
     one, other = memory.list(scope=ada)[::-1]
-    done = memory.separate(vector=unit(1, 0.01), wanted=one.id, found=other.id, scope=ada)
+    done = memory.changes.separate(vector=unit(1, 0.01), wanted=one.id, found=other.id, scope=ada)
     assert not done.apart
     assert done.wanted_after > done.wanted_before
 
@@ -81,10 +83,10 @@ def test_what_cannot_be_told_apart_says_so(memory: Memory, ada: Scope) -> None:
 def test_other_processes_see_moved_keys_and_forgetting_takes_them(
     memory: Memory, ada: Scope, twins: tuple[str, str]
 ) -> None:
-    memory.separate(vector=QUERY, wanted="monday", found="tuesday", scope=ada)
-    assert memory._store.query("SELECT count(*) FROM original_vectors")[0][0] == 2
+    memory.changes.separate(vector=QUERY, wanted="monday", found="tuesday", scope=ada)
+    assert memory.engine.store.query("SELECT count(*) FROM original_vectors")[0][0] == 2
     memory.forget(["monday"], scope=ada)
-    assert memory._store.query("SELECT count(*) FROM original_vectors")[0][0] == 1
+    assert memory.engine.store.query("SELECT count(*) FROM original_vectors")[0][0] == 1
 
 
 def test_only_two_records_of_the_scope_can_be_separated(
@@ -96,4 +98,4 @@ def test_only_two_records_of_the_scope_can_be_separated(
         ("monday", "tuesday", Scope(user="bob")),
     ):
         with pytest.raises(InvalidInput, match="no two records"):
-            memory.separate("when?", wanted=wanted, found=found, scope=scope)
+            memory.changes.separate("when?", wanted=wanted, found=found, scope=scope)

@@ -34,45 +34,47 @@ def five(memory: Memory, ada: Scope) -> list[str]:
 def test_what_is_archived_is_kept_told_of_and_can_come_back(
     memory: Memory, ada: Scope, five: list[str]
 ) -> None:
-    plan = memory.retain(3, scope=ada, policy="fifo", dry_run=True)
+    plan = memory.maintenance.retain(3, scope=ada, policy="fifo", dry_run=True)
     assert plan.archived == tuple(five[:2])
     assert len(memory.search("cat", scope=ada)) == 5
-    done = memory.retain(3, scope=ada, policy="fifo")
+    done = memory.maintenance.retain(3, scope=ada, policy="fifo")
     assert (done.archived, done.kept, done.pinned) == (tuple(five[:2]), 3, 0)
     assert {hit.record.id for hit in memory.search("cat", scope=ada)} == set(five[2:])
     assert {one.id for one in memory.list(scope=ada)} == set(five[2:])
     assert len(memory.list(scope=ada, everything=True)) == 5
     event = memory.history(five[0], scope=ada)[-1]
     assert (event.action, event.why) == ("archive", "over a capacity of 3 by fifo")
-    assert memory.restore(five[:1], scope=ada) == 1
-    assert memory.restore(five[:1], scope=ada) == 0
+    assert memory.changes.restore(five[:1], scope=ada).changed == 1
+    assert memory.changes.restore(five[:1], scope=ada).changed == 0
     assert five[0] in {hit.record.id for hit in memory.search("cat", scope=ada)}
-    assert memory.verify() == ()
+    assert memory.maintenance.verify() == ()
 
 
 def test_what_is_shown_is_kept_and_counted(memory: Memory, ada: Scope, five: list[str]) -> None:
     memory.add_many(["a question"], scope=ada, recalled=[five[0], "unknown"])
     assert memory.get(five[:1], scope=ada)[0].recalled == 1
-    assert memory.retain(1, scope=ada, policy="fifo", dry_run=True).archived[0] == five[0]
+    assert (
+        memory.maintenance.retain(1, scope=ada, policy="fifo", dry_run=True).archived[0] == five[0]
+    )
     for policy in ("lru", "activation"):
-        left_out = memory.retain(2, scope=ada, policy=policy, dry_run=True)  # type: ignore[arg-type]
+        left_out = memory.maintenance.retain(2, scope=ada, policy=policy, dry_run=True)  # type: ignore[arg-type]
         assert five[0] not in left_out.archived
 
 
 def test_pinned_records_stay(memory: Memory, ada: Scope, five: list[str]) -> None:
-    assert memory.pin(five[:1], scope=ada) == 1
-    done = memory.retain(1, scope=ada, policy="fifo")
+    assert memory.changes.pin(five[:1], scope=ada).changed == 1
+    done = memory.maintenance.retain(1, scope=ada, policy="fifo")
     assert done.archived == tuple(five[1:])
     assert done.pinned == 1
-    assert memory.pin(five[:1], scope=ada, pinned=False) == 1
-    assert memory.retain(0, scope=ada).archived == (five[0],)
+    assert memory.changes.pin(five[:1], scope=ada, pinned=False).changed == 1
+    assert memory.maintenance.retain(0, scope=ada).archived == (five[0],)
 
 
 def test_others_and_their_records_do_not_count(memory: Memory, ada: Scope, five: list[str]) -> None:
     bob = Scope(user="bob")
     memory.add_many(["cat one", "cat two"], scope=bob)
-    assert memory.retain(5, scope=ada).archived == ()
-    assert memory.retain(0, scope=ada).kept == 0
+    assert memory.maintenance.retain(5, scope=ada).archived == ()
+    assert memory.maintenance.retain(0, scope=ada).kept == 0
     assert len(memory.search("cat", scope=bob)) == 2
 
 
@@ -83,11 +85,11 @@ def test_only_the_last_uses_are_kept_one_by_one(
     for n in range(6):
         memory.add(f"turn {n}", scope=ada)
         memory.add_many([f"again {n}"], scope=ada, recalled=five[:1])
-    assert memory._store.query("SELECT count(*) FROM uses")[0][0] == 3
+    assert memory.engine.store.query("SELECT count(*) FROM uses")[0][0] == 3
     assert memory.get(five[:1], scope=ada)[0].recalled == 6
 
 
 def test_what_makes_no_sense_is_refused(memory: Memory, ada: Scope) -> None:
     for capacity, policy, decay in ((-1, "lru", 0.5), (1, "random", 0.5), (1, "lru", 0.0)):
         with pytest.raises(InvalidInput, match="retention"):
-            memory.retain(capacity, scope=ada, policy=policy, decay=decay)  # type: ignore[arg-type]
+            memory.maintenance.retain(capacity, scope=ada, policy=policy, decay=decay)  # type: ignore[arg-type]

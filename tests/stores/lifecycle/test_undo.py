@@ -22,22 +22,22 @@ def test_undo_leaves_everything_else_byte_for_byte_but_for_the_history(
     memory: Memory, ada: Scope
 ) -> None:
     agent, answer = in_rome(memory, ada)
-    before = raw(memory.export(scope=ada, vectors=True))
+    before = raw(memory.maintenance.export(scope=ada, vectors=True))
     told = shown(memory, ada)
-    done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.", asked=ASKED)
+    done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.")
     assert done.change is not None
-    changed = raw(memory.export(scope=ada, vectors=True))
+    changed = raw(memory.maintenance.export(scope=ada, vectors=True))
     assert {id: changed[id] for id in before} != before
-    change = memory.undo(done.change.id, scope=ada, who="ada", why="a mistake")
-    after = raw(memory.export(scope=ada, vectors=True))
+    change = memory.changes.undo(done.change.id, scope=ada, who="ada", why="a mistake")
+    after = raw(memory.maintenance.export(scope=ada, vectors=True))
     assert {id: after[id] for id in before} == before
     assert set(after) - set(before) == {change.id}
     assert (change.because, shown(memory, ada)) == ("a mistake", told)
-    assert [one.undone is not None for one in memory.changes(scope=ada)] == [True]
-    assert memory.verify() == ()
+    assert [one.undone is not None for one in memory.changes.list(scope=ada)] == [True]
+    assert memory.maintenance.verify() == ()
     with pytest.raises(InvalidInput, match="undone already"):
-        memory.undo(change.id, scope=ada)
-    again = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.", asked=ASKED)
+        memory.changes.undo(change.id, scope=ada)
+    again = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.")
     assert again.change is not None
     assert again.change.id != change.id
     assert shown(memory, ada) == ("Ada works in Lisbon.",)
@@ -47,7 +47,7 @@ def test_forgetting_what_was_undone_leaves_what_it_had_replaced(memory: Memory, 
     memory.add("Ada works in Rome.", scope=ada)
     done = corrected(agent_of(memory), ada, "Ada works in Lisbon.")
     assert done.change is not None
-    memory.undo(done.change.id, scope=ada)
+    memory.changes.undo(done.change.id, scope=ada)
     assert memory.forget([done.change.id], scope=ada).records == 1
     assert shown(memory, ada) == ("Ada works in Rome.",)
 
@@ -56,9 +56,9 @@ def test_a_lesson_goes_with_the_turn_that_it_was_learnt_from(memory: Memory, ada
     agent = agent_of(memory)
     for place in (0, 1):
         answer = agent.ask(ASKED, scope=ada)
-        agent.feedback(answer, scope=ada, correction="Lisbon", asked=ASKED)
-        assert memory.forget([answer.written[place]], scope=ada).records == 2
-        assert memory.changes(scope=ada) == []
+        agent.feedback(answer, scope=ada, correction="Lisbon")
+        assert memory.forget([answer.turn[place]], scope=ada).records == 2
+        assert memory.changes.list(scope=ada) == []
 
 
 def test_a_change_whose_place_was_taken_is_undone_after_that_one(
@@ -71,8 +71,8 @@ def test_a_change_whose_place_was_taken_is_undone_after_that_one(
     assert second is not None
     assert second.superseded == first.id
     with pytest.raises(InvalidInput, match=f"undo '{second.id}' first"):
-        memory.undo(first.id, scope=ada)
-    memory.undo(second.id, scope=ada)
+        memory.changes.undo(first.id, scope=ada)
+    memory.changes.undo(second.id, scope=ada)
     assert shown(memory, ada) == ("Ada works in Lisbon.",)
 
 
@@ -82,19 +82,19 @@ def test_an_edited_lesson_is_undone_back_to_what_it_said(memory: Memory, ada: Sc
     first = corrected(agent_of(memory), ada, "Ada works in Lisbon.").change
     assert first is not None
     assert first.retired or first.superseded == tower.id
-    before = raw(memory.export(scope=ada, vectors=True))
+    before = raw(memory.maintenance.export(scope=ada, vectors=True))
     new = memory.update(first.id, "Ada works in Faro.", scope=ada, who="ada", why="she moved on")
     assert new.keys == ("Ada works in Faro.", ASKED)
     assert shown(memory, ada) == ("Ada works in Faro.",)
-    change = memory.change(new.id, scope=ada)
+    change = memory.changes.get(new.id, scope=ada)
     assert (change.superseded, change.retired, change.said) == (first.id, (), "Ada works in Faro.")
     with pytest.raises(InvalidInput, match=f"undo '{new.id}' first"):
-        memory.undo(first.id, scope=ada)
-    memory.undo(new.id, scope=ada)
-    after = raw(memory.export(scope=ada, vectors=True))
+        memory.changes.undo(first.id, scope=ada)
+    memory.changes.undo(new.id, scope=ada)
+    after = raw(memory.maintenance.export(scope=ada, vectors=True))
     assert {id: after[id] for id in before} == before
     assert shown(memory, ada) == ("Ada works in Lisbon.",)
-    memory.undo(first.id, scope=ada)
+    memory.changes.undo(first.id, scope=ada)
     assert shown(memory, ada)[-1].endswith("Rome.")
 
 
@@ -103,8 +103,8 @@ def test_undo_opens_the_notes_on_what_was_replaced_again(memory: Memory, ada: Sc
     other = memory.add(
         f"Bob works in Faro. {'He likes the sea very much indeed. ' * 20}", scope=ada
     )
-    assert memory.compress(scope=ada).notes == 2
-    before = raw(memory.export(scope=ada, vectors=True))
+    assert memory.notes.compress(scope=ada).notes == 2
+    before = raw(memory.maintenance.export(scope=ada, vectors=True))
     lessons = []
     for place in ("Lisbon", "Porto"):
         change = {"feedback": "correction", "said": place, "asks": [ASKED], "retired": []}
@@ -116,12 +116,12 @@ def test_undo_opens_the_notes_on_what_was_replaced_again(memory: Memory, ada: Sc
             metadata=metadata,
             valid_from=told.created,
         )
-        lessons.append(memory.teach(lesson, scope=ada).id)
+        lessons.append(memory.changes.teach(lesson, scope=ada).id)
         notes = memory.list(scope=ada, kind="note", everything=True)
         closed = [one for one in notes if one.valid_to]
         assert [one.sources for one in closed] == [(told.id,)]
-        memory.undo(lessons[-1], scope=ada)
-        after = raw(memory.export(scope=ada, vectors=True))
+        memory.changes.undo(lessons[-1], scope=ada)
+        after = raw(memory.maintenance.export(scope=ada, vectors=True))
         assert {id: after[id] for id in before} == before
     assert set(after) - set(before) == set(lessons)
     assert other.id in before
@@ -133,12 +133,12 @@ def test_undo_does_not_bring_back_what_was_archived_by_somebody_since(
     agent, answer = in_rome(memory, ada)
     both = [one.id for one in memory.list(scope=ada) if one.evidence]
     answer = replace(answer, recollection=hits_of(memory, both, ada))
-    done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.", asked=ASKED)
+    done = agent.feedback(answer, scope=ada, correction="Ada works in Lisbon.")
     assert done.change is not None
     (retired,) = done.change.retired
-    memory.restore([retired], scope=ada)
-    memory.archive([retired], scope=ada, why="not of interest")
-    memory.undo(done.change.id, scope=ada)
+    memory.changes.restore([retired], scope=ada)
+    memory.changes.archive([retired], scope=ada, why="not of interest")
+    memory.changes.undo(done.change.id, scope=ada)
     (held,) = memory.get([retired], scope=ada)
     assert held.archived is not None
 
@@ -150,12 +150,12 @@ def test_a_lesson_goes_with_what_its_unremembered_answer_was_made_from(
     agent = agent_of(memory)
     asked = "Where does Ada hum?"
     answer = agent.ask(asked, scope=ada, remember=False)
-    done = agent.feedback(answer, scope=ada, correction="Nowhere.", asked=asked)
+    done = agent.feedback(answer, scope=ada, correction="Nowhere.")
     assert done.change is not None
     assert "Xanadu" in done.change.answered
-    memory.undo(done.change.id, scope=ada)
+    memory.changes.undo(done.change.id, scope=ada)
     assert memory.forget([record.id], scope=ada).records == 2
-    assert memory.changes(scope=ada) == []
+    assert memory.changes.list(scope=ada) == []
 
 
 @pytest.mark.parametrize("remembered", [True, False])
@@ -165,7 +165,7 @@ def test_a_lesson_in_another_scope_goes_with_the_answer_it_quotes(
     record = memory.add("Ada works in Rome.", scope=ada)
     agent = agent_of(memory)
     answer = agent.ask(ASKED, scope=ada, remember=remembered)
-    done = agent.feedback(answer, scope=BOB, correction="Ada works in Faro.", asked=ASKED)
+    done = agent.feedback(answer, scope=BOB, correction="Ada works in Faro.")
     assert done.lesson is not None
     assert done.lesson.metadata["quotes"] == "ada"
     told = memory.forget([record.id], scope=ada, dry_run=True)

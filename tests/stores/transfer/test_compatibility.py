@@ -74,10 +74,10 @@ def test_vectors_of_other_sizes_find_nothing() -> None:
 
 def compared(new: HashEmbedder, notes: list[NewRecord], scope: Scope) -> Compatibility:
     """Write with the hashing embedder, and compare another with it."""
-    with Memory.open(None, embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
         memory.add_many(notes, scope=scope)
-        memory._encoder._embeddings = new
-        found = memory.reembed(dry_run=True).compatibility
+        memory.engine.encoder._embeddings = new
+        found = memory.maintenance.reembed(dry_run=True).compatibility
         assert found is not None
         return found
 
@@ -114,10 +114,12 @@ def test_a_little_noise_is_still_the_same_embedder(ada: Scope) -> None:
 
 def test_a_key_that_was_moved_counts_as_its_embedder_made_it(memory: Memory, ada: Scope) -> None:
     first, second = memory.add_many(["the cat sat", "the cat ran"], scope=ada)
-    memory.separate("a cat that ran far", wanted=first.id, found=second.id, scope=ada)
-    assert memory._store.query("SELECT 1 FROM original_vectors")
-    moved = memory._store.query("SELECT vector FROM keys UNION SELECT vector FROM original_vectors")
+    memory.changes.separate("a cat that ran far", wanted=first.id, found=second.id, scope=ada)
+    assert memory.engine.store.query("SELECT 1 FROM original_vectors")
+    moved = memory.engine.store.query(
+        "SELECT vector FROM keys UNION SELECT vector FROM original_vectors"
+    )
     assert len(moved) == 4
-    found = memory.reembed(dry_run=True).compatibility
+    found = memory.maintenance.reembed(dry_run=True).compatibility
     assert found is not None
     assert (found.ac, found.bc, found.fc) == (1, 0.0, 0.0)

@@ -53,7 +53,7 @@ def only(memory: Memory, user: str = "ada") -> Any:
 def test_a_mem0_result_becomes_records_with_their_ids_times_and_scopes(
     memory: Memory, ada: Scope
 ) -> None:
-    assert memory.import_([json.dumps({"results": [TEA, LISBON]})]) == 2
+    assert memory.maintenance.import_([json.dumps({"results": [TEA, LISBON]})]) == 2
     tea, lisbon = memory.get([TEA["id"], LISBON["id"]], scope=ada)
     assert tea.scope == Scope(user="ada", agent="cook", session="r1")
     assert (tea.text, tea.keys, tea.sources) == (TEA["memory"], (TEA["memory"],), ("mem0",))
@@ -68,7 +68,7 @@ def test_a_mem0_result_becomes_records_with_their_ids_times_and_scopes(
     assert (added.action, added.at) == ("add", tea.created)
     assert (imported.action, imported.why) == ("import", "from mem0")
     assert memory.search("tea", scope=ada, where={"page": 3})[0].record.id == tea.id
-    assert memory.verify() == ()
+    assert memory.maintenance.verify() == ()
 
 
 @pytest.mark.parametrize(
@@ -85,31 +85,31 @@ def test_a_mem0_result_becomes_records_with_their_ids_times_and_scopes(
 def test_every_layout_says_the_same_and_says_it_once(
     memory: Memory, ada: Scope, lines: list[str]
 ) -> None:
-    assert memory.import_(lines) == 2
-    before = list(memory.export(scope=ada, vectors=True))
-    assert memory.import_(lines, format="mem0") == 0
-    assert list(memory.export(scope=ada, vectors=True)) == before
+    assert memory.maintenance.import_(lines) == 2
+    before = list(memory.maintenance.export(scope=ada, vectors=True))
+    assert memory.maintenance.import_(lines, format="mem0") == 0
+    assert list(memory.maintenance.export(scope=ada, vectors=True)) == before
 
 
 def test_what_was_imported_is_exported_and_imported_like_any_other(
     memory: Memory, ada: Scope
 ) -> None:
-    memory.import_([json.dumps(TEA), json.dumps(LISBON)])
-    lines = list(memory.export(scope=ada))
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        assert other.import_(lines) == 2
-        assert list(other.export(scope=ada)) == lines
+    memory.maintenance.import_([json.dumps(TEA), json.dumps(LISBON)])
+    lines = list(memory.maintenance.export(scope=ada))
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        assert other.maintenance.import_(lines) == 2
+        assert list(other.maintenance.export(scope=ada)) == lines
 
 
 def test_an_assistant_s_words_are_not_evidence_as_anywhere_else(memory: Memory) -> None:
-    memory.import_([json.dumps(TEA | {"role": "assistant"})])
+    memory.maintenance.import_([json.dumps(TEA | {"role": "assistant"})])
     assert not only(memory).evidence
 
 
 def test_langgraph_items_keep_namespace_key_and_the_rest_of_their_value(
     memory: Memory, ada: Scope
 ) -> None:
-    assert memory.import_([json.dumps([ITEM | {"score": None}])]) == 1
+    assert memory.maintenance.import_([json.dumps([ITEM | {"score": None}])]) == 1
     record = only(memory)
     assert (record.id, record.text) == ("ada/facts/k1", "Likes green tea.")
     assert record.metadata == {
@@ -120,7 +120,7 @@ def test_langgraph_items_keep_namespace_key_and_the_rest_of_their_value(
     assert record.created == record.valid_from == datetime(2026, 1, 2, 3, 4, 5, 542119, UTC)
     assert record.affirmed == datetime(2026, 1, 3, 3, 4, 5, 542120, UTC)
     assert record.sources == ("langgraph",)
-    assert memory.import_([json.dumps({"items": [ITEM]})]) == 0
+    assert memory.maintenance.import_([json.dumps({"items": [ITEM]})]) == 0
 
 
 def test_what_langgraph_itself_hands_out_is_read(memory: Memory, ada: Scope) -> None:
@@ -129,7 +129,7 @@ def test_what_langgraph_itself_hands_out_is_read(memory: Memory, ada: Scope) -> 
     store.put(("ada", "facts"), "k1", {"text": "Likes green tea.", "page": 3})
     store.put(("ada",), "k/2", {"kind": "Memory", "content": {"content": "Lives in Porto."}})
     items = store.search((), limit=10)
-    assert memory.import_([json.dumps(item.dict()) for item in items]) == 2
+    assert memory.maintenance.import_([json.dumps(item.dict()) for item in items]) == 2
     for item in items:
         name = "/".join([*item.namespace, item.key.replace("/", "%2F")])
         (record,) = memory.get([name], scope=ada)
@@ -144,7 +144,7 @@ def test_the_same_key_in_two_namespaces_is_two_records(memory: Memory, ada: Scop
         ITEM | {"namespace": where, "key": key, "value": {"text": f"fact {n}"}}
         for n, (where, key) in enumerate(spots)
     ]
-    assert memory.import_([json.dumps(items)]) == 4
+    assert memory.maintenance.import_([json.dumps(items)]) == 4
     assert len({record.id for record in memory.list(scope=Scope(user="a"))}) == 4
 
 
@@ -152,15 +152,17 @@ def test_a_namespace_that_does_not_begin_with_the_user_is_told_whose_it_is(
     memory: Memory, ada: Scope
 ) -> None:
     item = ITEM | {"namespace": ["memories", "ada"]}
-    assert memory.import_([json.dumps(item)], user="ada") == 1
+    assert memory.maintenance.import_([json.dumps(item)], user="ada") == 1
     assert only(memory).metadata["langgraph_namespace"] == ["memories", "ada"]
 
 
 def test_the_same_text_of_the_same_time_is_one_fact_whatever_it_is_filed_under(
     memory: Memory,
 ) -> None:
-    assert memory.import_([json.dumps([ITEM, ITEM | {"key": "k2"}])]) == 1
-    assert memory.import_([json.dumps(ITEM | {"created_at": "2026-01-04T00:00:00Z", "key": "3"})])
+    assert memory.maintenance.import_([json.dumps([ITEM, ITEM | {"key": "k2"}])]) == 1
+    assert memory.maintenance.import_(
+        [json.dumps(ITEM | {"created_at": "2026-01-04T00:00:00Z", "key": "3"})]
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_the_same_text_of_the_same_time_is_one_fact_whatever_it_is_filed_under(
 def test_a_value_s_text_is_the_first_field_that_holds_one(
     memory: Memory, value: dict[str, Any], text: str, rest: dict[str, Any]
 ) -> None:
-    memory.import_([json.dumps(ITEM | {"value": value})])
+    memory.maintenance.import_([json.dumps(ITEM | {"value": value})])
     record = only(memory)
     assert record.text == text
     assert {k: v for k, v in record.metadata.items() if not k.startswith("langgraph_")} == rest
@@ -186,16 +188,21 @@ def test_a_value_s_text_is_the_first_field_that_holds_one(
 def test_the_caller_says_whose_memory_it_becomes(memory: Memory, ada: Scope) -> None:
     nobody = {name: TEA[name] for name in TEA if name not in ("user_id", "agent_id", "run_id")}
     with pytest.raises(InvalidInput, match="line 1: the memory has no 'user_id': say whose it is"):
-        memory.import_([json.dumps(nobody)])
-    assert memory.import_([json.dumps(nobody)], user="bob") == 1
+        memory.maintenance.import_([json.dumps(nobody)])
+    assert memory.maintenance.import_([json.dumps(nobody)], user="bob") == 1
     assert only(memory, "bob").scope == Scope(user="bob")
-    assert memory.import_(list(memory.export(scope=Scope(user="bob"))), user="eve") == 1
+    assert (
+        memory.maintenance.import_(
+            list(memory.maintenance.export(scope=Scope(user="bob"))), user="eve"
+        )
+        == 1
+    )
     assert only(memory, "eve").id == TEA["id"]
 
 
 def test_an_item_without_times_holds_from_its_import(memory: Memory) -> None:
     before = datetime.now(UTC)
-    memory.import_([json.dumps(TEA | {"created_at": None, "updated_at": None})])
+    memory.maintenance.import_([json.dumps(TEA | {"created_at": None, "updated_at": None})])
     assert before <= only(memory).valid_from <= datetime.now(UTC)
 
 
@@ -238,10 +245,10 @@ def test_what_cannot_be_read_is_named_with_its_place_and_nothing_is_kept(
     memory: Memory, lines: list[str], format: importing.Format, complaint: str
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
-        memory.import_(lines, format=format)
+        memory.maintenance.import_(lines, format=format)
     assert complaint in str(caught.value)
-    assert memory.stats()["records"] == 0
+    assert memory.maintenance.stats()["records"] == 0
 
 
 def test_an_empty_result_holds_nothing_new(memory: Memory) -> None:
-    assert memory.import_(['{"results": []}']) == 0
+    assert memory.maintenance.import_(['{"results": []}']) == 0

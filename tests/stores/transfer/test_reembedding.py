@@ -36,9 +36,9 @@ def test_a_store_is_moved_to_the_embedder_it_is_opened_with(folder: Path, ada: S
     with Memory.open(folder, embedder=NEW) as memory:
         with pytest.raises(EmbedderMismatch, match="run `memagent reembed`"):
             memory.search("note", scope=ada)
-        assert memory.reembed().keys == 30
+        assert memory.maintenance.reembed().keys == 30
         assert memory.search("note 7", scope=ada, k=1)[0].record.text == "note 7 of many"
-        assert memory.verify() == ()
+        assert memory.maintenance.verify() == ()
     with (
         Memory.open(folder, embedder=OLD) as memory,
         pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-32'"),
@@ -50,11 +50,11 @@ def test_a_dry_run_tells_the_cost_and_the_likeness_and_changes_nothing(
     folder: Path, ada: Scope
 ) -> None:
     with Memory.open(folder, embedder=OLD) as memory:
-        same = memory.reembed(dry_run=True).compatibility
+        same = memory.maintenance.reembed(dry_run=True).compatibility
         assert same is not None
         assert (same.neighbours, same.ac, same.bc, same.fc) == (1.0, 1, 0.0, 0.0)
     with Memory.open(folder, embedder=NEW) as memory:
-        told = memory.reembed(dry_run=True)
+        told = memory.maintenance.reembed(dry_run=True)
         assert (told.keys, told.already, told.dry_run) == (30, 0, True)
         assert told.compatibility is not None
         assert 0.0 < told.compatibility.neighbours < 1.0
@@ -71,14 +71,14 @@ def test_what_was_cut_off_goes_on_and_the_old_vectors_answer_meanwhile(
         Memory.open(folder, embedder=CutOff(4)) as memory,
         pytest.raises(RuntimeError, match="cut off"),
     ):
-        memory.reembed()
+        memory.maintenance.reembed()
     with Memory.open(folder, embedder=OLD) as memory:
         assert memory.search("note 7", scope=ada, k=1)[0].record.text == "note 7 of many"
         memory.add("told meanwhile", scope=ada)
     told: list[tuple[int, int]] = []
     with Memory.open(folder, embedder=NEW) as memory:
         # The embedder is the same but for its name's class, so what was collected counts.
-        assert memory.reembed(progress=lambda *step: told.append(step)).already == 20
+        assert memory.maintenance.reembed(progress=lambda *step: told.append(step)).already == 20
         assert told == [(30, 31), (31, 31)]
         assert memory.search("told meanwhile", scope=ada, k=1)[0].why["words"] == 1.0
 
@@ -86,7 +86,7 @@ def test_what_was_cut_off_goes_on_and_the_old_vectors_answer_meanwhile(
 def test_a_process_that_reads_with_the_old_embedder_is_told(folder: Path, ada: Scope) -> None:
     with Memory.open(folder, embedder=OLD) as reader, Memory.open(folder, embedder=NEW) as memory:
         assert len(reader.search("note", scope=ada)) == 10
-        memory.reembed()
+        memory.maintenance.reembed()
         with pytest.raises(EmbedderMismatch, match="hash-32"):
             reader.search("note", scope=ada)
         with pytest.raises(EmbedderMismatch, match="hash-32"):
@@ -100,7 +100,7 @@ def test_a_write_that_the_move_overtakes_is_refused_whole(folder: Path, ada: Sco
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             if texts == ["late"]:
                 with Memory.open(folder, embedder=NEW) as memory:
-                    memory.reembed()
+                    memory.maintenance.reembed()
             return super().embed_documents(texts)
 
     with Memory.open(folder, embedder=Overtaken(64)) as memory:
@@ -111,5 +111,5 @@ def test_a_write_that_the_move_overtakes_is_refused_whole(folder: Path, ada: Sco
 
 def test_an_empty_store_is_moved_too(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path, embedder=NEW) as memory:
-        assert memory.reembed().compatibility is None
+        assert memory.maintenance.reembed().compatibility is None
         assert memory.add("x", scope=ada).text == "x"

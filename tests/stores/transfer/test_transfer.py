@@ -33,13 +33,13 @@ def test_what_was_exported_and_imported_exports_to_the_same_bytes(
 ) -> None:
     with Memory.open(tmp_path / "a", embedder=HashEmbedder()) as memory:
         fill(memory, ada)
-        lines = list(memory.export(scope=ada, vectors=vectors))
+        lines = list(memory.maintenance.export(scope=ada, vectors=vectors))
     with Memory.open(tmp_path / "b", embedder=HashEmbedder()) as other:
-        assert other.import_(lines) == 3
-        assert list(other.export(scope=ada, vectors=vectors)) == lines
-        assert other.import_(lines) == 0
-        assert list(other.export(scope=ada, vectors=vectors)) == lines
-        assert other.verify() == ()
+        assert other.maintenance.import_(lines) == 3
+        assert list(other.maintenance.export(scope=ada, vectors=vectors)) == lines
+        assert other.maintenance.import_(lines) == 0
+        assert list(other.maintenance.export(scope=ada, vectors=vectors)) == lines
+        assert other.maintenance.verify() == ()
         assert [hit.record.text for hit in other.search("live", scope=ada, k=1)] == [
             "I live in Lisbon."
         ]
@@ -49,9 +49,9 @@ def test_what_was_exported_and_imported_exports_to_the_same_bytes(
 def test_another_embedder_makes_the_vectors_anew(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path / "a", embedder=HashEmbedder(64)) as memory:
         fill(memory, ada)
-        lines = list(memory.export(scope=ada, vectors=True))
+        lines = list(memory.maintenance.export(scope=ada, vectors=True))
     with Memory.open(tmp_path / "b", embedder=HashEmbedder(32)) as other:
-        assert other.import_(lines) == 3
+        assert other.maintenance.import_(lines) == 3
         assert other.search("hot drink", scope=ada)[0].record.id == "mine"
 
 
@@ -69,11 +69,11 @@ def test_vectors_are_taken_over_by_what_the_embedder_makes_not_by_its_name(
 ) -> None:
     lines = without_probe(exported(ada)) if old else exported(ada)
     embedder = Renamed("hash-64", turned=turned)
-    with Memory.open(None, embedder=embedder) as other:
-        assert other.import_(lines) == 3
+    with Memory.in_memory(embedder=embedder) as other:
+        assert other.maintenance.import_(lines) == 3
         assert ("drink" in embedder.texts) == turned
         vectors = [json.loads(line)["keys"][0]["vector"] for line in lines[1:]]
-        again = list(other.export(scope=ada, vectors=True))[1:]
+        again = list(other.maintenance.export(scope=ada, vectors=True))[1:]
         assert ([json.loads(line)["keys"][0]["vector"] for line in again] == vectors) != turned
         assert other.search("drink hot", scope=ada)[0].record.id == "mine"
 
@@ -88,9 +88,9 @@ def test_vectors_of_an_export_in_full_precision_are_taken_over_too(ada: Scope) -
             key["vector"] = base64.b64encode(half.astype("<f4").tobytes()).decode()
         full[n] = json.dumps(record)
     embedder = Renamed("hash-64", turned=False)
-    with Memory.open(None, embedder=embedder) as other:
-        assert other.import_(full) == 3
-        assert list(other.export(scope=ada, vectors=True)) == lines
+    with Memory.in_memory(embedder=embedder) as other:
+        assert other.maintenance.import_(full) == 3
+        assert list(other.maintenance.export(scope=ada, vectors=True)) == lines
     assert "drink" not in embedder.texts
 
 
@@ -99,8 +99,8 @@ def test_another_name_is_no_other_embedder_but_without_a_probe_nothing_else_tell
 ) -> None:
     for lines, anew in ((exported(ada), False), (without_probe(exported(ada)), True)):
         embedder = Renamed("a path of its own", turned=False)
-        with Memory.open(None, embedder=embedder) as other:
-            other.import_(lines)
+        with Memory.in_memory(embedder=embedder) as other:
+            other.maintenance.import_(lines)
             assert ("drink" in embedder.texts) == anew
 
 
@@ -108,7 +108,7 @@ def test_an_import_of_vectors_leaves_the_store_with_its_embedder_s_fingerprint(
     tmp_path: Path, ada: Scope
 ) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        memory.import_(exported(ada))
+        memory.maintenance.import_(exported(ada))
     with (
         Memory.open(tmp_path, embedder=HashEmbedder(32)) as memory,
         pytest.raises(EmbedderMismatch, match="hash-64"),
@@ -119,11 +119,11 @@ def test_an_import_of_vectors_leaves_the_store_with_its_embedder_s_fingerprint(
 def test_the_header_is_the_store_s_own_and_the_same_every_time(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         fill(memory, ada)
-        first = next(memory.export(scope=ada, vectors=True))
-        plain = next(memory.export(scope=ada))
+        first = next(memory.maintenance.export(scope=ada, vectors=True))
+        plain = next(memory.maintenance.export(scope=ada))
     with Memory.open(tmp_path, embedder=Renamed("another", turned=False)) as memory:
-        assert next(memory.export(scope=ada, vectors=True)) == first
-        assert next(memory.export(scope=ada)) == plain
+        assert next(memory.maintenance.export(scope=ada, vectors=True)) == first
+        assert next(memory.maintenance.export(scope=ada)) == plain
     assert plain == '{"embedder": "hash-64", "memagent": 2, "vectors": false}'
     assert len(json.loads(first)["probe"]) == 64
 
@@ -132,25 +132,25 @@ def test_what_is_pinned_or_archived_stays_so_and_an_old_export_knows_neither(
     memory: Memory, ada: Scope
 ) -> None:
     fill(memory, ada)
-    memory.pin(["mine"], scope=ada)
-    assert memory.retain(1, scope=ada).archived
-    lines = list(memory.export(scope=ada))
+    memory.changes.pin(["mine"], scope=ada)
+    assert memory.maintenance.retain(1, scope=ada).archived
+    lines = list(memory.maintenance.export(scope=ada))
     old = [json.loads(line) for line in lines]
     for line in old:
         line.pop("pinned", None)
         line.pop("archived", None)
     for told, kept in ((lines, 1), (list(map(json.dumps, old)), 2)):
-        with Memory.open(None, embedder=HashEmbedder()) as other:
-            assert other.import_(told) == 3
+        with Memory.in_memory(embedder=HashEmbedder()) as other:
+            assert other.maintenance.import_(told) == 3
             assert len(other.search("live drink", scope=ada)) == kept
-            assert (list(other.export(scope=ada)) == lines) == (told is lines)
+            assert (list(other.maintenance.export(scope=ada)) == lines) == (told is lines)
             assert [one.pinned for one in other.get(["mine"], scope=ada)] == [told is lines]
 
 
 def test_an_export_holds_the_scope_and_nothing_else(memory: Memory, ada: Scope) -> None:
     fill(memory, ada)
     memory.add("bob's", scope=Scope(user="bob"))
-    users = {json.loads(line)["user"] for line in list(memory.export(scope=ada))[1:]}
+    users = {json.loads(line)["user"] for line in list(memory.maintenance.export(scope=ada))[1:]}
     assert users == {"ada"}
 
 
@@ -165,9 +165,9 @@ def test_vectors_are_taken_over_only_by_a_store_of_the_embedder_that_made_them(
 
     with Memory.open(tmp_path / "a", embedder=HashEmbedder(64)) as memory:
         fill(memory, ada)
-        lines = list(memory.export(scope=ada, vectors=True))
+        lines = list(memory.maintenance.export(scope=ada, vectors=True))
     with Memory.open(tmp_path / "b", embedder=HashEmbedder(64)) as other:
-        assert other.import_(lines) == 3
+        assert other.maintenance.import_(lines) == 3
     with (
         Memory.open(tmp_path / "b", embedder=HashEmbedder(32)) as other,
         pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-64'"),
@@ -179,7 +179,7 @@ def test_vectors_are_taken_over_only_by_a_store_of_the_embedder_that_made_them(
         Memory.open(tmp_path / "c", embedder=HashEmbedder(64)) as other,
         pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-32'"),
     ):
-        other.import_(lines)
+        other.maintenance.import_(lines)
     with Memory.open(tmp_path / "d", embedder=Namesake(64)) as other:
-        assert other.import_(lines) == 3
+        assert other.maintenance.import_(lines) == 3
         assert other.search("hot drink", scope=ada, k=1)[0].why["cosine"] > 0.6

@@ -37,13 +37,13 @@ def experienced(memory: Memory, ada: Scope) -> None:
     memory.add("shown", scope=ada, id="last")
     for text in ("first answer", "second answer"):
         memory.add_many([text], scope=ada, recalled=["monday", "plain"])
-    memory.judge(["monday"], "helped", scope=ada)
-    memory.judge(["tuesday"], "hurt", scope=ada)
-    memory.separate(scope=ada, vector=near(0.3), wanted="monday", found="tuesday")
+    memory.changes.judge(["monday"], "helped", scope=ada)
+    memory.changes.judge(["tuesday"], "hurt", scope=ada)
+    memory.changes.separate(scope=ada, vector=near(0.3), wanted="monday", found="tuesday")
 
 
 def rows(memory: Memory, table: str) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in memory._store.query(TABLES[table])]
+    return [tuple(row) for row in memory.engine.store.query(TABLES[table])]
 
 
 def parsed(lines: list[str]) -> dict[str, dict[str, object]]:
@@ -56,18 +56,18 @@ def test_what_was_experienced_makes_the_round_trip(
 ) -> None:
     with Memory.open(tmp_path / "a", embedder=HashEmbedder()) as memory:
         experienced(memory, ada)
-        lines = list(memory.export(scope=ada, vectors=vectors))
+        lines = list(memory.maintenance.export(scope=ada, vectors=vectors))
         before = {table: rows(memory, table) for table in TABLES}
     assert [len(held) for held in before.values()] == [4, 2, 2]
     with Memory.open(tmp_path / "b", embedder=HashEmbedder()) as other:
         for new in (6, 0):
-            assert other.import_(lines) == new
-            assert list(other.export(scope=ada, vectors=vectors)) == lines
+            assert other.maintenance.import_(lines) == new
+            assert list(other.maintenance.export(scope=ada, vectors=vectors)) == lines
             assert rows(other, "uses") == before["uses"]
             assert rows(other, "outcomes") == before["outcomes"]
             moved = before["original_vectors"] if vectors else []
             assert rows(other, "original_vectors") == moved
-        assert other.verify() == ()
+        assert other.maintenance.verify() == ()
 
 
 def test_what_was_taken_over_counts_as_it_did(memory: Memory, ada: Scope) -> None:
@@ -77,25 +77,25 @@ def test_what_was_taken_over_counts_as_it_did(memory: Memory, ada: Scope) -> Non
         hits = asked.search("meeting answer", scope=ada, explain=True)
         return [(hit.record.id, hit.score, hit.why["reliability"]) for hit in hits]
 
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        other.import_(memory.export(scope=ada, vectors=True))
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        other.maintenance.import_(memory.maintenance.export(scope=ada, vectors=True))
         assert told(other) == told(memory)
         assert min(reliability for *_, reliability in told(other)) < 1
         for policy in ("lru", "activation"):
-            kept = other.retain(2, scope=ada, policy=policy, dry_run=True)
-            assert kept == memory.retain(2, scope=ada, policy=policy, dry_run=True)
+            kept = other.maintenance.retain(2, scope=ada, policy=policy, dry_run=True)
+            assert kept == memory.maintenance.retain(2, scope=ada, policy=policy, dry_run=True)
 
 
 def test_keys_that_were_moved_can_be_moved_back_in_the_other_store(
     memory: Memory, ada: Scope
 ) -> None:
     experienced(memory, ada)
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        other.import_(memory.export(scope=ada, vectors=True))
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        other.maintenance.import_(memory.maintenance.export(scope=ada, vectors=True))
         for each in (memory, other):
-            assert each.move_back(["monday", "tuesday"], scope=ada) == 2
+            assert each.changes.move_back(["monday", "tuesday"], scope=ada).changed == 2
         there, here = (
-            [row[0] for row in each._store.query("SELECT vector FROM keys ORDER BY id")]
+            [row[0] for row in each.engine.store.query("SELECT vector FROM keys ORDER BY id")]
             for each in (memory, other)
         )
         assert there == here
@@ -104,7 +104,7 @@ def test_keys_that_were_moved_can_be_moved_back_in_the_other_store(
 def test_lines_of_what_nothing_came_of_are_as_they_always_were(memory: Memory, ada: Scope) -> None:
     memory.add("tea", scope=ada)
     memory.search("tea", scope=ada)
-    (line,) = list(memory.export(scope=ada, vectors=True))[1:]
+    (line,) = list(memory.maintenance.export(scope=ada, vectors=True))[1:]
     assert not {"uses", "outcomes"} & json.loads(line).keys()
     assert json.loads(line)["keys"][0].keys() == {"text", "vector"}
 
@@ -121,46 +121,46 @@ def without(line: str) -> str:
 
 def test_an_old_export_is_imported_as_before(memory: Memory, ada: Scope) -> None:
     experienced(memory, ada)
-    header, *lines = memory.export(scope=ada, vectors=True)
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        assert other.import_([header, *map(without, lines)]) == 6
+    header, *lines = memory.maintenance.export(scope=ada, vectors=True)
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        assert other.maintenance.import_([header, *map(without, lines)]) == 6
         assert [rows(other, table) for table in TABLES] == [[], [], []]
-        again = list(other.export(scope=ada, vectors=True))[1:]
+        again = list(other.maintenance.export(scope=ada, vectors=True))[1:]
         assert list(map(json.loads, again)) == list(map(json.loads, map(without, lines)))
-        assert other.verify() == ()
+        assert other.maintenance.verify() == ()
 
 
 def test_another_embedder_makes_new_vectors_and_leaves_no_first_ones(
     memory: Memory, ada: Scope
 ) -> None:
     experienced(memory, ada)
-    with Memory.open(None, embedder=HashEmbedder(32)) as other:
-        assert other.import_(memory.export(scope=ada, vectors=True)) == 6
+    with Memory.in_memory(embedder=HashEmbedder(32)) as other:
+        assert other.maintenance.import_(memory.maintenance.export(scope=ada, vectors=True)) == 6
         assert rows(other, "original_vectors") == []
         assert rows(other, "uses") == rows(memory, "uses")
-        assert other.verify() == ()
+        assert other.maintenance.verify() == ()
 
 
 def test_first_vectors_in_full_precision_are_taken_over_too(memory: Memory, ada: Scope) -> None:
     experienced(memory, ada)
-    lines = list(memory.export(scope=ada, vectors=True))
+    lines = list(memory.maintenance.export(scope=ada, vectors=True))
     record = json.loads(lines[1])
     raw = np.frombuffer(base64.b64decode(record["keys"][0]["original"]), dtype="<f2")
     record["keys"][0]["original"] = base64.b64encode(raw.astype("<f4").tobytes()).decode()
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        other.import_([lines[0], json.dumps(record), *lines[2:]])
-        assert list(other.export(scope=ada, vectors=True)) == lines
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        other.maintenance.import_([lines[0], json.dumps(record), *lines[2:]])
+        assert list(other.maintenance.export(scope=ada, vectors=True)) == lines
 
 
 def test_counts_of_a_source_that_both_stores_know_are_not_added_up(
     memory: Memory, ada: Scope
 ) -> None:
     experienced(memory, ada)
-    with Memory.open(None, embedder=HashEmbedder()) as other:
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
         other.add("a page of the same book", scope=ada, id="own", sources=["page"])
         for outcome in ("hurt", "hurt", "hurt"):
-            other.judge(["own"], outcome, scope=ada)
-        other.import_(memory.export(scope=ada))
+            other.changes.judge(["own"], outcome, scope=ada)
+        other.maintenance.import_(memory.maintenance.export(scope=ada))
         assert rows(other, "outcomes") == [("ada", "book", 1, 0), ("ada", "page", 1, 3)]
 
 
@@ -169,10 +169,10 @@ def test_a_source_that_goes_by_another_id_there_keeps_its_counts(
 ) -> None:
     memory.add("the source", scope=ada, id="here")
     memory.add("made from it", scope=ada, id="made", sources=["here"])
-    memory.judge(["made"], "hurt", scope=ada)
-    with Memory.open(None, embedder=HashEmbedder()) as other:
+    memory.changes.judge(["made"], "hurt", scope=ada)
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
         other.add("the source", scope=ada, id="there")
-        assert other.import_(memory.export(scope=ada)) == 1
+        assert other.maintenance.import_(memory.maintenance.export(scope=ada)) == 1
         assert rows(other, "outcomes") == [("ada", "there", 0, 1)]
 
 
@@ -180,10 +180,10 @@ def test_only_the_scope_s_own_sources_are_told_of(memory: Memory, ada: Scope) ->
     experienced(memory, ada)
     bob = Scope(user="bob", session="s")
     memory.add("bob's page", scope=bob, id="b", sources=["page"])
-    memory.judge(["b"], "helped", scope=bob)
-    told = parsed(list(memory.export(scope=bob)))
+    memory.changes.judge(["b"], "helped", scope=bob)
+    told = parsed(list(memory.maintenance.export(scope=bob)))
     assert told["b"]["outcomes"] == [{"source": "page", "helped": 1, "hurt": 0}]
-    mine = parsed(list(memory.export(scope=ada)))
+    mine = parsed(list(memory.maintenance.export(scope=ada)))
     assert mine["tuesday"]["outcomes"] == [{"source": "page", "helped": 1, "hurt": 1}]
 
 
@@ -221,19 +221,19 @@ def test_what_is_malformed_is_named_by_its_line_and_nothing_is_kept(
     memory: Memory, ada: Scope, part: str, value: object, complaint: str
 ) -> None:
     experienced(memory, ada)
-    lines = list(memory.export(scope=ada, vectors=True))
+    lines = list(memory.maintenance.export(scope=ada, vectors=True))
     record = json.loads(lines[1])
     (record["keys"][0] if part == "original" else record)[part] = value
-    with Memory.open(None, embedder=HashEmbedder()) as other:
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
         with pytest.raises(InvalidInput, match=f"line 2: .*{complaint}"):
-            other.import_([lines[0], json.dumps(record), *lines[2:]])
-        assert other.stats()["records"] == 0
+            other.maintenance.import_([lines[0], json.dumps(record), *lines[2:]])
+        assert other.maintenance.stats()["records"] == 0
 
 
 def test_counts_of_what_is_no_source_of_the_record_are_left_out(memory: Memory, ada: Scope) -> None:
     memory.add("tea", scope=ada, id="t")
-    header, line = memory.export(scope=ada)
+    header, line = memory.maintenance.export(scope=ada)
     told = json.loads(line) | {"outcomes": [{"source": "page", "helped": 1, "hurt": 0}]}
-    with Memory.open(None, embedder=HashEmbedder()) as other:
-        assert other.import_([header, json.dumps(told)]) == 1
-        assert list(other.export(scope=ada)) == [header, line]
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
+        assert other.maintenance.import_([header, json.dumps(told)]) == 1
+        assert list(other.maintenance.export(scope=ada)) == [header, line]

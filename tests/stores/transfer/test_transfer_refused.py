@@ -22,7 +22,7 @@ def test_an_import_that_a_move_to_another_embedder_overtakes_is_refused(
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             if "drink" in texts:
                 with Memory.open(tmp_path, embedder=HashEmbedder(32)) as mover:
-                    mover.reembed()
+                    mover.maintenance.reembed()
             return super().embed_documents(texts)
 
     lines = exported(ada)
@@ -30,17 +30,17 @@ def test_an_import_that_a_move_to_another_embedder_overtakes_is_refused(
     with Memory.open(tmp_path, embedder=Overtaken()) as memory:
         memory.add("here before", scope=ada)
         with pytest.raises(EmbedderMismatch, match="moved to another embedder just now"):
-            memory.import_(lines)
-        assert memory.stats()["records"] == 1
+            memory.maintenance.import_(lines)
+        assert memory.maintenance.stats()["records"] == 1
 
 
 def test_an_export_of_vectors_that_a_move_overtakes_stops(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         fill(memory, ada)
-        lines = memory.export(scope=ada, vectors=True)
+        lines = memory.maintenance.export(scope=ada, vectors=True)
         next(lines)
         with Memory.open(tmp_path, embedder=HashEmbedder(32)) as mover:
-            mover.reembed()
+            mover.maintenance.reembed()
         with pytest.raises(EmbedderMismatch, match="export it again"):
             next(lines)
 
@@ -73,18 +73,18 @@ def test_a_record_whose_parts_are_not_what_the_store_needs_is_named_by_its_line(
     lines = exported(ada)
     lines[2] = json.dumps(json.loads(lines[2]) | {part: value})
     with pytest.raises(InvalidInput, match=f"line 3: .*{complaint}"):
-        memory.import_(lines)
-    assert memory.stats()["records"] == 0
+        memory.maintenance.import_(lines)
+    assert memory.maintenance.stats()["records"] == 0
 
 
 def test_a_user_without_a_name_is_refused(memory: Memory, ada: Scope) -> None:
     with pytest.raises(InvalidInput, match="user must be a non-empty text"):
-        memory.import_(exported(ada), user=" ")
+        memory.maintenance.import_(exported(ada), user=" ")
 
 
 def test_a_header_whose_probe_is_no_vector_is_refused(memory: Memory) -> None:
     with pytest.raises(InvalidInput, match="line 1: expected the header's probe"):
-        memory.import_(['{"memagent": 1, "vectors": true, "probe": "x"}'])
+        memory.maintenance.import_(['{"memagent": 1, "vectors": true, "probe": "x"}'])
 
 
 @pytest.mark.parametrize(
@@ -99,25 +99,25 @@ def test_a_line_that_is_no_record_is_named_and_nothing_of_its_batch_is_kept(
     memory: Memory, ada: Scope, line: str, complaint: str
 ) -> None:
     fill(memory, ada)
-    good = list(memory.export(scope=ada))
-    with Memory.open(None, embedder=HashEmbedder()) as other:
+    good = list(memory.maintenance.export(scope=ada))
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
         with pytest.raises(InvalidInput, match=complaint):
-            other.import_([good[0], line, *good[1:]])
+            other.maintenance.import_([good[0], line, *good[1:]])
         with pytest.raises(InvalidInput, match="line 1: expected the header"):
-            other.import_(["{}"])
+            other.maintenance.import_(["{}"])
         with pytest.raises(InvalidInput, match="line 1: expected a JSON object"):
-            other.import_([])
-        assert other.stats()["records"] == 0
+            other.maintenance.import_([])
+        assert other.maintenance.stats()["records"] == 0
 
 
 @pytest.mark.parametrize("vector", [None, "", "AAAA", "no base64", 7])
 def test_a_vector_that_is_none_is_refused(memory: Memory, ada: Scope, vector: object) -> None:
     fill(memory, ada)
-    header, *records = memory.export(scope=ada, vectors=True)
+    header, *records = memory.maintenance.export(scope=ada, vectors=True)
     broken = json.loads(records[-1])
     broken["keys"][0]["vector"] = vector
-    with Memory.open(None, embedder=HashEmbedder()) as other:
+    with Memory.in_memory(embedder=HashEmbedder()) as other:
         told = r"line 4: (expected vectors of 64 finite numbers|a key has no vector)"
         with pytest.raises(InvalidInput, match=told):
-            other.import_([header, *records[:-1], json.dumps(broken)])
-        assert other.stats()["records"] == 0
+            other.maintenance.import_([header, *records[:-1], json.dumps(broken)])
+        assert other.maintenance.stats()["records"] == 0
