@@ -63,9 +63,7 @@ def neighbours(memory: Memory, asked: str, scope: Scope, most: int = NEIGHBOURS)
     if most < 1:
         return []
     try:
-        hits = memory.search(
-            asked, scope=scope.across_sessions(), where={"role": "user"}, k=4 * most
-        )
+        hits = memory.search(asked, scope=scope.across_sessions(), roles="user", k=4 * most)
     except InvalidInput:
         return []
     found = [hit.record.text for hit in hits if not hit.record.evidence]

@@ -251,7 +251,7 @@ class Memory:
         """
         seen = Filter(
             scope=self.engine.scope(scope),
-            evidence=roles is None,
+            evidence=roles is None and kind in (None, "episode"),
             roles=roles_of(roles),
             kind=kind,
             metadata=where,
