@@ -224,7 +224,7 @@ def _turns(records: Sequence[Record]) -> Iterator[list[Record]]:
     """
     turn: list[Record] = []
     for record in records:
-        if turn and role(record) not in ("agent", "ai", "tool"):
+        if turn and role(record) not in ("assistant", "ai", "tool"):
             yield turn
             turn = []
         turn.append(record)

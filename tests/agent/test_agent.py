@@ -47,7 +47,7 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
     said = memory.get(guess.written, scope=ada)
     assert [(one.text, one.evidence, one.metadata["role"]) for one in said] == [
         ("Where does Zoe live?", False, "user"),
-        ("In Porto, I guess.", False, "agent"),
+        ("In Porto, I guess.", False, "assistant"),
     ]
     hits = memory.recall("Where does Zoe live?", scope=ada).hits
     assert not {hit.record.id for hit in hits} & set(guess.written)
