@@ -11,7 +11,7 @@ from memagent import Memory, Record, Scope
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.schema import STEPS
-from memagent.stores.database.writer import settle
+from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.lifecycle import residue
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.testing import HashEmbedder
@@ -61,7 +61,7 @@ def test_bytes_notices_words_that_the_full_text_index_keeps(
 ) -> None:
     def erase(self: Eraser, *_: object) -> None:
         with disk._store.transaction() as db:
-            settle(db)
+            index_deferred(db)
             db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
             db.execute("UPDATE users SET removals = removals + 1")
         disk._store.checkpoint()

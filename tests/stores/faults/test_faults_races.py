@@ -22,7 +22,7 @@ SECRET = "Zoe went to Xanadu."
 
 
 def reembed(memory: Memory) -> None:
-    with Memory.open(Path(memory._store.where).parent, embedder=OTHER) as moved:
+    with Memory.open(Path(memory._store.location).parent, embedder=OTHER) as moved:
         moved.reembed()
 
 
