@@ -14,7 +14,7 @@ import argparse
 import random
 import statistics
 
-from memagent.stores.lifecycle.retention import POLICIES, worths
+from memagent.stores.lifecycle.retention import POLICIES, retention_scores
 from memagent.types import Policy
 
 ITEMS, STEPS_PER_ITEM, CAPACITY = 400, 5, 100
@@ -51,9 +51,9 @@ def hit_rate(steps: list[int], policy: Policy) -> float:
         history.setdefault(item, []).append(now)
         held[item] = history[item] if policy != "fifo" or item in held else [now]
         if len(held) > CAPACITY:
-            worth = worths(held, now + SECOND, policy)
+            scores = retention_scores(held, now + SECOND, policy)
             others = (one for one in held if one != item)
-            del held[min(others, key=worth.__getitem__)]
+            del held[min(others, key=scores.__getitem__)]
     return hits / needs
 
 

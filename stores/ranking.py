@@ -1,4 +1,4 @@
-"""From candidates to hits: one score each, a floor, diversity, and a budget of tokens."""
+"""Ranking of candidates: scores, a minimum score, diversity, and a budget of tokens."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput
-from memagent.stores.database.reader import Told
+from memagent.stores.database.reader import RankedRow
 from memagent.stores.database.rows import reading
 from memagent.types import Hit, Hits
 
@@ -27,8 +27,8 @@ def reciprocal_ranks(*rankings: Sequence[T]) -> dict[T, float]:
     return dict(sorted(fused.items(), key=lambda pair: -pair[1]))
 
 
-Tell = Callable[[Sequence[int]], Mapping[int, Told]]
-"""Sequence numbers in, and what the store tells of those records."""
+ReadRows = Callable[[Sequence[int]], Mapping[int, RankedRow]]
+"""Sequence numbers in, and the rows of those records."""
 
 CHARS_PER_TOKEN = 4
 """A rule of thumb for English, on the safe side for the usual vocabularies."""
@@ -85,20 +85,20 @@ class Candidate:
     vector: NDArray[np.float32] | None = None
 
 
-def ranked(candidates: Sequence[Candidate], ranking: Ranking, tell: Tell) -> Hits:
+def ranked(candidates: Sequence[Candidate], ranking: Ranking, read_rows: ReadRows) -> Hits:
     """Choose from the candidates; of equal scores the newer comes first.
 
     A score is never above the relevance. So what is no more relevant than `k` others score need not
     be read, unless it is counted.
     """
     now = datetime.now(UTC)
-    likely = [one for one in candidates if one.relevance >= ranking.min_score]
-    likely.sort(key=lambda one: one.relevance, reverse=True)
+    likely = [candidate for candidate in candidates if candidate.relevance >= ranking.min_score]
+    likely.sort(key=lambda candidate: candidate.relevance, reverse=True)
     first = len(likely) if ranking.needs_all else ranking.k
-    read = _read(likely[:first], ranking, tell, now)
+    read = _read(likely[:first], ranking, read_rows, now)
     rest = likely[first:]
     if rest and (len(read) < ranking.k or read[-1].score <= rest[0].relevance):
-        read = _ordered(read + _read(rest, ranking, tell, now))
+        read = _ordered(read + _read(rest, ranking, read_rows, now))
     known = [hit for hit in read if hit.score >= ranking.min_score]
     below = len(candidates) - len(likely) + len(read) - len(known)
     if ranking.diversity:
@@ -118,29 +118,34 @@ def tokens_of(chars: int) -> int:
 
 
 def _read(
-    candidates: Sequence[Candidate], ranking: Ranking, tell: Tell, now: datetime
+    candidates: Sequence[Candidate], ranking: Ranking, read_rows: ReadRows, now: datetime
 ) -> list[Hit]:
     """Read candidates and score them, best first; what was forgotten just now is left out."""
-    told = tell([one.record for one in candidates])
+    rows = read_rows([candidate.record for candidate in candidates])
     hits = []
-    for one in candidates:
-        held = told.get(one.record)
-        if held is not None and one.key in held.keys:
-            score = one.relevance * _weight(held, ranking, now, one.why)
-            hits.append(Hit(record=held.record, score=score, key=held.keys[one.key], why=one.why))
+    for candidate in candidates:
+        row = rows.get(candidate.record)
+        if row is not None and candidate.key in row.keys:
+            why = candidate.why
+            score = candidate.relevance * _weight(row, ranking, now, why)
+            hits.append(Hit(record=row.record, score=score, key=row.keys[candidate.key], why=why))
     return _ordered(hits)
 
 
 def _ordered(hits: list[Hit]) -> list[Hit]:
-    return sorted(hits, key=lambda hit: (hit.score, hit.record.moment), reverse=True)
+    return (
+        hits
+        if len(hits) < 2
+        else sorted(hits, key=lambda hit: (hit.score, hit.record.moment), reverse=True)
+    )
 
 
-def _weight(told: Told, ranking: Ranking, now: datetime, why: dict[str, float]) -> float:
-    """Return reliability times recency, neither above one; both are one unless told otherwise."""
-    trust = reliability(told.helped, told.hurt)
+def _weight(rows: RankedRow, ranking: Ranking, now: datetime, why: dict[str, float]) -> float:
+    """Return reliability times recency; neither is above one, and both are one by default."""
+    trust = reliability(rows.helped, rows.hurt)
     recency = 1.0
     if ranking.half_life is not None:
-        age = max(timedelta(0), now - told.record.moment[0])
+        age = max(timedelta(0), now - rows.record.moment[0])
         recency = 0.5 + 0.5 ** (1 + age / ranking.half_life)
     if ranking.explain:
         why |= {"reliability": trust, "recency": recency}
@@ -155,9 +160,9 @@ def _diverse(known: Sequence[Hit], candidates: Sequence[Candidate], ranking: Ran
     """
     if not known:
         return []
-    by_record = {one.record: one for one in candidates}
+    by_record = {candidate.record: candidate for candidate in candidates}
     found_as = [by_record[hit.record.seq] for hit in known]
-    vectors = np.array([one.vector for one in found_as])
+    vectors = np.array([candidate.vector for candidate in found_as])
     scores = np.array([hit.score for hit in known])
     likeness = np.zeros(len(known))
     left, order = np.ones(len(known), dtype=bool), list[Hit]()

@@ -8,7 +8,7 @@ import numpy as np
 from memagent.embedding.encoder import Encoder
 from memagent.recall.rules.questions import AnswerType, answer_type, has_candidate
 from memagent.stores.banks.compression import CompressionBank
-from memagent.stores.database.derived import MARK
+from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.text.english import content_words, needs_context, sentences, stem
 from memagent.types import Hit, Recollection, Record, Scope
 
@@ -33,13 +33,13 @@ class SourceExpander:
         A note is enough if it holds something of the kind that is asked for, and no sentence of its
         sources holds more of the question's words. A note whose source was recalled too goes.
         """
-        notes = [hit for hit in found.hits if MARK in hit.record.metadata]
+        notes = [hit for hit in found.hits if COMPRESSED_KEY in hit.record.metadata]
         if not notes:
             return found
         here = {hit.record.id for hit in found.hits}
         want, hits, drills = answer_type(question), list[Hit](), 0
         for hit in found.hits:
-            if MARK not in hit.record.metadata or not hit.record.sources:
+            if COMPRESSED_KEY not in hit.record.metadata or not hit.record.sources:
                 hits.append(hit)
             elif here.isdisjoint(hit.record.sources):
                 below = None

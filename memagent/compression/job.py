@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from memagent.compression.base import Budget, Compressed, Compressor
 from memagent.compression.extractive import cloze_answered
 from memagent.stores.banks.compression import CompressionBank
-from memagent.stores.database.derived import MARK
+from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
 from memagent.types import KeyedBy, NewRecord, Record, Scope
@@ -107,5 +107,5 @@ def _note(record: Record, made: Compressed, by: str, stale: str | None) -> NewRe
         valid_to=record.valid_to,
         supersedes=stale,
         sources=(record.id,),
-        metadata={MARK: told},
+        metadata={COMPRESSED_KEY: told},
     )

@@ -15,7 +15,7 @@ from memagent.compression.job import CompressionReport
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.derived import MARK
+from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
@@ -224,7 +224,7 @@ def _turns(records: Sequence[Record]) -> Iterator[list[Record]]:
     """
     turn: list[Record] = []
     for record in records:
-        if turn and role(record) not in ("agent", "ai", "tool"):
+        if turn and role(record) not in ("assistant", "ai", "tool"):
             yield turn
             turn = []
         turn.append(record)
@@ -299,7 +299,7 @@ def _kept(
         evidence=evidence,
         valid_from=records[-1].valid_from,
         sources=tuple(one.id for one in records),
-        metadata={MARK: told},
+        metadata={COMPRESSED_KEY: told},
     )
     keys: KeyedBy = "own" if told["level"] else "source"
     kept = bank.keep(note, records[0].scope, Trace(why=told["by"]), keys)

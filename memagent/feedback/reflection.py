@@ -35,7 +35,7 @@ from memagent.recall.lessons import (
 from memagent.recall.rules.questions import answer_type, covers, has_candidate
 from memagent.stores.banks.episodic import check
 from memagent.stores.database.filters import micros
-from memagent.stores.lifecycle.undo import told_by
+from memagent.stores.lifecycle.undo import change_data
 from memagent.text.english import content_words, names, stem, words
 from memagent.types import Feedback, Hit, NewRecord, Record, Reflected, Scope
 
@@ -268,7 +268,7 @@ def _is_earlier(record: Record, request: FeedbackRequest, text: str) -> bool:
 
     Somebody else's lesson stays beside it: which of the two is right, outcomes will tell.
     """
-    change = told_by(record)
+    change = change_data(record)
     if change is None:
         return False
     if (request.source in record.sources) != bool(request.source):

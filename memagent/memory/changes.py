@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from memagent.errors import InvalidInput
 from memagent.memory.engine import Engine
 from memagent.recall.lessons import is_denial
-from memagent.stores.banks.episodic import Given
+from memagent.stores.banks.episodic import PrecomputedVectors
 from memagent.stores.database import connection
 from memagent.stores.database.filters import micros
 from memagent.stores.database.writer import Trace
@@ -90,7 +90,7 @@ class Changes:
         """
         engine, whose = self._engine, self._engine.scope(scope)
         keys = lesson.keys or (lesson.text,)
-        given = Given(engine.embed(keys), engine.encoder.check())
+        precomputed = PrecomputedVectors(engine.embed(keys), engine.encoder.check())
         with engine.store.transaction():
             owner = owner_of(engine.store, quotes, whose)
             left = [one.id for one in engine.store.get(Scope(user=owner), quotes)]
@@ -102,7 +102,7 @@ class Changes:
                 metadata["change"] = {**metadata["change"], "notes": notes}
             note = replace(lesson, keys=keys, sources=(*left, *lesson.sources), metadata=metadata)
             (record,) = engine.bank.write(
-                [note], whose, engine.embed, given=given, trace=Trace(who=who, why=why)
+                [note], whose, engine.embed, precomputed=precomputed, trace=Trace(who=who, why=why)
             )
             because = undo.retired_by(record.id)
             gone = [one.id for one in retires]
@@ -247,7 +247,7 @@ class Changes:
 
     def _lesson(self, id: str, scope: Scope) -> Record:
         found = self._engine.store.get(scope, [id])
-        if not found or undo.told_by(found[0]) is None:
+        if not found or undo.change_data(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
 
@@ -307,7 +307,7 @@ def _edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]
 
     That of a lesson is a change of its own: it is found by the same questions, and undone first.
     """
-    change = undo.told_by(old)
+    change = undo.change_data(old)
     if change is None:
         return (), old.metadata
     edit: dict[str, Any] = {

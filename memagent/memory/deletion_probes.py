@@ -333,7 +333,7 @@ class _Inside:
 
     def bytes(self, what: Target) -> Answers:
         """Tell which files hold bytes of what was forgotten."""
-        if self._store.where == ":memory:":
+        if self._store.location == ":memory:":
             return []
         texts = [piece.text for piece in what.pieces]
         wanted = residue.needles(texts, _spread(what.ids), what.vectors, what.more)

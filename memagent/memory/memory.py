@@ -17,7 +17,7 @@ from memagent.memory.maintenance import Maintenance
 from memagent.memory.messages import records_of, roles_of
 from memagent.memory.notes import Notes
 from memagent.recall.multi_hop import MAX_HOPS
-from memagent.stores.banks.episodic import Given
+from memagent.stores.banks.episodic import PrecomputedVectors
 from memagent.stores.database.connection import sessions
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
@@ -152,15 +152,15 @@ class Memory:
         new = [one if isinstance(one, NewRecord) else NewRecord(text=one) for one in records]
         if not new:
             return []
-        encoder, given = self.engine.encoder, None
+        encoder, precomputed = self.engine.encoder, None
         if vectors is not None:
             fingerprint = encoder.check()
-            given = Given(encoder.normalise(vectors), fingerprint)
+            precomputed = PrecomputedVectors(encoder.normalise(vectors), fingerprint)
         shown = self.engine.store.get(whose.across_sessions(), recalled) if recalled else ()
         used = [record.seq for record in shown]
         trace = Trace(who=who, why=why)
         return self.engine.bank.write(
-            new, whose, self.engine.embed, given=given, used=used, trace=trace
+            new, whose, self.engine.embed, precomputed=precomputed, used=used, trace=trace
         )
 
     def add_messages(

@@ -18,7 +18,7 @@ from memagent.recall.rules.questions import (
     places,
 )
 from memagent.stores.database.filters import Filter
-from memagent.stores.lifecycle.undo import told_by
+from memagent.stores.lifecycle.undo import change_data
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
 from memagent.types import Hit, Hits
 
@@ -184,7 +184,9 @@ def _is_related(hit: Hit, question: str) -> bool:
 
 
 def _change(hit: Hit) -> Mapping[str, Any]:
-    return told_by(hit.record) or {}
+    if hit.record.kind != "lesson":
+        return {}
+    return change_data(hit.record) or {}
 
 
 def _meaningful_stems(question: str) -> list[str]:

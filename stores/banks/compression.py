@@ -1,12 +1,12 @@
-"""The compression bank: short notes that stand for longer records, and stay linked to them."""
+"""Compression bank: short notes that stand for longer records and stay linked to them."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from memagent.stores.banks.episodic import Embed, EpisodicBank, Given, keys_of
+from memagent.stores.banks.episodic import Embed, EpisodicBank, PrecomputedVectors, keys_of
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.derived import MARK, Made, made
+from memagent.stores.database.derived import COMPRESSED_KEY, DerivedNote, derived_notes
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import unpacked
 from memagent.stores.database.writer import Trace
@@ -17,10 +17,9 @@ from memagent.types import KeyedBy, NewRecord, Record, Scope
 
 
 class Rarity:
-    """Weighs the words of a text by how few of a user's keys hold them; each is looked up once.
+    """Inverse document frequency of words within one user's keys; each word is looked up once.
 
-    The weight is an inverse document frequency in [0, 1]: 1 for what one key holds, 0 for what all
-    do.
+    A weight is in [0, 1]: 1 for a word in one key, 0 for a word in all of them.
     """
 
     def __init__(self, bank: EpisodicBank, scope: Scope) -> None:
@@ -32,11 +31,11 @@ class Rarity:
     def __call__(self, text: str) -> dict[str, float]:
         """Return the weight of each content word of a text, by its stem."""
         held = {stem(word.lower()): word for word in words(text)}
-        new = [word for one, word in held.items() if one not in self._known]
+        new = [word for root, word in held.items() if root not in self._known]
         if new:
             counts = self._bank.counts(self._scope, new)
             self._known |= {stem(word): self._weight(count) for word, count in counts.items()}
-        return {one: self._known[one] for one in held if one in self._known}
+        return {root: self._known[root] for root in held if root in self._known}
 
     def _weight(self, count: int) -> float:
         if self._all == 1:
@@ -50,7 +49,7 @@ DEPTH = 8
 
 
 class CompressionBank:
-    """Knows which records want a note, writes notes, and leads from a note to its sources."""
+    """Notes on records: which are due, how they are stored, and what they were made from."""
 
     def __init__(self, store: SqliteStore, episodes: EpisodicBank, embed: Embed) -> None:
         self._store = store
@@ -60,12 +59,14 @@ class CompressionBank:
     def due(self, scope: Scope, by: str, longer: int) -> Iterator[tuple[Record, str | None]]:
         """Yield the records of a scope without a note made by these settings, in order of writing.
 
-        Only what holds, is at hand and has more than `longer` characters. With each comes the id of
-        the note that a new one takes the place of: made by other settings, or stale since the
-        record was superseded.
+        Only records that hold now, are not archived and have more than `longer` characters. With
+        each comes the id of the note that a new one replaces: made by other settings, or stale
+        since the record was superseded.
         """
-        whole = [one for one in made(self._store, scope.user) if one.session is None]
-        by_source = {source: one for one in whole for source in one.sources}
+        on_records = [
+            note for note in derived_notes(self._store, scope.user) if note.session is None
+        ]
+        by_source = {source: note for note in on_records for source in note.sources}
         where = replace(Filter(scope=scope), kind="episode", evidence=True)
         condition, values = where.condition()
         last = 0
@@ -86,8 +87,8 @@ class CompressionBank:
             return None
         rows = self._store.query(
             "SELECT n.id FROM records n, json_each(n.sources) j WHERE n.user = ?"
-            f" AND n.kind = 'note' AND json_extract(n.metadata, '$.{MARK}') IS NOT NULL"
-            f" AND json_extract(n.metadata, '$.{MARK}.session') IS NULL"
+            f" AND n.kind = 'note' AND json_extract(n.metadata, '$.{COMPRESSED_KEY}') IS NOT NULL"
+            f" AND json_extract(n.metadata, '$.{COMPRESSED_KEY}.session') IS NULL"
             " AND NOT n.superseded AND j.value = ? ORDER BY n.seq DESC LIMIT 1",
             (self._store.user(record.scope.user), record.supersedes),
         )
@@ -104,15 +105,17 @@ class CompressionBank:
         vectors = self._embed(own) if keys == "own" else None
         with self._store.transaction():
             sources = self._store.get(Scope(user=scope.user), note.sources)
-            if len(sources) < len(note.sources) or any(one.superseded for one in sources):
+            if len(sources) < len(note.sources) or any(source.superseded for source in sources):
                 return None
             if vectors is None:
-                found = self._keys([one.seq for one in sources])
+                found = self._keys([source.seq for source in sources])
                 own, vectors = tuple(found), unpacked(list(found.values()))
                 made_for = self._store.meta("embedder") or ""
-            self._store.set_meta(MARK, "yes")
-            whole, given = replace(note, keys=own), Given(vectors, made_for)
-            (record,) = self._episodes.write([whole], scope, self._embed, given=given, trace=trace)
+            self._store.set_meta(COMPRESSED_KEY, "yes")
+            whole, precomputed = replace(note, keys=own), PrecomputedVectors(vectors, made_for)
+            (record,) = self._episodes.write(
+                [whole], scope, self._embed, precomputed=precomputed, trace=trace
+            )
         return record
 
     def _keys(self, seqs: Sequence[int]) -> dict[str, bytes]:
@@ -122,9 +125,9 @@ class CompressionBank:
         )
         return {row["text"]: row["vector"] for row in rows}
 
-    def summaries(self, scope: Scope) -> list[Made]:
+    def summaries(self, scope: Scope) -> list[DerivedNote]:
         """Return the notes on sessions that hold now, in the order of writing."""
-        return [one for one in made(self._store, scope.user) if one.session is not None]
+        return [note for note in derived_notes(self._store, scope.user) if note.session is not None]
 
     def archive_sources(self, scope: Scope) -> int:
         """Archive the records of a scope that a note stands for; return how many there were.
@@ -132,8 +135,9 @@ class CompressionBank:
         What a note stands for is reached through it; `restore` brings it back. Notes and pinned
         records stay.
         """
-        ids = {source for one in made(self._store, scope.user) for source in one.sources}
-        records = [one for one in self._store.get(scope, sorted(ids)) if one.kind != "note"]
+        ids = {id for note in derived_notes(self._store, scope.user) for id in note.sources}
+        found = self._store.get(scope, sorted(ids))
+        records = [record for record in found if record.kind != "note"]
         return archive(self._store, records, trace=Trace(why="a note stands for it"))
 
     def sources(self, scope: Scope, record_id: str, *, deep: bool) -> list[Record]:
@@ -143,16 +147,18 @@ class CompressionBank:
         """
         found = self._store.get(scope, _sources_of(self._store.get(scope, [record_id])))
         for _ in range(DEPTH if deep else 0):
-            notes = [one for one in found if _is_note(one)]
+            notes = [record for record in found if _is_note(record)]
             if not notes:
                 break
             below = self._store.get(scope, _sources_of(notes))
-            found = [one for one in found if not _is_note(one)] + below
-        return sorted({one.seq: one for one in found}.values(), key=lambda one: one.moment)
+            found = [record for record in found if not _is_note(record)] + below
+        return sorted(
+            {record.seq: record for record in found}.values(), key=lambda record: record.moment
+        )
 
 
 def _is_note(record: Record) -> bool:
-    return MARK in record.metadata and bool(record.sources)
+    return COMPRESSED_KEY in record.metadata and bool(record.sources)
 
 
 def _sources_of(records: Sequence[Record]) -> list[str]:

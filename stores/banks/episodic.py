@@ -1,4 +1,4 @@
-"""The episodic bank: every turn and document chunk verbatim, found by its keys."""
+"""Episodic bank: every turn and document chunk verbatim, found by its keys."""
 
 import json
 import re
@@ -11,9 +11,10 @@ from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import Draft, digest_of, unpacked
-from memagent.stores.database.writer import NOBODY, Digests, Trace, insert, known_in
+from memagent.stores.database.writer import NOBODY, Trace, insert, known_in
 from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.stores.index.partition import Moment, Near
 from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
@@ -28,7 +29,7 @@ MAX_KEY_WORDS = 120
 CONTEXT_DEPTH = 3
 """How many records back a chain of pronouns is followed."""
 CANDIDATES = 32
-"""How many keys each of the three rankings puts forward at least."""
+"""How many keys each of the three rankings returns at least."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
@@ -37,50 +38,51 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """Vectors that a caller made (rows x dimensions, normalised), and the embedder they fit."""
+class PrecomputedVectors:
+    """Vectors of a caller (rows x dimensions, normalised), and their embedder's fingerprint."""
 
     vectors: NDArray[np.float32]
     embedder: str
 
 
 class EpisodicBank:
-    """Writes notes as records with keys, and finds them again by meaning and by words."""
+    """Records with keys: written in batches, and found by meaning and by words."""
 
     def __init__(self, store: SqliteStore, index_bytes: int = MAX_BYTES) -> None:
         self._store = store
         self.vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
-        self._digests = Digests(store)
+        self._digests = DigestIndex(store)
 
     def write(
         self,
-        notes: Sequence[NewRecord],
+        entries: Sequence[NewRecord],
         scope: Scope,
         embed: Embed,
         *,
-        given: Given | None = None,
+        precomputed: PrecomputedVectors | None = None,
         used: Sequence[int] = (),
         trace: Trace = NOBODY,
     ) -> list[Record]:
-        """Store all notes or none, and return their records in the same order.
+        """Store all entries or none, and return their records in the same order.
 
-        `given` are the vectors of each note's given keys, or of its whole text, in order; without
-        them they are made for what is not known yet. `trace` goes into the records' history. `used`
-        are the records that were shown on the way to these notes.
+        `precomputed` holds one vector for each key of an entry, or for its whole text if it names
+        no keys, in order; without it, the texts that are not known yet are embedded. `trace` goes
+        into the records' history. `used` are the records (by `seq`) that the model was shown before
+        it wrote these entries.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
-                than keys; or a note supersedes a record that is not there or was superseded
+                than keys; or an entry supersedes a record that is not there or was superseded
                 already.
         """
-        drafts = self._shaped(notes, scope, whole=given is not None)
-        if given is None:
+        drafts = self._drafts(entries, scope, whole=precomputed is not None)
+        if precomputed is None:
             embedder: str | None = self._store.meta("embedder")
             self._embed(drafts, scope, embed)
         else:
-            embedder = given.embedder
-            _deal(drafts, given.vectors)
+            embedder = precomputed.embedder
+            _assign_vectors(drafts, precomputed.vectors)
         with self._store.transaction():
             records = insert(self._store, self._digests, drafts, embedder, trace)
             if used:
@@ -90,37 +92,37 @@ class EpisodicBank:
     def _embed(self, drafts: Sequence[Draft], scope: Scope, embed: Embed) -> None:
         """Make the vectors of what is not known yet."""
         ids, digests = known_in(self._store, self._digests, self._store.user(scope.user), drafts)
-        new = [one for one in drafts if not (one.id in ids or one.digest in digests)]
+        new = [draft for draft in drafts if not (draft.id in ids or draft.digest in digests)]
         if new:
-            _deal(new, embed([key for draft in new for key in draft.keys]))
+            _assign_vectors(new, embed([key for draft in new for key in draft.keys]))
 
-    def _shaped(self, notes: Sequence[NewRecord], scope: Scope, *, whole: bool) -> list[Draft]:
-        """Shape every note; one that leans on what came before is keyed together with it.
+    def _drafts(self, entries: Sequence[NewRecord], scope: Scope, *, whole: bool) -> list[Draft]:
+        """Return a draft of every entry; a text that needs context is keyed together with it.
 
         With `whole`, a text is its own and only key, as a caller who brings a vector expects.
         """
         drafts: list[Draft] = []
         previous: Record | Draft | None = None
-        for note in notes:
-            check(note)
-            keys, context = note.keys, tuple[str, ...]()
+        for entry in entries:
+            check(entry)
+            keys, context = entry.keys, tuple[str, ...]()
             if not keys:
-                keys = (note.text,) if whole else tuple(keys_of(note.text))
-            if not note.keys and not whole and needs_context(note.text):
+                keys = (entry.text,) if whole else tuple(keys_of(entry.text))
+            if not entry.keys and not whole and needs_context(entry.text):
                 previous = previous or self._last(scope)
                 if previous is not None:
-                    keys = tuple(keys_of(f"{previous.keys[0]} {note.text}"))
+                    keys = tuple(keys_of(f"{previous.keys[0]} {entry.text}"))
                     context = (*previous.context, previous.id)[-CONTEXT_DEPTH:]
             draft = Draft(
-                note=note,
+                entry=entry,
                 scope=scope,
-                id=note.id or str(uuid7()),
+                id=entry.id or str(uuid7()),
                 keys=keys,
                 context=context,
-                digest=digest_of(note, scope),
+                digest=digest_of(entry, scope),
             )
             drafts.append(draft)
-            previous = draft if note.evidence else previous
+            previous = draft if entry.evidence else previous
         return drafts
 
     def _last(self, scope: Scope) -> Record | None:
@@ -144,12 +146,12 @@ class EpisodicBank:
         else:
             near = self.vectors.search(where, vector, 2 * ranking.k, ranking.k)
             candidates = _nearest(near, ranking)
-        return ranked(candidates, ranking, self._store.told)
+        return ranked(candidates, ranking, self._store.ranked_rows)
 
     def _joined(
         self, query: str, vector: NDArray[np.float32], where: Filter, ranking: Ranking
     ) -> list[Candidate]:
-        """Return the records that three rankings put forward, each by its most relevant key."""
+        """Return the candidates of all three rankings, each by its most relevant key."""
         n = max(CANDIDATES, 2 * ranking.k)
         terms = self._words.terms(where.scope, query)
         dense = [key for key, _, _ in self.vectors.search(where, vector, n, ranking.k)]
@@ -189,7 +191,7 @@ class EpisodicBank:
         return int(self._store.query("SELECT count(*) FROM keys WHERE owner = ?", (owner,))[0][0])
 
     def close(self) -> None:
-        """Leave behind what makes the next opening faster."""
+        """Save snapshots that make the next start faster, and free the index."""
         self.vectors.save()
         self.vectors.clear()
 
@@ -227,7 +229,7 @@ def _moment(record: Record | None) -> Moment | None:
 
 
 def _nearest(near: Sequence[Near], ranking: Ranking) -> list[Candidate]:
-    """Return the records that one ranking puts forward, each by its nearest key.
+    """Return the candidates of one ranking, each by its nearest key.
 
     Of equally near keys of a record, the one that was written first counts.
     """
@@ -247,28 +249,28 @@ def _clipped(cosine: float) -> float:
     return min(max(cosine, 0.0), 1.0)
 
 
-def _deal(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> None:
-    wanted = sum(len(draft.keys) for draft in drafts)
-    if wanted != len(vectors):
-        raise InvalidInput(f"there are {len(vectors)} vectors for {wanted} keys")
+def _assign_vectors(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> None:
+    needed = sum(len(draft.keys) for draft in drafts)
+    if needed != len(vectors):
+        raise InvalidInput(f"there are {len(vectors)} vectors for {needed} keys")
     start = 0
     for draft in drafts:
         draft.vectors = vectors[start : start + len(draft.keys)]
         start += len(draft.keys)
 
 
-def check(note: NewRecord) -> None:
-    """Refuse a note that cannot be remembered.
+def check(entry: NewRecord) -> None:
+    """Check that an entry can be stored.
 
     Raises:
         InvalidInput: a text is empty, too long, binary, or not text; or the metadata is not JSON.
     """
-    if note.metadata:
+    if entry.metadata:
         try:
-            json.dumps(dict(note.metadata), allow_nan=False)
+            json.dumps(dict(entry.metadata), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
-    for text in (note.text, *note.keys):
+    for text in (entry.text, *entry.keys):
         if not isinstance(text, str):
             raise InvalidInput(f"a text is wanted, not {type(text).__name__}")
         if not text or text.isspace():

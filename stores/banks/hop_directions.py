@@ -1,4 +1,4 @@
-"""The rationale bank: ways of looking that led to a right answer, told apart by similar cases."""
+"""Hop direction bank: the direction in time that led to a right answer, found by similar cases."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.stores.banks.episodic import EpisodicBank, Given
+from memagent.stores.banks.episodic import EpisodicBank, PrecomputedVectors
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.lifecycle.erasure import quoting
@@ -18,15 +18,15 @@ from memagent.types import Hit, NewRecord, Scope
 Direction = Literal["before", "after"]
 NEIGHBOURS = 5
 MIN_COSINE = 0.5
-WAYS = {"direction": {"exists": True}}
-"""What tells a way of looking from a worked solution, which is a rationale too."""
+HOP_DIRECTIONS = {"direction": {"exists": True}}
+"""Filter for hop directions among rationales; worked solutions are rationales too."""
 
 
 class HopDirectionBank:
-    """Remembers on which side in time, looking on from what was found, the answer lay.
+    """Directions of hops (before or after a hit) that led to a right answer.
 
     After ARM-RAG (Melz 2023): only what led to a checked answer is kept, and similar problems share
-    it. What is kept here is the step of the search, not the model's words.
+    it. This bank keeps the step of the search, not the model's words.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class HopDirectionBank:
         self._embed = embed
 
     def keep(self, question: str, found: Hit, direction: Direction, scope: Scope) -> bool:
-        """Remember that, having found a hit, looking `direction` it led to the right answer.
+        """Keep that a hop in a direction from a hit led to the right answer.
 
-        What is kept in `scope` quotes the key that was found, so it is forgotten with the record
-        and with what that was keyed together with. Returns False, and keeps nothing, if one of
+        The kept record, in `scope`, quotes the key of the hit, so it is forgotten with the hit's
+        record and with the records in its context. Returns False, and keeps nothing, if one of
         these was forgotten meanwhile.
         """
         record = found.record
@@ -56,12 +56,12 @@ class HopDirectionBank:
             metadata={"direction": direction} | quoting(record.scope.user, scope),
         )
         made_for = self._store.meta("embedder") or ""
-        given = Given(self._embed(note.keys), made_for)
+        precomputed = PrecomputedVectors(self._embed(note.keys), made_for)
         owner = Scope(user=record.scope.user)
         with self._store.transaction():
             if len(self._store.get(owner, note.sources)) < len(note.sources):
                 return False
-            self._episodes.write([note], scope, self._embed, given=given)
+            self._episodes.write([note], scope, self._embed, precomputed=precomputed)
         return True
 
     def advise(self, question: str, found: str, scope: Scope) -> Direction | None:
@@ -82,7 +82,7 @@ class HopDirectionBank:
 
     def _similar(self, question: str, found: str, scope: Scope) -> Sequence[Hit]:
         case = _case(question, found)
-        where = Filter(scope=scope, kind="rationale", metadata=WAYS)
+        where = Filter(scope=scope, kind="rationale", metadata=HOP_DIRECTIONS)
         return self._episodes.search(case, self._embed([case])[0], where, Ranking(k=NEIGHBOURS))
 
 

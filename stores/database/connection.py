@@ -1,4 +1,4 @@
-"""The truth: one SQLite file that holds records, keys, vectors and their history; reading it."""
+"""SQLite store: one file that holds records, keys, vectors and their history."""
 
 import json
 import sqlite3
@@ -19,31 +19,31 @@ from memagent.stores.database.schema import identify, migrate
 from memagent.types import Event, Record, Scope
 
 FILE_NAME = "memory.db"
-LOG_PAGES = 8_000
+CHECKPOINT_PAGES = 8_000
 """How long the write-ahead log grows (32 MB) before it is moved into the database."""
-PATIENCE = 30
-"""How many seconds another process's writing is waited for."""
-LOG_WAIT = 1_000
-"""How many milliseconds readers of an older state are waited for; meanwhile nobody can write."""
+BUSY_TIMEOUT_SECONDS = 30
+"""How long to wait for another process that is writing, in seconds."""
+CHECKPOINT_WAIT_MS = 1_000
+"""How long to wait for readers of an older state, in milliseconds; meanwhile nobody can write."""
 CACHE_KIB = 32_000
 MAX_RESULTS = 1_000
 """How many small results are kept until something changes."""
-FAILURES = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises; the latter when a message of its own quotes damaged text."""
-SMALLEST = 512
-"""Bytes of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
-_NEWEST = """
+DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""The errors that SQLite raises; the latter when its own message quotes damaged text."""
+MIN_DATABASE_BYTES = 512
+"""Size of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
+_TEMPORARY = """
 ATTACH ':memory:' AS newest;
 CREATE VIRTUAL TABLE newest.newest_fts USING fts5(
     text, owner, content='', tokenize='porter unicode61 remove_diacritics 2'
 );
 """
-"""A full-text table in RAM, for what is not settled."""
+"""A full-text table in RAM, for the keys that are not in the index yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an index compares to know whether it still holds what the database holds of a user."""
+    """State of a user's keys: an index compares it to see whether it is up to date."""
 
     owner: str
     removals: int
@@ -52,39 +52,44 @@ class State:
 
 
 class SqliteStore(Reader):
-    """Rows in and rows out, one transaction for each write; safe to share between threads.
+    """SQLite database of one memory: a transaction for each write; safe to share between threads.
 
-    `undone` counts the transactions that were rolled back: what a cache read in one is not so.
+    `rollbacks` counts the transactions that were rolled back; a cache drops what it read in one.
 
     Raises:
         StoreError: the folder or the file cannot be used.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self.where = ":memory:" if folder is None else str(folder / FILE_NAME)
+        self.location = ":memory:" if folder is None else str(folder / FILE_NAME)
         self._lock = threading.RLock()
-        self.undone = 0
+        self.rollbacks = 0
         self._state = (0, 0)
         self._results: dict[tuple[str, tuple[str, ...]], list[sqlite3.Row]] = {}
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-                _refuse_cut(folder / FILE_NAME)
+                _refuse_truncated(folder / FILE_NAME)
             self._db = sqlite3.connect(
-                self.where, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+                self.location,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
             )
             self._db.row_factory = sqlite3.Row
-            identify(self._db, self.where)
-            _log_ahead(self._db)
+            identify(self._db, self.location)
+            _enable_write_ahead_log(self._db)
             for pragma in ("synchronous = FULL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("PRAGMA secure_delete = ON")
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            migrate(self._db, self.where)
-            self._db.executescript(_NEWEST)
-        except (*FAILURES, OSError) as error:
-            raise StoreError(f"cannot open a memory in {self.where}: {_reason(error)}") from error
+            migrate(self._db, self.location)
+            self._db.executescript(_TEMPORARY)
+        except (*DATABASE_ERRORS, OSError) as error:
+            raise StoreError(
+                f"cannot open a memory in {self.location}: {_reason(error)}"
+            ) from error
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -93,7 +98,7 @@ class SqliteStore(Reader):
 
     def meta(self, key: str) -> str | None:
         """Return a setting of the store itself, or None."""
-        rows = self._again("SELECT value FROM meta WHERE key = ?", (key,))
+        rows = self._cached_query("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0]["value"]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
@@ -103,7 +108,7 @@ class SqliteStore(Reader):
 
     def user(self, name: str) -> int | None:
         """Return a user's number, or None for a user never seen."""
-        rows = self._again("SELECT id FROM users WHERE name = ?", (name,))
+        rows = self._cached_query("SELECT id FROM users WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
     def owner(self, user: str) -> str | None:
@@ -114,7 +119,7 @@ class SqliteStore(Reader):
     @property
     def index_folder(self) -> Path | None:
         """Where snapshots of the index are kept; None for a store in RAM."""
-        return None if self.where == ":memory:" else Path(self.where).parent / "index"
+        return None if self.location == ":memory:" else Path(self.location).parent / "index"
 
     def removals(self, owner: str) -> int:
         """Return how often something of a user's was removed; -1 for a token never given."""
@@ -123,7 +128,7 @@ class SqliteStore(Reader):
 
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
-        rows = self._again(
+        rows = self._cached_query(
             "SELECT 'u' || id, removals,"
             " (SELECT coalesce(max(seq), 0) FROM changes WHERE owner = 'u' || users.id),"
             " (SELECT coalesce(max(id), 0) FROM keys WHERE owner = 'u' || users.id)"
@@ -133,10 +138,9 @@ class SqliteStore(Reader):
         return State(*rows[0]) if rows else None
 
     def now(self, user: str) -> datetime:
-        """Return the time to write down: the clock's, but after what was last written or affirmed.
+        """Return the time for a new record: the clock's, but after the last writing or affirmation.
 
-        A clock that was set back must not make what is told now look older than what was told
-        before.
+        A clock that was set back must not make a new record look older than those before it.
         """
         ((last,),) = self.query(
             "SELECT max(coalesce((SELECT created FROM records WHERE user = ?1 ORDER BY seq DESC"
@@ -155,9 +159,9 @@ class SqliteStore(Reader):
         return [row["id"] for row in rows]
 
     def history(self, seqs: Sequence[int]) -> list[Event]:
-        """Return what happened to records, in order.
+        """Return the events of records, in order.
 
-        That a record was added is only written down if somebody said who added it, or why.
+        The adding of a record is stored only if the caller said who added it, or why.
         """
         among = "IN (SELECT value FROM json_each(?1))"
         rows = self.query(
@@ -175,12 +179,12 @@ class SqliteStore(Reader):
         """Return how many users, records, superseded records, keys and events the store holds."""
         tables = {"users": "users", "records": "records", "keys": "keys", "events": "history"}
         tables["superseded"] = "records WHERE superseded"
-        tables["told"] = "history WHERE action = 'add'"
+        tables["added"] = "history WHERE action = 'add'"
         found = {
             name: int(self.query(f"SELECT count(*) AS n FROM {table}")[0]["n"])
             for name, table in tables.items()
         }
-        found["events"] += found["records"] - found.pop("told")
+        found["events"] += found["records"] - found.pop("added")
         return found
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
@@ -192,11 +196,11 @@ class SqliteStore(Reader):
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
-            except FAILURES as error:
+            except DATABASE_ERRORS as error:
                 raise self._failure(error) from error
 
-    def _again(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
-        """Run a reading statement, unless it was run since anything last changed, by whomever."""
+    def _cached_query(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
+        """Run a reading statement; its rows are kept until any process changes the database."""
         with self._lock:
             try:
                 (version,) = self._db.execute("PRAGMA data_version").fetchone()
@@ -208,16 +212,16 @@ class SqliteStore(Reader):
                 if found is None:
                     found = self._results[sql, values] = self._db.execute(sql, values).fetchall()
                 return found
-            except FAILURES as error:
+            except DATABASE_ERRORS as error:
                 raise self._failure(error) from error
 
     @property
     def lock(self) -> "threading.RLock":
-        """What holds other threads off while something is read in several steps."""
+        """Lock to hold while something is read in several steps."""
         return self._lock
 
-    def note(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Write rows to the table in RAM; the file and who writes it are left alone."""
+    def write_temporary(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows to the table in RAM; the file is not touched, and no lock on it is taken."""
         with self._lock, self._translated():
             alone = not self._db.in_transaction
             if alone:
@@ -229,19 +233,19 @@ class SqliteStore(Reader):
                     self._db.execute("COMMIT")
 
     def checkpoint(self) -> bool:
-        """Move the write-ahead log into the database and empty it; tell whether it could be.
+        """Move the write-ahead log into the database and empty it; return whether it was possible.
 
         It cannot while another process is still reading an older state, or when the disk is full.
         """
         with self._lock:
-            ((patience,),) = self.query("PRAGMA busy_timeout")
-            self.query(f"PRAGMA busy_timeout = {min(LOG_WAIT, patience)}")
+            ((timeout,),) = self.query("PRAGMA busy_timeout")
+            self.query(f"PRAGMA busy_timeout = {min(CHECKPOINT_WAIT_MS, timeout)}")
             try:
                 (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
             except StoreError:
                 return False
             finally:
-                self.query(f"PRAGMA busy_timeout = {patience}")
+                self.query(f"PRAGMA busy_timeout = {timeout}")
         return not row[0]
 
     @contextmanager
@@ -262,23 +266,23 @@ class SqliteStore(Reader):
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 self._results.clear()  # what was read of the writes that are undone
-                self.undone += 1
+                self.rollbacks += 1
                 raise
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except FAILURES as error:
+        except DATABASE_ERRORS as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> StoreError:
-        return StoreError(f"the memory in {self.where} cannot be used: {_reason(error)}")
+        return StoreError(f"the memory in {self.location} cannot be used: {_reason(error)}")
 
 
-def _log_ahead(db: sqlite3.Connection) -> None:
-    """Write through a log; SQLite itself does not wait for another process that is at this too."""
-    until = time.monotonic() + PATIENCE
+def _enable_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on, waiting while another process does: SQLite itself does not."""
+    until = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
@@ -289,8 +293,8 @@ def _log_ahead(db: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-def _refuse_cut(file: Path) -> None:
-    if file.is_file() and 0 < file.stat().st_size < SMALLEST:
+def _refuse_truncated(file: Path) -> None:
+    if file.is_file() and 0 < file.stat().st_size < MIN_DATABASE_BYTES:
         raise StoreError(f"{file} is not a database, or was cut short")
 
 

@@ -1,4 +1,4 @@
-"""Notes that were made from other records: which there are of what, and which are stale."""
+"""Notes that were made from other records, by their sources."""
 
 import json
 from dataclasses import dataclass
@@ -7,13 +7,15 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import micros
 from memagent.stores.database.rows import reading
 
-MARK = "compressed"
-"""Under what a note's metadata say how it was made, and in `meta`, that there are such notes."""
-_OURS = f"n.user = ? AND n.kind = 'note' AND json_extract(n.metadata, '$.{MARK}') IS NOT NULL"
+COMPRESSED_KEY = "compressed"
+"""Key of a note's metadata that says how it was made, and of `meta` once there are such notes."""
+_OURS = (
+    f"n.user = ? AND n.kind = 'note' AND json_extract(n.metadata, '$.{COMPRESSED_KEY}') IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class DerivedNote:
     """A note that stands for its sources: by which settings it was made, and of which session."""
 
     id: str
@@ -26,12 +28,13 @@ class Made:
 def notes_on(store: SqliteStore, user: int, source: str) -> list[int]:
     """Return the notes (by `seq`) that were made from a record, and from these in turn."""
     found: dict[str, int] = {}
-    waiting = [source] if store.meta(MARK) is not None else []
+    waiting = [source] if store.meta(COMPRESSED_KEY) is not None else []
     while waiting:
         rows = store.query(
             # To look for the quoted id costs far less than to read every list as JSON.
             "SELECT n.seq, n.id FROM records n WHERE n.user = ? AND n.kind = 'note'"
-            f" AND instr(n.sources, ?) AND json_extract(n.metadata, '$.{MARK}') IS NOT NULL",
+            " AND instr(n.sources, ?)"
+            f" AND json_extract(n.metadata, '$.{COMPRESSED_KEY}') IS NOT NULL",
             (user, json.dumps(waiting.pop())),
         )
         new = {row["id"]: row["seq"] for row in rows if row["id"] not in found}
@@ -40,22 +43,25 @@ def notes_on(store: SqliteStore, user: int, source: str) -> list[int]:
     return sorted(found.values())
 
 
-def made(store: SqliteStore, name: str) -> list[Made]:
+def derived_notes(store: SqliteStore, name: str) -> list[DerivedNote]:
     """Return a user's notes that hold now, archived ones too, in the order of writing."""
     rows = store.query(
-        f"SELECT n.id, n.sources, json_extract(n.metadata, '$.{MARK}') AS told FROM records n"
-        f" WHERE {_OURS} AND NOT n.superseded AND coalesce(n.valid_to > ?, 1) ORDER BY n.seq",
+        f"SELECT n.id, n.sources, json_extract(n.metadata, '$.{COMPRESSED_KEY}') AS settings"
+        f" FROM records n WHERE {_OURS} AND NOT n.superseded"
+        " AND coalesce(n.valid_to > ?, 1) ORDER BY n.seq",
         (store.user(name), micros(store.now(name))),
     )
     with reading("a note"):
-        return [_made(row["id"], json.loads(row["told"]), row["sources"]) for row in rows]
+        return [
+            _derived_note(row["id"], json.loads(row["settings"]), row["sources"]) for row in rows
+        ]
 
 
-def _made(id: str, told: dict[str, object], sources: str) -> Made:
-    session, level = told.get("session"), told.get("level", 0)
-    return Made(
+def _derived_note(id: str, settings: dict[str, object], sources: str) -> DerivedNote:
+    session, level = settings.get("session"), settings.get("level", 0)
+    return DerivedNote(
         id=id,
-        by=str(told.get("by", "")),
+        by=str(settings.get("by", "")),
         session=session if isinstance(session, str) else None,
         level=level if isinstance(level, int) else 0,
         sources=tuple(json.loads(sources)),

@@ -108,11 +108,14 @@ def _contains(path: str, value: Any, column: str, name: Name) -> Compiled:
 
 def _path(name: Name) -> str:
     parts = name if isinstance(name, tuple) else (name,)
-    if not parts or not all(
-        isinstance(one, str) and one and '"' not in one and _is_whole(one) for one in parts
-    ):
+    if not parts or not all(map(_is_key, parts)):
         raise InvalidInput(f"filter: {name!r} cannot be a metadata key")
     return "$" + "".join(f'."{one}"' for one in parts)
+
+
+def _is_key(part: Any) -> bool:
+    """Tell whether a path's part can be written in JSON's path language of SQLite."""
+    return isinstance(part, str) and part != "" and not {*'"\0'} & {*part} and _is_whole(part)
 
 
 def _equal(path: str, value: Any, column: str, name: Name) -> Compiled:

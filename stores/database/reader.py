@@ -1,4 +1,4 @@
-"""Reading records out of the database, each whole and with its keys."""
+"""Reader of records: each whole and with its keys."""
 
 import json
 import sqlite3
@@ -35,15 +35,15 @@ def _counted(outcome: str) -> str:
     )
 
 
-_TOLD = f"{_KEYED}, {_counted('helped')}, {_counted('hurt')}{_FROM}"
+_RANKED = f"{_KEYED}, {_counted('helped')}, {_counted('hurt')}{_FROM}"
 _RECORDS = f"{_KEYED}, NULL, NULL{_FROM}"
 _ORDER = " ORDER BY r.seq, k.id"
 _SORTED = " ORDER BY +r.seq, k.id"
 """The same order, but `+` keeps SQLite from going through all of a user's records for it."""
 
 
-class Told(NamedTuple):
-    """A record, the texts of its keys by their ids, and how often its sources helped or hurt."""
+class RankedRow(NamedTuple):
+    """Record for ranking, with the texts of its keys by their ids, and its sources' outcomes."""
 
     record: Record
     keys: Mapping[int, str]
@@ -52,7 +52,7 @@ class Told(NamedTuple):
 
 
 class Reader:
-    """What is asked about records; a row of the answer is a record with one of its keys.
+    """Queries for records; a row is a record with one of its keys.
 
     One statement for both costs less than two, and sees one state of the database.
     """
@@ -65,10 +65,10 @@ class Reader:
         """Return a user's number, or None for a user never seen."""
         raise NotImplementedError
 
-    def told(self, seqs: Sequence[int]) -> dict[int, Told]:
-        """Return records, and what ranking wants to know of them, by sequence number."""
-        rows = self.chunked(f"{_TOLD}r.seq IN (*){_ORDER}", seqs)
-        return {one.record.seq: one for one in _grouped(rows)}
+    def ranked_rows(self, seqs: Sequence[int]) -> dict[int, RankedRow]:
+        """Return records, and what ranking needs of them, by sequence number."""
+        rows = self.chunked(f"{_RANKED}r.seq IN (*){_ORDER}", seqs)
+        return {row.record.seq: row for row in _grouped(rows)}
 
     def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
         """Return (id, record, text, vector) of keys, in no particular order."""
@@ -91,7 +91,7 @@ class Reader:
             f"{_RECORDS}{condition} AND r.id IN (*){_SORTED}", list(set(ids)), values
         )
         by_id = {record.id: record for record in _records(rows)}
-        return [by_id[one] for one in ids if one in by_id]
+        return [by_id[id] for id in ids if id in by_id]
 
     def newest(self, where: Filter, limit: int, before: str | None = None) -> list[Record]:
         """Return the records written last, newest first.
@@ -189,10 +189,10 @@ class Reader:
 
 
 def _records(rows: Sequence[sqlite3.Row]) -> list[Record]:
-    return [one.record for one in _grouped(rows)]
+    return [row.record for row in _grouped(rows)]
 
 
-def _grouped(rows: Sequence[sqlite3.Row]) -> list[Told]:
+def _grouped(rows: Sequence[sqlite3.Row]) -> list[RankedRow]:
     """Return each record once, with its keys; its rows follow one another in the keys' order."""
     found: list[tuple[sqlite3.Row, dict[int, str]]] = []
     last, keys = None, dict[int, str]()
@@ -204,6 +204,6 @@ def _grouped(rows: Sequence[sqlite3.Row]) -> list[Told]:
             keys[row[KEY]] = row[TEXT]
     with reading("a record"):
         return [
-            Told(record_of(row[:KEY], keys.values()), keys, row[HELPED], row[HURT])
+            RankedRow(record_of(row[:KEY], keys.values()), keys, row[HELPED], row[HURT])
             for row, keys in found
         ]

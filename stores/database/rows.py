@@ -1,4 +1,4 @@
-"""Between records and the rows that hold them."""
+"""Rows of the database, and the records they hold."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from operator import index
 from typing import Any
@@ -19,7 +20,7 @@ from memagent.stores.database.filters import EPOCH, micros
 from memagent.types import Event, NewRecord, Record, Scope
 
 DIGEST_BYTES = 16
-INSERTED = (
+INSERT_COLUMNS = (
     "seq, id, user, agent, session, kind, value, digest, evidence, created, valid_from, valid_to,"
     " supersedes, sources, context, metadata"
 )
@@ -31,7 +32,7 @@ READ = (
 )
 """What a record is read from, as `record_of` takes it: columns, and the name of its user."""
 FLAGS = ("evidence", "superseded")
-DAMAGE = (
+DAMAGE_ERRORS = (
     AttributeError,
     IndexError,
     InvalidInput,
@@ -41,18 +42,18 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
-"""What reading values raises that no store has written."""
+"""The errors of reading damaged values."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Draft:
-    """A note on its way into the store: shaped, but not numbered yet.
+    """Draft of a record: an entry with its id, keys and digest, but no number yet.
 
-    `vectors` (keys x dimensions) is filled in once they are made; a note that is known already
+    `vectors` (keys x dimensions) is filled in once they are made; an entry that is known already
     needs none.
     """
 
-    note: NewRecord
+    entry: NewRecord
     scope: Scope
     id: str
     keys: tuple[str, ...]
@@ -62,34 +63,34 @@ class Draft:
 
     @property
     def affirms(self) -> bool:
-        """Whether telling a known note again says that it still holds now."""
-        return self.note.id is None and self.note.valid_from is None
+        """Whether adding a known text again says that it still holds now."""
+        return self.entry.id is None and self.entry.valid_from is None
 
     @property
     def merges(self) -> bool:
         """Whether it has metadata or sources to merge into a known record."""
-        return bool(self.note.metadata or self.note.sources)
+        return bool(self.entry.metadata or self.entry.sources)
 
     def merged_into(
         self, metadata: Mapping[str, Any], sources: Sequence[str]
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return a record's metadata and sources with this note's: its values win over the old."""
-        own = json.loads(json.dumps(dict(self.note.metadata)))
-        new = (source for source in dict.fromkeys(self.note.sources) if source not in sources)
+        """Return a record's metadata and sources with this draft's: its values win over the old."""
+        own = json.loads(json.dumps(dict(self.entry.metadata)))
+        new = (source for source in dict.fromkeys(self.entry.sources) if source not in sources)
         return {**metadata, **own}, [*sources, *new]
 
 
-def digest_of(note: NewRecord, scope: Scope) -> bytes:
+def digest_of(entry: NewRecord, scope: Scope) -> bytes:
     """Return the hash that makes the same content in the same scope the same record.
 
-    A note whose time the caller gave is another fact at another time. What is hashed is the JSON of
-    [agent, session, kind, evidence, text, time], spelt out here because it is made for every note.
+    The same text at another time that the caller gave is another fact. The hash is of the JSON of
+    [agent, session, kind, evidence, text, time].
     """
-    return _hash_of(note, scope)[:DIGEST_BYTES]
+    return _hash_of(entry, scope)[:DIGEST_BYTES]
 
 
 def closed_digest(digest: bytes, record_id: str) -> bytes:
-    """Return the hash of a superseded record, whose text told again is a new fact."""
+    """Return the hash of a superseded record, whose text, added again, is a new fact."""
     return hashlib.sha256(digest + record_id.encode()).digest()[:DIGEST_BYTES]
 
 
@@ -111,46 +112,46 @@ def unpacked(blobs: Sequence[bytes]) -> NDArray[np.float32]:
 
 
 def row_of(draft: Draft, seq: int, user: int, now: datetime) -> tuple[Any, ...]:
-    """Return the values of a new row of `records`, in the order of INSERTED."""
-    note, scope, created = draft.note, draft.scope, micros(now)
+    """Return the values of a new row of `records`, in the order of INSERT_COLUMNS."""
+    entry, scope, created = draft.entry, draft.scope, micros(now)
     return (
         seq,
         draft.id,
         user,
         scope.agent,
         scope.session,
-        note.kind,
-        note.text,
+        entry.kind,
+        entry.text,
         draft.digest,
-        note.evidence,
+        entry.evidence,
         created,
-        created if note.valid_from is None else micros(note.valid_from),
-        None if note.valid_to is None else micros(note.valid_to),
-        note.supersedes,
-        json.dumps(note.sources) if note.sources else "[]",
+        created if entry.valid_from is None else micros(entry.valid_from),
+        None if entry.valid_to is None else micros(entry.valid_to),
+        entry.supersedes,
+        json.dumps(entry.sources) if entry.sources else "[]",
         json.dumps(draft.context) if draft.context else "[]",
-        json.dumps(dict(note.metadata)) if note.metadata else "{}",
+        json.dumps(dict(entry.metadata)) if entry.metadata else "{}",
     )
 
 
 def new_record(draft: Draft, seq: int, now: datetime) -> Record:
     """Return the record that a draft has become."""
-    note = draft.note
+    entry = draft.entry
     return Record(
         id=draft.id,
         seq=seq,
-        kind=note.kind,
-        text=note.text,
+        kind=entry.kind,
+        text=entry.text,
         keys=draft.keys,
         scope=draft.scope,
         created=now,
-        valid_from=now if note.valid_from is None else _utc(note.valid_from),
-        valid_to=None if note.valid_to is None else _utc(note.valid_to),
-        supersedes=note.supersedes,
-        sources=note.sources,
+        valid_from=now if entry.valid_from is None else _utc(entry.valid_from),
+        valid_to=None if entry.valid_to is None else _utc(entry.valid_to),
+        supersedes=entry.supersedes,
+        sources=entry.sources,
         context=draft.context,
-        evidence=note.evidence,
-        metadata=json.loads(json.dumps(dict(note.metadata))) if note.metadata else {},
+        evidence=entry.evidence,
+        metadata=json.loads(json.dumps(dict(entry.metadata))) if entry.metadata else {},
     )
 
 
@@ -161,14 +162,14 @@ def same_json(one: Any, other: Any) -> bool:
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Read values that a store holds, or say that they are not what any store writes.
+    """Context that reports damaged values as an error of the store.
 
     Raises:
         StoreError: they are damaged.
     """
     try:
         yield
-    except DAMAGE as error:
+    except DAMAGE_ERRORS as error:
         raise StoreError(f"{what} is damaged: `memagent verify` tells more") from error
 
 
@@ -176,7 +177,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
     """Return the record that the values of READ, in their order, are of.
 
     Raises:
-        TypeError: its value or a key is no text; other damage raises others of DAMAGE.
+        TypeError: its text or a key is no string; other damage raises others of DAMAGE_ERRORS.
     """
     (
         number, name, kind, value, user, agent, session, created, valid_from,
@@ -193,7 +194,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
         kind=kind,
         text=value,
         keys=texts[1:],
-        scope=Scope(user=user, agent=agent, session=session),
+        scope=_scope(user, agent, session),
         created=made,
         valid_from=made if valid_from == created else moment_of(valid_from),
         valid_to=None if valid_to is None else moment_of(valid_to),
@@ -212,6 +213,12 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
     )
 
 
+@lru_cache(maxsize=1_024)
+def _scope(user: str, agent: str | None, session: str | None) -> Scope:
+    """Return a scope; most records that are read together share one."""
+    return Scope(user=user, agent=agent, session=session)
+
+
 def is_as_written(row: sqlite3.Row) -> bool:
     """Tell whether a row of `records`, with its `user_name`, is what its digest was taken of."""
     try:
@@ -219,7 +226,7 @@ def is_as_written(row: sqlite3.Row) -> bool:
         return flags == {True} and row["digest"] in _digests_of(
             record_of([row[name] for name in READ])
         )
-    except DAMAGE:
+    except DAMAGE_ERRORS:
         return False
 
 
@@ -255,10 +262,16 @@ def _texts(listed: str) -> tuple[str, ...]:
     return () if listed == "[]" else tuple(json.loads(listed))
 
 
-def _hash_of(note: NewRecord, scope: Scope) -> bytes:
-    since = "null" if note.valid_from is None else str(micros(note.valid_from))
-    evidence = "true" if note.evidence else "false"
-    parts = (_json(scope.agent), _json(scope.session), _json(note.kind), evidence, _json(note.text))
+def _hash_of(entry: NewRecord, scope: Scope) -> bytes:
+    since = "null" if entry.valid_from is None else str(micros(entry.valid_from))
+    evidence = "true" if entry.evidence else "false"
+    parts = (
+        _json(scope.agent),
+        _json(scope.session),
+        _json(entry.kind),
+        evidence,
+        _json(entry.text),
+    )
     return hashlib.sha256(f"[{', '.join(parts)}, {since}]".encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""The schema, as numbered steps that are applied in order and never edited once released."""
+"""Database schema: numbered steps, applied in order and never edited once released."""
 
 import json
 import sqlite3
@@ -122,7 +122,7 @@ CREATE TABLE original_vectors (
     vector BLOB NOT NULL
 );
 """
-"""Writing is faster without a trigger a row, and vectors take half the room in half precision."""
+"""Writing is faster without a trigger a row; vectors in half precision take half the space."""
 
 _V5 = """
 CREATE TABLE settled (words INTEGER NOT NULL, digests INTEGER NOT NULL);
@@ -178,7 +178,7 @@ WHEN old.id <= (SELECT words FROM settled) BEGIN
         VALUES ('delete', old.id, old.text, old.owner);
 END;
 """
-"""Digests and words are indexed many at a time: `settling.py`."""
+"""Digests and words are indexed many at a time: `deferred_indexing.py`."""
 
 _V6 = """
 UPDATE records SET metadata = with_role(metadata) WHERE instr(metadata, '"author"');

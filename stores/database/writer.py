@@ -1,23 +1,24 @@
-"""New records into the store: a batch is written whole, in one transaction, or not at all."""
+"""Writer of new records: a batch goes into the store in one transaction, or not at all."""
 
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.stores.database import deferred_indexing
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.deferred_indexing import DigestIndex, index_deferred
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import micros
 from memagent.stores.database.rows import (
-    INSERTED,
+    INSERT_COLUMNS,
     Draft,
     closed_digest,
     new_record,
@@ -29,93 +30,7 @@ from memagent.stores.database.rows import (
 from memagent.types import Action, Record
 
 logger = logging.getLogger(__name__)
-PENDING = 4_000
-"""So many rows wait at most; to look at them takes a new process some 20 ms."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The highest key whose words are indexed, and the highest record whose digest is."""
-
-    words: int
-    digests: int
-
-
-def settled(query: Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]) -> Settled:
-    """Return how far the indexes go."""
-    return Settled(*query("SELECT words, digests FROM settled", ())[0])
-
-
-def settle(db: sqlite3.Connection, *, beyond: int = 0) -> None:
-    """Index, within a transaction, all that waits if that is more than `beyond` rows."""
-    key, record, upto = db.execute(
-        "SELECT coalesce((SELECT max(id) FROM keys), 0), coalesce((SELECT max(seq) FROM records),"
-        " 0), words FROM settled"
-    ).fetchone()
-    if key - upto <= beyond:
-        return
-    db.execute(
-        "INSERT INTO keys_fts(rowid, text, owner) SELECT id, text, owner FROM keys WHERE id > ?",
-        (upto,),
-    )
-    db.execute(
-        "INSERT INTO digests SELECT user, digest, seq FROM records"
-        " WHERE seq > (SELECT digests FROM settled) AND NOT superseded ORDER BY user, digest"
-    )
-    db.execute("UPDATE settled SET words = max(words, ?), digests = max(digests, ?)", (key, record))
-
-
-class Digests:
-    """The digests of all records: the newest in RAM, the settled ones in an index of the database.
-
-    The newest follow what any process has written. What was erased meanwhile may still be among
-    them, so that whatever is found there is compared with its row.
-    """
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-        self._newest: dict[tuple[int | None, bytes], int] = {}
-        self._upto = 0
-        self._state = (-1, 0)
-
-    def find(self, user: int | None, digests: Sequence[bytes]) -> dict[bytes, int]:
-        """Return which of the digests a user's records have, with their `seq`."""
-        with self._store.lock:
-            self._follow()
-            likely = {
-                one: self._newest[user, one] for one in digests if (user, one) in self._newest
-            }
-            held = self._store.chunked(
-                "SELECT digest, seq FROM records WHERE seq IN (*)", list(likely.values())
-            )
-            found = {row[0]: row[1] for row in held if likely.get(row[0]) == row[1]}
-            rows = self._store.chunked(
-                "SELECT digest, record FROM digests WHERE user = ? AND digest IN (*)",
-                digests,
-                (user,),
-            )
-        return found | {row[0]: row[1] for row in rows}
-
-    def wrote(self, user: int, digests: Mapping[bytes, int], last: int) -> None:
-        """Take over what was just written after `find`, in the same transaction."""
-        self._newest |= {(user, digest): seq for digest, seq in digests.items()}
-        self._upto = last
-
-    def _follow(self) -> None:
-        """Take over what was written since; start anew when it was settled or undone."""
-        state = (settled(self._store.query).digests, self._store.undone)
-        if state != self._state:
-            self._state, self._upto = state, state[0]
-            self._newest.clear()
-        rows = self._store.query(
-            "SELECT user, digest, seq FROM records WHERE seq > ? ORDER BY seq", (self._upto,)
-        )
-        if rows:
-            self._newest |= {(row[0], row[1]): row[2] for row in rows}
-            self._upto = rows[-1][2]
-
-
-MARKS = ", ".join("?" * len(INSERTED.split(",")))
+MARKS = ", ".join("?" * len(INSERT_COLUMNS.split(",")))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +47,7 @@ STALE = Trace(why="what it was made from was superseded")
 
 def insert(
     store: SqliteStore,
-    digests: Digests,
+    digests: DigestIndex,
     drafts: Sequence[Draft],
     embedder: str | None,
     trace: Trace,
@@ -163,7 +78,7 @@ def insert(
 
 
 class _Batch:
-    """One transaction's writing for one user.
+    """Batch of drafts of one user, written in one transaction.
 
     `seqs` names the record of every draft, in order; `fresh` holds those that are new.
     """
@@ -171,7 +86,7 @@ class _Batch:
     def __init__(
         self,
         store: SqliteStore,
-        digests: Digests,
+        digests: DigestIndex,
         db: sqlite3.Connection,
         user: str,
         trace: Trace,
@@ -182,7 +97,7 @@ class _Batch:
         self._user = user_id(db, user)
         self._trace = trace
         self._now = store.now(user)
-        self._placed: dict[str, int] = {}
+        self._seq_by_id: dict[str, int] = {}
         self.seqs: list[int] = []
         self.fresh: dict[int, Record] = {}
 
@@ -200,7 +115,7 @@ class _Batch:
                 seq += 1
                 new[seq] = draft
                 digests[draft.digest] = found = seq
-                if draft.note.id is not None:
+                if draft.entry.id is not None:
                     ids[draft.id] = seq
             else:
                 if draft.id in ids:
@@ -209,9 +124,9 @@ class _Batch:
                     affirmed.append(found)
                 if draft.merges and (draft.id in ids or draft.affirms):
                     merging.append((found, draft))
-            self._placed[draft.id] = found
+            self._seq_by_id[draft.id] = found
             self.seqs.append(found)
-        self._lean(new)
+        self._resolve_context(new)
         self._insert(new)
         self._refuse_other_texts(repeated)
         self._affirm(affirmed)
@@ -223,29 +138,29 @@ class _Batch:
             (held,) = self._store.query(
                 "SELECT value FROM records WHERE user = ? AND id = ?", (self._user, draft.id)
             )
-            if held["value"] != draft.note.text:
+            if held["value"] != draft.entry.text:
                 raise InvalidInput(
                     f"record {draft.id!r} is there already and says something else: update it, or"
                     " leave the id out"
                 )
 
-    def _lean(self, new: dict[int, Draft]) -> None:
-        """Let what is keyed together with other records name them by the ids these are stored by.
+    def _resolve_context(self, new: dict[int, Draft]) -> None:
+        """Replace the ids in each draft's context by the ids that those records are stored under.
 
         Raises:
             StoreError: one of them was forgotten since the keys were made.
         """
-        leaning = [draft for draft in new.values() if draft.context]
-        named = {one for draft in leaning for one in draft.context}
-        ids = {one: one for one in _held(self._store, self._user, list(named))}
-        for one in named & self._placed.keys():
-            ids[one] = self._id_of(self._placed[one], new)
-        for draft in leaning:
+        dependent = [draft for draft in new.values() if draft.context]
+        named = {id for draft in dependent for id in draft.context}
+        ids = {id: id for id in _seqs_of(self._store, self._user, list(named))}
+        for id in named & self._seq_by_id.keys():
+            ids[id] = self._id_of(self._seq_by_id[id], new)
+        for draft in dependent:
             if not ids.keys() >= set(draft.context):
                 raise StoreError(
-                    "a record that the text leans on was forgotten just now; nothing was written"
+                    "a record that the text refers to was forgotten just now; nothing was written"
                 )
-            draft.context = tuple(ids[one] for one in draft.context)
+            draft.context = tuple(ids[id] for id in draft.context)
 
     def _id_of(self, seq: int, new: dict[int, Draft]) -> str:
         if seq in new:
@@ -259,24 +174,24 @@ class _Batch:
         for seq, draft in new.items():
             if draft.vectors is None:
                 raise StoreError(
-                    "a record was forgotten while it was told again; nothing was written"
+                    "a record was forgotten while it was added again; nothing was written"
                 )
-            if draft.note.supersedes is not None:
+            if draft.entry.supersedes is not None:
                 self._close(draft)
             keyed += [(seq, text) for text in draft.keys]
             vectors.append(draft.vectors)
         self._db.executemany(
-            f"INSERT INTO records({INSERTED}) VALUES ({MARKS})",
+            f"INSERT INTO records({INSERT_COLUMNS}) VALUES ({MARKS})",
             [row_of(draft, seq, self._user, self._now) for seq, draft in new.items()],
         )
         if keyed:
             add_keys(self._db, self._user, keyed, packed(np.concatenate(vectors)))
             written = {draft.digest: seq for seq, draft in new.items()}
-            self._digests.wrote(self._user, written, max(new))
+            self._digests.add(self._user, written, max(new))
         self.fresh |= {seq: new_record(draft, seq, self._now) for seq, draft in new.items()}
-        told = self._trace.who is not None or self._trace.why is not None
+        traced = self._trace.who is not None or self._trace.why is not None
         for seq, draft in new.items():
-            if told or draft.note.supersedes is not None:
+            if traced or draft.entry.supersedes is not None:
                 log(self._db, seq, "add", self._trace)
 
     def _affirm(self, seqs: Sequence[int]) -> None:
@@ -324,9 +239,9 @@ class _Batch:
     def _close(self, draft: Draft) -> None:
         """Close the record that a draft supersedes, at the time from which the new one holds.
 
-        Its digest is set apart, so that telling the old text again is a new fact.
+        Its digest is set apart, so that the old text, added again, is a new fact.
         """
-        superseded = draft.note.supersedes
+        superseded = draft.entry.supersedes
         old = self._db.execute(
             "SELECT seq, id, digest, superseded FROM records WHERE user = ? AND id = ?",
             (self._user, superseded),
@@ -335,7 +250,7 @@ class _Batch:
             raise InvalidInput(f"there is no record {superseded!r} to supersede")
         if old["superseded"]:
             raise InvalidInput(f"record {superseded!r} is superseded: update its newest version")
-        since = micros(draft.note.valid_from or self._now)
+        since = micros(draft.entry.valid_from or self._now)
         self._db.execute(
             "UPDATE records SET superseded = 1, digest = ?,"
             " valid_to = min(coalesce(valid_to, ?), ?) WHERE seq = ?",
@@ -357,11 +272,11 @@ class _Batch:
 
 
 def known_in(
-    store: SqliteStore, digests: Digests, user: int | None, drafts: Sequence[Draft]
+    store: SqliteStore, digests: DigestIndex, user: int | None, drafts: Sequence[Draft]
 ) -> tuple[dict[str, int], dict[bytes, int]]:
-    """Return the drafts' given ids and digests that the user's records have, with their `seq`."""
-    ids = [draft.id for draft in drafts if draft.note.id is not None]
-    return _held(store, user, ids), digests.find(user, [draft.digest for draft in drafts])
+    """Return the ids and digests of drafts that the user's records have, with their `seq`."""
+    ids = [draft.id for draft in drafts if draft.entry.id is not None]
+    return _seqs_of(store, user, ids), digests.find(user, [draft.digest for draft in drafts])
 
 
 def user_id(db: sqlite3.Connection, name: str) -> int:
@@ -384,11 +299,11 @@ def add_keys(
             for n, ((seq, text), blob) in enumerate(zip(keyed, blobs, strict=True))
         ],
     )
-    settle(db, beyond=PENDING)
+    index_deferred(db, beyond=deferred_indexing.MAX_DEFERRED)
 
 
 def mark_changed(db: sqlite3.Connection, user: int, seq: int) -> None:
-    """Tell the indexes of every process that a record they hold is not as it was."""
+    """Mark a record as changed, so that the indexes of every process read it again."""
     db.execute("INSERT INTO changes(owner, record) VALUES (?, ?)", (f"u{user}", seq))
 
 
@@ -408,12 +323,12 @@ def last_id(db: sqlite3.Connection, table: str) -> int:
 
 
 def _runs(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
-    """Cut a batch so that one which supersedes another stands alone: it sees what came before."""
-    for alone, together in groupby(drafts, lambda draft: draft.note.supersedes is not None):
+    """Split a batch so that a draft that supersedes another stands alone, after what it needs."""
+    for alone, together in groupby(drafts, lambda draft: draft.entry.supersedes is not None):
         run = list(together)
-        yield from [[one] for one in run] if alone else [run]
+        yield from [[draft] for draft in run] if alone else [run]
 
 
-def _held(store: SqliteStore, user: int | None, ids: Sequence[str]) -> dict[str, int]:
+def _seqs_of(store: SqliteStore, user: int | None, ids: Sequence[str]) -> dict[str, int]:
     rows = store.chunked("SELECT id, seq FROM records WHERE user = ? AND id IN (*)", ids, (user,))
     return {row[0]: row[1] for row in rows}

@@ -1,7 +1,7 @@
-"""Vectors of texts that were told before, in a file beside the store that can be thrown away.
+"""Embedding cache: vectors of stored texts, in a file beside the store that may be deleted.
 
 It holds no text: a vector's name is a hash of its text and of the embedder's fingerprint. What is
-only asked for never gets here, and `forget` empties it whole, so that nothing in it can outlive
+only searched for never gets here, and `forget` empties it whole, so that nothing in it can outlive
 what it was made of.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
-from memagent.stores.database.connection import PATIENCE, SqliteStore
+from memagent.stores.database.connection import BUSY_TIMEOUT_SECONDS, SqliteStore
 from memagent.stores.database.rows import packed, unpacked
 
 FILE_NAME = "cache.db"
@@ -24,7 +24,7 @@ NAME_BYTES, SUM_BYTES = 24, 8
 ROW_BYTES = 100
 """What a row takes beside its vector."""
 WAIT = 0.2
-"""Seconds that another process's writing is waited for, before the cache is done without."""
+"""How long to wait for another process that is writing, in seconds, before going on without."""
 MARKS = 500
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS vectors"
@@ -77,7 +77,7 @@ class VectorCache:
     def _guarded(
         self, use: Callable[[sqlite3.Connection], dict[bytes, bytes] | None]
     ) -> dict[bytes, bytes] | None:
-        """Use the file if it can be used, and throw it away if it is damaged."""
+        """Use the file if it can be used, and delete it if it is damaged."""
         assert self._file is not None
         with self._lock:
             try:
@@ -112,7 +112,7 @@ def empty(store: SqliteStore) -> None:
     if file is None or not file.exists():
         return
     try:
-        db = _open(file, PATIENCE)
+        db = _open(file, BUSY_TIMEOUT_SECONDS)
         try:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("DELETE FROM vectors")
@@ -125,7 +125,7 @@ def empty(store: SqliteStore) -> None:
 
 
 def _file(store: SqliteStore) -> Path | None:
-    return None if store.where == ":memory:" else Path(store.where).with_name(FILE_NAME)
+    return None if store.location == ":memory:" else Path(store.location).with_name(FILE_NAME)
 
 
 def _open(file: Path, wait: float) -> sqlite3.Connection:

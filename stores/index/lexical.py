@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.database.connection import SqliteStore, State
+from memagent.stores.database.deferred_indexing import indexed_up_to
 from memagent.stores.database.filters import Filter, micros
-from memagent.stores.database.writer import settled
 from memagent.stores.index.partition import Held
 from memagent.text.english import Stems, content_words, stem, stems
 from memagent.types import Record, Scope
@@ -19,14 +19,13 @@ from memagent.types import Record, Scope
 BATCH = 500
 """How many keys are read at a time."""
 STEP = 128
-"""How many matches are looked at first where few may pass; then twice as many, and so on."""
+"""How many matches are read first where few may pass; then twice as many, and so on."""
 
 
-class Matches:
-    """What a full-text query finds, newest first.
+class FullTextTables:
+    """Full-text tables: the index in the database, and one in RAM for the keys that wait for it.
 
-    The keys that wait to be settled are put into a table of the same kind that only this process
-    sees, when words are first looked for after they were written.
+    The table in RAM is filled when words are first searched after a key was written.
     """
 
     def __init__(self, store: SqliteStore) -> None:
@@ -44,7 +43,7 @@ class Matches:
         oldest keys.
         """
         with self._store.lock:
-            self._follow()
+            self._catch_up()
             found: list[Any] = []
             for index in self._indexes(oldest):
                 sql = f"{select} ORDER BY {{index}}.rowid {_order(oldest)} LIMIT ?"
@@ -63,7 +62,7 @@ class Matches:
         found: dict[int, None] = {}
         passing = np.flatnonzero(held.passing)
         with self._store.lock:
-            self._follow()
+            self._catch_up()
             for index in self._indexes(oldest):
                 left, step = passing, STEP
                 while len(found) < n and len(left):
@@ -81,20 +80,24 @@ class Matches:
                     left, step = _beyond(left, int(ids[-1]), held, oldest), 2 * step
         return list(found)[:n]
 
-    def _follow(self) -> None:
-        """Take over what was written since; start anew when it was settled or undone."""
-        state = (settled(self._store.query).words, self._store.undone)
+    def _catch_up(self) -> None:
+        """Read what was written since; start anew after an indexing or a rollback."""
+        state = (indexed_up_to(self._store.query).words, self._store.rollbacks)
         if state != self._state:
-            self._store.note("INSERT INTO newest_fts(newest_fts) VALUES (?)", [("delete-all",)])
+            self._store.write_temporary(
+                "INSERT INTO newest_fts(newest_fts) VALUES (?)", [("delete-all",)]
+            )
             self._state, self._upto = state, state[0]
         while rows := self._store.query(
             "SELECT id, text, owner FROM keys WHERE id > ? ORDER BY id LIMIT ?", (self._upto, BATCH)
         ):
-            self._store.note("INSERT INTO newest_fts(rowid, text, owner) VALUES (?, ?, ?)", rows)
+            self._store.write_temporary(
+                "INSERT INTO newest_fts(rowid, text, owner) VALUES (?, ?, ?)", rows
+            )
             self._upto = rows[-1]["id"]
 
     def _indexes(self, oldest: bool) -> tuple[str, ...]:
-        """Return the full-text tables with anything in them, in the order to be looked at."""
+        """Return the full-text tables that hold anything, in the order to search them."""
         waiting = self._upto > self._state[0]
         tables = ("newest_fts", "keys_fts") if waiting else ("keys_fts",)
         return tables[::-1] if oldest else tables
@@ -113,7 +116,7 @@ def _beyond(left: NDArray[np.intp], key: int, held: Held, oldest: bool) -> NDArr
 
 
 MAX_MATCHES = 2_000
-"""A word's newest matches, at most so many, are looked at, so that its cost has a bound."""
+"""How many of a word's newest matches are read, so that its cost has a bound."""
 MAX_WORDS = 128
 """How many words' matches are kept; a word has at most some 80 KB of them."""
 K1, B = 1.2, 0.75
@@ -123,7 +126,7 @@ _JOINED = (
     "FROM {index} JOIN keys k ON k.id = {index}.rowid JOIN records r ON r.seq = k.record"
     " WHERE {index} MATCH ?"
 )
-"""Matching keys with their records, for `Matches.rows`."""
+"""Matching keys with their records, for `FullTextTables.rows`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class Posting:
     """A word's newest keys, newest first, as one user's keys up to one of them were."""
 
     removals: int
-    undone: int
+    rollbacks: int
     upto: int
     keys: list[int]
 
@@ -140,7 +143,7 @@ class Posting:
 class Terms:
     """A query's content words, with the keys of one user that hold each, newest first.
 
-    It lives as long as one search, and keeps the stems of the texts that the search looks at twice.
+    It lives as long as one search, and keeps the stems of the texts that the search reads twice.
     """
 
     owner: str | None
@@ -151,7 +154,7 @@ class Terms:
     def weights(self) -> dict[str, float]:
         """The words' inverse document frequency in this user's memory alone.
 
-        A word that it has never seen weighs the most: not finding it is telling.
+        A word that it has never seen weighs the most.
         """
         if self.owner is None:
             return dict.fromkeys(self.postings, 1.0)
@@ -177,15 +180,15 @@ class LexicalIndex:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
-        self._found = Matches(store)
+        self._found = FullTextTables(store)
         self._postings: dict[tuple[str, str], Posting] = {}
 
     def terms(self, scope: Scope, query: str) -> Terms:
         """Look a query's content words up in a user's keys."""
-        state, asked = self._store.state(scope.user), content_words(query)
+        state, query_words = self._store.state(scope.user), content_words(query)
         if state is None:
-            return Terms(None, dict.fromkeys(asked, ()))
-        return Terms(state.owner, {word: self._matches(state, word) for word in asked})
+            return Terms(None, dict.fromkeys(query_words, ()))
+        return Terms(state.owner, {word: self._matches(state, word) for word in query_words})
 
     def search(self, where: Filter, terms: Terms, n: int) -> tuple[list[int], list[int]]:
         """Return two lists of at most `n` key ids: best BM25 first, and newest first.
@@ -224,8 +227,8 @@ class LexicalIndex:
         """Return at most `n` records (by `seq`) that hold any of the names, last written first.
 
         With `oldest` it is those that were written first. Each holds all of the words in `also`,
-        too. `before` and `after` bound the time that the records speak of. `held`, if known, tells
-        which keys pass all this: then the database need not look at every match.
+        too. `before` and `after` bound the time that the records speak of. `held`, if known, says
+        which keys pass all this: then the database need not read every match.
         """
         owner = self._store.owner(where.scope.user)
         if owner is None or not names:
@@ -249,9 +252,9 @@ class LexicalIndex:
 
         They are kept: as long as nothing is removed, only newer keys are looked at the next time.
         """
-        known, undone = self._postings.get((state.owner, word)), self._store.undone
-        if known is None or (known.removals, known.undone) != (state.removals, undone):
-            known = Posting(state.removals, undone, 0, [])
+        known, rollbacks = self._postings.get((state.owner, word)), self._store.rollbacks
+        if known is None or (known.removals, known.rollbacks) != (state.removals, rollbacks):
+            known = Posting(state.removals, rollbacks, 0, [])
         if known.upto == state.key:
             return known.keys
         newer = self._found.rows(
@@ -263,7 +266,7 @@ class LexicalIndex:
         keys = [*newer, *known.keys][:MAX_MATCHES]
         if len(self._postings) >= MAX_WORDS:
             self._postings.clear()
-        self._postings[state.owner, word] = Posting(state.removals, undone, state.key, keys)
+        self._postings[state.owner, word] = Posting(state.removals, rollbacks, state.key, keys)
         return keys
 
     def _match(self, owner: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""One user's keys in memory: their vectors, and what a filter asks of them."""
+"""Partition of the vector index: one user's keys in memory, with the columns to filter by."""
 
 import threading
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ KEYS_AND_RECORDS = np.array([[0], [1]])
 MAX_MASKS = 8
 
 Moment = tuple[int, int]
-"""When a record counts as told: microseconds since 1970, and of equal ones its number."""
+"""Time of a record: microseconds since 1970, and its number to order equal ones."""
 Near = tuple[int, int, float]
 """A key that was found: its id, its record's number, and its cosine to the query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The keys that are held, by rising id, their records, and which of them pass (bool)."""
+    """Keys of a partition by rising id, their records, and which of them pass a filter (bool)."""
 
     ids: NDArray[np.int64]
     records: NDArray[np.int64]
@@ -88,8 +88,8 @@ class Partition:
             ValueError: a vector does not have the dimensions of those held.
         """
         while self._size + len(rows) > self._table.shape[1]:
-            room = np.empty((len(COLUMNS), max(64, self._table.shape[1])), dtype=np.int64)
-            self._table = np.concatenate([self._table, room], axis=1)
+            spare = np.empty((len(COLUMNS), max(64, self._table.shape[1])), dtype=np.int64)
+            self._table = np.concatenate([self._table, spare], axis=1)
         *columns, vectors = zip(*rows, strict=True)
         for number, (name, values) in enumerate(zip(COLUMNS, columns, strict=True)):
             cells = map(self._number, values) if name in TEXTS else values
@@ -105,7 +105,7 @@ class Partition:
         self.vectors.add(vectors)
 
     def refresh(self, rows: Sequence[Sequence[int]]) -> None:
-        """Take over what changed of records held, given as (record, *CHANGING)."""
+        """Update the columns of changed records, given as (record, *CHANGING)."""
         records = self.column("record")
         changed = {record: values for record, *values in rows}
         for place in np.flatnonzero(np.isin(records, list(changed))).tolist():
@@ -164,7 +164,7 @@ class Partition:
     ) -> Held:
         """Return which keys pass.
 
-        `affirmed` (records x 2) are the records that were told again, by rising number, and when
+        `affirmed` (records x 2) are the records that were affirmed, by rising number, and when
         last; `before` and `after` bound the records' moments.
         """
         mask = self.allowed(where, records)
@@ -198,7 +198,7 @@ class Partition:
         return among if mask is None else among & mask
 
     def _flags(self, where: Filter, now: int) -> tuple[NDArray[np.bool_] | None, int]:
-        """Return the flags of the parts that the table can tell, and until when they are right."""
+        """Return the flags by the columns of the table, and until when they are right."""
         mask, until = np.ones(self._size, dtype=bool), FOREVER
         texts = {"kind": where.kind, "agent": where.scope.agent, "session": where.scope.session}
         for name, text in texts.items():

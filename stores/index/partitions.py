@@ -1,4 +1,4 @@
-"""Which partitions are in memory: a cache over the database that follows what is written there."""
+"""Vector index: a cache of partitions in memory that follows the database."""
 
 import threading
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from memagent.stores.index.partition import FOREVER, Held, Moment, Near, Partiti
 from memagent.stores.index.snapshot import Snapshots
 
 MAX_BYTES = 1 << 30
-"""How much memory partitions may take together unless told otherwise: 1 GiB."""
+"""Default limit of the memory of all partitions together: 1 GiB."""
 BATCH = 20_000
 """How many keys are read from the database at a time."""
 _CHANGING = f"r.valid_from, coalesce(r.valid_to, {FOREVER}), r.superseded OR r.archived IS NOT NULL"
@@ -53,10 +53,10 @@ class VectorIndex:
         records = self._records(where)
         partition = self._partition(where.scope.user, len(query), state)
         with partition.lock:
-            grown = self._follow(partition, state)
+            grown = self._catch_up(partition, state)
             found = partition.search(where, records, query, n, distinct)
         if grown:
-            self._make_room(where.scope.user)
+            self._evict(where.scope.user)
         return found
 
     def keys(
@@ -74,7 +74,7 @@ class VectorIndex:
         with partition.lock:
             if not partition.intact:
                 return None
-            self._follow(partition, state)
+            self._catch_up(partition, state)
             return partition.keys(where, records, affirmed, before, after)
 
     def save(self) -> int:
@@ -103,7 +103,7 @@ class VectorIndex:
         return tuple(self._partitions)
 
     def _records(self, where: Filter) -> NDArray[np.int64] | None:
-        """Return the records that pass what only the database can tell; None if it need not."""
+        """Return the records that pass the parts that need SQL; None if there are none."""
         if not where.needs_sql:
             return None
         condition, values = where.condition()
@@ -111,7 +111,7 @@ class VectorIndex:
         return np.array([row["seq"] for row in rows], dtype=np.int64)
 
     def _affirmed(self, user: str) -> NDArray[np.int64]:
-        """Return which records were told again, by rising number, and when last (records x 2)."""
+        """Return which records were affirmed, by rising number, and when last (records x 2)."""
         rows = self._store.query(
             "SELECT seq, affirmed FROM records WHERE user = ? AND affirmed IS NOT NULL",
             (self._store.user(user),),
@@ -131,7 +131,7 @@ class VectorIndex:
             self._partitions.move_to_end(user)
             return partition
 
-    def _follow(self, partition: Partition, state: State) -> bool:
+    def _catch_up(self, partition: Partition, state: State) -> bool:
         """Bring a partition up to the state of the database; tell whether keys were added."""
         size = len(partition)
         while partition.last_key < state.key:
@@ -154,7 +154,7 @@ class VectorIndex:
             partition.change = state.change
         return len(partition) > size
 
-    def _make_room(self, user: str) -> None:
+    def _evict(self, user: str) -> None:
         """Drop the partitions used longest ago while too much memory is taken."""
         with self._lock:
             while self.bytes > self._max_bytes:

@@ -1,11 +1,11 @@
-"""Large partitions in files, so that opening a store again need not read and sketch every vector.
+"""Snapshots of large partitions in files: opening a store need not read and sketch every vector.
 
 A file is a cache: three parts, of which the first line is the checksum of the rest, the second says
-what the body is of, and the body holds arrays one after the other:
+what the body holds, and the body holds arrays one after the other:
 
     {"arrays": [["table", "int64", [9, 20000]], ...], "stamp": {"store": "...", ...}, "texts": ...}
 
-It is written beside its place, under the numbers of the process and the thread that write it, and
+It is written next to its place, under the numbers of the process and the thread that write it, and
 moved there; what a killed process left unfinished is removed when the store is opened. Whatever
 does not fit (another store, another generation, a single changed byte) makes it as if it were not
 there.
@@ -44,7 +44,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stamp:
-    """What a snapshot is of: the store, the user's token, and the state it was taken in.
+    """Stamp of a snapshot: the store, the user's token, and the state it was taken in.
 
     `mark` is drawn for each file and written into the store with it: a store that was put back from
     a copy may reach the same numbers by other ways.
@@ -65,7 +65,7 @@ class Snapshots:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         if store.index_folder is not None:
-            _sweep(store.index_folder)
+            _remove_unfinished(store.index_folder)
 
     def load(self, state: State, dimensions: int) -> Partition | None:
         """Return a user's partition as a file holds it, or None if there is any doubt about it."""
@@ -96,7 +96,7 @@ class Snapshots:
         path = self._path(owner)
         if path is None or len(partition) < max(SKETCH_FROM, GROWTH * partition.saved):
             return False
-        beside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         stamp = Stamp(
             store=self._store.meta("id") or "",
             owner=owner,
@@ -106,22 +106,22 @@ class Snapshots:
             mark=secrets.token_hex(8),
         )
         with _lock:
-            _writing.add(beside.name)
+            _writing.add(temporary.name)
         try:
-            _write(beside, stamp, partition)
+            _write(temporary, stamp, partition)
             with self._store.transaction() as db:  # nothing is forgotten before the move
                 current = self._store.removals(owner) == partition.removals
                 if current:
                     marked = (_marked(owner), stamp.mark)
                     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", marked)
-                    beside.replace(path)
+                    temporary.replace(path)
         except (OSError, StoreError):  # a full disk costs a cache, not an answer
             current = False
         finally:
             with suppress(OSError):
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             with _lock:
-                _writing.discard(beside.name)
+                _writing.discard(temporary.name)
         if current:
             partition.saved = len(partition)
         return current
@@ -174,7 +174,7 @@ def drop(store: SqliteStore, owner: str | None = None) -> None:
                 raise StoreError(f"{path} cannot be removed: {error.strerror}") from error
 
 
-def _sweep(folder: Path) -> None:
+def _remove_unfinished(folder: Path) -> None:
     """Remove the unfinished files of processes that are no more; what cannot be removed stays."""
     for path in folder.glob("u*.*-*"):
         named = UNFINISHED.fullmatch(path.name)
@@ -205,9 +205,9 @@ def _alive(process: int) -> bool:
 
 def _write(path: Path, stamp: Stamp, partition: Partition) -> None:
     arrays, texts = partition.state()
-    described = [[name, str(one.dtype), list(one.shape)] for name, one in arrays.items()]
+    described = [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()]
     header = {"stamp": asdict(stamp), "texts": texts, "arrays": described}
-    parts = [json.dumps(header).encode() + b"\n", *(one.tobytes() for one in arrays.values())]
+    parts = [json.dumps(header).encode() + b"\n", *(array.tobytes() for array in arrays.values())]
     checksum = hashlib.blake2b()
     for part in parts:
         checksum.update(part)

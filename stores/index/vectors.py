@@ -1,4 +1,4 @@
-"""The vectors of one partition: exact while they are few, sketched and looked at again when many.
+"""Vectors of one partition: searched exactly while few, by a sketch and exact rescoring when many.
 
 A sketch holds the signs of the centred, projected vectors (Charikar, STOC 2002, section 3). It
 proposes the rows with the fewest signs other than the query's, and their exact products decide. It
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SKETCH_FROM = 20_000
-"""Below this many rows to look at, the exact search is as fast."""
+"""With fewer rows to search, the exact search is as fast."""
 DEPTHS = (200, 400, 800, 1_600, 3_200)
 """How many rows the sketch proposes: the least that reaches MIN_RECALL on the sample."""
 MIN_RECALL = 0.995
@@ -127,7 +127,7 @@ class Vectors:
         return list(zip(proposed[places[0]].tolist(), scores[0].tolist(), strict=True))
 
     def _prepare(self) -> None:
-        """Make a sketch when it begins to pay, and judge it again whenever the rows doubled."""
+        """Make a sketch once it is faster, and measure it again whenever the rows doubled."""
         if len(self) < SKETCH_FROM or len(self) < 2 * self._judged:
             return
         if self._sketch is None:

@@ -1,4 +1,4 @@
-"""Which byte strings files hold; run as a program of its own.
+"""Byte search in files, run as a program of its own.
 
 A process that opens and closes a SQLite file beside SQLite's own connection drops that connection's
 locks (sqlite.org, "How To Corrupt An SQLite Database File", 2.2), so another process has to read.
@@ -21,7 +21,7 @@ def scan(files: Sequence[Path], needles: Sequence[bytes]) -> list[tuple[Path, in
     Raises:
         OSError: a file cannot be read; one that is gone by now holds nothing.
     """
-    job = {"files": [str(file) for file in files], "needles": [one.hex() for one in needles]}
+    job = {"files": [str(file) for file in files], "needles": [needle.hex() for needle in needles]}
     outcome = subprocess.run(
         [sys.executable, "-I", __file__], input=json.dumps(job), capture_output=True, text=True
     )
@@ -55,5 +55,5 @@ def _chunks(file: BinaryIO, overlap: int) -> Iterator[bytes]:
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
-    wanted = [bytes.fromhex(one) for one in job["needles"]]
+    wanted = [bytes.fromhex(needle) for needle in job["needles"]]
     print(json.dumps([[file, number] for file in job["files"] for number in found(file, wanted)]))

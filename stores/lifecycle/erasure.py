@@ -1,4 +1,4 @@
-"""Forgetting: what goes with a record, and how to leave none of its bytes behind."""
+"""Erasure of records, of all that was made from them, and of every byte of their words."""
 
 import json
 import sqlite3
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.database.rows import packed, reading
-from memagent.stores.database.writer import Trace, add_keys, log, settle, user_id
+from memagent.stores.database.writer import Trace, add_keys, log, user_id
 from memagent.stores.index import embedding_cache, snapshot
 from memagent.types import Receipt, Record, Scope
 
@@ -22,37 +23,37 @@ Place = tuple[str, str]
 
 @dataclass(slots=True)
 class _Links:
-    """Of one user's records, by id: what goes with each, and what each is keyed together with."""
+    """Links of one user's records, by id: what is erased with each, and what each is keyed with."""
 
     with_it: dict[str, list[Place]] = field(default_factory=dict)
     context: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Lineage:
-    """Follows records to what was made from them, as it is when first asked about a user."""
+    """Links from records to what was made from them, read once for each user."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._links: dict[str, _Links] = {}
 
     def of(self, user: str, ids: Iterable[str]) -> dict[str, set[str]]:
-        """Return the ids of what goes with some of a user's records, these too, by user."""
-        going = {(user, one) for one in ids}
-        queue = list(going)
+        """Return, by user, the ids of a user's records and of all that is erased with them."""
+        erased = {(user, id) for id in ids}
+        queue = list(erased)
         while queue:
-            whose, one = queue.pop()
-            found = set(self._of(whose).with_it.get(one, ())) - going
-            going |= found
+            owner, id = queue.pop()
+            found = set(self._of(owner).with_it.get(id, ())) - erased
+            erased |= found
             queue += found
         by_user: dict[str, set[str]] = {user: set()}
-        for whose, one in going:
-            by_user.setdefault(whose, set()).add(one)
+        for owner, id in erased:
+            by_user.setdefault(owner, set()).add(id)
         return by_user
 
-    def leaning(self, user: str, going: set[str]) -> list[str]:
-        """Return which of a user's other records are keyed together with one that goes."""
+    def rekeyed(self, user: str, erased: set[str]) -> list[str]:
+        """Return which of a user's other records are keyed together with an erased one."""
         context = self._of(user).context
-        return [one for one, names in context.items() if one not in going and names & going]
+        return [id for id, ids in context.items() if id not in erased and ids & erased]
 
     def _of(self, user: str) -> _Links:
         if user not in self._links:
@@ -118,11 +119,11 @@ REKEYED = Trace(why="what it leaned on was forgotten")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
-    """What is asked for, all that goes with it, and what stays but was keyed with some of that."""
+    """Records asked for, those to erase with all that was made from them, and those to key anew."""
 
     asked: Sequence[Record]
-    doomed: Sequence[Record]
-    leaning: Sequence[Record]
+    erased: Sequence[Record]
+    rekeyed: Sequence[Record]
 
 
 class Eraser:
@@ -153,61 +154,66 @@ class Eraser:
             with self._store.transaction() as db:
                 plan = self._plan(scope, ids)
                 ready = made_by == self._store.meta("embedder")
-                if ready and all(record.seq in keyed for record in plan.leaning):
+                if ready and all(record.seq in keyed for record in plan.rekeyed):
                     receipt = self._receipt(plan)
-                    if plan.doomed:
+                    if plan.erased:
                         self._erase(db, plan, keyed)
                     break
             made_by = self._store.meta("embedder")
-            keyed = self._keyed(plan.leaning)
-        return replace(receipt, log_emptied=self._store.checkpoint()) if plan.doomed else receipt
+            keyed = self._keyed(plan.rekeyed)
+        return replace(receipt, log_emptied=self._store.checkpoint()) if plan.erased else receipt
 
     def _plan(self, scope: Scope, ids: Sequence[str]) -> _Plan:
         asked = self._store.get(scope, ids)
         lineage = Lineage(self._store)
-        going = lineage.of(scope.user, [record.id for record in asked])
-        leaning = {user: set(lineage.leaning(user, gone)) for user, gone in going.items()}
+        erased = lineage.of(scope.user, [record.id for record in asked])
+        rekeyed = {user: set(lineage.rekeyed(user, ids)) for user, ids in erased.items()}
         return _Plan(
-            asked=asked, doomed=held(self._store, going), leaning=held(self._store, leaning)
+            asked=asked, erased=held(self._store, erased), rekeyed=held(self._store, rekeyed)
         )
 
     def _receipt(self, plan: _Plan) -> Receipt:
         named = {record.seq for record in plan.asked}
         return Receipt(
             asked=tuple(record.id for record in plan.asked),
-            derived=tuple(record.id for record in plan.doomed if record.seq not in named),
-            records=len(plan.doomed),
-            keys=sum(len(record.keys) for record in plan.doomed),
-            history=len(self._store.history([record.seq for record in plan.doomed])),
-            rekeyed=len(plan.leaning),
+            derived=tuple(record.id for record in plan.erased if record.seq not in named),
+            records=len(plan.erased),
+            keys=sum(len(record.keys) for record in plan.erased),
+            history=len(self._store.history([record.seq for record in plan.erased])),
+            rekeyed=len(plan.rekeyed),
         )
 
     def _keyed(self, records: Sequence[Record]) -> Keyed:
         fresh = {record.seq: self._keys_of(record.text) for record in records}
         texts = [text for keys in fresh.values() for text in keys]
         blobs = iter(packed(self._embed(texts)) if texts else ())
-        return {one: [(text, next(blobs)) for text in keys] for one, keys in fresh.items()}
+        return {seq: [(text, next(blobs)) for text in keys] for seq, keys in fresh.items()}
 
     def _erase(self, db: sqlite3.Connection, plan: _Plan, keyed: Keyed) -> None:
-        users = {record.scope.user for record in (*plan.doomed, *plan.leaning)}
+        users = {record.scope.user for record in (*plan.erased, *plan.rekeyed)}
         numbers = {name: user_id(db, name) for name in users}
         for user in numbers.values():
             snapshot.drop(self._store, f"u{user}")
-        settle(db)
-        doomed = json.dumps([record.seq for record in plan.doomed])
+        index_deferred(db)
+        erased = json.dumps([record.seq for record in plan.erased])
         db.execute(
             "DELETE FROM digests WHERE (user, digest) IN (SELECT user, digest FROM records"
             " WHERE seq IN (SELECT value FROM json_each(?)))",
-            (doomed,),
+            (erased,),
         )
         for table, column in (("changes", "record"), ("records", "seq")):
             db.execute(
-                f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (doomed,)
+                f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (erased,)
             )
         _drop_outcomes(
-            db, {(numbers[one.scope.user], s) for one in plan.doomed for s in one.sources}
+            db,
+            {
+                (numbers[record.scope.user], source)
+                for record in plan.erased
+                for source in record.sources
+            },
         )
-        for record in plan.leaning:
+        for record in plan.rekeyed:
             user = numbers[record.scope.user]
             db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
             db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))

@@ -1,4 +1,4 @@
-"""Is the store whole, and how to make it small again."""
+"""Integrity check and compaction of a store."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import numpy as np
 
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.database.rows import is_as_written, packed, unpacked
-from memagent.stores.database.writer import settle
 
 BATCH = 500
 """Rows held in memory at once."""
@@ -43,11 +43,11 @@ class Compacted:
 
 
 def problems(store: SqliteStore) -> list[str]:
-    """Return what is wrong with a store, nothing if it is whole.
+    """Return the problems of a store, none if it is whole.
 
-    Looks at SQLite's own structure, the schema, references between tables, the numbering of rows,
-    every record against its digest, every vector, and the full-text index. What cannot be read is
-    told, not raised.
+    Checks SQLite's own structure, the schema, references between tables, the numbering of rows,
+    every record against its digest, every vector, and the full-text index. What cannot be read
+    is returned as a problem, not raised.
     """
     found = []
     for check in (
@@ -72,7 +72,7 @@ def compact(store: SqliteStore) -> Compacted:
     """Merge the full-text index, give free pages back, and empty the write-ahead log."""
     before = _size(store)
     with store.transaction() as db:
-        settle(db)
+        index_deferred(db)
         db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
     store.query("VACUUM")
     emptied = store.checkpoint()
@@ -80,17 +80,17 @@ def compact(store: SqliteStore) -> Compacted:
 
 
 def _structure(store: SqliteStore) -> Iterator[str]:
-    for (told,) in store.query("PRAGMA integrity_check"):
-        if told != "ok":
-            yield f"SQLite: {told}"
+    for (message,) in store.query("PRAGMA integrity_check"):
+        if message != "ok":
+            yield f"SQLite: {message}"
 
 
 def _schema(store: SqliteStore) -> Iterator[str]:
     """Compare with the schema of a new store: SQLite takes any text there that it can parse."""
     with closing(SqliteStore(None)) as fresh:
-        wanted = _definitions(fresh)
+        expected = _definitions(fresh)
     there = _definitions(store)
-    for name, definition in wanted.items():
+    for name, definition in expected.items():
         if there.get(name) != definition:
             yield f"schema: {name!r} is not what this version makes"
 
@@ -135,7 +135,7 @@ def _records(store: SqliteStore) -> Iterator[str]:
 
 
 def _digests(store: SqliteStore) -> Iterator[str]:
-    """Look for settled records that are not found by their content, and for entries of none."""
+    """Check that indexed records are found by their content, and that no entry is of none."""
     for row in store.query(
         "SELECT r.id FROM records r WHERE r.seq <= (SELECT digests FROM settled)"
         " AND NOT r.superseded AND NOT EXISTS (SELECT 1 FROM digests d WHERE d.user = r.user"
@@ -154,8 +154,8 @@ def _vectors(store: SqliteStore) -> Iterator[str]:
         "SELECT coalesce(length(vector), 0) AS size, count(*) AS n FROM keys GROUP BY size"
     )
     if len(sizes) > 1:
-        told = ", ".join(f"{row['n']} of {row['size'] // CELL} dimensions" for row in sizes)
-        yield f"vectors of several sizes: {told}"
+        sizes_found = ", ".join(f"{row['n']} of {row['size'] // CELL} dimensions" for row in sizes)
+        yield f"vectors of several sizes: {sizes_found}"
     for table, key, made_by in VECTORS:
         for row in _rows(
             store,
@@ -184,7 +184,7 @@ def _wrong_vector(raw: object, dimensions: object) -> str | None:
 def _full_text(store: SqliteStore) -> Iterator[str]:
     try:
         with store.transaction() as db:
-            settle(db)  # what waits is not in the index, and would pass for damage
+            index_deferred(db)  # what waits is not in the index, and would pass for damage
             db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
     except StoreError as error:
         yield f"full-text index: {error}"
@@ -200,11 +200,11 @@ def _rows(store: SqliteStore, sql: str) -> Iterator[sqlite3.Row]:
     while rows := store.query(sql, (last, BATCH)):
         for row in rows:
             if row["place"] <= last:
-                raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
+                raise StoreError(f"the memory in {store.location} is damaged: rows out of order")
             last = row["place"]
             yield row
 
 
 def _size(store: SqliteStore) -> int:
-    paths = [Path(store.where), Path(f"{store.where}-wal")]
+    paths = [Path(store.location), Path(f"{store.location}-wal")]
     return sum(path.stat().st_size for path in paths if path.exists())

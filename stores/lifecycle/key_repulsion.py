@@ -1,4 +1,4 @@
-"""Keys of records that are taken for one another are moved apart, within a bound, and back.
+"""Key repulsion: keys of records that searches confuse are moved apart, within a bound, and back.
 
 After "Key-value memory in the brain" (Gershman, Fiete and Irie, 2025): keys are made to be told
 apart, values to be kept. Only keys move; the vector a key had at first is kept beside it.
@@ -18,8 +18,8 @@ from memagent.types import Record
 
 Vector = NDArray[np.float32]
 RATE = 0.05
-"""How far one step goes towards the query, and away from it; longer ones mend what was asked and
-spoil what was not (`docs/log.md`)."""
+"""How far one step goes towards the query, and away from it; longer steps improve the given query
+and harm others (`docs/log.md`)."""
 MARGIN = 0.02
 """By how much the wanted key is to be nearer to the query than the other."""
 MIN_COSINE = 0.9
@@ -28,9 +28,9 @@ MIN_COSINE = 0.9
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Separated:
-    """What a separation did: the cosines of query and key before and after.
+    """Result of a separation: the cosines of query and key before and after.
 
-    `apart` tells whether the wanted key is now the nearer one; if it is not, the bound was reached.
+    `apart` says whether the wanted key is now the nearer one; if it is not, the bound was reached.
     """
 
     wanted_before: float

@@ -1,4 +1,4 @@
-"""What is left of forgotten records: in the database's rows, and in the bytes of its files."""
+"""Residue of forgotten records: in the database's rows, and in the bytes of its files."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -40,11 +40,11 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Needle:
-    """Bytes to look for, and what would explain them: a living text, or a living vector."""
+    """Bytes to look for, and the text or vector of a stored record that would explain them."""
 
     part: Literal["text", "word", "id", "vector"]
     raw: bytes
-    told: str | bytes
+    origin: str | bytes
 
 
 def vectors_of(store: SqliteStore, user: str, ids: Sequence[str]) -> list[bytes]:
@@ -78,7 +78,7 @@ def vectors_left(
         if row["gone"] or float(living @ first) <= SAME:
             for number in numbers:
                 left[number].add(f"key {row['id']} holds its vector")
-    return [frozenset(one) for one in left]
+    return [frozenset(traces) for traces in left]
 
 
 def _alike(
@@ -118,7 +118,7 @@ def needles(
     A text is looked for in pieces, and its words as the full-text index holds them: in lower case,
     without their endings, and perhaps without what they share with the word before.
     """
-    found = [_text("id", one) for one in ids if len(one) >= 2 * MIN_BYTES]
+    found = [_text("id", id) for id in ids if len(id) >= 2 * MIN_BYTES]
     for text in (*texts, *more):
         starts = range(0, max(len(text) - WINDOW, 0) + 1, WINDOW)
         found += [_text("text", text[start : start + WINDOW]) for start in starts]
@@ -127,8 +127,12 @@ def needles(
         found += [_text("word", root), _text("word", root[2:])]
     for vector in vectors:
         for start in range(0, len(vector), 256):
-            found.append(Needle(part="vector", raw=vector[start : start + 32], told=vector))
-    return [one for one in dict.fromkeys(found) if len(one.raw) >= MIN_BYTES and any(one.raw)]
+            found.append(Needle(part="vector", raw=vector[start : start + 32], origin=vector))
+    return [
+        needle
+        for needle in dict.fromkeys(found)
+        if len(needle.raw) >= MIN_BYTES and any(needle.raw)
+    ]
 
 
 def bytes_left(
@@ -143,31 +147,31 @@ def bytes_left(
     """
     left: list[set[str]] = [set() for _ in wanted]
     try:
-        places = scan(_files(store), [one.raw for one in wanted])
+        places = scan(_files(store), [needle.raw for needle in wanted])
     except OSError as error:
-        raise StoreError(f"the files of {store.where} cannot be searched: {error}") from error
+        raise StoreError(f"the files of {store.location} cannot be searched: {error}") from error
     explained = {number: _explained(store, user, ids, wanted[number]) for _, number in places}
     for file, number in places:
         if not explained[number]:
             left[number].add(f"{file.name} holds bytes of its {wanted[number].part}")
-    return [frozenset(one) for one in left]
+    return [frozenset(traces) for traces in left]
 
 
 def _files(store: SqliteStore) -> list[Path]:
-    if store.where == ":memory:":
+    if store.location == ":memory:":
         return []
-    folders = (Path(store.where).parent, store.index_folder)
+    folders = (Path(store.location).parent, store.index_folder)
     there = [folder for folder in folders if folder is not None and folder.is_dir()]
     return sorted(file for folder in there for file in folder.iterdir() if file.is_file())
 
 
 def _text(part: Literal["text", "word", "id"], text: str) -> Needle:
-    return Needle(part=part, raw=text.encode(), told=text)
+    return Needle(part=part, raw=text.encode(), origin=text)
 
 
 def _explained(store: SqliteStore, user: str, ids: Sequence[str], needle: Needle) -> bool:
     """Tell whether a record that is there to stay, or the schema itself, holds a needle's text."""
-    values = (user, json.dumps(list(ids)), needle.told)
+    values = (user, json.dumps(list(ids)), needle.origin)
     staying = (
         "FROM records r JOIN users u ON u.id = r.user LEFT JOIN {keys} k ON k.record = r.seq"
         " LEFT JOIN history h ON h.record = r.seq"

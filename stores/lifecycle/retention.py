@@ -1,7 +1,8 @@
-"""Which records to keep at hand when there are too many: the rest is archived, not lost.
+"""Retention: when there are too many records, the least useful are archived, not lost.
 
-What was used often and lately is likely to be used again: the chance falls as a power of the time
-since (Anderson and Schooler, 1991). Activation is ln(sum over the uses of age^-decay), as in ACT-R.
+A record that was used often and recently is likely to be used again: the chance falls as a power
+of the time since (Anderson and Schooler, 1991). Activation is ln(sum over the uses of age^-decay),
+as in ACT-R.
 """
 
 import math
@@ -22,7 +23,7 @@ POLICIES: tuple[Policy, ...] = ("activation", "fifo", "lru")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retained:
-    """What a retention did, or with `dry_run` would do: the ids archived, and how many stay."""
+    """Result of a retention, or with `dry_run` its plan: the ids archived, and how many stay."""
 
     archived: tuple[str, ...]
     kept: int
@@ -39,7 +40,7 @@ def retain(
     decay: float,
     dry_run: bool,
 ) -> Retained:
-    """Archive the records of a scope that are worth least, until at most `capacity` are at hand.
+    """Archive the records of a scope that score lowest, until at most `capacity` are left.
 
     Pinned records stay and count. Superseded ones are history already and do not count.
 
@@ -59,25 +60,27 @@ def retain(
         user, now = user_id(db, scope.user), store.now(scope.user)
         uses = _uses(store, [row["seq"] for row in rows])
         held = {row["seq"]: [row["created"], *uses.get(row["seq"], ())] for row in rows}
-        worth = worths(held, micros(now), policy, decay)
-        loose = sorted((row for row in rows if not row["pinned"]), key=lambda r: worth[r["seq"]])
-        out = loose[: max(0, len(rows) - capacity)]
-        for row in [] if dry_run else out:
+        scores = retention_scores(held, micros(now), policy, decay)
+        unpinned = sorted(
+            (row for row in rows if not row["pinned"]), key=lambda r: scores[r["seq"]]
+        )
+        surplus = unpinned[: max(0, len(rows) - capacity)]
+        for row in [] if dry_run else surplus:
             db.execute("UPDATE records SET archived = ? WHERE seq = ?", (micros(now), row["seq"]))
             mark_changed(db, user, row["seq"])
             log(db, row["seq"], "archive", Trace(why=f"over a capacity of {capacity} by {policy}"))
     return Retained(
-        archived=tuple(row["id"] for row in out),
-        kept=len(rows) - len(out),
-        pinned=len(rows) - len(loose),
+        archived=tuple(row["id"] for row in surplus),
+        kept=len(rows) - len(surplus),
+        pinned=len(rows) - len(unpinned),
         dry_run=dry_run,
     )
 
 
-def worths(
+def retention_scores(
     uses: Mapping[int, Sequence[int]], now: int, policy: Policy, decay: float = DECAY
 ) -> dict[int, tuple[float, int]]:
-    """Return what each record is worth keeping, the least first when sorted.
+    """Return each record's score; the lowest is archived first.
 
     `uses` are the times (microseconds since 1970) at which a record was written and shown, the
     writing first. FIFO goes by the writing alone, LRU by the last use, activation by all of them.
@@ -109,7 +112,7 @@ def use(store: SqliteStore, seqs: Sequence[int], user: str) -> None:
 
 
 def pin(store: SqliteStore, records: Sequence[Record], *, pinned: bool, trace: Trace) -> int:
-    """Pin records, or let them go; return how many were not so before."""
+    """Pin records, or unpin them; return how many changed."""
     changing = [record for record in records if record.pinned != pinned]
     with store.transaction() as db:
         for record in changing:
@@ -120,7 +123,7 @@ def pin(store: SqliteStore, records: Sequence[Record], *, pinned: bool, trace: T
 
 def archive(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
     """Archive records that are neither pinned nor archived already; return how many there were."""
-    changing = [one for one in records if one.archived is None and not one.pinned]
+    changing = [record for record in records if record.archived is None and not record.pinned]
     with store.transaction() as db:
         for record in changing:
             now = micros(store.now(record.scope.user))
@@ -131,7 +134,7 @@ def archive(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> i
 
 
 def restore(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> int:
-    """Bring archived records back to hand; return how many were archived."""
+    """Restore archived records; return how many were archived."""
     changing = [record for record in records if record.archived is not None]
     with store.transaction() as db:
         for record in changing:

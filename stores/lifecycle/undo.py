@@ -1,14 +1,15 @@
-"""What feedback changed, undone: a lesson goes, and what it took the place of comes back."""
+"""Undo of feedback: a lesson is taken back, and the records it replaced are restored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from memagent.errors import InvalidInput
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import closed_digest, opened_digest
-from memagent.stores.database.writer import Trace, log, mark_changed, settle, user_id
+from memagent.stores.database.writer import Trace, log, mark_changed, user_id
 from memagent.types import Change, Feedback, Record, Scope
 
 ROLES = ("user", "assistant")
@@ -16,7 +17,7 @@ ROLES = ("user", "assistant")
 
 
 def retire(store: SqliteStore, scope: Scope, ids: Sequence[str], trace: Trace) -> None:
-    """Archive records that a lesson speaks against, those that are not archived already."""
+    """Archive the records that a lesson contradicts and that are not archived already."""
     with store.transaction() as db:
         for record in store.get(Scope(user=scope.user), ids):
             if record.archived is None:
@@ -32,11 +33,11 @@ def notes_closed(store: SqliteStore, scope: Scope, superseded: str | None) -> di
     if superseded is None or user is None:
         return {}
     notes = store.records(notes_on(store, user, superseded))
-    return {one.id: micros(one.valid_to) if one.valid_to else None for one in notes}
+    return {note.id: micros(note.valid_to) if note.valid_to else None for note in notes}
 
 
 def retired_by(lesson: str) -> str:
-    """Return why a record is archived that a lesson speaks against."""
+    """Return why a record is archived that a lesson contradicts."""
     return f"corrected by {lesson}"
 
 
@@ -44,7 +45,7 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
     """Take a lesson back, so that everything else is what it was, but for its history.
 
     The lesson stays as a superseded record that nothing is in the place of. What it superseded
-    stays so if its text was told again meanwhile, which is then a record of its own.
+    stays so if its text was added again meanwhile, which is then a record of its own.
 
     Raises:
         InvalidInput: another lesson has taken its place meanwhile.
@@ -56,7 +57,7 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
             later = [one for one in store.versions(scope, held.id) if one.supersedes == held.id]
             reason = f"undo {later[0].id!r} first, it stands in its place" if later else "it is"
             raise InvalidInput(f"change {held.id!r} cannot be undone: {reason}")
-        settle(db)
+        index_deferred(db)
         user, now = user_id(db, scope.user), micros(store.now(scope.user))
         digest = _digest(store, held)
         db.execute(
@@ -70,19 +71,19 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
         )
         log(db, held.seq, "undo", trace)
         changed = [held.seq]
-        told = held.metadata["change"]
-        notes: dict[str, int | None] = told.get("notes", {})
+        data = held.metadata["change"]
+        notes: dict[str, int | None] = data.get("notes", {})
         for old in store.get(scope, [held.supersedes] if held.supersedes else []):
-            if _reopen(store, old, user, told.get("valid_to"), trace):
+            if _reopen(store, old, user, data.get("valid_to"), trace):
                 changed.append(old.seq)
             else:
                 notes = {}
-        for one in store.get(scope, told["retired"]):
-            if not _retired_by(store, one, held.id):
+        for record in store.get(scope, data["retired"]):
+            if not _retired_by(store, record, held.id):
                 continue
-            db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (one.seq,))
-            log(db, one.seq, "restore", trace)
-            changed.append(one.seq)
+            db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (record.seq,))
+            log(db, record.seq, "restore", trace)
+            changed.append(record.seq)
         for note in store.get(scope, list(notes)):
             if _closed_once(store, note, held):
                 db.execute(
@@ -99,35 +100,37 @@ def changes(store: SqliteStore, scope: Scope, limit: int) -> list[Change]:
     where = Filter(
         scope=scope, kind="lesson", metadata={"change": {"exists": True}}, everything=True
     )
-    return [change_of(store, one) for one in store.newest(where, limit) if told_by(one)]
+    return [
+        change_of(store, lesson) for lesson in store.newest(where, limit) if change_data(lesson)
+    ]
 
 
-def told_by(record: Record) -> Mapping[str, Any] | None:
-    """Return what a lesson's record tells of its change; None of any other record.
+def change_data(record: Record) -> Mapping[str, Any] | None:
+    """Return the data of the change that a lesson stands for; None of any other record.
 
-    Metadata are anybody's: what is not of the shape that `memagent/reflection.py` gives is no
-    change.
+    Anybody may write metadata: data of another shape than `memagent.feedback.reflection` gives
+    them are no change.
     """
-    told = record.metadata.get("change") if record.kind == "lesson" else None
-    if not isinstance(told, Mapping) or told.get("feedback") not in get_args(Feedback):
+    data = record.metadata.get("change") if record.kind == "lesson" else None
+    if not isinstance(data, Mapping) or data.get("feedback") not in get_args(Feedback):
         return None
-    texts = [told.get("said"), *(record.metadata.get(name) for name in ("asked", "answered"))]
-    lists = [told.get("asks"), told.get("retired")]
-    notes = told.get("notes", {})
+    texts = [data.get("said"), *(record.metadata.get(name) for name in ("asked", "answered"))]
+    lists = [data.get("asks"), data.get("retired")]
+    notes = data.get("notes", {})
     whole = (
         all(isinstance(one, list) and set(map(type, one)) <= {str} for one in lists)
         and all(isinstance(one, str) for one in texts)
-        and isinstance(told.get("superseded"), str | None)
-        and isinstance(told.get("valid_to"), int | None)
+        and isinstance(data.get("superseded"), str | None)
+        and isinstance(data.get("valid_to"), int | None)
         and isinstance(notes, Mapping)
         and all(isinstance(one, int | None) for one in notes.values())
     )
-    return told if whole else None
+    return data if whole else None
 
 
 def change_of(store: SqliteStore, lesson: Record) -> Change:
-    """Return the change that a lesson's record tells of."""
-    told = lesson.metadata["change"]
+    """Return the change that a lesson stands for."""
+    data = lesson.metadata["change"]
     events = store.history([lesson.seq])
     first, last = events[0], events[-1]
     undone = last if last.action == "undo" else None
@@ -136,14 +139,14 @@ def change_of(store: SqliteStore, lesson: Record) -> Change:
         at=lesson.created,
         who=first.who,
         why=first.why,
-        feedback=told["feedback"],
-        said=told["said"],
+        feedback=data["feedback"],
+        said=data["said"],
         asked=lesson.metadata["asked"],
         answered=lesson.metadata["answered"],
         lesson=lesson.text,
-        asks=tuple(told["asks"]),
-        superseded=told.get("superseded"),
-        retired=tuple(told["retired"]),
+        asks=tuple(data["asks"]),
+        superseded=data.get("superseded"),
+        retired=tuple(data["retired"]),
         undone=undone.at if undone else None,
         because=undone.why if undone else None,
     )
@@ -154,13 +157,13 @@ def turn(store: SqliteStore, scope: Scope, record_id: str) -> tuple[Record, Reco
     found = store.get(scope, [record_id])
     if not found or found[0].metadata.get("role") not in ROLES:
         return None
-    (one,) = found
-    said = one.metadata["role"] == "user"
+    (record,) = found
+    said = record.metadata["role"] == "user"
     # A turn is written in one transaction, what was said right before what was replied.
-    (other,) = store.records([one.seq + (1 if said else -1)]) or (one,)
-    pair = (one, other) if said else (other, one)
-    roles = tuple(record.metadata.get("role") for record in pair)
-    return pair if roles == ROLES and other.scope == one.scope else None
+    (other,) = store.records([record.seq + (1 if said else -1)]) or (record,)
+    pair = (record, other) if said else (other, record)
+    roles = tuple(part.metadata.get("role") for part in pair)
+    return pair if roles == ROLES and other.scope == record.scope else None
 
 
 def _retired_by(store: SqliteStore, record: Record, lesson: str) -> bool:

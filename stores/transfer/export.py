@@ -1,4 +1,4 @@
-"""Out of a store, as JSON lines that are the same for the same content.
+"""Export of a store as JSON lines that are the same for the same content.
 
 The first line is a header; each other line is one record with its keys and its history:
 
@@ -11,7 +11,7 @@ the times of use, and what came of each source in all of the user's records:
 
     {..., "uses": [1772366400000000], "outcomes": [{"source": "...", "helped": 2, "hurt": 1}]}
 
-The way back in is `stores/importing.py`.
+`importing.py` reads them.
 """
 
 import base64
@@ -78,7 +78,7 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
         (*values, last, BATCH),
     ):
         if [row["seq"] for row in rows] != sorted({row["seq"] for row in rows}):
-            raise StoreError(f"the memory in {store.where} is damaged: rows out of order")
+            raise StoreError(f"the memory in {store.location} is damaged: rows out of order")
         with reading("a record"):
             lines = [_line(_exported(store, row, vectors)) for row in rows]
         if vectors and store.meta("embedder") != fingerprint:
@@ -124,7 +124,10 @@ def _counts(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[Any]]:
         " (SELECT value FROM json_each(?)) ORDER BY source",
         (row["user"], row["sources"]),
     )
-    counts = {"uses": [use["at"] for use in uses], "outcomes": [dict(one) for one in outcomes]}
+    counts = {
+        "uses": [use["at"] for use in uses],
+        "outcomes": [dict(outcome) for outcome in outcomes],
+    }
     return {name: held for name, held in counts.items() if held}
 
 

@@ -1,4 +1,4 @@
-"""What other memory layers hand out, read as records of our own.
+"""Exports of other memory layers, read as records of our own.
 
 mem0 (read from its source, mem0ai 2.2.1): `Memory.get_all()` and `search()` return
 
@@ -45,8 +45,8 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
-    """What an item of either kind comes down to."""
+class _Item:
+    """Item of either kind, in the terms of a record."""
 
     id: str
     text: str
@@ -157,35 +157,35 @@ def _origin_of(item: dict[str, Any]) -> Origin:
     raise InvalidInput(f"expected the header of a memagent export, {known}")
 
 
-def _shaped(found: _Found, origin: Origin, now: datetime) -> tuple[Record, bytes]:
-    note = NewRecord(
+def _shaped(found: _Item, origin: Origin, now: datetime) -> tuple[Record, bytes]:
+    entry = NewRecord(
         text=found.text,
         valid_from=found.created,
         evidence=found.evidence,
         sources=(origin,),
         metadata=found.metadata,
     )
-    check(note)
+    check(entry)
     created = found.created or now
     record = Record(
         id=found.id,
-        kind=note.kind,
-        text=note.text,
-        keys=tuple(keys_of(note.text)),
+        kind=entry.kind,
+        text=entry.text,
+        keys=tuple(keys_of(entry.text)),
         scope=found.scope,
         created=created,
         valid_from=created,
         valid_to=found.valid_to,
-        # What was rewritten there later was known to hold later: it counts as told again then.
+        # What was rewritten there later was known to hold later: it counts as affirmed then.
         affirmed=found.updated if found.updated and found.updated > created else None,
-        sources=note.sources,
-        evidence=note.evidence,
-        metadata=note.metadata,
+        sources=entry.sources,
+        evidence=entry.evidence,
+        metadata=entry.metadata,
     )
-    return record, digest_of(note, found.scope)
+    return record, digest_of(entry, found.scope)
 
 
-def _mem0(item: dict[str, Any], user: str | None) -> _Found:
+def _mem0(item: dict[str, Any], user: str | None) -> _Item:
     """Read a mem0 memory: the fields that have no place in a record go into its metadata."""
     id, text = _text(item, "id", "mem0"), _text(item, "memory", "mem0")
     owner = user or item.get("user_id")
@@ -195,7 +195,7 @@ def _mem0(item: dict[str, Any], user: str | None) -> _Found:
     if not isinstance(own, dict):
         raise InvalidInput(f"'metadata': expected an object, found {own!r}")
     rest = {name: item[name] for name in item if name not in _NOT_KEPT and item[name] is not None}
-    return _Found(
+    return _Item(
         id=id,
         text=text,
         scope=Scope(
@@ -209,14 +209,14 @@ def _mem0(item: dict[str, Any], user: str | None) -> _Found:
     )
 
 
-def _langgraph(item: dict[str, Any], user: str | None) -> _Found:
+def _langgraph(item: dict[str, Any], user: str | None) -> _Item:
     """Read a LangGraph item; keys repeat between namespaces, so the id is made of both."""
     key, namespace, value = (
         _text(item, "key", "langgraph"),
         item.get("namespace"),
         item.get("value"),
     )
-    if not isinstance(namespace, list) or not all(isinstance(one, str) for one in namespace):
+    if not isinstance(namespace, list) or not all(isinstance(part, str) for part in namespace):
         raise InvalidInput(f"'namespace': expected a list of texts, found {namespace!r}")
     if not isinstance(value, dict):
         raise InvalidInput(f"'value': expected an object, found {value!r}")
@@ -224,7 +224,7 @@ def _langgraph(item: dict[str, Any], user: str | None) -> _Found:
         raise InvalidInput("the namespace is empty: say whose item it is (user=, or --user)")
     found = _text_within(value)
     text, rest = found or (json.dumps(value, ensure_ascii=False, sort_keys=True), value)
-    return _Found(
+    return _Item(
         id="/".join(quote(part, safe="") for part in (*namespace, key)),
         text=text,
         scope=Scope(user=user or namespace[0]),
@@ -234,7 +234,7 @@ def _langgraph(item: dict[str, Any], user: str | None) -> _Found:
     )
 
 
-_READERS: dict[Origin, Callable[[dict[str, Any], str | None], _Found]] = {
+_READERS: dict[Origin, Callable[[dict[str, Any], str | None], _Item]] = {
     "mem0": _mem0,
     "langgraph": _langgraph,
 }

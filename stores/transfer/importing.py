@@ -1,4 +1,4 @@
-"""Into a store: records that memagent or another memory layer exported."""
+"""Import of records that memagent or another memory layer exported."""
 
 import base64
 import json
@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.derived import MARK
+from memagent.stores.database.deferred_indexing import DigestIndex
+from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.stores.database.filters import micros
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, packed
 from memagent.stores.database.schema import with_role
-from memagent.stores.database.writer import Digests, add_keys, user_id
+from memagent.stores.database.writer import add_keys, user_id
 from memagent.stores.transfer import foreign
 from memagent.stores.transfer.export import BATCH, COLUMNS, FORMAT, LISTS
 from memagent.types import Record, Scope
@@ -44,7 +45,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 BY_AUTHOR = 1
 """The format of exports whose metadata name an `author` instead of a `role`."""
 ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": []}
-"""What exports did not have from the beginning, and what it is in those that have it not."""
+"""Fields that the first exports did not have, and their values where they are missing."""
 
 
 def arriving(
@@ -52,8 +53,7 @@ def arriving(
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
     """Return the header (empty where there is none) and the records, as `export` writes them.
 
-    Each record is looked at when its turn comes; one that stood in a line of its own names that as
-    `line`.
+    Records are read lazily; a record that has a line of its own names it as `line`.
 
     Raises:
         InvalidInput: a line or an item is not what was expected; the message gives its number.
@@ -122,8 +122,8 @@ def _whole(record: dict[str, Any]) -> bool:
 def _counted(record: dict[str, Any]) -> bool:
     """Tell whether a record's uses are times, and its outcomes numbers of a source."""
     try:
-        numbers = [one[name] for one in record["outcomes"] for name in ("helped", "hurt")]
-        named = all(isinstance(one["source"], str) for one in record["outcomes"])
+        numbers = [outcome[name] for outcome in record["outcomes"] for name in ("helped", "hurt")]
+        named = all(isinstance(outcome["source"], str) for outcome in record["outcomes"])
     except (TypeError, LookupError):
         return False
     whole = all(type(number) is int for number in [*numbers, *record["uses"]])
@@ -161,7 +161,7 @@ def _json(number: int, line: str) -> dict[str, Any]:
     return value
 
 
-NOT_OURS = (
+STORING_ERRORS = (
     sqlite3.IntegrityError,
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
@@ -171,15 +171,15 @@ NOT_OURS = (
     TypeError,
     ValueError,
 )
-"""What storing a record raises that holds values of other kinds than an export's."""
+"""The errors of storing a record whose values are not of an export's types."""
 Blobs = tuple[bytes, bytes | None]
-"""A key's packed vector, and the one it had before it was moved (`stores/repulsion.py`)."""
+"""A key's packed vector, and the one it had before it was moved (`lifecycle/key_repulsion.py`)."""
 Aliases = dict[tuple[str, str], str]
 """The ids that a store has for records that came, by user, under other ids."""
 
 
 class Encodes(Protocol):
-    """What an import needs of an embedder."""
+    """Embedder as an import needs it."""
 
     @property
     def name(self) -> str:
@@ -205,7 +205,7 @@ def import_lines(
 ) -> int:
     """Store records that are not there yet, in batches; return how many were new.
 
-    `format` says who wrote the lines: `memagent export`, mem0 or LangGraph (`stores/foreign.py`);
+    `format` says who wrote the lines: `memagent export`, mem0 or LangGraph (`foreign.py`);
     `auto` tells by the first. `user` is whose memory they become, instead of whom they name.
     Vectors are taken over if this embedder makes the same of the header's probe, and made anew
     otherwise. A record whose content the store holds under another id goes by that id in what
@@ -220,7 +220,7 @@ def import_lines(
     if user is not None:
         Scope(user=user)
     header, records = arriving(lines, format, user)
-    new, aliases, digests = 0, Aliases(), Digests(store)
+    new, aliases, digests = 0, Aliases(), DigestIndex(store)
     while batch := list(islice(records, BATCH)):
         new += _import_batch(store, digests, batch, encoder, header, aliases)
     return new
@@ -228,14 +228,14 @@ def import_lines(
 
 def _import_batch(
     store: SqliteStore,
-    digests: Digests,
+    digests: DigestIndex,
     batch: Sequence[dict[str, Any]],
     encoder: Encodes,
     header: dict[str, Any],
     aliases: Aliases,
 ) -> int:
     fingerprint = encoder.check()
-    batch = [one for one in batch if not _known(store, digests, one, aliases)]
+    batch = [record for record in batch if not _known(store, digests, record, aliases)]
     if not batch:
         return 0
     blobs = iter(_vectors(batch, encoder, header, json.loads(fingerprint)["dimensions"]))
@@ -247,20 +247,20 @@ def _import_batch(
                 f" {len(batch)} records was written"
             )
         marked = False
-        for one in batch:
-            own = [next(blobs) for _ in one["keys"]]
-            if _known(store, digests, one, aliases):
+        for record in batch:
+            own = [next(blobs) for _ in record["keys"]]
+            if _known(store, digests, record, aliases):
                 continue
             try:
-                _import_one(db, one, own, aliases)
-            except NOT_OURS as error:
+                _import_one(db, record, own, aliases)
+            except STORING_ERRORS as error:
                 raise InvalidInput(
-                    f"line {one.get('line', '?')}: not what was exported ({error})"
+                    f"line {record.get('line', '?')}: not what was exported ({error})"
                 ) from error
             new += 1
-            marked |= isinstance(one["metadata"], dict) and MARK in one["metadata"]
+            marked |= isinstance(record["metadata"], dict) and COMPRESSED_KEY in record["metadata"]
         if marked:
-            store.set_meta(MARK, "yes")
+            store.set_meta(COMPRESSED_KEY, "yes")
     return new
 
 
@@ -302,22 +302,22 @@ def _import_one(
 
 
 def _count(
-    db: sqlite3.Connection, user: int, seq: int, one: dict[str, Any], aliases: Aliases
+    db: sqlite3.Connection, user: int, seq: int, record: dict[str, Any], aliases: Aliases
 ) -> None:
     """Take over how often a record was used, and what came of its sources.
 
     What came of a source stands beside each record that names it, so the higher count is taken,
     and an import of the same lines again changes nothing.
     """
-    db.executemany(f"INSERT INTO uses VALUES ({seq}, ?)", [(at,) for at in one.get("uses", ())])
-    for told in one.get("outcomes", ()):
-        if told["source"] in one["sources"]:
-            source = aliases.get((one["user"], told["source"]), told["source"])
+    db.executemany(f"INSERT INTO uses VALUES ({seq}, ?)", [(at,) for at in record.get("uses", ())])
+    for outcome in record.get("outcomes", ()):
+        if outcome["source"] in record["sources"]:
+            source = aliases.get((record["user"], outcome["source"]), outcome["source"])
             db.execute(
                 "INSERT INTO outcomes(user, source, helped, hurt) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET helped = max(helped, excluded.helped),"
                 " hurt = max(hurt, excluded.hurt)",
-                (user, source, told["helped"], told["hurt"]),
+                (user, source, outcome["helped"], outcome["hurt"]),
             )
 
 
@@ -325,7 +325,9 @@ def _digest(record: dict[str, Any]) -> bytes:
     return bytes.fromhex(record["digest"])[:DIGEST_BYTES]
 
 
-def _known(store: SqliteStore, digests: Digests, record: dict[str, Any], aliases: Aliases) -> bool:
+def _known(
+    store: SqliteStore, digests: DigestIndex, record: dict[str, Any], aliases: Aliases
+) -> bool:
     """Tell whether a record's id or its content is there already, and note the id it has there."""
     user, digest = store.user(record["user"]), _digest(record)
     rows = store.query("SELECT id FROM records WHERE user = ? AND id = ?", (user, record["id"]))
@@ -344,7 +346,7 @@ def _vectors(
     A header without a probe is an old one: there the batch's first key is what is compared. A key
     that gets a new vector has not been moved.
     """
-    keys = [(one, key) for one in batch for key in one["keys"]]
+    keys = [(record, key) for record in batch for key in record["keys"]]
     texts = [key["text"] for _, key in keys]
     if not header.get("vectors"):
         return _anew(encoder, texts)

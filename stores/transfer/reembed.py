@@ -1,4 +1,4 @@
-"""Whether a new embedder can read a store's old vectors, measured without labels.
+"""Re-embedding of a store, and the compatibility of its old and new vectors, without labels.
 
 CL2R (Biondi et al.) takes C[i, j], the retrieval score with queries by model i against a gallery by
 model j. Average compatibility AC is the share of the pairs i > j with C[i, j] >= C[j, j]; backward
@@ -91,11 +91,11 @@ def compatibility(store: SqliteStore, embed: Embed) -> Compatibility | None:
 
 
 def measured(
-    classes: Classes, old: Vectors, new: Vectors, asked: Classes, queries: Vectors
+    classes: Classes, old: Vectors, new: Vectors, query_classes: Classes, queries: Vectors
 ) -> Compatibility:
     """Measure two embedders' normalised vectors (keys x dimensions) of the same keys.
 
-    `classes` numbers the keys' texts, and `asked` those that the new embedder's `queries`
+    `classes` numbers the keys' texts, and `query_classes` those that the new embedder's `queries`
     (queries x dimensions) are parts of. Vectors of different sizes find nothing in one another.
     """
     comparable = old.shape == new.shape
@@ -104,9 +104,9 @@ def measured(
     k = min(NEIGHBOURS, len(classes) - 1)
     pairs = zip(_neighbours(old, k), _neighbours(new, k), strict=True)
     forward = None
-    if len(asked):
-        with_old = _found(asked, queries, classes, old) if comparable else 0.0
-        forward = with_old - _found(asked, queries, classes, new)
+    if len(query_classes):
+        with_old = _found(query_classes, queries, classes, old) if comparable else 0.0
+        forward = with_old - _found(query_classes, queries, classes, new)
     return Compatibility(
         probes=len(classes),
         neighbours=float(np.mean([len(set(a) & set(b)) / k for a, b in pairs])),
@@ -116,9 +116,9 @@ def measured(
     )
 
 
-def _found(asked: Classes, queries: Vectors, classes: Classes, gallery: Vectors) -> float:
+def _found(query_classes: Classes, queries: Vectors, classes: Classes, gallery: Vectors) -> float:
     """Return the share of the queries whose nearest vector of the gallery is of their class."""
-    same = asked[:, np.newaxis] == classes
+    same = query_classes[:, np.newaxis] == classes
     cosines = queries @ gallery.T
     right = np.where(same, cosines, -np.inf).max(axis=1)
     wrong = np.where(same, -np.inf, cosines).max(axis=1)
@@ -142,9 +142,9 @@ BATCH = 256
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reembedded:
-    """What a re-embedding did, or with `dry_run` would do.
+    """Result of a re-embedding, or with `dry_run` its plan.
 
-    `compatibility` compares the two embedders (`stores/compatibility.py`); None for a store with
+    `compatibility` compares the two embedders (see the module); None for a store with
     fewer than two keys.
     """
 
@@ -162,7 +162,7 @@ def reembed(
     dry_run: bool,
     progress: Callable[[int, int], None],
 ) -> Reembedded:
-    """Give every key a vector of another embedder; `progress` is told (done, in all).
+    """Give every key a vector of another embedder; `progress` is called with (done, total).
 
     Searches with the old embedder go on until the new vectors take over.
     """
@@ -201,7 +201,7 @@ def reembed(
 
 
 def _take_over(store: SqliteStore, fingerprint: str) -> bool:
-    """Put the new vectors in place, unless a key was added meanwhile; tell whether it was done."""
+    """Put the new vectors in place, unless a key was added meanwhile; return whether it did."""
     with store.transaction() as db:
         missing = db.execute(
             "SELECT 1 FROM keys WHERE id NOT IN (SELECT key FROM new_vectors) LIMIT 1"

@@ -10,8 +10,8 @@ from probing import SECRET, forgotten, known
 from memagent import Memory, Record, Scope
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.database.schema import STEPS
-from memagent.stores.database.writer import settle
 from memagent.stores.lifecycle import residue
 from memagent.stores.lifecycle.erasure import Eraser
 from memagent.testing import HashEmbedder
@@ -61,7 +61,7 @@ def test_bytes_notices_words_that_the_full_text_index_keeps(
 ) -> None:
     def erase(self: Eraser, *_: object) -> None:
         with disk.engine.store.transaction() as db:
-            settle(db)
+            index_deferred(db)
             db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
             db.execute("UPDATE users SET removals = removals + 1")
         disk.engine.store.checkpoint()
@@ -104,8 +104,8 @@ def test_words_that_others_use_too_raise_no_alarm(tmp_path: Path, ada: Scope, se
 def test_words_that_the_file_holds_by_itself_raise_no_alarm(disk: Memory, ada: Scope) -> None:
     old = disk.add("The door is red.", scope=ada, kind="rationale")
     new = disk.update(old.id, "The door is blue.", scope=ada)
-    disk.changes.separate("red", wanted=old.id, found=new.id, scope=ada)
-    disk.changes.move_back([old.id, new.id], scope=ada)
+    disk.separate("red", wanted=old.id, found=new.id, scope=ada)
+    disk.move_back([old.id, new.id], scope=ada)
     assert not forgotten(disk, disk.add("move back", scope=ada), ada).known
     assert not forgotten(disk, disk.add(" ".join([*WORDS, *SCHEMA]), scope=ada), ada).known
     assert not forgotten(disk, disk.add("SQLite format 3", scope=ada), ada).known

@@ -57,14 +57,14 @@ for number in itertools.count():
         receipt = memory.forget([gone], scope=scope)
         acknowledge("forget", *receipt.asked, *receipt.derived)
     elif choice < 0.9:
-        memory.compact()
+        memory.maintenance.compact()
         acknowledge("compact")
     else:
         memory.close()
         size = 40 - size
         memory = Memory.open(folder, embedder=HashEmbedder(size))
         acknowledge("reembedding", size)
-        memory.reembed()
+        memory.maintenance.reembed()
         acknowledge("reembed", size)
 """
 

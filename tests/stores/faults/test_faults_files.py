@@ -166,7 +166,7 @@ folder, told = sys.argv[1], {}
 with Memory.in_memory(embedder=EMBEDDER) as memory:  # loads what is loaded when first needed
     memory.add("tea", scope=ADA)
     memory.search("tea", scope=ADA)
-    memory.verify()
+    memory.maintenance.verify()
 if os.geteuid() == 0:
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)
@@ -182,10 +182,10 @@ try:
     with Memory.open(folder, embedder=EMBEDDER) as memory:
         call("list", lambda: [one.text for one in memory.list(scope=ADA)])
         call("search", lambda: [one.record.text for one in memory.search("log", scope=ADA)])
-        call("verify", lambda: list(memory.verify()))
+        call("verify", lambda: list(memory.maintenance.verify()))
         call("add", lambda: memory.add("more", scope=ADA).text)
         call("forget", lambda: memory.forget(scope=ADA, everything=True).records)
-        call("compact", lambda: str(memory.compact()))
+        call("compact", lambda: str(memory.maintenance.compact()))
 except StoreError as error:
     told["open"] = str(error)
 print(json.dumps(told))

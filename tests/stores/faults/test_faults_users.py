@@ -46,7 +46,7 @@ def memory(folder: Path) -> Iterator[Memory]:
 
 def held(memory: Memory) -> dict[str, int]:
     """Whose vectors are in memory, and how many."""
-    partitions = memory.engine.bank._vectors._partitions
+    partitions = memory.engine.bank.vectors._partitions
     return {user: len(partition) for user, partition in partitions.items()}
 
 

@@ -47,7 +47,7 @@ def rebuilt(folder: Path, scope: Scope, tmp_path: Path) -> list[tuple[str, float
 
 def taken(memory: Memory) -> int:
     """How many keys of the partition in memory came from a file."""
-    (partition,) = memory.engine.bank._vectors._partitions.values()
+    (partition,) = memory.engine.bank.vectors._partitions.values()
     return partition.saved
 
 
@@ -148,7 +148,7 @@ def test_a_snapshot_newer_than_a_restored_database_is_not_taken(
             scope=ada,
             vectors=np.random.default_rng(5).standard_normal((100, 32)),
         )
-        memory.engine.bank._vectors.clear()
+        memory.engine.bank.vectors.clear()
         assert asked(memory, ada) == rebuilt(folder, ada, tmp_path)
         assert taken(memory) == 0
 
@@ -172,7 +172,7 @@ def test_a_snapshot_taken_before_something_was_forgotten_is_not_written(
         the_file(folder).unlink()
         asked(reader, ada)
         writer.forget(["n3"], scope=ada)
-        assert reader.engine.bank._vectors.save() == 0
+        assert reader.engine.bank.vectors.save() == 0
         assert list((folder / "index").iterdir()) == []
 
 

@@ -140,7 +140,7 @@ def test_while_another_process_writes_it_texts_are_embedded_and_nothing_is_forgo
     tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedding_cache, "WAIT", 0.0)
-    monkeypatch.setattr(embedding_cache, "PATIENCE", 0.0)
+    monkeypatch.setattr(embedding_cache, "BUSY_TIMEOUT_SECONDS", 0.0)
     told(tmp_path, ["one"])
     other = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

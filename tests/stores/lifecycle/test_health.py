@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memagent import Memory, Scope
-from memagent.stores.database.writer import settle
+from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.lifecycle import integrity
 from memagent.testing import HashEmbedder
 
@@ -26,7 +26,7 @@ def test_a_whole_store_has_no_problems_and_a_damaged_one_names_them(
 def test_a_full_text_index_that_disagrees_is_noticed(memory: Memory, ada: Scope) -> None:
     memory.add("one", scope=ada)
     with memory.engine.store.transaction() as db:
-        settle(db)
+        index_deferred(db)
         db.execute("DROP TRIGGER keys_after_delete")
         db.execute("DELETE FROM keys")
         db.execute("DELETE FROM records")

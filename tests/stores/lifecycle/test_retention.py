@@ -5,7 +5,7 @@ import pytest
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.stores.lifecycle import retention
-from memagent.stores.lifecycle.retention import activation, worths
+from memagent.stores.lifecycle.retention import activation, retention_scores
 
 SECOND = 1_000_000
 
@@ -20,7 +20,7 @@ def test_policies_differ_in_what_they_let_go_first() -> None:
     day = 86_400 * SECOND
     uses = {1: [0, day, 2 * day, 3 * day], 2: [5 * day], 3: [4 * day, int(4.1 * day)]}
     first = {
-        policy: min(uses, key=worths(uses, 6 * day, policy).__getitem__)
+        policy: min(uses, key=retention_scores(uses, 6 * day, policy).__getitem__)
         for policy in retention.POLICIES
     }
     assert first == {"fifo": 1, "lru": 1, "activation": 2}

@@ -8,9 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores.database import writer
+from memagent.stores.database import deferred_indexing
+from memagent.stores.database.deferred_indexing import IndexedUpTo, indexed_up_to
 from memagent.stores.database.filters import Filter
-from memagent.stores.database.writer import Settled, settled
 from memagent.testing import HashEmbedder
 from memagent.types import NewRecord
 
@@ -20,13 +20,13 @@ users = st.sampled_from(USERS)
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
 
 
-class SettlingMachine(RuleBasedStateMachine):
-    """Settled or not, whoever wrote it: what holds a word is found, and what is known is known."""
+class DeferredIndexingMachine(RuleBasedStateMachine):
+    """Indexed or not, whoever wrote it: what holds a word is found, and what is known is known."""
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writer, "PENDING", 3)
+        self.patch.setattr(deferred_indexing, "MAX_DEFERRED", 3)
         self.folder = TemporaryDirectory()
         self.memories = [self.opened(), self.opened()]
 
@@ -71,7 +71,7 @@ class SettlingMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def compact(self, which: int) -> None:
-        self.memories[which].maintenance.compact()
+        self.memories[which].compact()
 
     @invariant()
     def words_are_found(self) -> None:
@@ -95,7 +95,7 @@ class SettlingMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_is_whole(self) -> None:
-        assert self.memories[0].maintenance.verify() == ()
+        assert self.memories[0].verify() == ()
 
 
 def _records(memory: Memory, keys: list[int]) -> set[int]:
@@ -104,19 +104,19 @@ def _records(memory: Memory, keys: list[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-TestSettling = SettlingMachine.TestCase
+TestSettling = DeferredIndexingMachine.TestCase
 TestSettling.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
 
 
 def test_what_waits_is_settled_when_there_is_enough_of_it(
     tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "PENDING", 2)
+    monkeypatch.setattr(deferred_indexing, "MAX_DEFERRED", 2)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add_many(["one", "two"], scope=ada)
-        assert settled(memory.engine.store.query) == Settled(0, 0)
+        assert indexed_up_to(memory.engine.store.query) == IndexedUpTo(0, 0)
         memory.add("three", scope=ada)
-        assert settled(memory.engine.store.query) == Settled(3, 3)
+        assert indexed_up_to(memory.engine.store.query) == IndexedUpTo(3, 3)
         assert memory.engine.store.query("SELECT count(*) FROM digests")[0][0] == 3
 
 
