@@ -1,1 +1,1 @@
-"""Notes: short records written on longer ones, and the way back to their sources."""
+"""Compression of records to notes, summaries of sessions, and the way back to the sources."""

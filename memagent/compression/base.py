@@ -1,4 +1,4 @@
-"""What compresses a text, how far, and what comes of it."""
+"""Compressor protocol, the budget it keeps to, and its result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from memagent.text.english import Span
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """How long a compressed text may be: a share of its source, a number of tokens, or the less.
+    """The limit on the length of a compressed text: a share of its source, a number of tokens.
 
-    Tokens are of four characters. The ratio leaves `least` tokens, where there are so many.
+    With both, the lower limit counts. A token is taken as four characters. The ratio never cuts a
+    text below `min_tokens` tokens.
 
     Raises:
-        InvalidInput: the ratio is not above 0 and at most 1, or the tokens are not positive.
+        InvalidInput: both are None, the ratio is outside (0, 1], or the tokens are not positive.
     """
 
     ratio: float | None = 0.25
@@ -25,7 +26,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.ratio is None and self.tokens is None:
-            raise InvalidInput("a budget is a ratio, a number of tokens, or both")
+            raise InvalidInput("a budget takes a ratio, a number of tokens, or both")
         if self.ratio is not None and not 0 < self.ratio <= 1:
             raise InvalidInput(f"the ratio must be above 0 and at most 1, not {self.ratio}")
         if self.tokens is not None and self.tokens < 1:
@@ -47,10 +48,10 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compressed:
-    """What a text became, and from where in it.
+    """A compressed text and the places in its source.
 
-    `spans` are the places in the source that it rests on, in order. `dropped` counts what a model
-    claimed that the source does not say; `details` is what else is known of it, as JSON.
+    `spans` are the places in the source that support it, in order. `dropped` counts a model's
+    claims that the source does not support; `details` holds further metadata, as JSON values.
     """
 
     text: str
@@ -60,23 +61,23 @@ class Compressed:
 
     @property
     def tokens(self) -> int:
-        """About how many tokens it has."""
+        """The approximate number of tokens."""
         return tokens_of(len(self.text))
 
 
 class Compressor(Protocol):
-    """Makes a text short; `name` says how, settings included, and two of one name do the same."""
+    """Shortens texts; two compressors of the same `name` give the same results."""
 
     @property
     def name(self) -> str:
-        """What it is called in what it has made."""
+        """The name stored with each note, settings included."""
         ...
 
     def compress(
         self, text: str, budget: Budget, questions: Sequence[str] = ()
     ) -> Compressed | None:
-        """Return a text within the budget, an empty one or None if nothing of use came of it.
+        """Return a text within the budget; an empty one or None if nothing useful is left.
 
-        `questions` are some that the text answers.
+        `questions` are questions that the text answers.
         """
         ...

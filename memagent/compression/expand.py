@@ -1,5 +1,6 @@
-"""Drilling down: from a note that does not say what is wanted to what it was made from."""
+"""Source expansion: replaces a note that lacks the answer by sentences of its sources."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,88 +13,98 @@ from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.text.english import content_words, needs_context, sentences, stem
 from memagent.types import Hit, Recollection, Record, Scope
 
+logger = logging.getLogger(__name__)
+
 MAX_EXPANDED = 5
-"""At most so many notes of one recall are looked behind."""
-LOOKED_AT = 16
-"""At most so many sentences of a note's sources are compared by meaning."""
-SHOWN = 2
-"""A key of so many sentences of the source is shown as it is."""
+"""The limit of notes expanded in one recall."""
+MAX_EMBEDDED = 16
+"""The limit of source sentences that are embedded for one note."""
+MAX_KEY_SENTENCES = 2
+"""A key that holds at most this many sentences of the sources is shown as it is."""
 
 
 class SourceExpander:
-    """Looks behind the notes among what was recalled, where they are not enough."""
+    """Expands the notes among recalled records to their sources, where the notes are not enough."""
 
     def __init__(self, bank: CompressionBank, encoder: Encoder) -> None:
         self._bank = bank
         self._encoder = encoder
 
     def expand(self, question: str, found: Recollection, scope: Scope) -> Recollection:
-        """Return what was recalled, with the sentences wanted in the place of notes without them.
+        """Return a recollection with source sentences in place of the notes that are not enough.
 
-        A note is enough if it holds something of the kind that is asked for, and no sentence of its
-        sources holds more of the question's words. A note whose source was recalled too goes.
+        A note is enough if it holds a candidate answer, and no sentence of its sources holds more
+        words of the question. A note whose source was recalled too is left out.
         """
-        notes = [hit for hit in found.hits if COMPRESSED_KEY in hit.record.metadata]
-        if not notes:
+        if not any(COMPRESSED_KEY in hit.record.metadata for hit in found.hits):
             return found
-        here = {hit.record.id for hit in found.hits}
-        want, hits, drills = answer_type(question), list[Hit](), 0
+        recalled = {hit.record.id for hit in found.hits}
+        expected, hits, examined = answer_type(question), list[Hit](), 0
         for hit in found.hits:
             if COMPRESSED_KEY not in hit.record.metadata or not hit.record.sources:
                 hits.append(hit)
-            elif here.isdisjoint(hit.record.sources):
-                below = None
-                if drills < MAX_EXPANDED:
-                    drills += 1
-                    below = self._below(hit, question, want, scope)
-                hits.append(below or hit)
+            elif recalled.isdisjoint(hit.record.sources):
+                expanded = None
+                if examined < MAX_EXPANDED:
+                    examined += 1
+                    expanded = self._expanded(hit, question, expected, scope)
+                hits.append(expanded or hit)
+        logger.debug("examined %d notes for expansion to their sources", examined)
         return replace(found, hits=tuple(hits))
 
-    def _below(self, hit: Hit, question: str, want: AnswerType | None, scope: Scope) -> Hit | None:
-        """Return the best sentences of what a note was made from, None if the note is enough."""
+    def _expanded(
+        self, hit: Hit, question: str, expected: AnswerType | None, scope: Scope
+    ) -> Hit | None:
+        """Return a hit with the best source sentence of a note, None if the note is enough."""
         sources = self._bank.sources(scope, hit.record.id, deep=True)
-        asked = {stem(word) for word in content_words(question)}
-        told = [
-            (_held(asked, span.of(record.text)), span.of(record.text), record)
+        question_stems = _stems(question)
+        scored = [
+            (_count_shared(question_stems, span.of(record.text)), span.of(record.text), record)
             for record in sources
             for span in sentences(record.text)
         ]
-        if not told:
+        if not scored:
             return None
-        most = max(held for held, _, _ in told)
-        offered = want is not None and has_candidate(hit.record.text, want, question)
-        if offered and _held(asked, hit.record.text) >= most:
+        most = max(shared for shared, _, _ in scored)
+        answers = expected is not None and has_candidate(hit.record.text, expected, question)
+        if answers and _count_shared(question_stems, hit.record.text) >= most:
             return None
-        likely = sorted(told, key=lambda one: -one[0])[:LOOKED_AT]
-        return self._shown(hit, question, [(text, record) for _, text, record in likely])
+        best = sorted(scored, key=lambda sentence: -sentence[0])[:MAX_EMBEDDED]
+        return self._excerpt(hit, question, [(text, record) for _, text, record in best])
 
-    def _shown(self, hit: Hit, question: str, told: Sequence[tuple[str, Record]]) -> Hit:
-        """Return a hit on a source of a note, which shows the one sentence wanted of it.
+    def _excerpt(self, hit: Hit, question: str, candidates: Sequence[tuple[str, Record]]) -> Hit:
+        """Return a hit on a source of a note, with the best sentence as its excerpt.
 
-        It is the one by which the note was found, if its key is a sentence of the source; else the
-        one nearest to the question, by meaning and by words. A sentence that speaks of somebody
-        only by pronoun is shown with the one before it.
+        That is the key by which the note was found, if the key is text of the source; else the
+        sentence nearest to the question by embedding and by shared words. A sentence that names
+        somebody only by pronoun comes with the one before it.
         """
         why = {**hit.why, "expanded": 1.0}
-        matched = [record for text, record in told if text in hit.key]
-        if 0 < len(matched) <= SHOWN:
-            return replace(hit, record=matched[0], why=why, excerpt=hit.key)
-        asked = {stem(word) for word in content_words(question)}
-        vectors = self._encoder.documents([text for text, _ in told])
-        near = vectors @ self._encoder.query(question)
-        words = np.array([_held(asked, text) for text, _ in told]) / max(1, len(asked))
-        text, record = told[int(np.argmax(near + words))]
+        in_key = [record for text, record in candidates if text in hit.key]
+        if 0 < len(in_key) <= MAX_KEY_SENTENCES:
+            return replace(hit, record=in_key[0], why=why, excerpt=hit.key)
+        question_stems = _stems(question)
+        vectors = self._encoder.documents([text for text, _ in candidates])
+        cosines = vectors @ self._encoder.query(question)
+        counts = np.array([_count_shared(question_stems, text) for text, _ in candidates])
+        shares = counts / max(1, len(question_stems))
+        text, record = candidates[int(np.argmax(cosines + shares))]
         return replace(hit, record=record, why=why, excerpt=_with_context(text, record))
 
 
 def _with_context(sentence: str, record: Record) -> str:
+    """Return a sentence, with the one before it if it needs that as context."""
     if needs_context(sentence):
-        order = [span.of(record.text) for span in sentences(record.text)]
-        place = order.index(sentence)
-        return " ".join(order[max(0, place - 1) : place + 1])
+        ordered = [span.of(record.text) for span in sentences(record.text)]
+        place = ordered.index(sentence)
+        return " ".join(ordered[max(0, place - 1) : place + 1])
     return sentence
 
 
-def _held(asked: set[str], text: str) -> int:
-    """Return how many of the question's words (stems) a text holds."""
-    return len(asked & {stem(word) for word in content_words(text)})
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in content_words(text)}
+
+
+def _count_shared(question_stems: set[str], text: str) -> int:
+    """Return the number of a question's stems that a text holds."""
+    return len(question_stems & _stems(text))

@@ -1,4 +1,4 @@
-"""Compression without a language model: the sentences, or the runs of words, worth keeping."""
+"""Extractive compressor: keeps the sentences, or the runs of words, with the largest weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,98 +11,107 @@ from memagent.compression.base import Budget, Compressed
 from memagent.text.english import FUNCTION_WORDS, Span, bare, content_words, runs, sentences, stem
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Embeds texts; returns normalised vectors (texts x dimensions)."""
 Weigh = Callable[[str], Mapping[str, float]]
-"""A text in, the weight of each of its content words, by its stem, in [0, 1], out."""
-NUMBER, NAME, ASKED = 3.0, 1.5, 1.5
-"""What a word that answers a question is worth beside its rarity (at most 1): a number, a name, or
-what a written question asks for."""
+"""Weighs a text's content words; returns weights in [0, 1] by stem."""
+NUMBER_WEIGHT, NAME_WEIGHT, ANSWER_WEIGHT = 3.0, 1.5, 1.5
+"""The weights added to a word's own (at most 1): for a number, a name, and for a word that may
+answer a written question."""
+SEEN_SHARE = 0.2
+"""The share of its weight that a run has if all its words occurred before."""
+REDUNDANCY = 0.5
+"""The weight of similarity to what is kept already against a sentence (maximal marginal
+relevance)."""
+Unit = Literal["sentences", "runs"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A written question: the words in it, and the place among the sentences that answers it."""
+class PlacedQuestion:
+    """A written question: the stems in it, and the place of the sentence that answers it."""
 
-    words: frozenset[str]
+    stems: frozenset[str]
     sentence: int
 
 
-def answerable(token: str) -> float:
-    """Return what a word is worth as the answer of a cloze question, 0 if nobody asks for it."""
+def cloze_weight(token: str) -> float:
+    """Return the weight of a word as the answer to a cloze question, 0 if no question asks for it.
+
+    Cloze questions ask for the names and the numbers of a text.
+    """
     word = bare(token)
     if any(letter.isdigit() for letter in word):
-        return NUMBER
-    return NAME if word[:1].isupper() and word.lower() not in FUNCTION_WORDS else 0.0
+        return NUMBER_WEIGHT
+    return NAME_WEIGHT if word[:1].isupper() and word.lower() not in FUNCTION_WORDS else 0.0
 
 
 def cloze_answered(text: str, note: str) -> tuple[int, int]:
-    """Return how many of a text's cloze questions a note on it answers, and how many there are.
+    """Return the number of a text's cloze questions that a note on it answers, and of all of them.
 
-    Each name and each number of the text is asked for once.
+    Each name and each number of the text counts once.
     """
-    wanted = {stem(bare(token).lower()) for token in text.split() if answerable(token)}
-    held = {stem(bare(token).lower()) for token in note.split()}
-    return len(wanted & held), len(wanted)
+    answers = {stem(bare(token).lower()) for token in text.split() if cloze_weight(token)}
+    found = {stem(bare(token).lower()) for token in note.split()}
+    return len(answers & found), len(answers)
 
 
-def placed(
+def place_questions(
     questions: Sequence[str], sentences: Sequence[str], vectors: NDArray[np.float32], embed: Embed
-) -> list[Asked]:
-    """Return each question with the sentence that is nearest to it.
+) -> list[PlacedQuestion]:
+    """Return each question with the place of the sentence nearest to it.
 
-    `vectors` are the sentences' (sentences x dimensions).
+    `vectors` are those of the sentences (sentences x dimensions).
     """
     if not questions or not sentences:
         return []
     nearest = np.argmax(embed(questions) @ vectors.T, axis=1)
     return [
-        Asked(frozenset(stem(word) for word in content_words(question)), int(place))
+        PlacedQuestion(frozenset(stem(word) for word in content_words(question)), int(place))
         for question, place in zip(questions, nearest, strict=True)
     ]
 
 
-def worth(
-    text: str, span: Span, weights: Mapping[str, float], asked: Sequence[Asked], *, aware: bool
+def word_weights(
+    text: str,
+    span: Span,
+    weights: Mapping[str, float],
+    questions: Sequence[PlacedQuestion],
+    *,
+    aware: bool,
 ) -> dict[str, float]:
-    """Return what each word (its stem) of a piece of a text is worth keeping.
+    """Return the weight of each word (its stem) of a sentence.
 
-    Plain salience is the word's weight alone; with `aware`, what a held-back question asks for is
-    worth more. `asked` are the written questions that this piece answers.
+    Plain salience is the word's own weight; with `aware`, words that answer cloze questions or the
+    written `questions` placed at this sentence weigh more.
     """
-    known = {word for one in asked for word in one.words}
+    in_questions = {word for question in questions for word in question.stems}
     found: dict[str, float] = {}
     tokens = [token for run in runs(text, span) for token in run.of(text).split()]
     for token in tokens:
         word = stem(bare(token).lower())
-        value = weights.get(word, 1.0)
+        weight = weights.get(word, 1.0)
         if aware:
-            value += answerable(token)
-            value += ASKED if asked and word not in known else 0.0
-        found[word] = max(value, found.get(word, 0.0))
+            weight += cloze_weight(token)
+            weight += ANSWER_WEIGHT if questions and word not in in_questions else 0.0
+        found[word] = max(weight, found.get(word, 0.0))
     return found
 
 
-Unit = Literal["sentences", "runs"]
-KNOWN = 0.2
-"""What a run is worth of which every word is kept already."""
-REDUNDANCY = 0.5
-"""How much likeness to what is kept counts against a sentence (maximal marginal relevance)."""
-
-
 def unweighted(text: str) -> Mapping[str, float]:
-    """Weigh all words alike."""
+    """Return no weights, so that all words weigh alike."""
     return {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extractive:
-    """Keeps whole sentences, or the runs of words between function words, as they are written.
+    """Compressor that keeps whole sentences, or the runs of words between function words.
 
-    A sentence's salience is its mean cosine to the others, held against its likeness to those that
-    are kept already (Carbonell and Goldstein, SIGIR 1998); a run's is the weight of its words that
-    are not kept yet. With `aware`, both go by what held-back questions ask for: names, numbers,
-    and what written questions want. What is worth most for its length goes first.
+    A sentence's salience is its mean cosine to the others, less its similarity to those that are
+    kept already (Carbonell and Goldstein, SIGIR 1998); a run's is the weight of its words that are
+    not kept yet. With `aware`, both go by the answers to cloze questions, which are held back from
+    the compressor: names, numbers, and the answers to written questions. The largest weight for its
+    length comes first.
 
-    `embed` gives normalised vectors (texts x dimensions), `weigh` the weight of a text's words.
+    `embed` gives normalised vectors (texts x dimensions), `weigh` the weights of a text's words.
     """
 
     embed: Embed
@@ -113,116 +122,127 @@ class Extractive:
 
     @property
     def name(self) -> str:
-        """What it is called in what it has made."""
+        """The name stored with each note: the unit, and the kind of salience."""
         return f"{self.unit}, {'aware' if self.aware else 'salience'}"
 
     def compress(
         self, text: str, budget: Budget, questions: Sequence[str] = ()
     ) -> Compressed | None:
-        """Return the pieces of a text that fit into the budget, in its order."""
-        room, whole = budget.chars(text), sentences(text)
-        if room >= len(text.strip()):
-            span = Span(0, len(text))
-            return Compressed(text=text, spans=(span,)) if whole else None
-        told = [span.of(text) for span in whole]
+        """Return the pieces of a text that fit into the budget, in their order in the text."""
+        limit, spans = budget.chars(text), sentences(text)
+        if limit >= len(text.strip()):
+            whole = Span(0, len(text))
+            return Compressed(text=text, spans=(whole,)) if spans else None
+        lines = [span.of(text) for span in spans]
         by_salience = self.unit == "sentences" and not self.aware
-        asked_for = questions if self.aware else ()
-        vectors = self.embed(told) if by_salience or asked_for else None
-        asked = [] if vectors is None else placed(asked_for, told, vectors, self.embed)
-        worths = self._worths(text, whole, asked)
+        questions = questions if self.aware else ()
+        vectors = self.embed(lines) if by_salience or questions else None
+        placed = [] if vectors is None else place_questions(questions, lines, vectors, self.embed)
+        weights = self._weights(text, spans, placed)
         if self.unit == "runs":
-            kept = _runs(text, whole, worths, room)
+            kept = _best_runs(text, spans, weights, limit)
         elif vectors is not None and by_salience:
-            kept = _by_salience(whole, vectors, room, self.redundancy)
+            kept = _most_salient(spans, vectors, limit, self.redundancy)
         else:
-            kept = _by_worth(whole, worths, room)
-        kept = kept or _runs(text, whole, worths, room)
-        return Compressed(text=_joined(text, whole, kept), spans=tuple(kept)) if kept else None
+            kept = _best_sentences(spans, weights, limit)
+        kept = kept or _best_runs(text, spans, weights, limit)
+        return Compressed(text=_joined(text, spans, kept), spans=tuple(kept)) if kept else None
 
-    def _worths(
-        self, text: str, whole: Sequence[Span], asked: Sequence[Asked]
+    def _weights(
+        self, text: str, spans: Sequence[Span], placed: Sequence[PlacedQuestion]
     ) -> list[Mapping[str, float]]:
-        """Return what each sentence's words are worth, by their stems."""
+        """Return the weights of each sentence's words, by stem."""
         weights = self.weigh(text)
         return [
-            worth(text, span, weights, [q for q in asked if q.sentence == n], aware=self.aware)
-            for n, span in enumerate(whole)
+            word_weights(
+                text,
+                span,
+                weights,
+                [question for question in placed if question.sentence == number],
+                aware=self.aware,
+            )
+            for number, span in enumerate(spans)
         ]
 
 
-def _by_worth(
-    whole: Sequence[Span], worths: Sequence[Mapping[str, float]], room: int
+def _best_sentences(
+    spans: Sequence[Span], weights: Sequence[Mapping[str, float]], limit: int
 ) -> list[Span]:
-    """Keep the sentences that answer most, for their length, of what is not answered yet."""
+    """Return the sentences with the largest weight of new words for their length."""
     known: set[str] = set()
 
     def gain(number: int) -> float:
-        new = (value for word, value in worths[number].items() if word not in known)
-        return sum(new) / len(whole[number])
+        new = (weight for word, weight in weights[number].items() if word not in known)
+        return sum(new) / len(spans[number])
 
-    return _greedy(whole, room, gain, lambda number: known.update(worths[number]))
+    return _greedy(spans, limit, gain, lambda number: known.update(weights[number]))
 
 
-def _by_salience(
-    whole: Sequence[Span], vectors: NDArray[np.float32], room: int, redundancy: float
+def _most_salient(
+    spans: Sequence[Span], vectors: NDArray[np.float32], limit: int, redundancy: float
 ) -> list[Span]:
-    """Keep the sentences that are most like the others, and least like those kept."""
-    alike = vectors @ vectors.T
-    central = (alike.sum(axis=1) - 1) / max(1, len(whole) - 1)
-    likeness = np.zeros(len(whole))
+    """Return the sentences most similar to all others, and least similar to those kept."""
+    cosines = vectors @ vectors.T
+    central = (cosines.sum(axis=1) - 1) / max(1, len(spans) - 1)
+    to_kept = np.zeros(len(spans))
 
     def gain(number: int) -> float:
-        return float((1 - redundancy) * central[number] - redundancy * likeness[number])
+        return float((1 - redundancy) * central[number] - redundancy * to_kept[number])
 
     def keep(number: int) -> None:
-        np.maximum(likeness, alike[number], out=likeness)
+        np.maximum(to_kept, cosines[number], out=to_kept)
 
-    return _greedy(whole, room, gain, keep)
+    return _greedy(spans, limit, gain, keep)
 
 
 def _greedy(
-    spans: Sequence[Span], room: int, gain: Callable[[int], float], keep: Callable[[int], None]
+    spans: Sequence[Span], limit: int, gain: Callable[[int], float], keep: Callable[[int], None]
 ) -> list[Span]:
     """Take the piece of largest gain that still fits, again and again; return them in order."""
-    left, kept = set(range(len(spans))), list[Span]()
-    while fitting := [number for number in sorted(left) if len(spans[number]) + 1 <= room]:
+    remaining, kept = set(range(len(spans))), list[Span]()
+    while fitting := [number for number in sorted(remaining) if len(spans[number]) + 1 <= limit]:
         best = max(fitting, key=gain)
         kept.append(spans[best])
         keep(best)
-        left.remove(best)
-        room -= len(spans[best]) + 1
+        remaining.remove(best)
+        limit -= len(spans[best]) + 1
     return sorted(kept)
 
 
-def _runs(
-    text: str, whole: Sequence[Span], worths: Sequence[Mapping[str, float]], room: int
+def _best_runs(
+    text: str, spans: Sequence[Span], weights: Sequence[Mapping[str, float]], limit: int
 ) -> list[Span]:
-    """Keep the runs of words that are worth most for their length; what was said before is less."""
+    """Return the runs of words with the largest weight for their length; repeated words count less.
+
+    A run's words may be repeated from an earlier run, kept or not.
+    """
     known: set[str] = set()
-    densest = []
-    for span, values in zip(whole, worths, strict=True):
+    scored = []
+    for span, by_stem in zip(spans, weights, strict=True):
         for run in runs(text, span):
             stems = [stem(bare(token).lower()) for token in run.of(text).split()]
-            new = [one for one in stems if one not in known]
-            value = sum(values.get(one, 0.0) for one in stems)
-            share = KNOWN if not new else (1 + len(new) / len(stems)) / 2
+            new = [word for word in stems if word not in known]
+            weight = sum(by_stem.get(word, 0.0) for word in stems)
+            share = SEEN_SHARE if not new else (1 + len(new) / len(stems)) / 2
             known.update(stems)
-            densest.append((-share * value / (len(run) + 1), run, span))
-    kept, begun = [], set[Span]()
-    for _, run, span in sorted(densest):
-        cost = len(run) + 1 + (span not in begun)  # each sentence ends in a mark
-        if cost <= room:
+            scored.append((-share * weight / (len(run) + 1), run, span))
+    kept, opened = [], set[Span]()
+    for _, run, span in sorted(scored):
+        cost = len(run) + 1 + (span not in opened)  # each sentence ends in a mark
+        if cost <= limit:
             kept.append(run)
-            begun.add(span)
-            room -= cost
+            opened.add(span)
+            limit -= cost
     return sorted(kept)
 
 
-def _joined(text: str, whole: Sequence[Span], kept: Sequence[Span]) -> str:
-    """Return pieces as one text: what is of one sentence on, with a mark between sentences."""
-    told = []
-    for span in whole:
-        pieces = [one.of(text) for one in kept if span.start <= one.start and one.end <= span.end]
+def _joined(text: str, spans: Sequence[Span], kept: Sequence[Span]) -> str:
+    """Return the kept pieces as one text, with a full stop after those of one sentence."""
+    lines = []
+    for span in spans:
+        pieces = [
+            piece.of(text) for piece in kept if span.start <= piece.start and piece.end <= span.end
+        ]
         if pieces:
-            told.append(" ".join(pieces).rstrip(",;:"))
-    return " ".join(piece if piece[-1:] in ".!?" else f"{piece}." for piece in told)
+            lines.append(" ".join(pieces).rstrip(",;:"))
+    return " ".join(line if line[-1:] in ".!?" else f"{line}." for line in lines)

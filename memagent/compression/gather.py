@@ -1,8 +1,8 @@
-"""From the notes that a question found to what fits into a budget: top-k aggregation of text.
+"""Aggregation of notes: the sentences of the best notes for a question, within a token budget.
 
-CMT names the technique; for text it is ours: a softmax over the scores of the k best notes weighs
-their sentences, and what is outside of them weighs exactly nothing. Hierarchical aggregation is
-MAC's, over groups of notes, until one group is left.
+Top-k aggregation follows CMT, carried over to text: a softmax over the scores of the k best notes
+weighs their sentences, and all other notes weigh exactly zero. Hierarchical aggregation follows
+MAC: notes are merged group by group, until one group is left.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memagent.compression.base import Budget
 from memagent.compression.extractive import Extractive
@@ -22,14 +23,15 @@ from memagent.text.english import content_words, sentences, stem
 from memagent.types import Hit
 
 SHARPNESS = 10.0
-"""Scores are cosines, which differ by little: the softmax is taken of so many times the score."""
+"""The factor on scores before the softmax: scores are cosines, which differ by little."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """A sentence of a note: which note's, its place among all, its weight and its score.
+    """A sentence of a note: the note's id, its place among all sentences, its weight and score.
 
-    The score is the weight of the note times what the sentence itself is score for the question.
+    The weight is the note's; the score is the weight times the similarity of the sentence to the
+    question.
     """
 
     text: str
@@ -41,10 +43,10 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gathered:
-    """What was gathered for a question: its pieces, in the order of the notes.
+    """The sentences gathered for a question, in the order of their notes.
 
-    `weights` are those of the k best notes, of sum one; `left_out` counts the pieces that found no
-    room, `merged` those that another piece says as well.
+    `weights` are the weights of the k best notes by id, which sum to one; `left_out` counts the
+    sentences that did not fit into the budget, `merged` those that duplicate another.
     """
 
     pieces: tuple[Piece, ...] = ()
@@ -54,17 +56,17 @@ class Gathered:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The texts, for a model."""
+        """The texts to show a model."""
         return tuple(piece.text for piece in self.pieces)
 
     @property
     def tokens(self) -> int:
-        """About how many tokens the texts have."""
+        """The approximate number of tokens of the texts."""
         return sum(tokens_of(len(line)) for line in self.lines)
 
 
 def top_k_weights(scores: Sequence[float], k: int) -> list[float]:
-    """Return a softmax over the k largest scores; the rest weighs exactly zero.
+    """Return a softmax over the k largest scores; all others weigh exactly zero.
 
     Raises:
         InvalidInput: k is less than 1.
@@ -78,24 +80,33 @@ def top_k_weights(scores: Sequence[float], k: int) -> list[float]:
 
 
 def aggregate(pieces: Sequence[Piece], tokens: int) -> list[Piece]:
-    """Merge what says the same, and keep what is score most within a budget, in order."""
-    fitting = []
-    for piece in sorted(without_duplicates(pieces), key=lambda one: (-one.score, one.place)):
+    """Merge duplicates, and keep the pieces with the best scores within a budget, in order."""
+    kept = []
+    for piece in _by_score(without_duplicates(pieces)):
         cost = tokens_of(len(piece.text))
         if piece.weight > 0 and cost <= tokens:
-            fitting.append(piece)
+            kept.append(piece)
             tokens -= cost
-    return sorted(fitting, key=lambda one: one.place)
+    return _in_order(kept)
 
 
 def without_duplicates(pieces: Sequence[Piece]) -> list[Piece]:
-    """Leave out every piece of which another, of no less score, has all the words."""
-    held: list[tuple[frozenset[str], Piece]] = []
-    for piece in sorted(pieces, key=lambda one: (-one.score, one.place)):
-        own = frozenset(stem(word) for word in content_words(piece.text)) or frozenset([piece.text])
-        if not any(own <= other for other, _ in held):
-            held.append((own, piece))
-    return sorted((piece for _, piece in held), key=lambda one: one.place)
+    """Return the pieces without those whose words a piece with no lower score also has."""
+    kept: list[tuple[frozenset[str], Piece]] = []
+    for piece in _by_score(pieces):
+        stems = frozenset(stem(word) for word in content_words(piece.text))
+        stems = stems or frozenset([piece.text])
+        if not any(stems <= other for other, _ in kept):
+            kept.append((stems, piece))
+    return _in_order([piece for _, piece in kept])
+
+
+def _by_score(pieces: Sequence[Piece]) -> list[Piece]:
+    return sorted(pieces, key=lambda piece: (-piece.score, piece.place))
+
+
+def _in_order(pieces: Sequence[Piece]) -> list[Piece]:
+    return sorted(pieces, key=lambda piece: piece.place)
 
 
 def aggregate_in_groups(
@@ -103,9 +114,9 @@ def aggregate_in_groups(
     size: int,
     reduce: Callable[[Sequence[Piece]], list[Piece]],
 ) -> list[Piece]:
-    """Aggregate group by group of `size` notes, then groups of the outcomes, until one is left.
+    """Reduce groups of `size` notes, then groups of the results, until one group is left.
 
-    The loop runs over the notes, however many there are, so that each of them is in one group.
+    Every note is in exactly one group.
 
     Raises:
         InvalidInput: a group has fewer than two notes.
@@ -121,11 +132,11 @@ def aggregate_in_groups(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatherOptions:
-    """How notes are gathered: the `k` best, merged into at most `tokens` tokens.
+    """Options of gathering: the `k` best notes are merged into at most `tokens` tokens.
 
-    With `self_match`, the question is compressed like the notes (its runs of words) and compared by
-    meaning alone; without, it is searched for like anything else. A `group` aggregates that many
-    notes at a time, for a large `k`.
+    With `self_match`, the question is compressed like the notes (to its runs of words) and compared
+    by embedding alone; without, the search is by words as well. With a `group`, that many notes are
+    merged at a time, for a large `k`.
 
     Raises:
         InvalidInput: a number is less than 1, or a group less than 2.
@@ -145,55 +156,57 @@ class GatherOptions:
 
 
 def gather(
-    bank: EpisodicBank, encoder: Encoder, question: str, where: Filter, how: GatherOptions
+    bank: EpisodicBank, encoder: Encoder, question: str, where: Filter, options: GatherOptions
 ) -> Gathered:
-    """Return what the notes in sight say that is nearest to a question."""
-    query = compressed_question(question) if how.self_match else question
+    """Return the sentences of the visible notes that are nearest to a question."""
+    query = compressed_question(question) if options.self_match else question
     vector = encoder.query(query)
-    hits = bank.search(None if how.self_match else query, vector, where, Ranking(k=how.k))
+    hits = bank.search(None if options.self_match else query, vector, where, Ranking(k=options.k))
     if not hits:
         return Gathered()
-    weights = top_k_weights([hit.score for hit in hits], how.k)
+    weights = top_k_weights([hit.score for hit in hits], options.k)
     notes = _pieces(hits, weights, vector, encoder)
-    every = [piece for note in notes for piece in note]
-    if how.group is None:
-        kept = aggregate(every, how.tokens)
+    pieces = [piece for note in notes for piece in note]
+    if options.group is None:
+        kept = aggregate(pieces, options.tokens)
     else:
-        kept = aggregate_in_groups(notes, how.group, lambda some: aggregate(some, how.tokens))
-    unlike = len(without_duplicates(every))
+        kept = aggregate_in_groups(
+            notes, options.group, lambda group: aggregate(group, options.tokens)
+        )
+    unique = len(without_duplicates(pieces))
     return Gathered(
         pieces=tuple(kept),
-        weights=tuple((hit.record.id, one) for hit, one in zip(hits, weights, strict=True)),
-        left_out=unlike - len(kept),
-        merged=len(every) - unlike,
+        weights=tuple((hit.record.id, weight) for hit, weight in zip(hits, weights, strict=True)),
+        left_out=unique - len(kept),
+        merged=len(pieces) - unique,
     )
 
 
 def compressed_question(question: str) -> str:
-    """Return a question as the compressor leaves it: its words without those of grammar."""
-    made = Extractive(embed=_none, unit="runs").compress(question, Budget(ratio=0.999))
-    return made.text if made else question
+    """Return a question compressed like the notes: without its function words."""
+    compressed = Extractive(embed=_no_vectors, unit="runs").compress(question, Budget(ratio=0.999))
+    return compressed.text if compressed else question
 
 
-def _none(texts: Sequence[str]) -> "np.typing.NDArray[np.float32]":
+def _no_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
     return np.zeros((len(texts), 1), dtype=np.float32)
 
 
 def _pieces(
     hits: Sequence[Hit],
     weights: Sequence[float],
-    vector: "np.typing.NDArray[np.float32]",
+    vector: NDArray[np.float32],
     encoder: Encoder,
 ) -> list[list[Piece]]:
-    """Return each note's sentences, score the note's weight times their own nearness."""
-    told = [[span.of(hit.record.text) for span in sentences(hit.record.text)] for hit in hits]
-    texts = [text for lines in told for text in lines]
-    near = iter(encoder.documents(texts) @ vector)
+    """Return each note's sentences, scored by the note's weight times their own similarity."""
+    lines_of = [[span.of(hit.record.text) for span in sentences(hit.record.text)] for hit in hits]
+    texts = [text for lines in lines_of for text in lines]
+    similarities = iter(encoder.documents(texts) @ vector)
     notes, place = [], 0
-    for hit, weight, lines in zip(hits, weights, told, strict=True):
+    for hit, weight, lines in zip(hits, weights, lines_of, strict=True):
         note = []
         for line in lines:
-            score = weight * max(0.0, float(next(near)))
+            score = weight * max(0.0, float(next(similarities)))
             note.append(
                 Piece(text=line, note=hit.record.id, place=place, weight=weight, score=score)
             )

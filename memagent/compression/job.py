@@ -1,5 +1,6 @@
-"""The job that writes notes on records: resumable, in the background, one record at a time."""
+"""Compression job: writes notes on the records of a scope, one at a time, and is resumable."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,18 +12,20 @@ from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
 from memagent.types import KeyedBy, NewRecord, Record, Scope
 
-SHORTEST = 200
-"""A text of at most so many characters is short enough already: it gets no note."""
+logger = logging.getLogger(__name__)
+
+MIN_CHARS = 200
+"""A text with at most this many characters is short enough already and gets no note."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompressionReport:
-    """What the job did: notes written, and records that nothing of use came of.
+    """Report of a compression job: the notes written, and the records that got none as `failed`.
 
-    `dropped` counts what a model claimed without support, `archived` the records put away, and
-    `before` and `after` the tokens of the records that got notes, and of the notes. Of the `asked`
-    held-back questions about these records, which ask for each name and number, the notes still
-    answer so many as `answered`.
+    `dropped` counts a model's claims without support, `archived` the records archived, and `before`
+    and `after` the tokens of the records that got notes, and of the notes. `asked` counts the cloze
+    questions about these records, one for each name and number, and `answered` those of them that
+    the notes still answer.
     """
 
     notes: int = 0
@@ -36,15 +39,15 @@ class CompressionReport:
 
     @property
     def ratio(self) -> float:
-        """How many times shorter the notes are, 1 if there are none."""
+        """The compression ratio: tokens before by tokens after, 1 if there are no notes."""
         return self.before / self.after if self.after else 1.0
 
     def plus(
-        self, before: int, made: Compressed | None, *, kept: bool, helped: tuple[int, int] = (0, 0)
+        self, before: int, made: Compressed | None, *, kept: bool, cloze: tuple[int, int] = (0, 0)
     ) -> "CompressionReport":
-        """Return the counts after one record more, of `before` tokens.
+        """Return the report with one more record, of `before` tokens.
 
-        `helped` has how many held-back questions its note answers, and how many there are.
+        `cloze` holds the number of cloze questions that its note answers, and of all of them.
         """
         useful = made is not None and bool(made.text)
         written = useful and kept
@@ -55,8 +58,8 @@ class CompressionReport:
             archived=self.archived,
             before=self.before + (before if written else 0),
             after=self.after + (made.tokens if made and written else 0),
-            asked=self.asked + (helped[1] if written else 0),
-            answered=self.answered + (helped[0] if written else 0),
+            asked=self.asked + (cloze[1] if written else 0),
+            answered=self.answered + (cloze[0] if written else 0),
         )
 
 
@@ -70,31 +73,35 @@ def compress(
     limit: int | None,
     progress: Callable[[int], None],
 ) -> CompressionReport:
-    """Write a note on every record of a scope that has none; `progress` is told how many are done.
+    """Write a note on every record of a scope that has none; `progress` receives the number done.
 
-    A record that nothing comes of (a model failed, or said nothing that the text supports) is left
-    as it is, and is tried again by the next call.
+    A record without a useful note (a model failed, or made no claim that the text supports) stays
+    as it is, and the next call tries it again.
+
+    Raises:
+        ModelUnavailable: the compressor's model cannot be reached.
     """
-    done, by = CompressionReport(), f"{compressor.name}, {budget}, {keys} keys"
-    for number, (record, stale) in enumerate(bank.due(scope, by, SHORTEST)):
+    report, by = CompressionReport(), f"{compressor.name}, {budget}, {keys} keys"
+    for number, (record, stale) in enumerate(bank.due(scope, by, MIN_CHARS)):
         if limit is not None and number >= limit:
             break
-        asked = [key for key in record.keys if key.endswith("?")]
-        made = compressor.compress(record.text, budget, asked)
+        questions = [key for key in record.keys if key.endswith("?")]
+        made = compressor.compress(record.text, budget, questions)
         kept = None
         if made is not None and made.text:
             note = _note(record, made, by, stale)
             kept = bank.keep(note, record.scope, Trace(why=by), keys)
-        helped = cloze_answered(record.text, made.text) if made else (0, 0)
+        cloze = cloze_answered(record.text, made.text) if made else (0, 0)
         size = tokens_of(len(record.text))
-        done = done.plus(size, made, kept=kept is not None, helped=helped)
+        report = report.plus(size, made, kept=kept is not None, cloze=cloze)
         progress(number + 1)
-    return done
+    logger.info("wrote %d notes, %d failed", report.notes, report.failed)
+    return report
 
 
 def _note(record: Record, made: Compressed, by: str, stale: str | None) -> NewRecord:
-    """Return a note that holds as long as its source."""
-    told = {
+    """Return a note that is valid for as long as its source."""
+    mark = {
         "by": by,
         "spans": [[span.start, span.end] for span in made.spans],
         "dropped": made.dropped,
@@ -107,5 +114,5 @@ def _note(record: Record, made: Compressed, by: str, stale: str | None) -> NewRe
         valid_to=record.valid_to,
         supersedes=stale,
         sources=(record.id,),
-        metadata={COMPRESSED_KEY: told},
+        metadata={COMPRESSED_KEY: mark},
     )
