@@ -42,7 +42,6 @@ class MemoryLike(Protocol):
     def maintenance(self) -> Clock:
         """Maintenance methods."""
 
-
     def add_many(
         self, records: Iterable[str | NewRecord], *, scope: Scope, who: str | None = None
     ) -> Sequence[Record]:
