@@ -1,4 +1,4 @@
-"""Settings: an argument wins over MEMAGENT_* in the environment, that over the TOML file."""
+"""Settings, from arguments, then MEMAGENT_* in the environment, then the TOML file."""
 
 import difflib
 import os
@@ -24,48 +24,48 @@ PREFIX = "MEMAGENT_"
 
 
 class Settings(BaseSettings):
-    """What can be set; every field is also MEMAGENT_<NAME> in the environment."""
+    """The settings; each can also be set as MEMAGENT_<NAME> in the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
 
     home: Path = Field(default_factory=lambda: user_data_path("memagent"))
-    """The folder that holds the memory and the models that were pulled."""
+    """The folder of the memory and of the downloaded models."""
     user: str = "me"
-    """Whose memory the command line reads and writes."""
+    """The user whose memory the command line reads and writes."""
     model: str = "local"
     """The chat model: "local", "local:<GGUF path>", a server's URL, or "vllm:<model>"."""
     model_name: str | None = None
-    """Which model of the server at the URL; its first if not set."""
+    """The model of the server at the URL; its first if not set."""
     api_key: SecretStr | None = None
-    """The key that the server at the URL wants."""
+    """The API key of the server at the URL."""
     vllm_url: str | None = None
-    """Where a vLLM server runs already, ending in /v1; one is started here if not set."""
+    """The URL of a running vLLM server, ending in /v1; one is started here if not set."""
     vllm_python: Path | None = None
-    """The Python that has vLLM, where it is not this one."""
+    """The Python that has vLLM, if it is not this one."""
     embedder: str = "all-MiniLM-L6-v2"
     """A sentence-transformers name or folder, or "server:<url>", "server:<url>#<model>"."""
     embedder_key: SecretStr | None = None
-    """The key that the embedder's server wants."""
+    """The API key of the embedder's server."""
     embedder_precision: Precision = "auto"
-    """What the embedder computes in: "auto", "float32", "bfloat16", "float16" or "int8"."""
+    """The precision of the embedder: "auto", "float32", "bfloat16", "float16" or "int8"."""
     cache_mb: int = Field(default=64, ge=0)
-    """How much disk, in MiB, the cache of vectors beside the memory may take; 0 for none."""
+    """Disk space of the cache of vectors beside the memory, in MiB; 0 for no cache."""
     recall_k: int = Field(default=5, ge=1, le=100)
-    """At most how many memories are shown to the model."""
+    """The number of memories that the model sees at most."""
     index_mb: int = Field(default=1024, ge=1)
-    """How much RAM, in MiB, the vectors of all users may take."""
+    """RAM for the vectors of all users, in MiB."""
     max_tokens: int = Field(default=256, ge=1)
-    """At most how many tokens the model answers with."""
+    """The most tokens of an answer."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds that the model's server may be silent."""
     connect_timeout: float = Field(default=5.0, gt=0)
-    """Seconds within which the model's server has to be reached."""
+    """Seconds within which the model's server must be reached."""
     retries: int = Field(default=4, ge=0, le=100)
-    """How often a request is sent again that was lost, or refused for now."""
+    """How often a lost or temporarily refused request is sent again."""
     in_flight: int = Field(default=1024, ge=1)
-    """At most how many requests the model's server gets at once."""
+    """The most requests to the model's server at once."""
     data: Path | None = None
-    """The folder that holds evaluation data (`babi/en` and so on)."""
+    """The folder of evaluation data (`babi/en` and so on)."""
 
     @classmethod
     def settings_customise_sources(
@@ -82,16 +82,16 @@ class Settings(BaseSettings):
 
 
 def config_file() -> Path:
-    """Return where the TOML file is looked for: $MEMAGENT_CONFIG, else the user's config folder."""
-    given = os.environ.get(f"{PREFIX}CONFIG")
-    return Path(given) if given else user_config_path("memagent") / "config.toml"
+    """Return the path of the TOML file: $MEMAGENT_CONFIG, else in the user's config folder."""
+    path = os.environ.get(f"{PREFIX}CONFIG")
+    return Path(path) if path else user_config_path("memagent") / "config.toml"
 
 
 def load_settings(**arguments: Any) -> Settings:
-    """Return the settings; an argument that is None counts as not given.
+    """Return the settings; arguments that are None are ignored.
 
     Raises:
-        ConfigError: a key is unknown (the nearest right one is named), or a value does not fit.
+        ConfigError: a key is unknown (the message names the nearest one), or a value does not fit.
     """
     _check_environment()
     try:
@@ -109,8 +109,8 @@ def load_settings(**arguments: Any) -> Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Explained:
-    """One setting: its value as JSON holds it (a key is masked), and where it comes from.
+class SettingSource:
+    """Value of one setting, ready for JSON with keys masked, and its source.
 
     `source` is "argument", the name of a variable, the path of the file, or "default".
     """
@@ -120,8 +120,8 @@ class Explained:
     source: str
 
 
-def explained(**arguments: Any) -> list[Explained]:
-    """Return every setting with its source; an argument that is None counts as not given.
+def setting_sources(**arguments: Any) -> list[SettingSource]:
+    """Return every setting with its source; arguments that are None are ignored.
 
     Raises:
         ConfigError: as `load_settings`.
@@ -129,8 +129,8 @@ def explained(**arguments: Any) -> list[Explained]:
     settings = load_settings(**arguments)
     variables = {variable.upper(): variable for variable in os.environ}
     path = config_file()
-    held = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    told = []
+    content = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    sources = []
     for name, value in settings.model_dump(mode="json").items():
         variable = variables.get(f"{PREFIX}{name}".upper())
         if arguments.get(name) is not None:
@@ -138,13 +138,13 @@ def explained(**arguments: Any) -> list[Explained]:
         elif variable is not None:
             source = variable
         else:
-            source = str(path) if name in held else "default"
-        told.append(Explained(name=name, value=value, source=source))
-    return told
+            source = str(path) if name in content else "default"
+        sources.append(SettingSource(name=name, value=value, source=source))
+    return sources
 
 
 def _check_environment() -> None:
-    """Refuse a misspelt variable: a setting that is silently not applied misleads."""
+    """Refuse a misspelt variable, which would silently have no effect."""
     known = [f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, "config")]
     for variable in os.environ:
         if variable.upper().startswith(PREFIX) and variable.upper() not in known:
@@ -152,5 +152,5 @@ def _check_environment() -> None:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"unknown setting {name!r}: did you mean {near[0]!r}?"
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)
+    return f"unknown setting {name!r}: did you mean {nearest[0]!r}?"

@@ -1,26 +1,26 @@
-"""Every exception that memagent raises on purpose.
+"""Exceptions that memagent raises on purpose.
 
     MemagentError
-    ├── UserError              somebody can mend it: one line, exit code 1, no traceback
+    ├── UserError              the user can fix it: one line, exit code 1, no traceback
     │   ├── ConfigError        an unknown key or a value of the wrong kind
     │   ├── InvalidInput       empty, binary or oversized text; a malformed file
     │   ├── StoreError         the store cannot be opened, read or written
     │   │   └── EmbedderMismatch   the store was written with another embedder
-    │   ├── ModelUnavailable   nobody answers at the URL, or the server refused
+    │   ├── ModelUnavailable   no server answers at the URL, or it refused
     │   │   └── WeightsMissing the embedded model or embedder is not on this disk
     │   ├── ContextTooLong     the messages do not fit into the model's context
-    │   ├── SandboxUnavailable this machine cannot keep a program's hands off the rest of it
-    │   └── RunError           an evaluation cannot start or go on as asked
-    └── StructuredOutputError  the model's mistake: its answer has not the shape asked for
+    │   ├── SandboxUnavailable this machine cannot run Python code in a sandbox
+    │   └── RunError           an evaluation cannot start or go on
+    └── StructuredOutputError  the model's answer does not fit the JSON schema
 
 Anything else that escapes is a bug.
 """
 
 from typing import Literal
 
-Misfit = Literal["truncated", "not JSON", "does not fit"]
-"""Why an answer has not the shape asked for."""
-MISFITS: dict[Misfit, str] = {
+OutputProblem = Literal["truncated", "not JSON", "does not fit"]
+"""Why an answer does not fit its JSON schema."""
+OUTPUT_PROBLEMS: dict[OutputProblem, str] = {
     "truncated": "was cut off at its last token",
     "not JSON": "is not JSON",
     "does not fit": "does not fit the schema",
@@ -28,11 +28,11 @@ MISFITS: dict[Misfit, str] = {
 
 
 class MemagentError(Exception):
-    """The root: catch this to catch everything memagent raises on purpose."""
+    """Base class of everything that memagent raises on purpose."""
 
 
 class UserError(MemagentError):
-    """Something the person who reads the message can mend."""
+    """A problem that the reader of the message can fix."""
 
 
 class ConfigError(UserError):
@@ -40,7 +40,7 @@ class ConfigError(UserError):
 
 
 class InvalidInput(UserError, ValueError):
-    """The text or the file given cannot be taken: a ValueError to who does not know memagent."""
+    """A text, a file or an argument is not acceptable; also a ValueError."""
 
 
 class StoreError(UserError):
@@ -68,14 +68,14 @@ class SandboxUnavailable(UserError):
 
 
 class RunError(UserError):
-    """An evaluation cannot start or go on as asked."""
+    """An evaluation cannot start or go on."""
 
 
 class StructuredOutputError(MemagentError):
-    """The model's answer has not the shape asked for: `reason` says why, `text` is what it said."""
+    """The model's answer does not fit the JSON schema: `reason` says why, `text` is the answer."""
 
-    def __init__(self, reason: Misfit, text: str, detail: str = "") -> None:
-        said = f"the model's answer {MISFITS[reason]}"
-        super().__init__(f"{said}: {detail}" if detail else said)
-        self.reason: Misfit = reason
+    def __init__(self, reason: OutputProblem, text: str, detail: str = "") -> None:
+        message = f"the model's answer {OUTPUT_PROBLEMS[reason]}"
+        super().__init__(f"{message}: {detail}" if detail else message)
+        self.reason: OutputProblem = reason
         self.text = text

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.config import Settings, explained, load_settings
+from memagent.config import Settings, load_settings, setting_sources
 from memagent.errors import ConfigError
 
 
@@ -49,7 +49,8 @@ def test_every_setting_tells_where_it_comes_from_and_keys_are_masked(
 ) -> None:
     write_config(tmp_path, 'user = "file"\nrecall_k = 7\nmodel = "file"\napi_key = "hush"\n')
     monkeypatch.setenv("memagent_model", "environment")
-    told = {one.name: (one.value, one.source) for one in explained(user="argument", model=None)}
+    rows = setting_sources(user="argument", model=None)
+    told = {row.name: (row.value, row.source) for row in rows}
     file = str(tmp_path / "config.toml")
     assert list(told) == list(Settings.model_fields)
     assert told["user"] == ("argument", "argument")
@@ -63,4 +64,4 @@ def test_every_setting_tells_where_it_comes_from_and_keys_are_masked(
 def test_the_sources_of_settings_that_do_not_hold_are_not_told(tmp_path: Path) -> None:
     write_config(tmp_path, "recall_k = 0\n")
     with pytest.raises(ConfigError, match="setting 'recall_k'"):
-        explained()
+        setting_sources()

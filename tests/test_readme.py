@@ -6,7 +6,7 @@ import pytest
 import memagent
 from memagent.config import Settings
 from memagent.errors import SandboxUnavailable
-from memagent.tools.sandbox import require_walls
+from memagent.tools.python import require_sandbox
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -48,7 +48,7 @@ def test_every_public_name_has_an_example_that_runs() -> None:
 def test_the_snippets_about_tools_run(snippet: str) -> None:
     if "python_tool()" in snippet:
         try:
-            require_walls()
+            require_sandbox()
         except SandboxUnavailable as error:
             pytest.skip(str(error))
     exec(compile(snippet, "tools.md", "exec"), {})

@@ -1,1 +1,1 @@
-"""Tools an agent or a chain can call, as langchain-core `BaseTool`s."""
+"""Tools for agents and chains, as langchain-core `BaseTool`s, and their safe execution."""

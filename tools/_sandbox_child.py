@@ -1,6 +1,6 @@
-"""What the sandbox's process does: it limits itself, and runs the code on its standard input.
+"""Sandbox process: limits itself, then runs the code on its standard input.
 
-This file is handed to `python -c` as text, and imports nothing but the standard library.
+This file's text is passed to `python -c`, and imports nothing but the standard library.
 """
 
 import ast
@@ -15,7 +15,7 @@ NAME = "<code>"
 
 
 def limit(cpu_seconds: int, memory: int, size: int, processes: int) -> None:
-    """Bound this process for good: the hard limits, too, so that the code cannot lift them."""
+    """Limit this process, with the hard limits too, so that the code cannot lift them."""
     bounds = {
         resource.RLIMIT_CPU: cpu_seconds,
         resource.RLIMIT_AS: memory,
@@ -51,10 +51,10 @@ def main(bounds: list[str]) -> int:
     except SystemExit:
         raise
     except BaseException as error:
-        own = error.__traceback__
-        while own is not None and own.tb_frame.f_code.co_filename != NAME:
-            own = own.tb_next
-        traceback.print_exception(type(error), error, own)
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != NAME:
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace)
         return 1
     return 0
 

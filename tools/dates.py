@@ -1,4 +1,4 @@
-"""Four tools over dates: today, the weekday, the days between two, and a date so much later."""
+"""Date tools: today, the weekday, the days between two dates, and a date some time later."""
 
 import calendar
 import re
@@ -25,29 +25,29 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
 
 
 def read_date(text: str, today: date) -> date:
-    """Return the date that a text spells: ISO, with the month's name, or a word such as "today".
+    """Parse a date: ISO, with the month's name, or a word such as "today".
 
-    "3/4/2024" is two dates, and refused; "25/4/2024" and "4/25/2024" are one. With dots the day
+    "3/4/2024" is ambiguous and refused; "25/4/2024" and "4/25/2024" are not. With dots the day
     comes first.
 
     Raises:
-        InvalidInput: it is no date, or could be two.
+        InvalidInput: the text is no date, or is ambiguous.
     """
-    said = _WEEKDAY.sub("", " ".join(text[:60].lower().split()))
-    if said in _RELATIVE:
-        return today + timedelta(days=_RELATIVE[said])
-    if found := _YEAR_FIRST.fullmatch(said):
+    spelling = _WEEKDAY.sub("", " ".join(text[:60].lower().split()))
+    if spelling in _RELATIVE:
+        return today + timedelta(days=_RELATIVE[spelling])
+    if found := _YEAR_FIRST.fullmatch(spelling):
         year, month, day = map(int, found.groups())
-        return _made(text, year, month, day)
-    if found := _YEAR_LAST.fullmatch(said):
-        return _made(text, int(found[4]), *_month_and_day(text, found))
-    for spelling in _NAMED:
-        if found := spelling.fullmatch(said):
-            return _made(text, int(found["year"]), _month(text, found["month"]), int(found["day"]))
+        return _date(text, year, month, day)
+    if found := _YEAR_LAST.fullmatch(spelling):
+        return _date(text, int(found[4]), *_month_and_day(text, found))
+    for pattern in _NAMED:
+        if found := pattern.fullmatch(spelling):
+            return _date(text, int(found["year"]), _month(text, found["month"]), int(found["day"]))
     raise InvalidInput(f"{text[:60]!r} is no date that can be read: write it as 2024-02-29")
 
 
-def _made(text: str, year: int, month: int, day: int) -> date:
+def _date(text: str, year: int, month: int, day: int) -> date:
     try:
         return date(year, month, day)
     except ValueError as error:
@@ -55,8 +55,8 @@ def _made(text: str, year: int, month: int, day: int) -> date:
 
 
 def _month(text: str, name: str) -> int:
-    """Return the number of a month: its name, or the beginning of it from three letters on."""
-    found = [number for number, one in enumerate(_MONTHS, 1) if one.startswith(name)]
+    """Return the number of a month by its name, or by its first three letters or more."""
+    found = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name)]
     if len(name) < 3 or not found:
         raise InvalidInput(f"{text[:60]!r} names no month: write it as 2024-02-29")
     return found[0]
@@ -79,11 +79,11 @@ def date_tools(today: Callable[[], date] = date.today) -> list[BaseTool]:
 
     def say_today() -> str:
         """Say today's date."""
-        return _told(today())
+        return _formatted(today())
 
     def weekday(date: Day) -> str:
         """Say which day of the week a date is."""
-        return _told(read_date(date, today()))
+        return _formatted(read_date(date, today()))
 
     def date_difference(first: Day, second: Day) -> str:
         """Count the days from one date to another."""
@@ -93,7 +93,7 @@ def date_tools(today: Callable[[], date] = date.today) -> list[BaseTool]:
     def date_add(date: Day, years: int = 0, months: int = 0, weeks: int = 0, days: int = 0) -> str:
         """Say which date is so many years, months, weeks and days later, or earlier if negative."""
         start = read_date(date, today())
-        return _told(shifted(start, years=years, months=months, weeks=weeks, days=days))
+        return _formatted(shifted(start, years=years, months=months, weeks=weeks, days=days))
 
     return [
         make_tool("today", say_today),
@@ -104,9 +104,9 @@ def date_tools(today: Callable[[], date] = date.today) -> list[BaseTool]:
 
 
 def shifted(start: date, *, years: int = 0, months: int = 0, weeks: int = 0, days: int = 0) -> date:
-    """Return a date so much later: first by the calendar's years and months, then by days.
+    """Return a date some time later: first by the calendar's years and months, then by days.
 
-    Where the month has no such day, its last day is meant: a month after 31 January is 28 or 29
+    Where the month is too short, its last day counts: a month after 31 January is 28 or 29
     February.
 
     Raises:
@@ -124,9 +124,9 @@ def shifted(start: date, *, years: int = 0, months: int = 0, weeks: int = 0, day
 
 
 def difference(first: date, second: date) -> str:
-    """Return how long it is from one date to another: in days, and by weeks and by the calendar."""
+    """Describe the time from one date to another: in days, in weeks and by the calendar."""
     if first == second:
-        return f"0 days: both are {_told(first)}"
+        return f"0 days: both are {_formatted(first)}"
     early, late = min(first, second), max(first, second)
     days = (late - early).days
     parts = [_joined((days // 7, "week"), (days % 7, "day"))] if days >= 7 else []
@@ -138,16 +138,16 @@ def difference(first: date, second: date) -> str:
         parts.append(_joined((months // 12, "year"), (months % 12, "month"), (rest, "day")))
     more = f" ({'; '.join(parts)})" if parts else ""
     order = "after" if second > first else "before"
-    return f"{_joined((days, 'day'))}{more}: {_told(second)} is {order} {_told(first)}"
+    return f"{_joined((days, 'day'))}{more}: {_formatted(second)} is {order} {_formatted(first)}"
 
 
-def _told(day: date) -> str:
+def _formatted(day: date) -> str:
     return f"{day.isoformat()} ({calendar.day_name[day.weekday()]})"
 
 
 def _joined(*parts: tuple[int, str]) -> str:
-    said = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count]
-    return " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
+    texts = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count]
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if texts[1:] else texts)
 
 
 def _brief(year: int) -> str:

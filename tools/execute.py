@@ -1,8 +1,9 @@
-"""Using a tool, any `BaseTool`, such that whatever comes of it is an observation."""
+"""Execution of tools: any result, error or timeout of a `BaseTool` becomes an observation."""
 
 import asyncio
 import contextvars
 import json
+import logging
 import threading
 import time
 from collections import Counter
@@ -13,102 +14,58 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
-from langchain_core.tools import BaseTool, Tool
-from pydantic import BaseModel, ValidationError
+from langchain_core.tools import BaseTool
 
-MOST_CHARACTERS = 4000
-"""How much of a tool's output is told unless asked otherwise, about a thousand tokens."""
+from memagent.tools.base import argument_error
+
+logger = logging.getLogger(__name__)
+
+MAX_CHARACTERS = 4000
+"""Default length of a tool's output in an observation, about a thousand tokens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """What came of using a tool: a text for the model, whether it is an error, and the seconds."""
+    """Outcome of a tool call: a text for the model, whether it is an error, and the seconds."""
 
     text: str
     error: bool = False
     seconds: float = field(default=0.0, compare=False)
 
 
-def shortened(text: str, most: int) -> str:
-    """Return at most `most` characters of a text; what was cut off is said in a line of its own."""
+def shortened(text: str, limit: int) -> str:
+    """Return at most `limit` characters of a text, and a last line that says what was cut off."""
     text = text.encode("utf-8", "replace").decode()
-    if len(text) <= most:
+    if len(text) <= limit:
         return text
-    return f"{text[:most]}\n[cut: these are the first {most} of {len(text)} characters]"
-
-
-def misfit(tool: BaseTool, arguments: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the arguments for a tool, and what it expects; None if they fit.
-
-    A name that the tool does not know is wrong, too: LangChain would drop it without a word. A
-    schema that is no pydantic model is left to the tool.
-    """
-    schema = tool.tool_call_schema
-    if isinstance(tool, Tool):  # takes one text, under whatever name
-        return None
-    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
-        return None
-    wrong = []
-    try:
-        schema.model_validate(dict(arguments))
-    except ValidationError as error:
-        for one in error.errors(include_url=False):
-            where = ".".join(str(part) for part in one["loc"]) or "arguments"
-            wrong.append(f"{where}: {one['msg'].lower()}")
-    wrong += [f"{name}: there is no such argument" for name in _unknown(tool, arguments)]
-    if not wrong:
-        return None
-    return f"the arguments do not fit ({'; '.join(wrong)}). {tool.name} takes {_expected(schema)}"
-
-
-def _unknown(tool: BaseTool, arguments: Mapping[str, Any]) -> list[str]:
-    full = tool.args_schema
-    if not (isinstance(full, type) and issubclass(full, BaseModel)):
-        return []
-    if full.model_config.get("extra") == "allow" or "kwargs" in full.model_fields:
-        return []
-    known = set(full.model_fields)
-    for one in full.model_fields.values():
-        if one.validation_alias is not None and not isinstance(one.validation_alias, str):
-            return []
-        known |= {name for name in (one.alias, one.validation_alias) if isinstance(name, str)}
-    return sorted(set(arguments) - known)
-
-
-def _expected(schema: type[BaseModel]) -> str:
-    shape = schema.model_json_schema()
-    needed = shape.get("required", [])
-    told = [
-        f"{name} ({one.get('type', 'any')}{'' if name in needed else ', optional'})"
-        for name, one in shape.get("properties", {}).items()
-    ]
-    return ", ".join(told) or "no arguments"
+    return f"{text[:limit]}\n[cut: these are the first {limit} of {len(text)} characters]"
 
 
 class Repeats:
-    """Counts the calls of one run; the one after `most` identical ones is stopped.
+    """Counter of the calls of one run; after `max_repeats` identical calls the next is stopped.
 
-    Identical are a tool's name and its arguments, in whatever order these were given.
+    Calls are identical if the tool's name and arguments are, in whatever order.
     """
 
-    def __init__(self, most: int = 2) -> None:
-        self.most = most
+    def __init__(self, max_repeats: int = 2) -> None:
+        self.max_repeats = max_repeats
         self._calls: Counter[str] = Counter()
 
     def stop(self, name: str, arguments: Mapping[str, Any]) -> Observation | None:
-        """Count a call; return what to tell the model instead of making it, None if it is new."""
+        """Count a call; return an observation instead of it if it repeats too often."""
         call = json.dumps([name, dict(arguments)], sort_keys=True, default=repr)
         self._calls[call] += 1
-        if self._calls[call] <= self.most:
+        if self._calls[call] <= self.max_repeats:
             return None
-        told = f"{name} was called with these arguments {self.most} times already"
+        logger.info("a repeated call of %s is stopped", name)
+        reason = f"{name} was called with these arguments {self.max_repeats} times already"
         return Observation(
-            text=f"{told}: not called again. Use what it said, or do something else.", error=True
+            text=f"{reason}: not called again. Use what it said, or do something else.", error=True
         )
 
 
 TIMEOUT = 30.0
-"""Seconds that a tool may take unless asked otherwise."""
+"""Default seconds that a tool may take."""
 
 
 def run_tool(
@@ -116,15 +73,15 @@ def run_tool(
     arguments: Mapping[str, Any],
     timeout: float = TIMEOUT,
     *,
-    most: int = MOST_CHARACTERS,
+    max_characters: int = MAX_CHARACTERS,
 ) -> Observation:
-    """Use a tool, waiting at most `timeout` seconds, and return what the model is told of it.
+    """Run a tool for at most `timeout` seconds and return an observation for the model.
 
-    Arguments that do not fit, an exception of the tool and a timeout are observations with `error`
-    set; of the output, `most` characters are told. The tool runs in a thread of its own. After a
-    timeout nobody waits for that thread: Python cannot end it, so the tool goes on by itself until
-    it is done, what it returns is dropped, and it does not keep the program from ending. A tool
-    that has only a coroutine is cancelled instead.
+    Invalid arguments, an exception of the tool and a timeout become observations with `error` set;
+    the text has at most `max_characters` of the output. The tool runs in a thread of its own. After
+    a timeout that thread is abandoned: Python cannot end it, so the tool runs on, its result is
+    dropped, and it does not keep the program from ending. A tool that has only a coroutine is
+    cancelled instead.
     """
     started = time.perf_counter()
     if _is_async(tool) and not _is_sync(tool):
@@ -133,11 +90,11 @@ def run_tool(
         work = _in_thread(lambda: tool.invoke(_call(tool, arguments)))
     done, _ = futures.wait([work], timeout)
     if not done:
-        return _failed(tool, _Late(), timeout, started, most)
+        return _failed(tool, _TimedOut(), timeout, started, max_characters)
     error = work.exception()
     if error is not None:
-        return _failed(tool, error, timeout, started, most)
-    return _read(work.result(), started, most)
+        return _failed(tool, error, timeout, started, max_characters)
+    return _read(work.result(), started, max_characters)
 
 
 async def arun_tool(
@@ -145,29 +102,29 @@ async def arun_tool(
     arguments: Mapping[str, Any],
     timeout: float = TIMEOUT,
     *,
-    most: int = MOST_CHARACTERS,
+    max_characters: int = MAX_CHARACTERS,
 ) -> Observation:
-    """Use a tool like `run_tool`; one that has a coroutine runs here, and is cancelled when late.
+    """Run a tool like `run_tool`; one that has a coroutine runs in this event loop.
 
-    Any other runs in a thread of its own, as in `run_tool`, and not in one of the event loop's,
-    which the loop would wait for at its end.
+    A coroutine is cancelled at the timeout. Any other tool runs in a thread of its own and not in
+    the loop's executor, which the loop would wait for at its end.
     """
     started = time.perf_counter()
     try:
         if _is_async(tool):
-            return _read(await _within(tool, arguments, timeout), started, most)
+            return _read(await _within(tool, arguments, timeout), started, max_characters)
         work = _in_thread(lambda: tool.invoke(_call(tool, arguments)))
-        return _read(await _waited(work, timeout), started, most)
+        return _read(await _wait_for(work, timeout), started, max_characters)
     except (Exception, SystemExit) as error:
-        return _failed(tool, error, timeout, started, most)
+        return _failed(tool, error, timeout, started, max_characters)
 
 
-class _Late(Exception):
-    """The time of a tool is over."""
+class _TimedOut(Exception):
+    """The tool took too long."""
 
 
-class _Misfit(Exception):
-    """The arguments do not fit: the message is for the model."""
+class _InvalidArguments(Exception):
+    """The arguments do not fit; the message is for the model."""
 
 
 async def _within(tool: BaseTool, arguments: Mapping[str, Any], timeout: float) -> Any:
@@ -176,19 +133,19 @@ async def _within(tool: BaseTool, arguments: Mapping[str, Any], timeout: float) 
             return await tool.ainvoke(_call(tool, arguments))
     except TimeoutError as error:
         if limit.expired():
-            raise _Late from error
+            raise _TimedOut from error
         raise
 
 
-async def _waited(work: Future[Any], timeout: float) -> Any:
+async def _wait_for(work: Future[Any], timeout: float) -> Any:
     done, _ = await asyncio.wait([asyncio.wrap_future(work)], timeout=timeout)
     if not done:
-        raise _Late
+        raise _TimedOut
     return done.pop().result()
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
-    """Start work in a daemon thread, in a copy of this context: callbacks and traces go along."""
+    """Start work in a daemon thread, with a copy of this context for callbacks and traces."""
     outcome: Future[Any] = Future()
     outcome.set_running_or_notify_cancel()
     context = contextvars.copy_context()
@@ -196,7 +153,7 @@ def _in_thread(work: Callable[[], Any]) -> Future[Any]:
     def run() -> None:
         try:
             outcome.set_result(context.run(work))
-        except BaseException as error:  # SystemExit, too: there is nobody above this thread
+        except BaseException as error:  # also SystemExit: nothing above this thread would catch it
             outcome.set_exception(error)
 
     threading.Thread(target=run, name="memagent-tool", daemon=True).start()
@@ -204,10 +161,10 @@ def _in_thread(work: Callable[[], Any]) -> Future[Any]:
 
 
 def _call(tool: BaseTool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a whole call: the answer to one is a message that tells whether it is an error."""
-    wrong = misfit(tool, arguments)
-    if wrong is not None:
-        raise _Misfit(wrong)
+    """Return a complete call, whose answer is a message with its status."""
+    error = argument_error(tool, arguments)
+    if error is not None:
+        raise _InvalidArguments(error)
     return {"name": tool.name, "args": dict(arguments), "id": "call", "type": "tool_call"}
 
 
@@ -221,28 +178,29 @@ def _is_sync(tool: BaseTool) -> bool:
     return getattr(tool, "func", tool) is not None
 
 
-def _read(said: Any, started: float, most: int) -> Observation:
-    if not isinstance(said, BaseMessage):
-        return _told(str(said), started, most)
-    text = str(said.text)
+def _read(result: Any, started: float, limit: int) -> Observation:
+    if not isinstance(result, BaseMessage):
+        return _observation(str(result), started, limit)
+    text = str(result.text)
     if not text.strip():
-        text = "the tool returned no text" if said.content else "the tool returned nothing"
-    return _told(text, started, most, error=getattr(said, "status", "") == "error")
+        text = "the tool returned no text" if result.content else "the tool returned nothing"
+    return _observation(text, started, limit, error=getattr(result, "status", "") == "error")
 
 
 def _failed(
-    tool: BaseTool, error: BaseException, timeout: float, started: float, most: int
+    tool: BaseTool, error: BaseException, timeout: float, started: float, limit: int
 ) -> Observation:
+    logger.info("the tool %s failed: %s", tool.name, type(error).__name__)
     match error:
-        case _Late():
-            told = f"{tool.name} was not done after {timeout:g} seconds"
-        case _Misfit():
-            told = str(error)
+        case _TimedOut():
+            text = f"{tool.name} was not done after {timeout:g} seconds"
+        case _InvalidArguments():
+            text = str(error)
         case _:
-            told = f"{type(error).__name__}: {error}"
-    return _told(told, started, most, error=True)
+            text = f"{type(error).__name__}: {error}"
+    return _observation(text, started, limit, error=True)
 
 
-def _told(text: str, started: float, most: int, *, error: bool = False) -> Observation:
+def _observation(text: str, started: float, limit: int, *, error: bool = False) -> Observation:
     seconds = time.perf_counter() - started
-    return Observation(text=shortened(text, most), error=error, seconds=seconds)
+    return Observation(text=shortened(text, limit), error=error, seconds=seconds)

@@ -1,8 +1,8 @@
-"""Four tools over one scope of a memory: search it, add to it, correct it, forget from it.
+"""Memory tools over one scope: search, add, correct and forget.
 
-The scope is fixed when the tools are made, and no argument of a tool names one. What a model writes
-through them is marked as its own (`role` in the metadata, `evidence` off), is listed after what
-was told, and neither replaces nor erases what was told unless somebody consents.
+The scope is fixed when the tools are made, and no argument of a tool names one. Records that a
+model writes are marked as its own (`role` in the metadata, `evidence` off) and listed after the
+user's. They neither replace nor erase the user's records without consent.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,13 +18,13 @@ from memagent.types import Hit, NewRecord, Receipt, Record, Scope
 
 Author = Literal["agent", "user"]
 Consent = Callable[[str], bool]
-"""What is about to be done, in words, and whether the user agrees."""
+"""Takes a description of what is about to happen; returns whether the user agrees."""
 
-OWN = {"role": "assistant"}
+BY_AGENT = {"role": "assistant"}
 ROLES: Mapping[Author, str] = {"agent": "assistant", "user": "user"}
-TOLD, NOTED = 5, 3
-"""How many records a search lists at most: of what was told, and of what the agent noted."""
-MOST_SHOWN = 1000
+MAX_EVIDENCE, MAX_NOTES = 5, 3
+"""How many records a search lists: of the user's and of the agent's own."""
+MAX_CHARACTERS = 1000
 """How many characters of a record a search shows."""
 
 
@@ -32,15 +32,15 @@ class Clock(Protocol):
     """Clock of a memory: never before its newest record."""
 
     def now(self, *, scope: Scope) -> datetime:
-        """Return the time to write down."""
+        """Return the time of a new record."""
 
 
-class KeptMemory(Protocol):
-    """Part of a memory that the tools use."""
+class MemoryLike(Protocol):
+    """The methods of a memory that the tools use."""
 
     @property
     def maintenance(self) -> Clock:
-        """Maintenance verbs."""
+        """Maintenance methods."""
 
     def add_many(
         self, records: Iterable[str | NewRecord], *, scope: Scope, who: str | None = None
@@ -62,25 +62,25 @@ class KeptMemory(Protocol):
         """Return records by id."""
 
     def update(self, id: str, text: str, *, scope: Scope, who: str | None = None) -> Record:
-        """Put a new version in the place of a record."""
+        """Replace a record by a new version."""
 
     def forget(self, ids: Sequence[str], *, scope: Scope, dry_run: bool = False) -> Receipt:
         """Erase records by id."""
 
 
 def refuse(_: str) -> bool:
-    """Consent to nothing."""
+    """Refuse consent to everything."""
     return False
 
 
 def memory_tools(
-    memory: KeptMemory, scope: Scope, *, author: Author = "agent", consent: Consent = refuse
+    memory: MemoryLike, scope: Scope, *, author: Author = "agent", consent: Consent = refuse
 ) -> list[BaseTool]:
     """Return `memory_search`, `memory_add`, `memory_correct` and `memory_forget` over a scope.
 
-    `author` says whose words the tools are given: "agent", or "user" where a program only passes on
-    what the user said. `consent` is asked, with a sentence that says what is about to be done,
-    before the agent replaces or erases anything that it has not written itself.
+    `author` is whose words the tools get: "agent", or "user" where a program only passes on what
+    the user said. `consent` is called with a sentence on what is about to happen before the agent
+    replaces or erases records that it did not write itself.
     """
     tools = _MemoryTools(memory, scope, author, consent)
     return [
@@ -92,9 +92,9 @@ def memory_tools(
 
 
 class _MemoryTools:
-    """The functions behind the tools, with what they are bound to."""
+    """The functions of the tools, bound to a memory and a scope."""
 
-    def __init__(self, memory: KeptMemory, scope: Scope, author: Author, consent: Consent) -> None:
+    def __init__(self, memory: MemoryLike, scope: Scope, author: Author, consent: Consent) -> None:
         self._memory = memory
         self._scope = scope
         self._author = author
@@ -102,13 +102,14 @@ class _MemoryTools:
 
     def search(self, query: Annotated[str, "what to look for, in a few words"]) -> str:
         """Search what is remembered; each line begins with a record's id."""
-        where = {"not": OWN}
-        found = self._memory.search(query, scope=self._scope, k=2 * TOLD, where=where)
-        stated = [hit.record for hit in found][:TOLD]
-        roles = ("assistant",)
-        hits = self._memory.search(query, scope=self._scope, k=NOTED, roles=roles, where=OWN)
-        noted = [hit.record for hit in hits]
-        return "\n".join(map(_line, [*stated, *noted])) or "nothing found"
+        where = {"not": BY_AGENT}
+        found = self._memory.search(query, scope=self._scope, k=2 * MAX_EVIDENCE, where=where)
+        evidence = [hit.record for hit in found][:MAX_EVIDENCE]
+        hits = self._memory.search(
+            query, scope=self._scope, k=MAX_NOTES, roles=("assistant",), where=BY_AGENT
+        )
+        notes = [hit.record for hit in hits]
+        return "\n".join(map(_line, [*evidence, *notes])) or "nothing found"
 
     def add(self, text: Annotated[str, "one fact, as a whole sentence"]) -> str:
         """Remember one fact for later."""
@@ -121,7 +122,7 @@ class _MemoryTools:
     ) -> str:
         """Replace a remembered fact that is wrong by what is right."""
         (old,) = self._known([id])
-        if self._may([old], f"replace {old.text!r} by {text!r}"):
+        if self._allowed([old], f"replace {old.text!r} by {text!r}"):
             new = self._replace(old, text)
             return f"corrected: it is now {new.id}, and {id} is kept as history"
         new = self._write(text, sources=(id,))
@@ -137,17 +138,17 @@ class _MemoryTools:
         self._known(ids)
         plan = self._memory.forget(ids, scope=self._scope, dry_run=True)
         whole = Scope(user=self._scope.user)
-        going = self._memory.get([*plan.asked, *plan.derived], scope=whole)
-        names = "; ".join(repr(record.text) for record in going)
-        if not self._may(going, f"erase for ever: {names}"):
+        erased = self._memory.get([*plan.asked, *plan.derived], scope=whole)
+        names = "; ".join(repr(record.text) for record in erased)
+        if not self._allowed(erased, f"erase for ever: {names}"):
             raise InvalidInput("not all of this was written by you: only the user can forget it")
         receipt = self._memory.forget(ids, scope=self._scope)
         return _receipt(receipt)
 
-    def _may(self, records: Sequence[Record], what: str) -> bool:
-        if self._author == "user" or all(map(_own, records)):
+    def _allowed(self, records: Sequence[Record], action: str) -> bool:
+        if self._author == "user" or all(map(_by_agent, records)):
             return True
-        return self._consent(what)
+        return self._consent(action)
 
     def _known(self, ids: Sequence[str]) -> Sequence[Record]:
         found = self._memory.get(ids, scope=self._scope)
@@ -157,55 +158,55 @@ class _MemoryTools:
         return found
 
     def _replace(self, old: Record, text: str) -> Record:
-        """Write a new version: it is told if the old one was, or if it is the user's words."""
-        if self._author == "agent" or not _own(old):
+        """Write a new version: evidence if the old one was, or if these are the user's words."""
+        if self._author == "agent" or not _by_agent(old):
             return self._memory.update(old.id, text, scope=self._scope, who=self._author)
         if old.superseded:
             raise InvalidInput(f"record {old.id!r} is superseded")
-        note = NewRecord(
+        new = NewRecord(
             text=text,
             kind=old.kind,
             valid_from=self._memory.maintenance.now(scope=self._scope),
             supersedes=old.id,
             metadata={**old.metadata, "role": "user"},
         )
-        return self._memory.add_many([note], scope=old.scope, who="user")[0]
+        return self._memory.add_many([new], scope=old.scope, who="user")[0]
 
     def _write(self, text: str, sources: tuple[str, ...] = ()) -> Record:
-        note = NewRecord(
+        new = NewRecord(
             text=text,
             evidence=self._author == "user",
             sources=sources,
             metadata={"role": ROLES[self._author]},
         )
-        return self._memory.add_many([note], scope=self._scope, who=self._author)[0]
+        return self._memory.add_many([new], scope=self._scope, who=self._author)[0]
 
 
-def _own(record: Record) -> bool:
+def _by_agent(record: Record) -> bool:
     return record.metadata.get("role") == "assistant" and not record.evidence
 
 
 def _line(record: Record) -> str:
-    """Return a record on a line; its own further lines are indented, and begin with no id."""
-    value = record.text
-    if len(value) > MOST_SHOWN:
-        value = f"{value[:MOST_SHOWN]} [and {len(value) - MOST_SHOWN} characters more]"
-    lines = "\n".join(value.splitlines())
-    mark = "(your own words) " if _own(record) else ""
+    """Return a record as a line that begins with its id; further lines are indented."""
+    text = record.text
+    if len(text) > MAX_CHARACTERS:
+        text = f"{text[:MAX_CHARACTERS]} [and {len(text) - MAX_CHARACTERS} characters more]"
+    lines = "\n".join(text.splitlines())
+    mark = "(your own words) " if _by_agent(record) else ""
     return f"[{record.id}] {mark}{indent(lines, '    ').lstrip()}"
 
 
 def _receipt(receipt: Receipt) -> str:
-    told = f"erased {_count(len(receipt.asked), 'record')}: {', '.join(receipt.asked)}"
+    summary = f"erased {_count(len(receipt.asked), 'record')}: {', '.join(receipt.asked)}"
     if receipt.derived:
-        told += f"; with it went {', '.join(receipt.derived)}"
+        summary += f"; with it went {', '.join(receipt.derived)}"
     events = _count(receipt.history, "event")
-    told += f"; {_count(receipt.keys, 'key')} and {events} of history went along"
+    summary += f"; {_count(receipt.keys, 'key')} and {events} of history went along"
     if receipt.rekeyed:
-        told += f"; {_count(receipt.rekeyed, 'other record')} stayed, and lost a key"
+        summary += f"; {_count(receipt.rekeyed, 'other record')} stayed, and lost a key"
     if not receipt.log_emptied:
-        told += "; the file's log still holds the words until the next compact"
-    return told
+        summary += "; the file's log still holds the words until the next compact"
+    return summary
 
 
 def _count(number: int, noun: str) -> str:

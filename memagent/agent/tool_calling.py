@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from memagent.errors import StructuredOutputError
 from memagent.models.errors import translated
 from memagent.models.replies import CallTimer, with_json_schema
 from memagent.models.tool_support import rejects_tools, store_tool_support, supports_tools
 from memagent.prompts import tool_error, tool_instructions, tool_result
+from memagent.tools.base import schema_problems
 from memagent.types import Call
 
 if TYPE_CHECKING:
@@ -180,14 +181,8 @@ def _checked(
     said = text or json.dumps({"tool": name, "arguments": arguments})
     if not isinstance(arguments, dict):
         return Mistake(text=said, reason="the arguments are no JSON object", call=call)
-    schema = named[name].tool_call_schema
-    try:
-        if isinstance(schema, type) and issubclass(schema, BaseModel):
-            schema.model_validate(arguments)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return Mistake(text=said, reason=f"argument {where!r}: {first['msg'].lower()}", call=call)
+    for where, why in schema_problems(named[name], arguments):
+        return Mistake(text=said, reason=f"argument {where!r}: {why}", call=call)
     return Action(name=name, arguments=arguments, id=id, text=text if id else "", call=call)
 
 

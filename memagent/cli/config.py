@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from memagent.cli.output import Home, Json, Model, User
-from memagent.config import config_file, explained
+from memagent.config import config_file, setting_sources
 
 config_app = typer.Typer(help="The settings, and where they come from.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print each setting with its value and its source; keys are masked."""
-    told = explained(home=home, user=user, model=model, embedder=embedder)
+    told = setting_sources(home=home, user=user, model=model, embedder=embedder)
     if as_json:
         rows = [{"name": one.name, "value": one.value, "source": one.source} for one in told]
         print(json.dumps(rows))

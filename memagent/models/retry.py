@@ -9,7 +9,7 @@ CHAT_RETRIES = 4
 EMBEDDING_RETRIES = 5
 CONNECT_SECONDS = 5.0
 """Seconds within which a server has to be reached."""
-UNAVAILABLE_STATUSES = (429, 502, 503, 504)
+UNAVAILABLE = (429, 502, 503, 504)
 """The statuses of a server that is busy or shutting down, and of a proxy in front of one."""
 
 Failure = Literal["gone", "failed", "refused"]
@@ -29,7 +29,7 @@ def client_options(
     return {"max_retries": retries, "timeout": Timeout(timeout, connect=connect_timeout)}
 
 
-def failure_kind(error: UserError) -> Failure:
+def failure_of(error: UserError) -> Failure:
     """Classify a failed request by the OpenAI client's error that caused it."""
     openai, cause = sys.modules.get("openai"), error.__cause__
     if openai is None or not isinstance(error, ModelUnavailable):
@@ -38,6 +38,6 @@ def failure_kind(error: UserError) -> Failure:
         return "gone"
     if not isinstance(cause, openai.APIStatusError):
         return "refused"
-    if cause.status_code in UNAVAILABLE_STATUSES:
+    if cause.status_code in UNAVAILABLE:
         return "gone"
     return "failed" if cause.status_code >= 500 else "refused"

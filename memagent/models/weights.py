@@ -140,9 +140,7 @@ def removable(name: str, folder: Path) -> StoredWeights:
     """
     named = [each for each in stored(folder) if each.name == name]
     if not named:
-        raise InvalidInput(
-            f"there are no weights of {name!r}: `memagent model list` shows which there are"
-        )
+        raise InvalidInput(f"there are no weights named {name!r}: `memagent model list` shows them")
     if named[0].package is not None:
         package = named[0].package
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""Test doubles that ship: scripted chat model, hash embedder, stub server."""
+"""Test doubles: a scripted chat model, a hashing embedder and a stub server."""
 
 from memagent.testing.fakes import HashEmbedder, ScriptedChat
 from memagent.testing.stub_server import Cut, Drop, Fail, Garble, Hang, Say, StubServer

@@ -1,4 +1,4 @@
-"""Fakes for tests and examples: a scripted chat model, a hashing embedder, a stub server."""
+"""Fakes for tests and examples: a scripted chat model and a hashing embedder."""
 
 import hashlib
 import re
@@ -16,9 +16,10 @@ Reply = Callable[[Sequence[BaseMessage]], str]
 
 
 class ScriptedChat(BaseChatModel):
-    """A chat model that gives scripted replies in turn, or what a function makes of the messages.
+    """Chat model that returns scripted replies in turn, or a function's reply to the messages.
 
-    `requests` holds the messages of every call. A script that has run out raises IndexError.
+    `requests` holds the messages of every call. A call after the end of the script raises
+    IndexError.
     """
 
     script: Any
@@ -56,7 +57,7 @@ class ScriptedChat(BaseChatModel):
 
 
 class HashEmbedder(Embeddings):
-    """An embedder without a model: every word is a fixed random direction, a text their sum."""
+    """Embedder without a model: a word is a fixed random direction, a text the sum of its words."""
 
     def __init__(self, dimensions: int = 64) -> None:
         self.name = f"hash-{dimensions}"

@@ -1,11 +1,12 @@
-"""A stand-in for a model's server, on a loopback port, that answers or fails as it is told.
+"""Stub model server on a loopback port, which answers or fails by a script.
 
     with StubServer([Fail(429, retry_after=0), Say("Hello.")]) as server:
         chat = open_chat(server.url)
         assert chat.invoke("Hi").text == "Hello."
         assert len(server.requests) == 2
 
-It speaks as much of the OpenAI-style wire as a chat needs. Nothing in it waits for the clock.
+It speaks the part of the OpenAI-style wire that a chat needs, and waits only where the script says
+so.
 """
 
 import socket
@@ -16,14 +17,14 @@ from types import TracebackType
 from typing import Self
 
 from memagent.testing.stub_wire import (
-    Act,
-    Asked,
+    Action,
     Cut,
     Drop,
     Fail,
     Garble,
     Handler,
     Hang,
+    Request,
     Say,
     Server,
     shut,
@@ -31,19 +32,19 @@ from memagent.testing.stub_wire import (
 )
 
 __all__ = ["Cut", "Drop", "Fail", "Garble", "Hang", "Say", "StubServer"]
-Script = Sequence[Act] | Callable[[Asked], Act]
+Script = Sequence[Action] | Callable[[Request], Action]
 HELLO = Say("Hello.")
 
 
 class StubServer:
-    """A server in a thread, from `start` (or `with`) to `stop`; it can be started again.
+    """Server in a thread, from `start` (or `with`) to `stop`; it can be started again.
 
-    `script` is what to do with each request for a chat in turn (after its end, the last again), or
-    a function of the request's body. A model not in `models` is answered with 404, and a prompt of
-    more than `context` words with the error of a server whose context is too small; with `tells`,
-    it says how long its context is, and counts a prompt's words, as vLLM does. `requests` holds the
-    bodies that came, `told` the paths that were asked for these, and `gone` counts the clients that
-    left a `Hang`.
+    `script` holds the actions for the chat requests in turn (the last one repeats), or is a
+    function of the request's body. A model not in `models` gets 404, and a prompt of more than
+    `context` words the error of a server whose context is too small. With `reports_context` the
+    server reports its context length and counts the words of a prompt, as vLLM does. `requests`
+    holds the bodies of the chat requests, `context_requests` the paths of the other requests, and
+    `disconnects` counts the clients that left a `Hang`.
     """
 
     def __init__(
@@ -52,17 +53,17 @@ class StubServer:
         *,
         models: Sequence[str] = ("stub-model",),
         context: int | None = None,
-        tells: bool = False,
+        reports_context: bool = False,
         api_key: str | None = None,
     ) -> None:
         self.script = script
         self.models: Sequence[str] = tuple(models)
         self.context = context
-        self.tells = tells
-        self.told: list[str] = []
+        self.reports_context = reports_context
+        self.context_requests: list[str] = []
         self.api_key = api_key
-        self.requests: list[Asked] = []
-        self.gone = 0
+        self.requests: list[Request] = []
+        self.disconnects = 0
         self.changed = threading.Condition()
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
@@ -74,7 +75,7 @@ class StubServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def start(self) -> Self:
-        """Begin to answer, on a free port, or on the same as before."""
+        """Start on a free port, or again on the same port."""
         self._server = Server(("127.0.0.1", self._port), Handler)
         self._server.stub = self
         self._port = self._server.server_port
@@ -82,19 +83,19 @@ class StubServer:
         return self
 
     def stop(self) -> None:
-        """Stop at once: open connections are broken."""
+        """Stop at once, and break open connections."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
         with self.changed:
-            for one in self.open_connections:
-                shut(one)
+            for connection in self.open_connections:
+                shut(connection)
 
-    def wait_for(self, what: Callable[["StubServer"], bool], seconds: float = 10.0) -> bool:
-        """Wait until something holds of this server; returns False if it does not in time."""
+    def wait_for(self, condition: Callable[["StubServer"], bool], seconds: float = 10.0) -> bool:
+        """Wait until a condition holds for this server; return False after so many seconds."""
         with self.changed:
-            return self.changed.wait_for(lambda: what(self), seconds)
+            return self.changed.wait_for(lambda: condition(self), seconds)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -107,23 +108,23 @@ class StubServer:
     ) -> None:
         self.stop()
 
-    def act(self, asked: Asked) -> Act:
-        """Return what to do with a request, which is kept."""
+    def action_for(self, request: Request) -> Action:
+        """Return the action for a chat request, and record the request."""
         with self.changed:
-            self.requests.append(asked)
+            self.requests.append(request)
             self.changed.notify_all()
             number = len(self.requests) - 1
-        if refusal := self._refusal(asked):
+        if refusal := self._refusal(request):
             return refusal
         if callable(self.script):
-            return self.script(asked)
+            return self.script(request)
         return self.script[min(number, len(self.script) - 1)]
 
-    def _refusal(self, asked: Asked) -> Fail | None:
-        """Return how a real server refuses a request, if it does."""
-        if asked.get("model") not in self.models:
-            return Fail(404, f"The model `{asked.get('model')}` does not exist.")
-        words = sum(len(words_of(message)) for message in asked["messages"])
+    def _refusal(self, request: Request) -> Fail | None:
+        """Return a real server's refusal of a request, if it would refuse it."""
+        if request.get("model") not in self.models:
+            return Fail(404, f"The model `{request.get('model')}` does not exist.")
+        words = sum(len(words_of(message)) for message in request["messages"])
         if self.context is not None and words > self.context:
             limit = f"This model's maximum context length is {self.context} tokens."
             return Fail(400, f"{limit} However, your messages have {words} tokens.")

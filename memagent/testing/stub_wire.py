@@ -1,4 +1,4 @@
-"""What a stub server does with a request: answers and failures, on the OpenAI-style wire."""
+"""Actions of a stub server, and the HTTP handler that performs them on the OpenAI-style wire."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition
 from typing import Any, Protocol
 
-Asked = dict[str, Any]
+Request = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Answer with a text, or calls of tools as (name, arguments); streamed word by word if wanted.
+    """Answer with a text or with tool calls as (name, arguments); a stream goes word by word.
 
-    `delay` seconds go by before each piece; `finish` "length" says that the tokens ran out.
+    `delay` is in seconds, before each piece. `finish` "length" means that the tokens ran out.
     """
 
     text: str = ""
@@ -29,16 +29,16 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Answer with an error status; `retry_after` seconds go into the header of that name."""
+    """Answer with an error status; `retry_after` (seconds) becomes the Retry-After header."""
 
     status: int = 500
-    message: str = "told to fail"
+    message: str = "scripted failure"
     retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Break the connection in the middle: of the body, or of a stream after some of its words."""
+    """Break the connection in the middle of the body, or of a stream after some words."""
 
     text: str = "one two three"
     after: int = 1
@@ -46,41 +46,41 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Garble:
-    """Answer 200 with a body that is no JSON, or JSON that is no chat completion."""
+    """Answer 200 with a body that is no JSON, or with JSON that is no chat completion."""
 
     body: str = '{"choices": ['
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Close the connection without a word, as a server does that dies."""
+    """Close the connection without an answer, as a dying server does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Answer nothing until the client goes away, which `StubServer.gone` counts."""
+    """Answer nothing until the client disconnects, which `StubServer.disconnects` counts."""
 
     words: int = 0
-    """How many words of a stream are sent before."""
+    """How many words of a stream are sent first."""
 
 
-Act = Say | Fail | Cut | Garble | Drop | Hang
+Action = Say | Fail | Cut | Garble | Drop | Hang
 
 
 class Stub(Protocol):
-    """What a handler needs of the stub server."""
+    """The parts of a stub server that the handler uses."""
 
     changed: Condition
     open_connections: set[socket.socket]
     models: Sequence[str]
     context: int | None
-    tells: bool
-    told: list[str]
+    reports_context: bool
+    context_requests: list[str]
     api_key: str | None
-    gone: int
+    disconnects: int
 
-    def act(self, asked: Asked) -> Act:
-        """Return what to do with a request for a chat."""
+    def action_for(self, request: Request) -> Action:
+        """Return the action for a chat request."""
 
 
 class Server(ThreadingHTTPServer):
@@ -91,66 +91,66 @@ class Server(ThreadingHTTPServer):
     stub: Stub
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away."""
+        """Ignore clients that disconnected."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one client."""
+    """HTTP handler of one client."""
 
     protocol_version = "HTTP/1.1"
     server: Server
 
     def setup(self) -> None:
-        """Note the connection, so that it can be broken."""
+        """Register the connection, so that it can be broken."""
         super().setup()
         with self.server.stub.changed:
             self.server.stub.open_connections.add(self.connection)
 
     def finish(self) -> None:
-        """Let the connection go."""
+        """Forget the connection."""
         with self.server.stub.changed:
             self.server.stub.open_connections.discard(self.connection)
         super().finish()
 
     def do_GET(self) -> None:
-        """Tell which models there are."""
+        """List the models."""
         if self._allowed():
             stub = self.server.stub
-            stub.told.append(self.path)
-            length = {"max_model_len": stub.context} if stub.tells else {}
+            stub.context_requests.append(self.path)
+            length = {"max_model_len": stub.context} if stub.reports_context else {}
             listed = [{"id": name, "object": "model"} | length for name in stub.models]
             known = self.path == "/v1/models"
             self._send(200, {"object": "list", "data": listed}) if known else self._send(404, {})
 
     def do_POST(self) -> None:
-        """Answer or fail, as the stub is told."""
+        """Answer or fail, by the stub's script."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if not self._allowed():
             return
-        asked = json.loads(body)
+        request = json.loads(body)
         if self.path == "/tokenize":
-            self._count(asked)
+            self._count(request)
             return
-        act = self.server.stub.act(asked)
-        streamed = bool(asked.get("stream"))
-        if isinstance(act, Fail):
-            self._fail(act)
-        elif isinstance(act, Garble):
-            self._send(200, act.body)
-        elif isinstance(act, Drop):
+        action = self.server.stub.action_for(request)
+        streamed = bool(request.get("stream"))
+        if isinstance(action, Fail):
+            self._fail(action)
+        elif isinstance(action, Garble):
+            self._send(200, action.body)
+        elif isinstance(action, Drop):
             self._break()
-        elif isinstance(act, Say):
-            self._stream(asked, act) if streamed else self._say(asked, act)
-        elif isinstance(act, Cut):
-            self._cut(asked, act, streamed)
+        elif isinstance(action, Say):
+            self._stream(request, action) if streamed else self._say(request, action)
+        elif isinstance(action, Cut):
+            self._cut(request, action, streamed)
         else:
-            self._hang(asked, act, streamed)
+            self._hang(request, action, streamed)
 
-    def _count(self, asked: Asked) -> None:
+    def _count(self, request: Request) -> None:
         stub = self.server.stub
-        stub.told.append(self.path)
-        count = sum(len(words_of(message)) for message in asked["messages"])
-        self._send(200, {"count": count}) if stub.tells else self._send(404, {})
+        stub.context_requests.append(self.path)
+        count = sum(len(words_of(message)) for message in request["messages"])
+        self._send(200, {"count": count}) if stub.reports_context else self._send(404, {})
 
     def _allowed(self) -> bool:
         key = self.server.stub.api_key
@@ -159,53 +159,53 @@ class Handler(BaseHTTPRequestHandler):
         self._fail(Fail(401, "wrong key"))
         return False
 
-    def _say(self, asked: Asked, act: Say) -> None:
-        _pause(act.delay)
-        message = {"role": "assistant", "content": act.text or None} | _calls(act.calls)
-        choice = {"index": 0, "finish_reason": _finish(act), "message": message}
-        head = _head(asked, "chat.completion")
-        self._send(200, head | {"choices": [choice], "usage": _usage(asked, act)})
+    def _say(self, request: Request, action: Say) -> None:
+        _pause(action.delay)
+        message = {"role": "assistant", "content": action.text or None} | _calls(action.calls)
+        choice = {"index": 0, "finish_reason": _finish(action), "message": message}
+        head = _head(request, "chat.completion")
+        self._send(200, head | {"choices": [choice], "usage": _usage(request, action)})
 
-    def _stream(self, asked: Asked, act: Say) -> None:
+    def _stream(self, request: Request, action: Say) -> None:
         self._open_stream()
-        for word in re.findall(r"\S+\s*", act.text):
-            _pause(act.delay)
-            self._event(asked, {"content": word})
-        if act.calls:
-            self._event(asked, _calls(act.calls, streamed=True))
-        self._event(asked, {}, finish=_finish(act))
-        if (asked.get("stream_options") or {}).get("include_usage"):
-            usage = {"choices": [], "usage": _usage(asked, act)}
-            self._chunk(_head(asked, "chat.completion.chunk") | usage)
+        for word in re.findall(r"\S+\s*", action.text):
+            _pause(action.delay)
+            self._event(request, {"content": word})
+        if action.calls:
+            self._event(request, _calls(action.calls, streamed=True))
+        self._event(request, {}, finish=_finish(action))
+        if (request.get("stream_options") or {}).get("include_usage"):
+            usage = {"choices": [], "usage": _usage(request, action)}
+            self._chunk(_head(request, "chat.completion.chunk") | usage)
         self._write(b"data: [DONE]\n\n")
         self._write(b"")
 
-    def _cut(self, asked: Asked, act: Cut, streamed: bool) -> None:
+    def _cut(self, request: Request, action: Cut, streamed: bool) -> None:
         if streamed:
             self._open_stream()
-            for word in re.findall(r"\S+\s*", act.text)[: act.after]:
-                self._event(asked, {"content": word})
+            for word in re.findall(r"\S+\s*", action.text)[: action.after]:
+                self._event(request, {"content": word})
         else:
             self._headers(200, 1000)
             self.wfile.write(b'{"choices"')
         self._break()
 
-    def _hang(self, asked: Asked, act: Hang, streamed: bool) -> None:
-        with suppress(ConnectionError):  # a client may leave while it is told a word
+    def _hang(self, request: Request, action: Hang, streamed: bool) -> None:
+        with suppress(ConnectionError):  # a client may disconnect during a word
             if streamed:
                 self._open_stream()
-                for number in range(act.words):
-                    self._event(asked, {"content": f"word{number} "})
+                for number in range(action.words):
+                    self._event(request, {"content": f"word{number} "})
             self.connection.recv(1)  # returns when the client closes the connection
         self.close_connection = True
         with self.server.stub.changed:
-            self.server.stub.gone += 1
+            self.server.stub.disconnects += 1
             self.server.stub.changed.notify_all()
 
-    def _fail(self, act: Fail) -> None:
-        error = {"message": act.message, "type": "error", "code": act.status}
-        headers = {} if act.retry_after is None else {"Retry-After": str(act.retry_after)}
-        self._send(act.status, {"error": error}, headers)
+    def _fail(self, action: Fail) -> None:
+        error = {"message": action.message, "type": "error", "code": action.status}
+        headers = {} if action.retry_after is None else {"Retry-After": str(action.retry_after)}
+        self._send(action.status, {"error": error}, headers)
 
     def _send(
         self, status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
@@ -228,9 +228,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
 
-    def _event(self, asked: Asked, delta: Mapping[str, Any], finish: str | None = None) -> None:
+    def _event(self, request: Request, delta: Mapping[str, Any], finish: str | None = None) -> None:
         choice = {"index": 0, "delta": dict(delta), "finish_reason": finish}
-        self._chunk(_head(asked, "chat.completion.chunk") | {"choices": [choice]})
+        self._chunk(_head(request, "chat.completion.chunk") | {"choices": [choice]})
 
     def _chunk(self, body: Mapping[str, Any]) -> None:
         self._write(f"data: {json.dumps(body)}\n\n".encode())
@@ -244,7 +244,7 @@ class Handler(BaseHTTPRequestHandler):
         shut(self.connection)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def shut(connection: socket.socket) -> None:
@@ -260,16 +260,16 @@ def _pause(seconds: float) -> None:
         time.sleep(seconds)
 
 
-def _head(asked: Asked, kind: str) -> dict[str, Any]:
-    return {"id": "stub", "object": kind, "created": 0, "model": asked["model"]}
+def _head(request: Request, kind: str) -> dict[str, Any]:
+    return {"id": "stub", "object": kind, "created": 0, "model": request["model"]}
 
 
-def _finish(act: Say) -> str:
-    return "tool_calls" if act.calls else act.finish
+def _finish(action: Say) -> str:
+    return "tool_calls" if action.calls else action.finish
 
 
 def _calls(calls: Sequence[tuple[str, str]], streamed: bool = False) -> dict[str, Any]:
-    """Return calls of tools as the wire has them, nothing for none."""
+    """Return tool calls in the wire format; empty for none."""
     listed = [
         {"id": f"call-{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
         | ({"index": n} if streamed else {})
@@ -283,8 +283,8 @@ def words_of(message: Mapping[str, Any]) -> list[str]:
     return str(message.get("content") or "").split()
 
 
-def _usage(asked: Asked, act: Say) -> dict[str, Any]:
-    """Count words for tokens."""
-    prompt = sum(len(words_of(message)) for message in asked["messages"])
-    said = len(act.text.split())
-    return {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
+def _usage(request: Request, action: Say) -> dict[str, Any]:
+    """Return the usage, with words for tokens."""
+    prompt = sum(len(words_of(message)) for message in request["messages"])
+    reply = len(action.text.split())
+    return {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply}

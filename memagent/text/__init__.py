@@ -1,1 +1,1 @@
-"""Text processing: words, stems, sentences."""
+"""Text processing: words, stems and sentences of English, and the obfuscation of names."""

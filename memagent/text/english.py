@@ -1,4 +1,4 @@
-"""English words: which carry meaning, which names a text holds, and which point elsewhere."""
+"""English words and sentences: stems, content words, names, lemmas and sentence boundaries."""
 
 import re
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ FUNCTION_WORDS = frozenset(
     which while who who's whom whose why will with won't would you your yours yourself yourselves
     """.split()
 )
-"""Words that carry grammar rather than meaning; a search does not look for them."""
+"""Words that carry grammar rather than meaning; searches ignore them."""
 
 PERSONAL_PRONOUNS = frozenset("he him his she her hers they them their theirs it its".split())
-"""Third-person pronouns: a text whose only subject is one of these needs what came before it."""
+"""Third-person pronouns: a text with no other subject needs its context."""
 _PRONOUN = re.compile(rf"\b(?:{'|'.join(sorted(PERSONAL_PRONOUNS))})\b", re.IGNORECASE)
 
 
@@ -31,19 +31,19 @@ _PRONOUN = re.compile(rf"\b(?:{'|'.join(sorted(PERSONAL_PRONOUNS))})\b", re.IGNO
 def stem(word: str) -> str:
     """Return the Porter stem of a word, as the full-text index stems it."""
     if word[-1:] not in _LETTERS:
-        return word  # numbers, above all: every ending that is taken off is of English letters
+        return word  # numbers, above all: every suffix that Porter strips is of English letters
     import snowballstemmer
 
     return str(snowballstemmer.stemmer("porter").stemWord(word))
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text as they are written, but for a possessive: Emma's is Emma."""
+    """Return the words of a text as written, without a possessive 's."""
     return _WORD.findall(text)
 
 
 def content_words(text: str) -> list[str]:
-    """Return the words that carry meaning in lower case, one for each stem, in order."""
+    """Return the words that carry meaning in lower case, one per stem, in order."""
     lowered = (word.lower() for word in words(text))
     by_stem = {stem(word): word for word in lowered if word not in FUNCTION_WORDS}
     return list(by_stem.values())
@@ -51,7 +51,7 @@ def content_words(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Stems:
-    """The stems of a text: of each of its words in order, and of those that carry meaning."""
+    """The stems of a text: of all its words in order, and of those that carry meaning."""
 
     all: tuple[str, ...]
     content: frozenset[str]
@@ -60,19 +60,19 @@ class Stems:
 def stems(text: str) -> Stems:
     """Return the stems of a text's words."""
     lowered = list(map(str.lower, words(text)))
-    meaning = set(lowered).difference(FUNCTION_WORDS)
-    return Stems(tuple(map(stem, lowered)), frozenset(map(stem, meaning)))
+    content = set(lowered).difference(FUNCTION_WORDS)
+    return Stems(tuple(map(stem, lowered)), frozenset(map(stem, content)))
 
 
 def names(text: str) -> list[str]:
     """Return the capitalised words of a text that are not function words, each once, in order."""
-    found = (word for word in words(text) if word[0].isupper())
-    return list(dict.fromkeys(word for word in found if word.lower() not in FUNCTION_WORDS))
+    capitalised = (word for word in words(text) if word[0].isupper())
+    return list(dict.fromkeys(word for word in capitalised if word.lower() not in FUNCTION_WORDS))
 
 
 def needs_context(text: str) -> bool:
-    """Tell whether a text speaks of somebody only by pronoun, with no name before it."""
-    if _PRONOUN.search(text) is None:  # most texts, told at once
+    """Tell whether a text refers to somebody by a pronoun with no name before it."""
+    if _PRONOUN.search(text) is None:  # the fast way out for most texts
         return False
     for word in words(text):
         if word.lower() in PERSONAL_PRONOUNS:
@@ -82,10 +82,10 @@ def needs_context(text: str) -> bool:
     return False
 
 
-_IN_F = (
+_ENDING_IN_F = (
     "calf elf half hoof knife leaf life loaf scarf self shelf thief wharf wife wolf yourself"
 ).split()
-_CHANGED = {
+_IRREGULAR = {
     "man": "men",
     "woman": "women",
     "child": "children",
@@ -98,12 +98,12 @@ _CHANGED = {
     "ox": "oxen",
     "die": "dice",
 }
-_PLURALS = {word: re.sub("fe?$", "ves", word) for word in _IN_F} | _CHANGED
+_PLURALS = {word: re.sub("fe?$", "ves", word) for word in _ENDING_IN_F} | _IRREGULAR
 _SINGULARS = {plural: singular for singular, plural in _PLURALS.items()}
 
 
 def lemma(word: str) -> str:
-    """Return what all forms of a word have in common: "wolves" gives what "wolf" does."""
+    """Return the lemma of a word, the same for all its forms: "wolves" and "wolf"."""
     lowered = word.lower()
     return stem(_SINGULARS.get(lowered, lowered))
 
@@ -114,33 +114,33 @@ def lemmas(text: str) -> list[str]:
 
 
 def forms(word: str) -> list[str]:
-    """Return the forms of a word that a stemmed index does not take for one."""
+    """Return the forms of a word that a stemmed index tells apart."""
     lowered = word.lower()
     other = _SINGULARS.get(lowered) or _PLURALS.get(lowered)
     return [lowered, other] if other else [lowered]
 
 
-_BREAK = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘]?[^\W_a-z])|\s*\n\s*")  # noqa: RUF001
-_SHORT = re.compile(
+_SENTENCE_END = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘]?[^\W_a-z])|\s*\n\s*")  # noqa: RUF001
+_ABBREVIATION = re.compile(
     r"(?:\b[A-Z]|\b(?:Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|vs|etc|cf|No|Vol|Fig|approx|e\.g|i\.e))\.\s*$"
 )
-"""What ends in a full stop and ends no sentence: initials, and the usual abbreviations."""
+"""Initials and usual abbreviations, whose full stop ends no sentence."""
 _TOKEN = re.compile(r"\S+")
 _EDGES = re.compile(r"^\W+|\W+$")
-_CLOSED = re.compile(r"[,;:.!?)\]]$")
-_LINKS = frozenset(["of", "de"])
+_CLOSING_MARK = re.compile(r"[,;:.!?)\]]$")
+_LINKING_WORDS = frozenset(["of", "de"])
 """Words that stay between two capitalised ones: "Kingdom of France"."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Where a piece of a text begins and ends, in characters; the end is exclusive."""
+    """Start and end of a piece of a text, in characters; the end is exclusive."""
 
     start: int
     end: int
 
     def of(self, text: str) -> str:
-        """Return the piece."""
+        """Return the piece of the text."""
         return text[self.start : self.end]
 
     def __len__(self) -> int:
@@ -148,44 +148,44 @@ class Span:
 
 
 def sentences(text: str) -> list[Span]:
-    """Return the sentences of a text in order; a line break ends one as well."""
+    """Return the sentences of a text in order; a line break ends a sentence, too."""
     spans, start = [], 0
-    for found in _BREAK.finditer(text):
-        end = start + len(text[start : found.end()].rstrip())
-        if "\n" not in found.group() and _SHORT.search(text[start:end]):
+    for boundary in _SENTENCE_END.finditer(text):
+        end = start + len(text[start : boundary.end()].rstrip())
+        if "\n" not in boundary.group() and _ABBREVIATION.search(text[start:end]):
             continue
         spans.append(Span(start, end))
-        start = found.end()
+        start = boundary.end()
     spans.append(Span(start, start + len(text[start:].rstrip())))
-    return [span for span in (_stripped(text, one) for one in spans) if len(span)]
+    return [span for span in (_stripped(text, span) for span in spans) if len(span)]
 
 
 def runs(text: str, within: Span | None = None) -> list[Span]:
-    """Return the longest runs of words without a function word or a mark between them, in order.
+    """Return the longest runs of content words without a mark between them, in order.
 
-    A full name that holds "of" is one run.
+    A full name with "of" or "de" in it is one run.
     """
-    part = within or Span(0, len(text))
-    tokens = [Span(*found.span()) for found in _TOKEN.finditer(text, part.start, part.end)]
-    found: list[list[Span]] = [[]]
+    piece = within or Span(0, len(text))
+    tokens = [Span(*match.span()) for match in _TOKEN.finditer(text, piece.start, piece.end)]
+    runs: list[list[Span]] = [[]]
     for number, token in enumerate(tokens):
         word = bare(token.of(text))
         if not word or word.lower() in FUNCTION_WORDS:
             after = bare(tokens[number + 1].of(text)) if number + 1 < len(tokens) else ""
-            before = bare(found[-1][-1].of(text)) if found[-1] else ""
-            if word in _LINKS and after[:1].isupper() and before[:1].isupper():
-                found[-1].append(token)
+            before = bare(runs[-1][-1].of(text)) if runs[-1] else ""
+            if word in _LINKING_WORDS and after[:1].isupper() and before[:1].isupper():
+                runs[-1].append(token)
             else:
-                found.append([])
+                runs.append([])
             continue
-        found[-1].append(token)
-        if _CLOSED.search(token.of(text)):
-            found.append([])
-    return [Span(run[0].start, run[-1].end) for run in found if run]
+        runs[-1].append(token)
+        if _CLOSING_MARK.search(token.of(text)):
+            runs.append([])
+    return [Span(run[0].start, run[-1].end) for run in runs if run]
 
 
 def bare(token: str) -> str:
-    """Return a word without the marks around it."""
+    """Return a token without the punctuation around it."""
     return _EDGES.sub("", token)
 
 

@@ -1,4 +1,4 @@
-"""A text with its names, numbers and things replaced: what is left is how it is built."""
+"""Obfuscation: names, numbers and things of a text replaced, so that its structure remains."""
 
 import re
 
@@ -7,10 +7,10 @@ from memagent.text.english import FUNCTION_WORDS
 _TOKEN = re.compile(
     r"[^\W\d_]+(?:['’][^\W\d_]+)*|\$?\d[\d,]*(?:\.\d+)?%?|\S"  # noqa: RUF001
 )
-_BEFORE_THINGS = frozenset(
+_DETERMINERS = frozenset(
     "a an the of his her their its my our your each every some many several few another".split()
 )
-"""After one of these, or a number, the last content word of a run names a thing."""
+"""After one of these or a number, the last content word of a run names a thing."""
 _OPERATIONS = frozenset(
     """add added altogether average bigger both buy buys bought combined cost costs cut day days
     difference dollar dollars double doubled earn earns earned equal equally fewer first fourth
@@ -21,15 +21,15 @@ _OPERATIONS = frozenset(
     tax third times took total triple twice week weeks went work worked year years younger
     """.split()
 )
-"""Words that say what happens to amounts; they are the structure, and stay."""
+"""Words for operations on amounts; they are part of the structure and stay."""
 
 
 def obfuscated(text: str) -> str:
     """Return a text with "someone" for names, "some" for numbers and "something" for things.
 
-    After ARM-RAG (Melz 2023), which had a language model list names and nouns; here rules do. A
-    name is a capitalised word that is no function word and does not only open a sentence; a thing
-    is the last content word of a run after an article, a possessive, "of" or a number.
+    After ARM-RAG (Melz 2023), where a language model lists names and nouns; here rules do. A name
+    is a capitalised word that is no function word and does not only open a sentence. A thing is the
+    last content word of a run after an article, a possessive, "of" or a number.
     """
     tokens = _TOKEN.findall(text)
     names = {
@@ -37,19 +37,19 @@ def obfuscated(text: str) -> str:
         for before, token in zip([".", *tokens], tokens, strict=False)
         if token[0].isupper() and before not in '.?!"' and token.lower() not in FUNCTION_WORDS
     }
-    shown = []
+    replaced = []
     for at, token in enumerate(tokens):
         lowered = token.lower()
         if token.strip("$")[:1].isdigit():
-            shown.append("some")
+            replaced.append("some")
         elif _base(token) in names or _is_opening_name(tokens, at):
-            shown.append("someone")
+            replaced.append("someone")
         elif token.isalpha() and _names_thing(tokens, at):
-            shown.append("something")
+            replaced.append("something")
         else:
-            shown.append(lowered)
-    told = re.sub(r"\b(something|someone)(?: \1)+\b", r"\1", " ".join(shown))
-    return re.sub(r"\s+([,.?!;:])", r"\1", told)
+            replaced.append(lowered)
+    merged = re.sub(r"\b(something|someone)(?: \1)+\b", r"\1", " ".join(replaced))
+    return re.sub(r"\s+([,.?!;:])", r"\1", merged)
 
 
 def _base(token: str) -> str:
@@ -83,4 +83,4 @@ def _names_thing(tokens: list[str], at: int) -> bool:
     while start and _is_content(tokens[start - 1]):
         start -= 1
     before = tokens[start - 1] if start else ""
-    return before.lower() in _BEFORE_THINGS or before.strip("$")[:1].isdigit()
+    return before.lower() in _DETERMINERS or before.strip("$")[:1].isdigit()

@@ -35,6 +35,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+"""Not the splitter of `text.english`: that one would change the keys of stored records."""
 
 
 @dataclass(frozen=True, slots=True)

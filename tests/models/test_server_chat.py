@@ -153,7 +153,7 @@ def test_a_silent_server_is_given_up_after_the_time_out(serve: Serve) -> None:
     server = serve(Hang())
     with pytest.raises(ModelUnavailable, match="did not answer in time"):
         ask(server, timeout=0.05, retries=0)
-    assert server.wait_for(lambda one: one.gone == 1)
+    assert server.wait_for(lambda one: one.disconnects == 1)
 
 
 def test_closing_a_stream_reaches_the_server(serve: Serve) -> None:
@@ -161,9 +161,9 @@ def test_closing_a_stream_reaches_the_server(serve: Serve) -> None:
     pieces = reply(open_chat(server.url), HI, stream=True)
     while not next(pieces)[0]:
         pass
-    assert server.gone == 0
+    assert server.disconnects == 0
     pieces.close()
-    assert server.wait_for(lambda one: one.gone == 1)
+    assert server.wait_for(lambda one: one.disconnects == 1)
 
 
 @pytest.mark.usefixtures("closing")
@@ -178,7 +178,7 @@ async def test_a_stream_that_falls_silent_is_given_up_after_the_time_out(
     monkeypatch.setattr(asyncio, "wait_for", None)
     with pytest.raises(ModelUnavailable, match="did not answer in time"):
         [one async for one in areply(chat, HI, stream=True)]
-    assert await asyncio.to_thread(server.wait_for, lambda one: one.gone == 2)
+    assert await asyncio.to_thread(server.wait_for, lambda one: one.disconnects == 2)
 
 
 @pytest.mark.usefixtures("closing")
@@ -197,7 +197,7 @@ async def test_cancelling_a_task_reaches_the_server(serve: Serve, stream: bool) 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(server.wait_for, lambda one: one.gone == 1)
+    assert await asyncio.to_thread(server.wait_for, lambda one: one.disconnects == 1)
 
 
 def test_the_next_event_loop_gets_connections_of_its_own(serve: Serve) -> None:
@@ -274,7 +274,7 @@ def test_a_server_that_is_no_model_server_is_told_from_one(
 
 
 def test_a_url_nobody_answers_is_told_before_any_work() -> None:
-    with pytest.raises(ModelUnavailable, match=r"nobody answers at http://127\.0\.0\.1:9"):
+    with pytest.raises(ModelUnavailable, match=r"no server answers at http://127\.0\.0\.1:9"):
         open_chat("http://127.0.0.1:9/v1")
 
 

@@ -149,7 +149,7 @@ def test_vllm_is_called_by_its_command_or_by_its_module(tmp_path: Path) -> None:
 def test_where_there_is_no_vllm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelUnavailable, match="vLLM is not installed for"):
         find(python_with(tmp_path, ""))
-    with pytest.raises(ModelUnavailable, match="is no Python that runs"):
+    with pytest.raises(ModelUnavailable, match="does not run as a Python"):
         find(tmp_path / "nothing")
     (tmp_path / "python").unlink()
     monkeypatch.setenv("PATH", str(tmp_path))

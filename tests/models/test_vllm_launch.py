@@ -172,7 +172,7 @@ def test_a_start_that_takes_too_long_is_given_up(
         return float(next(clock)) if (folder / "pids").exists() else 0.0
 
     monkeypatch.setattr(launch, "time", type("Clock", (), {"monotonic": staticmethod(seconds)}))
-    with pytest.raises(ServerFailed, match="not ready after 60 s: give it more with --timeout"):
+    with pytest.raises(ServerFailed, match="not ready after 60 s: allow more with --timeout"):
         launch.start(OPTIONS, log=tmp_path / "log", timeout=60, progress=progress)
     assert "Loading weights" in told
 
@@ -207,7 +207,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(
         ("nothing that is known", 137, "ran out of memory"),
         ("WARNING one\nValueError: block_size must be 16\nBye", 1, "ValueError: block_size must"),
         ("nothing that is known", 3, "exit code 3"),
-        ("nothing that is known", 0, "told to end"),
+        ("nothing that is known", 0, "asked to end"),
     ],
 )
 def test_the_end_of_a_log_tells_the_likely_cause(line: str, code: int, sentence: str) -> None:
@@ -302,6 +302,6 @@ def test_a_server_that_the_settings_name_is_never_started_here(
     folder = served_from()
     monkeypatch.setattr(httpx, "get", nobody)
     monkeypatch.setenv("MEMAGENT_VLLM_URL", "http://gpu:8000/v1")
-    with pytest.raises(ModelUnavailable, match="nobody answers at http://gpu:8000/v1"):
+    with pytest.raises(ModelUnavailable, match="no server answers at http://gpu:8000/v1"):
         connect_or_start("acme/Qwen3-8B")
     assert not (folder / "pids").exists()

@@ -45,7 +45,7 @@ def test_what_was_pulled_is_found_listed_and_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["none", "..", "../mine", "", "."])
 def test_what_is_not_there_is_not_removed(tmp_path: Path, name: str) -> None:
     pulled(tmp_path / "models", "mine")
-    with pytest.raises(InvalidInput, match="no weights of"):
+    with pytest.raises(InvalidInput, match="no weights named"):
         weights.remove(name, tmp_path / "models")
     assert (tmp_path / "models" / "mine").is_dir()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memagent.errors import InvalidInput
-from memagent.tools.calculator import MOST_BITS, calculate, calculator, value_of
+from memagent.tools.calculator import MAX_BITS, calculate, calculator, value_of
 from memagent.tools.execute import run_tool
 
 NUMBERS = st.one_of(
@@ -49,7 +49,7 @@ def by_python(expression: str) -> Any:
 @given(EXPRESSIONS)
 def test_arithmetic_is_python_s_own(expression: str) -> None:
     expected = by_python(expression)
-    too_large = isinstance(expected, int) and expected.bit_length() > MOST_BITS
+    too_large = isinstance(expected, int) and expected.bit_length() > MAX_BITS
     if expected is None or too_large:
         with pytest.raises(InvalidInput):
             value_of(expression)

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import SandboxUnavailable
-from memagent.tools import sandbox
+from memagent.tools import python
 from memagent.tools.execute import run_tool
-from memagent.tools.python import python_tool
-from memagent.tools.sandbox import Limits, require_walls, run_python
+from memagent.tools.python import Limits, python_tool, require_sandbox, run_python
 
-behind_walls = pytest.mark.usefixtures("walls")
+in_sandbox = pytest.mark.usefixtures("sandbox")
 LISTENER = """
 import socket
 with socket.create_server(("127.0.0.1", 0)) as server:
@@ -38,19 +37,19 @@ print("started", flush=True)
 
 
 @pytest.fixture
-def walls() -> None:
+def sandbox() -> None:
     try:
-        require_walls()
+        require_sandbox()
     except SandboxUnavailable as error:
         pytest.skip(str(error))
 
 
-@pytest.fixture(params=["walled", "not walled"])
-def walled(request: pytest.FixtureRequest) -> bool:
-    """The limits hold with walls and without."""
-    if request.param == "walled":
-        request.getfixturevalue("walls")
-    return bool(request.param == "walled")
+@pytest.fixture(params=["sandboxed", "not sandboxed"])
+def sandboxed(request: pytest.FixtureRequest) -> bool:
+    """The limits hold in the sandbox and outside of it."""
+    if request.param == "sandboxed":
+        request.getfixturevalue("sandbox")
+    return bool(request.param == "sandboxed")
 
 
 @pytest.fixture
@@ -79,14 +78,14 @@ def gone(mark: str) -> bool:
     return any(not running(mark) or patience.wait(0.05) for _ in range(400))
 
 
-@behind_walls
+@in_sandbox
 def test_the_output_and_the_last_expression_are_told() -> None:
     assert run_python("print('é')\nx = 6\nx * 7").output == "é\n42\n"
     assert run_python("import math; math.factorial(20)").output == "2432902008176640000\n"
     assert run_python("None").output == ""
 
 
-@behind_walls
+@in_sandbox
 def test_a_failure_is_told_with_the_code_s_own_traceback() -> None:
     ran = run_python("def half(x):\n    return 1 / x\nhalf(0)")
     assert ran.problem == "failed with exit status 1"
@@ -104,15 +103,15 @@ def test_a_failure_is_told_with_the_code_s_own_traceback() -> None:
     assert "EOFError" in run_python("input()").output
 
 
-@behind_walls
+@in_sandbox
 def test_there_is_no_network_not_even_the_loopback(port: int) -> None:
     ran = run_python(CONNECT.format(port=port))
     assert ran.problem is not None
     assert "Network is unreachable" in ran.output
-    assert run_python(CONNECT.format(port=port), walled=False).output == "connected\n"
+    assert run_python(CONNECT.format(port=port), sandboxed=False).output == "connected\n"
 
 
-@behind_walls
+@in_sandbox
 def test_files_outside_are_neither_seen_nor_written(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("1234")
     for path in (tmp_path, Path(__file__), Path("/etc/passwd"), Path("/proc/self")):
@@ -124,14 +123,14 @@ def test_files_outside_are_neither_seen_nor_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "secret"]
 
 
-@behind_walls
+@in_sandbox
 def test_files_are_written_to_a_folder_that_is_gone_afterwards() -> None:
     ran = run_python("open('a', 'w').write('x')\nimport os\nprint(os.getcwd(), os.listdir())")
     assert ran.output == "/work ['a']\n"
     assert run_python("import os; os.listdir()").output == "[]\n"
 
 
-@behind_walls
+@in_sandbox
 def test_the_disk_is_bounded_in_all() -> None:
     code = "for n in range(9):\n    open(str(n), 'wb').write(bytes(2**19))"
     assert run_python(code, limits=Limits(disk=2**23)).problem is None
@@ -139,28 +138,28 @@ def test_the_disk_is_bounded_in_all() -> None:
     assert "No space left on device" in full.output
 
 
-@behind_walls
+@in_sandbox
 def test_the_environment_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMAGENT_API_KEY", "1234")
     assert run_python("import os; print(dict(os.environ))").output == "{}\n"
-    assert run_python("import os; print(dict(os.environ))", walled=False).output == "{}\n"
+    assert run_python("import os; print(dict(os.environ))", sandboxed=False).output == "{}\n"
 
 
-@behind_walls
+@in_sandbox
 def test_no_package_is_there_but_the_standard_library() -> None:
     assert "ModuleNotFoundError" in run_python("import numpy").output
     assert "ModuleNotFoundError" in run_python("import memagent").output
 
 
-@behind_walls
-def test_the_walls_and_the_limits_cannot_be_lifted() -> None:
+@in_sandbox
+def test_the_sandbox_and_the_limits_cannot_be_lifted() -> None:
     mount = "import subprocess; subprocess.run(['mount', '-o', 'remount,bind,rw', '/usr'])"
     assert "permission denied" in run_python(mount).output
     lift = "import resource; resource.setrlimit(resource.RLIMIT_AS, (-1, -1))"
     assert "not allowed to raise" in run_python(lift).output
 
 
-@behind_walls
+@in_sandbox
 @pytest.mark.parametrize("ending", ["", "while True: print('x' * 10000)"])
 def test_no_process_is_left_behind(ending: str, tmp_path: Path) -> None:
     mark = f"orphan-{tmp_path}"
@@ -169,7 +168,7 @@ def test_no_process_is_left_behind(ending: str, tmp_path: Path) -> None:
     assert gone(mark)
 
 
-@behind_walls
+@in_sandbox
 def test_the_tool_tells_output_and_problems() -> None:
     tool = python_tool()
     assert tool.description.count(".") == 1
@@ -180,63 +179,65 @@ def test_the_tool_tells_output_and_problems() -> None:
     assert seen.text.startswith("failed with exit status 1\n1\nTraceback")
 
 
-def test_an_endless_loop_is_stopped_by_its_cpu_time(walled: bool) -> None:
-    ran = run_python("while True: pass", limits=Limits(cpu_seconds=1, seconds=60), walled=walled)
+def test_an_endless_loop_is_stopped_by_its_cpu_time(sandboxed: bool) -> None:
+    ran = run_python(
+        "while True: pass", limits=Limits(cpu_seconds=1, seconds=60), sandboxed=sandboxed
+    )
     assert ran.problem == "stopped: it used up its CPU time or its memory"
 
 
-def test_memory_is_bounded(walled: bool) -> None:
-    ran = run_python("x = bytearray(2**32)", walled=walled)
+def test_memory_is_bounded(sandboxed: bool) -> None:
+    ran = run_python("x = bytearray(2**32)", sandboxed=sandboxed)
     assert ran.problem == "failed with exit status 1"
     assert "MemoryError" in ran.output
 
 
-def test_a_flood_of_output_is_cut(walled: bool) -> None:
-    ran = run_python("while True: print('x' * 999)", limits=Limits(output=100), walled=walled)
+def test_a_flood_of_output_is_cut(sandboxed: bool) -> None:
+    ran = run_python("while True: print('x' * 999)", limits=Limits(output=100), sandboxed=sandboxed)
     assert ran.problem == "stopped: it printed more than 100 characters"
     assert ran.output == "x" * 100
 
 
-def test_waiting_is_bounded(walled: bool) -> None:
+def test_waiting_is_bounded(sandboxed: bool) -> None:
     for code in (
         "import time; time.sleep(3600)",
         "import os, time; os.close(1); os.close(2); time.sleep(3600)",
     ):
-        ran = run_python(code, limits=Limits(seconds=0.5), walled=walled)
+        ran = run_python(code, limits=Limits(seconds=0.5), sandboxed=sandboxed)
         assert ran.problem == "stopped: not done after 0.5 seconds"
 
 
-def test_a_file_is_bounded(walled: bool) -> None:
+def test_a_file_is_bounded(sandboxed: bool) -> None:
     ran = run_python(
-        "open('a', 'wb').write(bytes(2**21))", limits=Limits(disk=2**20), walled=walled
+        "open('a', 'wb').write(bytes(2**21))", limits=Limits(disk=2**20), sandboxed=sandboxed
     )
     assert "OSError" in ran.output
     assert ran.problem is not None
 
 
-def test_the_folder_is_a_fresh_one(walled: bool) -> None:
+def test_the_folder_is_a_fresh_one(sandboxed: bool) -> None:
     leave = "import os; print(os.listdir()); open('a', 'w').close()"
-    assert run_python(leave, walled=walled).output == "[]\n"
-    assert run_python(leave, walled=walled).output == "[]\n"
+    assert run_python(leave, sandboxed=sandboxed).output == "[]\n"
+    assert run_python(leave, sandboxed=sandboxed).output == "[]\n"
 
 
-def test_without_walls_the_group_is_stopped(tmp_path: Path) -> None:
+def test_outside_the_sandbox_the_group_is_stopped(tmp_path: Path) -> None:
     mark = f"orphan-{tmp_path}"
     code = ORPHAN.format(mark=mark).replace("start_new_session=True", "start_new_session=False")
-    assert run_python(code, walled=False).output == "started\n"
+    assert run_python(code, sandboxed=False).output == "started\n"
     assert gone(mark)
 
 
-def test_where_no_walls_can_be_built_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_missing", lambda: "it is not Linux")
+def test_where_no_sandbox_can_be_built_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(python, "_missing", lambda: "it is not Linux")
     for refused in (python_tool, lambda: run_python("1")):
         with pytest.raises(SandboxUnavailable, match="it is not Linux"):
             refused()
-    assert run_tool(python_tool(walled=False), {"code": "1 + 1"}).text == "2\n"
+    assert run_tool(python_tool(sandboxed=False), {"code": "1 + 1"}).text == "2\n"
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sandbox, "_PATH", str(tmp_path))
-    assert "unshare" in str(sandbox._missing.__wrapped__())
+    monkeypatch.setattr(python, "_PATH", str(tmp_path))
+    assert "unshare" in str(python._missing.__wrapped__())
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert sandbox._missing.__wrapped__() == "it is not Linux"
+    assert python._missing.__wrapped__() == "it is not Linux"

@@ -166,10 +166,10 @@ async def test_long_output_is_cut_and_says_so() -> None:
             raise ValueError("y" * 1000)
         return "y" * 1000
 
-    seen = await both_ways(flood, {"broken": False}, most=10)
+    seen = await both_ways(flood, {"broken": False}, max_characters=10)
     assert seen.text == "yyyyyyyyyy\n[cut: these are the first 10 of 1000 characters]"
     assert not seen.error
-    broken = await both_ways(flood, {"broken": True}, most=10)
+    broken = await both_ways(flood, {"broken": True}, max_characters=10)
     assert broken.text.startswith("ValueError\n[cut")
 
 
@@ -271,4 +271,4 @@ def test_the_third_identical_call_is_stopped() -> None:
     assert "add was called with these arguments 2 times already" in stopped.text
     assert repeats.stop("add", {"a": 1, "b": 3}) is None
     assert repeats.stop("subtract", {"a": 1, "b": 2}) is None
-    assert Repeats(most=0).stop("add", {}) is not None
+    assert Repeats(max_repeats=0).stop("add", {}) is not None

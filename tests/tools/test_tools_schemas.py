@@ -14,7 +14,7 @@ from memagent.tools.python import python_tool
 @pytest.fixture
 def tools(memory: Memory, ada: Scope) -> list[BaseTool]:
     dates = date_tools(lambda: date(2024, 2, 29))
-    return [*memory_tools(memory, ada), calculator(), *dates, python_tool(walled=False)]
+    return [*memory_tools(memory, ada), calculator(), *dates, python_tool(sandboxed=False)]
 
 
 def test_a_model_is_told_every_tool_in_a_sentence_and_plain_types(tools: list[BaseTool]) -> None:

@@ -23,12 +23,12 @@ from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi.arms import StoryArm
 from memagent.models.open_chat import open_chat
 from memagent.testing import HashEmbedder, Say, StubServer
-from memagent.testing.stub_wire import Act
+from memagent.testing.stub_wire import Action
 
 ARMS = tuple(map(ArmName.parse, ("none", "full", "memory", "wrong+0")))
 
 
-def answer(asked: dict[str, Any]) -> Act:
+def answer(asked: dict[str, Any]) -> Action:
     """Answer by what was asked alone: the last word but one."""
     return Say(str(asked["messages"][-1]["content"]).split()[-2])
 
