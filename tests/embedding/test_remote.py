@@ -1,4 +1,4 @@
-"""The embedder with real weights, and a server that speaks the real wire."""
+"""The embedder behind a server, over the real wire."""
 
 import http.server
 import json
@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from memagent import Memory, Scope, open_embedder
+<<<<<<< HEAD:tests/embedding/test_real_embedding.py
 from memagent.embedding.precision import BENCHMARK_PASSAGES, BENCHMARK_QUESTIONS, fidelity
 from memagent.embedding.remote import BATCH_SIZE, RemoteEmbedder
+=======
+from memagent.embedding.remote import BATCH, RemoteEmbedder
+>>>>>>> c8ce5b2 (Check the layers with import-linter, run tests in parallel, and no test twice in CI):tests/embedding/test_remote.py
 from memagent.errors import ModelUnavailable
-from memagent.models.weights import MINILM, locate
 from memagent.testing import HashEmbedder
 
+<<<<<<< HEAD:tests/embedding/test_real_embedding.py
 pytestmark = pytest.mark.real
 TEXTS = [
     *BENCHMARK_PASSAGES,
@@ -140,6 +143,9 @@ def test_a_store_written_in_float32_opens_in_what_the_machine_does_best(
         memory.add_many(BENCHMARK_PASSAGES, scope=ada)
     with Memory.open(tmp_path, embedder="all-MiniLM-L6-v2") as memory:
         assert "Lisbon" in memory.search("When does our flight leave?", scope=ada)[0].record.text
+=======
+pytestmark = pytest.mark.wire
+>>>>>>> c8ce5b2 (Check the layers with import-linter, run tests in parallel, and no test twice in CI):tests/embedding/test_remote.py
 
 
 class Server(http.server.BaseHTTPRequestHandler):
