@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope, open_embedder
-from memagent.embedding.precision import PASSAGES, QUESTIONS, fidelity
+from memagent.embedding.precision import BENCHMARK_PASSAGES, BENCHMARK_QUESTIONS, fidelity
 from memagent.models.weights import MINILM, locate
 
 pytestmark = pytest.mark.real
-TEXTS = [*PASSAGES, *QUESTIONS, "one", " ".join(PASSAGES[:40]), "Zoë's naïve café: 三つ 🙂"]
+TEXTS = [
+    *BENCHMARK_PASSAGES,
+    *BENCHMARK_QUESTIONS,
+    "one",
+    " ".join(BENCHMARK_PASSAGES[:40]),
+    "Zoë's naïve café: 三つ 🙂",
+]
 FEW = [*TEXTS[::8], *TEXTS[-3:]]
 """Texts of every length, for what encodes them several times."""
 
@@ -127,6 +133,6 @@ def test_a_store_written_in_float32_opens_in_what_the_machine_does_best(
 ) -> None:
     written = open_embedder("all-MiniLM-L6-v2", precision="float32")
     with Memory.open(tmp_path, embedder=written) as memory:
-        memory.add_many(PASSAGES, scope=ada)
+        memory.add_many(BENCHMARK_PASSAGES, scope=ada)
     with Memory.open(tmp_path, embedder="all-MiniLM-L6-v2") as memory:
         assert "Lisbon" in memory.search("When does our flight leave?", scope=ada)[0].record.text
