@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check format lint types bench clean
+# Tests run in as many processes as there are cores, at most four: each may load a model.
+WORKERS ?= auto
+PLAIN := build/plain
+
+.PHONY: setup demo test check format lint types layers plain bench clean
 
 setup: $(READY)
 
@@ -18,19 +22,25 @@ demo: setup
 		--out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup
 
-check: setup lint types test
+check: lint types layers test
 
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-# mypy cannot see an editable install through the package-dir map, so it reads a plain one.
-types: setup
-	rm -rf build/types
-	$(BIN)/pip install --quiet --no-deps --target build/types .
-	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p memagent
+# mypy and import-linter cannot see an editable install through the package-dir map, so they read a
+# plain one.
+plain: setup
+	rm -rf build
+	$(BIN)/pip install --quiet --no-deps --target $(PLAIN) .
+
+types: plain
+	cd $(PLAIN) && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p memagent
+
+layers: plain
+	cd $(PLAIN) && PYTHONPATH=. ../../$(BIN)/lint-imports --no-logo --no-cache ../../pyproject.toml
 
 format: setup
 	$(BIN)/ruff format .

@@ -20,6 +20,17 @@ Command = Callable[..., Outcome]
 Serve = Callable[..., StubServer]
 DATA = os.environ.get("MEMAGENT_DATA")
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; torch reads this on its import
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the real models in one worker, so that they are loaded once."""
+    for item in items:
+        if item.get_closest_marker("real") is not None:
+            item.add_marker(pytest.mark.xdist_group("real"))
+
 
 @pytest.fixture(autouse=True)
 def _alone(

@@ -56,15 +56,15 @@ def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
 
 
 def test_a_memory_loads_no_adapter() -> None:
-    views = (
-        "memagent.integrations.vectorstore",
+    adapters = (
         "memagent.integrations.vectorstore",
         "memagent.integrations.chat_history",
+        "memagent.integrations.langgraph",
         "langgraph",
     )
     code = (
         "import sys, memagent.memory.memory, memagent.memory.aio\n"
-        f"print([name for name in {views!r} if name in sys.modules])"
+        f"print([name for name in {adapters!r} if name in sys.modules])"
     )
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert outcome.stdout.strip() == "[]", outcome.stderr
@@ -74,8 +74,9 @@ def test_every_file_that_is_no_module_is_listed_as_data() -> None:
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     listed = set()
     for package, patterns in setuptools["package-data"].items():
-        top, _, rest = package.removeprefix("memagent.").partition(".")
-        folder = ROOT / top / rest.replace(".", "/")
+        parts = package.split(".")
+        inside = parts[1:] if parts[1:2] and parts[1] in ("stores", "tools", "evals") else parts
+        folder = ROOT.joinpath(*inside)
         listed |= {path for pattern in patterns for path in folder.glob(pattern)}
     assert listed
     assert all(path.is_file() for path in listed)

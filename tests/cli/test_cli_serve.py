@@ -128,7 +128,7 @@ def test_vllm_of_a_python_that_is_none_is_told(memagent: Command, tmp_path: Path
         vllm.find(tmp_path / "python")
 
 
-@pytest.mark.real
+@pytest.mark.wire
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_the_server_and_all_it_started(
     how: signal.Signals, tmp_path: Path, request: pytest.FixtureRequest

@@ -151,6 +151,7 @@ def test_the_precision_is_the_setting_s_unless_it_is_given(
         open_embedder(str(tmp_path))
 
 
+@pytest.mark.xdist_group("real")  # it loads the library
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="holds no embedder") as caught:
         SentenceEmbedder(tmp_path, "empty", "float32").embed_query("hello")

@@ -51,7 +51,8 @@ def outcomes(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in json.loads(one).items() if k not in measured} for one in lines]
 
 
-@pytest.mark.real
+@pytest.mark.wire
+@pytest.mark.xdist_group("ray")
 def test_a_cluster_gives_the_answers_of_a_local_run(
     tmp_path: Path, servers: list[StubServer]
 ) -> None:
@@ -74,7 +75,8 @@ def test_a_cluster_gives_the_answers_of_a_local_run(
     assert len(servers[1].requests) > 0.3 * alone
 
 
-@pytest.mark.real
+@pytest.mark.wire
+@pytest.mark.xdist_group("ray")
 def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
     tmp_path: Path, servers: list[StubServer]
 ) -> None:

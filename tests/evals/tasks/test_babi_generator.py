@@ -30,7 +30,7 @@ def test_an_independent_solver_agrees_with_every_generated_question(number: int)
         assert (answers, supports) == ([], [])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     number=st.sampled_from(GENERATED),
     seed=st.integers(0, 2**32),

@@ -223,7 +223,7 @@ def test_however_many_articles_are_wanted_they_are_not_held_at_once(tmp_path: Pa
     day = datetime(2020, 1, 1, tzinfo=UTC)
     rng, keys = random.Random(0), []
     with gzip.open(tmp_path / "wmt" / archive_file(2020), "wb", compresslevel=1) as archive:
-        for _ in range(200):
+        for _ in range(80):
             text = base64.b64encode(rng.randbytes(60_000).hex().encode())
             keys.append(sorting_key(day, text))
             archive.write(b"20200101\t" + text + b"\t" + text + b"\n")
@@ -233,8 +233,8 @@ def test_however_many_articles_are_wanted_they_are_not_held_at_once(tmp_path: Pa
         count = sum(1 for _ in loader.articles(tmp_path, keys))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert count == 200
-        assert most < 10_000_000  # of 64 MB
+        assert count == 80
+        assert most < 10_000_000  # of 26 MB
 
 
 def test_a_folder_that_is_only_read_is_read_through_each_time(

@@ -6,67 +6,27 @@ whole.
 
 import base64
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from crashing import SIZES, write
 
 from memagent import Memory, Scope
 from memagent.errors import EmbedderMismatch
 from memagent.testing import HashEmbedder
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "25"))
-SIZES = (16, 24)
-WORKER = """
-import itertools, random, sys
-from memagent import Memory, Scope
-from memagent.stores.transfer import reembed as reembedding
-from memagent.testing import HashEmbedder
-
-folder, seed, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-rng, scope = random.Random(seed), Scope(user="ada")
-reembedding.BATCH = 8
-memory = Memory.open(folder, embedder=HashEmbedder(size))
-held = [record.id for record in memory.list(scope=scope, limit=10**6)]
-
-def acknowledge(*words):
-    sys.stdout.write(" ".join(map(str, words)) + "\\n")
-    sys.stdout.flush()
-
-acknowledge("ready")
-for number in itertools.count():
-    choice = rng.random()
-    if choice < 0.45 or len(held) < 3:
-        many = [f"note {seed} {number} {part}" for part in range(rng.randint(1, 5))]
-        added = [record.id for record in memory.add_many(many, scope=scope)]
-        held += added
-        acknowledge("add", *added)
-    elif choice < 0.65:
-        old = held.pop(rng.randrange(len(held)))
-        new = memory.update(old, f"new {seed} {number}", scope=scope).id
-        held.append(new)
-        acknowledge("update", old, new)
-    elif choice < 0.85:
-        gone = held.pop(rng.randrange(len(held)))
-        acknowledge("forgetting", gone)
-        receipt = memory.forget([gone], scope=scope)
-        acknowledge("forget", *receipt.asked, *receipt.derived)
-    elif choice < 0.9:
-        memory.maintenance.compact()
-        acknowledge("compact")
-    else:
-        memory.close()
-        size = 40 - size
-        memory = Memory.open(folder, embedder=HashEmbedder(size))
-        acknowledge("reembedding", size)
-        memory.maintenance.reembed()
-        acknowledge("reembed", size)
-"""
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Writers are forked off a process that has imported memagent, once."""
+PROCESSES.set_forkserver_preload(
+    ["pytest", "memagent.memory.memory", "memagent.stores.transfer.reembed", "memagent.testing"]
+)
 
 
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scope) -> None:
@@ -136,14 +96,19 @@ def _check_vectors(memory: Memory, scope: Scope, size: int) -> None:
 
 
 def _killed_after(seconds: float, folder: Path, number: int, size: int) -> list[list[str]]:
-    """Run the worker, kill it `seconds` after it is ready, and return what it acknowledged."""
-    command = [sys.executable, "-P", "-c", WORKER, str(folder), str(number), str(size)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-        try:
-            worker.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            os.kill(worker.pid, signal.SIGKILL)
-        lines = worker.stdout.read().split("\n")
-    return [line.split() for line in lines[:-1]]
+    """Run a writer, kill it `seconds` after it is ready, and return what it acknowledged."""
+    heard, said = PROCESSES.Pipe(duplex=False)
+    writer = PROCESSES.Process(target=write, args=(folder, number, size, said))
+    writer.start()
+    said.close()
+    with heard:
+        assert heard.recv_bytes() == b"ready"
+        writer.join(seconds)
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
+        lines = []
+        with suppress(EOFError):
+            while True:
+                lines.append(heard.recv_bytes().decode())
+    return [line.split() for line in lines]
