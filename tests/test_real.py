@@ -18,10 +18,11 @@ from memagent.errors import (
 )
 from memagent.evals.arm import ArmName
 from memagent.evals.report import tables
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
 from memagent.evals.tasks import babi
+from memagent.evals.tasks.story_arms import StoryArm
 from memagent.models.context_window import Window
 from memagent.models.llama_cpp import CONTEXT_TOKENS
 from memagent.models.replies import reply, structured
@@ -203,7 +204,7 @@ def test_the_evaluation_end_to_end_with_a_floor(
     names = ("none", "full", "memory", "oracle")
     plan = Plan(arms=tuple(map(ArmName, names)), limit=12)
     whole = Run(tmp_path / "run", tasks, plan, resume=False)
-    go(whole, open_chat("local"), embedder, lambda _: None)
+    run_in_process(whole, open_chat("local"), embedder, lambda _: None, StoryArm)
     accuracy = {
         (row["task"], row["arm"]): row["accuracy"]
         for row in tables.rows(tasks, plan.arms, whole.scores)

@@ -53,7 +53,7 @@ def conflict(memory: Memory, scope: Scope, givers: Sequence[str]) -> str:
             asked = f"Where is item{number}{'ab'[place]}?"
             answer = agent.ask(asked, scope=scope)
             agent.feedback(
-                answer, scope=scope, correction=f"Shelf {number}.", asked=asked, who=giver
+                answer, scope=scope, correction=f"Corpus {number}.", asked=asked, who=giver
             )
             right = number < (9 if place == 0 else 3)
             answer = agent.ask(asked, scope=scope)

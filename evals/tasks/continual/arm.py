@@ -11,11 +11,11 @@ from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput, UserError
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.metrics.continual import Results
-from memagent.evals.run.retry import trouble
-from memagent.evals.run.runner import in_flight
+from memagent.evals.runs.retry import failure_of
+from memagent.evals.runs.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
-from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.continual.streams import Asked, Stream
+from memagent.evals.tasks.story_arms import studied_samples
 from memagent.learning.few_shot import diverse
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, NewRecord, Policy, Scope
@@ -235,7 +235,7 @@ class StreamArm:
         try:
             answer = self._answers.get(prompt) or self._answer(prompt)
         except UserError as error:
-            if trouble(error) == "gone":
+            if failure_of(error) == "gone":
                 raise
             return None
         self._answers[prompt] = answer

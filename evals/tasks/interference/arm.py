@@ -15,8 +15,8 @@ from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.interference.streams import Trial
+from memagent.evals.tasks.story_arms import studied_samples
 from memagent.learning.few_shot import diverse
 from memagent.models.errors import translated
 from memagent.prompts import SHORT_ANSWER, summary_of
