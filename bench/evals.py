@@ -25,10 +25,10 @@ from serving import Server, interval
 
 from memagent.embedding.open_embedder import open_embedder
 from memagent.evals.arm import ArmName
-from memagent.evals.registry import Wanted
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
+from memagent.evals.suite import Selection
 from memagent.evals.tasks.babi.suite import SUITE
 
 
@@ -65,7 +65,7 @@ def seconds_of(
     arm: str, asked: argparse.Namespace, server: Bare, embedder: Any
 ) -> tuple[float, Any]:
     """Run an evaluation of one arm in a new folder; returns its seconds, and the prompts sent."""
-    tasks = SUITE.load(Wanted(tasks=asked.tasks, data=asked.data))
+    tasks = SUITE.load(Selection(tasks=asked.tasks, data=asked.data))
     plan = Plan(
         arms=(ArmName.parse(arm),), limit=asked.limit, concurrency=asked.concurrency, model="bench"
     )
@@ -74,7 +74,7 @@ def seconds_of(
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run", tasks, plan, resume=False)
         started = time.perf_counter()
-        go(run, server.chat, embedder, lambda _: None)
+        run_in_process(run, server.chat, embedder, lambda _: None, SUITE.make)
         seconds = time.perf_counter() - started
     server.chat.callbacks = None
     return seconds, prompts.sent

@@ -30,7 +30,7 @@ from langchain_core.messages import convert_to_openai_messages
 from scipy.stats import t as student
 
 from memagent import Agent, Scope, open_chat
-from memagent.evals.run.runner import in_flight
+from memagent.evals.runs.runner import in_flight
 from memagent.prompts import SHORT_ANSWER, render
 
 SCOPE = Scope(user="bench")

@@ -35,7 +35,8 @@ from memagent import Memory, Scope, open_embedder
 from memagent.config import load_settings
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.metrics.statistics import wilson
-from memagent.evals.registry import Wanted, suite
+from memagent.evals.registry import find_suite
+from memagent.evals.suite import Selection
 from memagent.evals.tasks.documents.arms import DocumentArm
 from memagent.evals.tasks.documents.documents import StreamTask
 from memagent.evals.tasks.documents.scores import normalised
@@ -53,7 +54,7 @@ CENTRES = np.random.default_rng(0).standard_normal((500, DIMENSIONS))
 
 
 def recall(arguments: argparse.Namespace) -> None:
-    wanted = Wanted(
+    wanted = Selection(
         tasks=arguments.tasks,
         split=arguments.split,
         variant=arguments.variant,
@@ -66,7 +67,7 @@ def recall(arguments: argparse.Namespace) -> None:
     print("|---|---|---|---|---|---|")
     with Memory.in_memory(embedder=embedder) as memory:
         parts = Parts(memory=memory, embedder=embedder, model=ScriptedChat(lambda _: ""))
-        for task in suite(arguments.suite).load(wanted):
+        for task in find_suite(arguments.suite).load(wanted):
             for name in arguments.arms.split(","):
                 _recall(task, ArmName.parse(name, 0), parts, arguments)
 

@@ -1,1 +1,40 @@
-"""Evaluations that show, with controls, what the memory is worth."""
+"""Evaluations that measure, with controls, what the memory adds to a model."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memagent.evals.evaluation import Options, Progress, Result, run
+    from memagent.evals.suite import Member, Selection, Suite
+    from memagent.evals.task import Sample, Task
+
+__all__ = [
+    "Member",
+    "Options",
+    "Progress",
+    "Result",
+    "Sample",
+    "Selection",
+    "Suite",
+    "Task",
+    "run",
+]
+
+_HOMES = {
+    "Member": "suite",
+    "Options": "evaluation",
+    "Progress": "evaluation",
+    "Result": "evaluation",
+    "Sample": "task",
+    "Selection": "suite",
+    "Suite": "suite",
+    "Task": "task",
+    "run": "evaluation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that a metric alone loads no model code."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'memagent.evals' has no attribute {name!r}")
+    return getattr(import_module(f"memagent.evals.{_HOMES[name]}"), name)

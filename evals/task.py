@@ -2,12 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from memagent.evals.metrics.answers import exact_mention
 
 Source = Literal["released", "edited", "generated"]
 """Edited: a file named as released holds something else. No table mixes two sources."""
+
+
+class TaskName(Protocol):
+    """The name, the source and the split of a task."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def split(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

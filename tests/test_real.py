@@ -18,10 +18,11 @@ from memagent.errors import (
 )
 from memagent.evals.arm import ArmName
 from memagent.evals.report import tables
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
 from memagent.evals.tasks import babi
+from memagent.evals.tasks.story_arms import StoryArm
 from memagent.models.context_window import ContextWindow
 from memagent.models.llama_cpp import CONTEXT_TOKENS
 from memagent.models.replies import reply, structured
@@ -149,7 +150,7 @@ def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left
         answer = agent.ask("Mary bird word?", scope=ada, remember=False)
         assert answer.recollection.left_out == 1
         assert answer.memories == [kept.id]
-        assert agent.driver._window.length == CONTEXT_TOKENS
+        assert agent.window.length == CONTEXT_TOKENS
 
 
 def test_what_the_embedded_server_counts_before_is_what_it_says_afterwards() -> None:
@@ -203,7 +204,7 @@ def test_the_evaluation_end_to_end_with_a_floor(
     names = ("none", "full", "memory", "oracle")
     plan = Plan(arms=tuple(map(ArmName, names)), limit=12)
     whole = Run(tmp_path / "run", tasks, plan, resume=False)
-    go(whole, open_chat("local"), embedder, lambda _: None)
+    run_in_process(whole, open_chat("local"), embedder, lambda _: None, StoryArm)
     accuracy = {
         (row["task"], row["arm"]): row["accuracy"]
         for row in tables.rows(tasks, plan.arms, whole.scores)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.statistics import Estimate, difference, holm, mcnemar
-from memagent.evals.run.saved import SavedRun
+from memagent.evals.runs.saved import SavedRun
 from memagent.evals.score import Score
 
 

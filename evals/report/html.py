@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs no network and nothing beside it."""
+"""HTML report of a run: one page that needs no network and no other file."""
 
 import base64
 import hashlib
@@ -11,28 +11,26 @@ from urllib.parse import urlencode
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.statistics import PASS_MARK
-from memagent.evals.report.charts import COLOURS, Bar, Point, Spot, bars, curves, drawings, spots
+from memagent.evals.report.charts import COLOURS, Bar, Point, Spot, bars, curves, spots
 from memagent.evals.report.measures import cell, flat
 from memagent.evals.report.payload import payload
 from memagent.evals.report.sections import Section, sections
-from memagent.evals.run.saved import SavedRun
-from memagent.evals.tasks.babi.arms import ARMS
-from memagent.evals.tasks.babi.published import MODELS, OUR_SETTING, published_rows
-from memagent.evals.tasks.documents.measures import drawn, ratio_curves
+from memagent.evals.runs.saved import SavedRun
+from memagent.evals.suite import Drawing, Suite
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 def facts(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a manifest tells for people, by name; what it does not tell is left out.
+    """Return the entries of a manifest for people, by name; what it does not hold is left out.
 
-    A run that an older version began may tell little.
+    A run that an older version began may hold little.
     """
     plan = manifest["plan"]
     model = manifest.get("model") or {"spec": plan.get("model")}
     versions = manifest.get("versions") or {}
-    told = {
+    entries = {
         "evaluation": manifest.get("suite"),
         "model": ", ".join(str(model[key]) for key in ("spec", "file") if model.get(key)),
         "model file's sha256": model.get("sha256"),
@@ -44,11 +42,11 @@ def facts(manifest: Mapping[str, Any]) -> dict[str, str]:
         "seed": plan.get("seed"),
         "again": command(manifest),
     }
-    return {name: str(value) for name, value in told.items() if value not in (None, "")}
+    return {name: str(value) for name, value in entries.items() if value not in (None, "")}
 
 
 def command(manifest: Mapping[str, Any]) -> str:
-    """Return the command line that asks the same again, as far as the manifest tells."""
+    """Return the command line that asks the same again, as far as the manifest knows."""
     plan = manifest["plan"]
     tasks = manifest["tasks"]
     words = ["memagent", "eval", "run", str(manifest.get("suite", ""))]
@@ -79,33 +77,33 @@ DASH = "\N{EN DASH}"
 COMPACT = {"separators": (",", ":")}
 
 
-def page(run: SavedRun) -> str:
+def page(run: SavedRun, suite: Suite | None = None) -> str:
     """Return the report of a run as HTML.
 
     Names and texts are escaped where they stand; the page's policy forbids it to fetch anything,
-    and to run any script but its own.
+    and to run any script but its own. Without the suite of the run, which a package may have
+    brought that is not installed any more, its references and its drawings are left out.
     """
     from markupsafe import Markup
 
     style, script = _read("report.css"), _read("report.js")
     found = sections(run)
+    colour = colours(run.arms, suite.arms if suite else ())
+    drawings = list(suite.drawings(run, colour)) if suite else []
     return (
         _templates()
         .get_template("report.html")
         .render(
             run=run,
             sections=found,
-            charts=[
-                _charts(one, colours(run.arms)) | {"ratios": _ratios(run, one)} for one in found
-            ],
-            published=[_published(run, one) for one in found],
+            charts=[_charts(section, colour) for section in found],
+            drawn_by_heading=[_by_heading(section, drawings) for section in found],
+            references=[_references(run, section, suite) for section in found],
             drawn_measures=[
-                (one.title, Markup(curves(one.points, one.x_name, one.title)))
-                for one in drawings(run.measures, colours(run.arms))
+                (drawing.title, Markup(drawing.svg)) for drawing in drawings if not drawing.task
             ],
             measures=flat(run.measures),
             pass_mark=PASS_MARK,
-            our_setting=OUR_SETTING,
             facts=facts(run.manifest),
             complete=all(map(_complete, found)),
             link=link,
@@ -117,13 +115,13 @@ def page(run: SavedRun) -> str:
     )
 
 
-def write_page(run: SavedRun, path: Path) -> None:
+def write_page(run: SavedRun, path: Path, suite: Suite | None = None) -> None:
     """Write the report of a run, at once or not at all.
 
     Raises:
         RunError: it cannot be written.
     """
-    text = page(run)
+    text = page(run, suite)
     beside = path.with_name(f"{path.name}.new")
     try:
         beside.write_text(text, encoding="utf-8", errors="replace")
@@ -137,14 +135,14 @@ def link(task: str, arm: str) -> str:
     return f"#q/{urlencode({'task': task, 'arm': arm})}"
 
 
-def colours(arms: Sequence[ArmName]) -> dict[str, int]:
-    """Return a colour's number for each arm: that of its kind where it is still free."""
+def colours(arms: Sequence[ArmName], kinds: Sequence[str] = ()) -> dict[str, int]:
+    """Return a colour's number for each arm: its place among the `kinds` where that is free."""
     taken: dict[str, int] = {}
     for arm in arms:
         free = [number for number in range(COLOURS) if number not in taken.values()]
-        own = ARMS.index(arm.kind) if arm.kind in ARMS else None
-        everything = free or [len(taken) % COLOURS]
-        taken[str(arm)] = own if own in everything else everything[0]
+        preferred = kinds.index(arm.kind) if arm.kind in kinds else None
+        available = free or [len(taken) % COLOURS]
+        taken[str(arm)] = preferred if preferred in available else available[0]
     return taken
 
 
@@ -176,12 +174,18 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _ratios(run: SavedRun, section: Section) -> dict[str, Any]:
-    """Return the drawings of what notes reached by their compression ratio, by title."""
+def _by_heading(section: Section, drawings: Sequence[Drawing]) -> dict[str, dict[str, Any]]:
+    """Return a section's drawings of the suite, by heading."""
     from markupsafe import Markup
 
-    found = ratio_curves(run, section.tasks)
-    return {f"{one.measure}, {one.task}": Markup(drawn(one)) for one in found}
+    found: dict[str, dict[str, Any]] = {}
+    for drawing in drawings:
+        if drawing.task in section.tasks:
+            group = found.setdefault(
+                drawing.heading, {"explanation": drawing.explanation, "drawings": []}
+            )
+            group["drawings"].append((drawing.title, Markup(drawing.svg)))
+    return found
 
 
 def _lags(section: Section, task: str, colour: Mapping[str, int]) -> list[Point]:
@@ -216,25 +220,16 @@ def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
     return bars(items, f"accuracy on {task}")
 
 
-def _published(run: SavedRun, section: Section) -> dict[str, Any] | None:
-    """Return published accuracies of the section's tasks; None where there are none to show.
-
-    They were measured on the released test files, so that they stand beside no generated stories.
-    """
-    numbers = {
-        task: int(task.rpartition("/")[2])
-        for task in section.tasks
-        if task.rpartition("/")[2].isdigit()
-    }
-    if run.suite != "babi" or section.source != "released" or not numbers:
+def _references(run: SavedRun, section: Section, suite: Suite | None) -> dict[str, Any] | None:
+    """Return the published results of the section's tasks; None where there are none to show."""
+    known = suite.references if suite else None
+    if known is None or section.source != known.source:
         return None
-    found = {(row.task, row.model): row.accuracy for row in published_rows(numbers.values())}
-    return {
-        "models": MODELS,
-        "tasks": numbers,
-        "accuracy": found,
-        "ours": [str(arm) for arm in run.arms if arm.kind == "memory"],
-    }
+    tasks = [task for task in section.tasks if all(task in one.accuracy for one in known.models)]
+    if not tasks:
+        return None
+    ours = [str(arm) for arm in run.arms if arm.kind == "memory"]
+    return {"published": known, "tasks": tasks, "ours": ours}
 
 
 def _complete(section: Section) -> bool:

@@ -1,4 +1,4 @@
-"""Tables of what an evaluation measures beside accuracy: worked out, and as people read them."""
+"""Further tables of a run, of what its suite measures beside accuracy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,31 +6,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.registry import Suite
-from memagent.evals.run.saved import MeasuresFile, Tables
+from memagent.evals.runs.saved import MeasuresFile
 from memagent.evals.score import Score
+from memagent.evals.suite import Suite, Tables
 from memagent.evals.task import Task
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 WIDE = 8
-"""A table with more columns than this is turned, so that a terminal has room for it."""
+"""A table with more columns than this is turned, so that a terminal can show it."""
 
 
-def measured(
+def measure_tables(
     suite: Suite,
     folder: Path,
     tasks: Sequence[Task],
     arms: Sequence[ArmName],
     scores: Sequence[Score],
 ) -> Tables:
-    """Work out a run's tables, keep them in its folder, and return them.
+    """Compute a run's further tables, keep them in its folder, and return them.
 
     Raises:
         RunError: they cannot be written.
     """
-    found = suite.more(tasks, arms, scores) | suite.kept(folder)
+    found = suite.tables(tasks, arms, scores) | suite.folder_tables(folder)
     if found:
         MeasuresFile(folder).write(found)
     return found

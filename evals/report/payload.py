@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from memagent.evals.run.saved import SavedRun
+from memagent.evals.runs.saved import SavedRun
 from memagent.evals.score import Score
 
 WRONG, RIGHT, UNANSWERED = 0, 1, 2

@@ -1,46 +1,51 @@
-"""What an arm's answers are worth by luck: each graded against other questions of its task.
+"""Permutation test of an arm's answers against the other questions of the same task.
 
 An arm that knows nothing of the story asked about, such as `wrong`, may still beat an arm that
 guesses badly, such as `none`, by answering with words that are often right. If its answers are no
-more often right than when they are dealt out among the questions, nothing leaked.
+more often right than when they are permuted among the questions, nothing leaked.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memagent.evals.registry import Suite, Wanted
 from memagent.evals.report.rescore import load_again
-from memagent.evals.run.saved import SavedRun
+from memagent.evals.runs.saved import SavedRun
 from memagent.evals.score import Score
+from memagent.evals.suite import Selection, Suite
 from memagent.evals.task import Sample, Task, is_right
 
-DEALT = 2_000
-"""How many times answers are dealt out."""
+logger = logging.getLogger(__name__)
+PERMUTATIONS = 2_000
+"""How many times answers are permuted."""
 ALL = "all tasks"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Luck:
-    """An arm's accuracy in a task beside that of the same answers dealt out among its questions.
+class PermutationTest:
+    """An arm's accuracy in a task beside that of the same answers permuted among its questions.
 
-    `low` and `high` hold 95% of the deals, `p` is the two-sided permutation test of `accuracy`
-    against them (Ernst 2004: the deal found counts as one of all). Of `ALL`, tasks count the same.
+    `expected` is the mean accuracy of the permutations, `low` and `high` hold 95% of them, and `p`
+    is the two-sided permutation test of `accuracy` against them (Ernst 2004: the observed order
+    counts as one of all). In `ALL`, tasks count the same.
     """
 
     task: str
     arm: str
     n: int
     accuracy: float
-    luck: float
+    expected: float
     low: float
     high: float
     p: float
 
 
-def luck(run: SavedRun, suite: Suite, wanted: Wanted, arm: str) -> list[Luck]:
-    """Return the luck of an arm in each task, and over all if there are several.
+def permutation_tests(
+    run: SavedRun, suite: Suite, selection: Selection, arm: str
+) -> list[PermutationTest]:
+    """Return the permutation test of an arm in each task, and over all if there are several.
 
     Raises:
         RunError: the data cannot be loaded or is not the run's.
@@ -48,40 +53,47 @@ def luck(run: SavedRun, suite: Suite, wanted: Wanted, arm: str) -> list[Luck]:
     import numpy as np
 
     rng = np.random.default_rng(int(run.manifest["plan"].get("seed", 0)))
-    found, deals = [], []
-    for task in load_again(run.tasks, suite, wanted):
-        scores = [one for one in run.scores if (one.task, one.arm) == (task.name, arm)]
-        answered = [one for one in scores if one.error is None]
+    tests, permuted_by_task = [], []
+    for task in load_again(run.tasks, suite, selection):
+        answered = [
+            score
+            for score in run.scores
+            if (score.task, score.arm) == (task.name, arm) and score.error is None
+        ]
         if not answered:
+            logger.info("%s has no answers of %s", task.name, arm)
             continue
         right = _right(task, answered)
         places = np.arange(len(answered))
-        dealt = np.array([right[rng.permutation(places), places].mean() for _ in range(DEALT)])
-        found.append(_luck(task.name, arm, len(answered), float(right.diagonal().mean()), dealt))
-        deals.append(dealt)
-    if len(found) > 1:
-        accuracy = sum(one.accuracy for one in found) / len(found)
-        n = sum(one.n for one in found)
-        found.append(_luck(ALL, arm, n, accuracy, np.mean(deals, axis=0)))
-    return found
+        permuted = np.array(
+            [right[rng.permutation(places), places].mean() for _ in range(PERMUTATIONS)]
+        )
+        accuracy = float(right.diagonal().mean())
+        tests.append(_test(task.name, arm, len(answered), accuracy, permuted))
+        permuted_by_task.append(permuted)
+    if len(tests) > 1:
+        accuracy = sum(test.accuracy for test in tests) / len(tests)
+        n = sum(test.n for test in tests)
+        tests.append(_test(ALL, arm, n, accuracy, np.mean(permuted_by_task, axis=0)))
+    return tests
 
 
-def _luck(task: str, arm: str, n: int, accuracy: float, dealt: Any) -> Luck:
+def _test(task: str, arm: str, n: int, accuracy: float, permuted: Any) -> PermutationTest:
     import numpy as np
 
-    expected = float(dealt.mean())
-    # Rounded, so that two deals that are equally far do not differ by the last bit of a float.
-    as_far = np.round(np.abs(dealt - expected), 9) >= round(abs(accuracy - expected), 9)
-    low, high = np.quantile(dealt, [0.025, 0.975])
-    return Luck(
+    expected = float(permuted.mean())
+    # Rounded, so that two permutations that are equally far do not differ by a float's last bit.
+    as_far = np.round(np.abs(permuted - expected), 9) >= round(abs(accuracy - expected), 9)
+    low, high = np.quantile(permuted, [0.025, 0.975])
+    return PermutationTest(
         task=task,
         arm=arm,
         n=n,
         accuracy=accuracy,
-        luck=expected,
+        expected=expected,
         low=float(low),
         high=float(high),
-        p=float((1 + as_far.sum()) / (1 + len(dealt))),
+        p=float((1 + as_far.sum()) / (1 + len(permuted))),
     )
 
 
@@ -89,10 +101,10 @@ def _right(task: Task, scores: Sequence[Score]) -> Any:
     """Return which predictions are right for which questions (predictions x questions)."""
     import numpy as np
 
-    samples: dict[str, Sample] = {one.id: one for one in task.asked}
-    asked = [samples[score.id] for score in scores]
+    samples: dict[str, Sample] = {sample.id: sample for sample in task.asked}
+    questions = [samples[score.id] for score in scores]
     right = np.zeros((len(scores), len(scores)), dtype=bool)
     for prediction in Counter(score.prediction for score in scores):
-        row = [is_right(task.grade(task, sample, prediction)) for sample in asked]
+        row = [is_right(task.grade(task, sample, prediction)) for sample in questions]
         right[[score.prediction == prediction for score in scores]] = row
     return right

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memagent.errors import RunError
-from memagent.evals.registry import BadOption, Suite, Wanted, load
-from memagent.evals.report.measures import measured
-from memagent.evals.run.saved import SavedRun, SavedTask
+from memagent.evals.report.measures import measure_tables
+from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score, ScoreFile
+from memagent.evals.suite import BadOption, Selection, Suite, load_tasks
 from memagent.evals.task import Sample, Task, is_right
 
 
@@ -27,7 +27,7 @@ class Rescored:
     changed: tuple[Regrade, ...]
 
 
-def rescore(run: SavedRun, suite: Suite, wanted: Wanted) -> Rescored:
+def rescore(run: SavedRun, suite: Suite, selection: Selection) -> Rescored:
     """Grade every answer again by its task, and put the file of answers in place at once.
 
     `wanted` says where the data is; its tasks and split are those of the run. Questions that got no
@@ -37,7 +37,7 @@ def rescore(run: SavedRun, suite: Suite, wanted: Wanted) -> Rescored:
         RunError: the data cannot be loaded or is not the run's, or the file cannot be written; the
             run is as it was.
     """
-    tasks = load_again(run.tasks, suite, wanted)
+    tasks = load_again(run.tasks, suite, selection)
     samples = {(task.name, one.id): (task, one) for task in tasks for one in task.asked}
     after = [_graded(score, samples) for score in run.scores]
     changed = tuple(
@@ -47,21 +47,21 @@ def rescore(run: SavedRun, suite: Suite, wanted: Wanted) -> Rescored:
     )
     if changed:
         ScoreFile(run.folder).replace(after)
-    measured(suite, run.folder, tasks, run.arms, after)
+    measure_tables(suite, run.folder, tasks, run.arms, after)
     return Rescored(graded=sum(score.error is None for score in after), changed=changed)
 
 
-def load_again(kept: Sequence[SavedTask], suite: Suite, wanted: Wanted) -> list[Task]:
+def load_again(kept: Sequence[SavedTask], suite: Suite, selection: Selection) -> list[Task]:
     """Load a run's tasks, and make sure that they hold the data it was asked from.
 
     Raises:
         RunError: they do not; the message names the task and both sums.
     """
-    names = None if wanted.file else ",".join(task.name for task in kept)
+    names = None if selection.file else ",".join(task.name for task in kept)
     problem = RunError(f"a run of {suite.name} without a task")
-    for split in dict.fromkeys([wanted.split, *(task.split.split(",")[0] for task in kept)]):
+    for split in dict.fromkeys([selection.split, *(task.split.split(",")[0] for task in kept)]):
         try:
-            loaded = load(suite, replace(wanted, tasks=names, split=split))
+            loaded = load_tasks(suite, replace(selection, tasks=names, split=split))
         except BadOption as error:
             problem = RunError(f"the data of the run cannot be loaded: {error}")
             continue

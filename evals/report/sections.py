@@ -15,7 +15,7 @@ from memagent.evals.metrics.statistics import (
 )
 from memagent.evals.report.comparison import Comparison, compared
 from memagent.evals.report.tables import REFERENCES, by_arm, rows, shared_scores
-from memagent.evals.run.saved import SavedRun, SavedTask
+from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
 
 CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))

@@ -4,13 +4,14 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.answers import mean
 from memagent.evals.metrics.statistics import memory_efficiency, wilson
-from memagent.evals.run.saved import Tables
 from memagent.evals.score import Score
+from memagent.evals.suite import Tables
+from memagent.evals.task import TaskName
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,17 +20,6 @@ REFERENCES = ("none", "oracle")
 """The arms that the others' memory efficiency is measured between."""
 ByArm = Mapping[tuple[str, str], Sequence[Score]]
 """The answered questions by task and arm, in order."""
-
-
-class TaskName(Protocol):
-    """What a row says of its task."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def source(self) -> str: ...  # noqa: D102
-    @property
-    def split(self) -> str: ...  # noqa: D102
 
 
 def rows(

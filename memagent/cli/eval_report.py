@@ -1,4 +1,4 @@
-"""`memagent eval report`, `compare`, `rescore` and `luck`: what kept runs tell without a model."""
+"""`memagent eval report`, `compare`, `rescore` and `permutation`, and `memagent data`."""
 
 import json
 import sys
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from memagent.evals.arm import ArmName
-    from memagent.evals.registry import Wanted
     from memagent.evals.report.comparison import Changed, Comparison
-    from memagent.evals.report.permutation import Luck
-    from memagent.evals.run.saved import SavedRun
+    from memagent.evals.report.permutation import PermutationTest
+    from memagent.evals.runs.saved import SavedRun
+    from memagent.evals.suite import Suite
 
 
 data_app = typer.Typer(help="The files that evaluations ask from.", no_args_is_help=True)
@@ -38,28 +38,28 @@ def list_files(as_json: Json = False) -> None:
 
     folder = load_settings().data
     every = [
-        (name, one, data_files.held(folder, name, one))
+        (name, file, data_files.held(folder, name, file))
         for name, files in data_files.ALL.items()
-        for one in files
+        for file in files
     ]
     if as_json:
         rows = [
             {
                 "data": name,
-                "file": one.name,
-                "lines": one.lines,
-                "url": one.url,
+                "file": file.name,
+                "lines": file.lines,
+                "url": file.url,
                 "path": None if path is None else str(path),
                 "bytes": None if path is None else path.stat().st_size,
             }
-            for name, one, path in every
+            for name, file, path in every
         ]
         print(json.dumps(rows))
         return
-    for name, one, path in every:
-        lines = f"{one.lines:,} lines" if one.lines else ""
+    for name, file, path in every:
+        lines = f"{file.lines:,} lines" if file.lines else ""
         size = "" if path is None else f"{path.stat().st_size / 1e6:,.1f} MB"
-        print(f"{name}/{one.name:34}  {lines:16}  {size:>12}  {path or 'not here'}")
+        print(f"{name}/{file.name:34}  {lines:16}  {size:>12}  {path or 'not here'}")
 
 
 @data_app.command()
@@ -83,16 +83,16 @@ def pull(
         raise RunError("where to? set MEMAGENT_DATA to a folder")
     if name not in data_files.ALL:
         raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.ALL)}")
-    wanted = None if only is None else [one.strip() for one in only.split(",")]
-    for one in data_files.chosen(name, wanted):
-        pulled = data_files.pull(folder, name, one, origin)
+    names = None if only is None else [part.strip() for part in only.split(",")]
+    for file in data_files.chosen(name, names):
+        pulled = data_files.pull(folder, name, file, origin)
         size = f"{pulled.bytes / 1e6:,.1f} MB, {pulled.lines:,} lines"
-        print(f"{one.name}  {size}, SHA-256 {pulled.sha256}", flush=True)
+        print(f"{file.name}  {size}, SHA-256 {pulled.sha256}", flush=True)
     every = data_files.ALL[name]
-    if missing := sum(data_files.held(folder, name, one) is None for one in every):
+    if missing := sum(data_files.held(folder, name, file) is None for file in every):
         print(
             f"{missing} of {len(every)} files are not here (`memagent data list`): `memagent data"
-            f" recipe {name}` tells how to get what is served apart",
+            f" recipe {name}` says how to get what is served elsewhere",
             file=sys.stderr,
         )
 
@@ -112,8 +112,8 @@ def recipe(
 
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
-Variant = Annotated[str | None, typer.Option(help="The released files it was asked from.")]
-AskedFile = Annotated[Path | None, typer.Option(help="The file it was asked from.")]
+Variant = Annotated[str | None, typer.Option(help="The released files that were asked from.")]
+RunFile = Annotated[Path | None, typer.Option(help="The file that the run was asked from.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -121,7 +121,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(report)
     app.command()(compare)
     app.command("rescore")(rescore_)
-    app.command("luck")(luck_)
+    app.command()(permutation)
 
 
 def report(
@@ -134,7 +134,7 @@ def report(
 ) -> None:
     """Write a run as one HTML page, or its rows as JSON or CSV."""
     from memagent.evals.report.tables import as_csv, as_object, rows
-    from memagent.evals.run.saved import open_saved
+    from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
     if csv or as_json:
@@ -150,8 +150,19 @@ def report(
         from memagent.evals.report.html import write_page
 
         page = out or folder / "report.html"
-        write_page(run, page)
+        write_page(run, page, _suite_of(run))
         print(page, file=sys.stderr if as_json else sys.stdout)
+
+
+def _suite_of(run: "SavedRun") -> "Suite | None":
+    """Return the suite of a run; None, which is said on stderr, where it is not installed."""
+    from memagent.evals.registry import find_suite
+
+    try:
+        return find_suite(run.suite)
+    except RunError as error:
+        print(f"memagent: no references and drawings of the suite: {error}", file=sys.stderr)
+        return None
 
 
 def compare(
@@ -165,37 +176,39 @@ def compare(
     changed: Annotated[int, typer.Option(min=0, help="Show so many changed questions.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs, or two arms, on the questions both answered; tell which changed sides."""
+    """Compare two runs or arms on the questions both answered; list those that changed sides."""
     from memagent.evals.report.comparison import between, same_arms
-    from memagent.evals.run.saved import open_saved
+    from memagent.evals.runs.saved import open_saved
 
     if second is None and arms is None:
         raise typer.BadParameter("name a second run, or two arms of this one", param_hint="--arms")
-    one = open_saved(first)
-    two = one if second is None else open_saved(second)
-    found = between(one, two, same_arms(one, two) if arms is None else [_two(arms, one, two)])
+    left = open_saved(first)
+    right = left if second is None else open_saved(second)
+    pairs = same_arms(left, right) if arms is None else [_two(arms, left, right)]
+    comparisons = between(left, right, pairs)
     if as_json:
         runs = {"first": str(first), "second": str(second or first)}
-        print(json.dumps(runs | {"comparisons": [asdict(row) for row in found]}))
+        print(json.dumps(runs | {"comparisons": [asdict(row) for row in comparisons]}))
         return
-    _print(found, changed)
+    _print(comparisons, changed)
 
 
 def rescore_(
-    folder: Folder, variant: Variant = None, file: AskedFile = None, as_json: Json = False
+    folder: Folder, variant: Variant = None, file: RunFile = None, as_json: Json = False
 ) -> None:
     """Grade a run's kept answers again, without a model; say how many changed."""
-    from memagent.evals.registry import suite
+    from memagent.evals.registry import find_suite
     from memagent.evals.report.rescore import rescore
-    from memagent.evals.run.saved import open_saved
+    from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
-    outcome = rescore(run, suite(run.suite), _wanted(run, variant, file))
-    now_right = sum(one.after.correct and not one.before.correct for one in outcome.changed)
-    now_wrong = sum(one.before.correct and not one.after.correct for one in outcome.changed)
+    selection = run.selection(data=load_settings().data, variant=variant, file=file)
+    outcome = rescore(run, find_suite(run.suite), selection)
+    now_right = sum(item.after.correct and not item.before.correct for item in outcome.changed)
+    now_wrong = sum(item.before.correct and not item.after.correct for item in outcome.changed)
     if as_json:
-        told = {"graded": outcome.graded, "changed": len(outcome.changed)}
-        print(json.dumps(told | {"now_right": now_right, "now_wrong": now_wrong}))
+        counts = {"graded": outcome.graded, "changed": len(outcome.changed)}
+        print(json.dumps(counts | {"now_right": now_right, "now_wrong": now_wrong}))
         return
     print(
         f"{outcome.graded} answers graded again, {len(outcome.changed)} changed:"
@@ -203,42 +216,27 @@ def rescore_(
     )
 
 
-def luck_(
+def permutation(
     folder: Folder,
-    arms: Annotated[str, typer.Option(help="Whose answers.")] = "wrong",
+    arms: Annotated[str, typer.Option(help="Arms to test, with commas between them.")] = "wrong",
     variant: Variant = None,
-    file: AskedFile = None,
+    file: RunFile = None,
     as_json: Json = False,
 ) -> None:
-    """Tell how often an arm's answers would be right for other questions of the same task."""
-    from memagent.evals.registry import suite
-    from memagent.evals.report.permutation import luck
-    from memagent.evals.run.saved import open_saved
+    """Test whether an arm's answers are right more often than the same answers permuted."""
+    from memagent.evals.registry import find_suite
+    from memagent.evals.report.permutation import permutation_tests
+    from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
-    wanted = _wanted(run, variant, file)
+    selection = run.selection(data=load_settings().data, variant=variant, file=file)
     names = [str(run.arm(name)) for name in arms.split(",")]
-    found = [one for name in names for one in luck(run, suite(run.suite), wanted, name)]
+    suite = find_suite(run.suite)
+    tests = [test for name in names for test in permutation_tests(run, suite, selection, name)]
     if as_json:
-        print(json.dumps({"run": str(folder), "luck": [asdict(one) for one in found]}))
+        print(json.dumps({"run": str(folder), "permutation": [asdict(test) for test in tests]}))
         return
-    print_tables([_dealt(found)])
-
-
-def _wanted(run: "SavedRun", variant: str | None, file: Path | None) -> "Wanted":
-    """Return what to load to have the data of a run again."""
-    from memagent.evals.registry import Wanted
-
-    plan = run.manifest["plan"]
-    chosen = run.manifest.get("chosen", {})
-    return Wanted(
-        split=chosen.get("split"),
-        variant=variant or chosen.get("variant"),
-        data=load_settings().data,
-        file=file or (Path(chosen["file"]) if "file" in chosen else None),
-        seed=int(plan.get("seed", 0)),
-        settings=plan.get("settings", {}),
-    )
+    print_tables([_permutation_table(tests)])
 
 
 def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, ArmName]":
@@ -248,19 +246,27 @@ def _two(arms: str, first: "SavedRun", second: "SavedRun") -> "tuple[ArmName, Ar
     return first.arm(names[0]), second.arm(names[1])
 
 
-def _print(found: "Sequence[Comparison]", shown: int) -> None:
-    pairs = dict.fromkeys((one.first, one.second) for one in found)
+def _print(comparisons: "Sequence[Comparison]", shown: int) -> None:
+    pairs = dict.fromkeys((comparison.first, comparison.second) for comparison in comparisons)
     print_tables(
-        _table(pair, [one for one in found if (one.first, one.second) == pair]) for pair in pairs
+        _table(
+            pair,
+            [
+                comparison
+                for comparison in comparisons
+                if (comparison.first, comparison.second) == pair
+            ],
+        )
+        for pair in pairs
     )
-    changed = [(one, what) for one in found for what in one.changed]
-    for one, what in changed[:shown]:
-        print(_line(one, what))
+    changed = [(comparison, what) for comparison in comparisons for what in comparison.changed]
+    for comparison, what in changed[:shown]:
+        print(_line(comparison, what))
     if len(changed) > shown:
-        print(f"{len(changed) - shown} more changed: --changed {len(changed)} or --json tells all")
+        print(f"{len(changed) - shown} more changed: --changed {len(changed)} or --json shows all")
 
 
-def _table(pair: tuple[str, str], found: "Sequence[Comparison]") -> "Table":
+def _table(pair: tuple[str, str], comparisons: "Sequence[Comparison]") -> "Table":
     from rich.table import Table
 
     table = Table(
@@ -271,48 +277,52 @@ def _table(pair: tuple[str, str], found: "Sequence[Comparison]") -> "Table":
     table.add_column("task", no_wrap=True)
     for name in ("n", "right 1", "2", "points", "95% CI", "only 1", "2", "p", "Holm"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
+    for comparison in comparisons:
         table.add_row(
-            one.task,
-            str(one.n),
-            str(one.first_right),
-            str(one.second_right),
-            *_difference(one),
-            str(one.only_first),
-            str(one.only_second),
-            f"{one.p:.2g}",
-            f"{one.holm:.2g}",
+            comparison.task,
+            str(comparison.n),
+            str(comparison.first_right),
+            str(comparison.second_right),
+            *_difference(comparison),
+            str(comparison.only_first),
+            str(comparison.only_second),
+            f"{comparison.p:.2g}",
+            f"{comparison.holm:.2g}",
         )
     return table
 
 
-def _dealt(found: "Sequence[Luck]") -> "Table":
+def _permutation_table(tests: "Sequence[PermutationTest]") -> "Table":
     from rich.table import Table
 
-    table = Table(caption="by luck: the same answers dealt out among the task's questions")
+    table = Table(caption="permuted: the same answers permuted among the task's questions")
     for name in ("task", "arm"):
         table.add_column(name, no_wrap=True)
-    for name in ("n", "right", "by luck", "95% of deals", "p"):
+    for name in ("n", "right", "permuted", "95% of them", "p"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
-        interval = f"{100 * one.low:.0f} to {100 * one.high:.0f}%"
-        shares = f"{100 * one.accuracy:.1f}%", f"{100 * one.luck:.1f}%"
-        table.add_row(one.task, one.arm, str(one.n), *shares, interval, f"{one.p:.2g}")
+    for test in tests:
+        interval = f"{100 * test.low:.0f} to {100 * test.high:.0f}%"
+        shares = f"{100 * test.accuracy:.1f}%", f"{100 * test.expected:.1f}%"
+        table.add_row(test.task, test.arm, str(test.n), *shares, interval, f"{test.p:.2g}")
     return table
 
 
-def _difference(one: "Comparison") -> tuple[str, str]:
+def _difference(comparison: "Comparison") -> tuple[str, str]:
     """Return the difference in points, and its interval, each empty where there is none."""
-    value, low, high = one.difference.value, one.difference.low, one.difference.high
+    value, low, high = (
+        comparison.difference.value,
+        comparison.difference.low,
+        comparison.difference.high,
+    )
     return (
         "" if value is None else f"{100 * value:+.0f}",
         "" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}",
     )
 
 
-def _line(one: "Comparison", what: "Changed") -> str:
+def _line(comparison: "Comparison", what: "Changed") -> str:
     side = "gained" if what.right == "second" else "lost"
     return (
         f"{side}  {what.id}  {what.question}  gold {', '.join(what.gold)!r}:"
-        f" {one.first} {what.first!r}, {one.second} {what.second!r}"
+        f" {comparison.first} {what.first!r}, {comparison.second} {what.second!r}"
     )

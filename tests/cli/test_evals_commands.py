@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.embedding import open_embedder
-from memagent.models import open_chat
+from memagent.evals import evaluation
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -15,9 +14,9 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda _: "garden")
-    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: chat)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +24,7 @@ def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("interference", ["streams=1", "episodes=2"], {"interference", "lags", "matrix"}),
         ("continual", ["updates=2", "probes=1"], {"continual", "l2", "matrix"}),
-        ("communicative", ["worlds=1", "people=1", "rounds=1"], {"communicative"}),
+        ("feedback", ["worlds=1", "people=1", "rounds=1"], {"feedback"}),
     ],
 )
 def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
@@ -61,7 +60,7 @@ def test_an_evaluation_prints_its_tables_and_resumes_with_the_same_sizes(
     [
         ("interference", ["streams=1", "episodes=2"]),
         ("continual", ["updates=2", "probes=1"]),
-        ("communicative", ["worlds=1", "people=1", "rounds=1"]),
+        ("feedback", ["worlds=1", "people=1", "rounds=1"]),
         ("probes", ["items=3", "others=2"]),
     ],
 )
@@ -108,7 +107,7 @@ def test_a_run_of_harder_stories_keeps_how_hard_they_are(memagent: Command, tmp_
 def test_probes_open_no_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_chat, "open_chat", None)
+    monkeypatch.setattr(evaluation, "open_chat", None)
     asked = ["eval", "run", "probes", "--tasks", "recall", "--set", "items=3", "--json"]
     code, out, _ = memagent(*asked, "--out", str(tmp_path / "run"))
     assert code == 0

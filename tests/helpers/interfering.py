@@ -6,7 +6,7 @@ from typing import cast
 
 from langchain_core.messages import BaseMessage
 
-from memagent.evals.registry import Wanted
+from memagent.evals.suite import Selection
 from memagent.evals.task import Task
 from memagent.evals.tasks.interference.streams import Trial
 from memagent.evals.tasks.interference.suite import load
@@ -15,7 +15,7 @@ SMALL = {"streams": 2, "episodes": 4}
 
 
 def conditions(**settings: int) -> dict[str, Task]:
-    tasks = load(Wanted(settings=SMALL | settings))
+    tasks = load(Selection(settings=SMALL | settings))
     return {one.name.removeprefix("interference/"): one for one in tasks}
 
 

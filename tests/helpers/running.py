@@ -7,11 +7,12 @@ from pathlib import Path
 from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Task
+from memagent.evals.tasks.story_arms import StoryArm
 from memagent.testing import HashEmbedder, ScriptedChat
 
 
@@ -31,5 +32,5 @@ def read_scores(folder: Path) -> list[Score]:
 
 def run(folder: Path, task: Task, plan: Plan, chat: ScriptedChat, *, resume: bool = False) -> Run:
     whole = Run(folder, [task], plan, resume=resume)
-    go(whole, chat, HashEmbedder(), lambda _: None)
+    run_in_process(whole, chat, HashEmbedder(), lambda _: None, StoryArm)
     return whole

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memagent.evals.run.manifest import FORMAT
+from memagent.evals.runs.manifest import FORMAT
 from memagent.evals.score import Score, ScoreFile
 
 TASK: dict[str, Any] = {

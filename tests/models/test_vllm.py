@@ -25,11 +25,12 @@ from memagent import Memory, Scope, open_chat
 from memagent.agent.tool_calling import Action, act, observed
 from memagent.errors import MemagentError, ModelUnavailable
 from memagent.evals.arm import ArmName
-from memagent.evals.run.plan import Plan, drawn
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go, in_flight
+from memagent.evals.runs.plan import Plan, drawn
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import in_flight, run_in_process
 from memagent.evals.score import Score
 from memagent.evals.tasks import babi
+from memagent.evals.tasks.story_arms import StoryArm
 from memagent.models.vllm import command
 from memagent.models.vllm.launch import connect_or_start
 from memagent.testing import HashEmbedder
@@ -222,7 +223,7 @@ def test_an_evaluation_survives_the_death_of_its_server(tmp_path: Path) -> None:
             os.kill(server, signal.SIGKILL)
 
     whole = Run(tmp_path / "run", [task], plan, resume=False)
-    go(whole, chat, HashEmbedder(), kill_after_ten)
+    run_in_process(whole, chat, HashEmbedder(), kill_after_ten, StoryArm)
     assert len(whole.scores) == 2 * len(drawn(task, plan)) > 10
     assert not whole.failed
     assert all(one.prediction for one in whole.scores)

@@ -1,54 +1,37 @@
-"""Published bAbI results, to print beside one's own; the setting of each is another than ours.
+"""Published bAbI results, to print beside a run's own.
 
-Ours asks a frozen model with a few worked examples, and trains no weight. The published models were
-trained on the training questions, and measured on the released test files. So the numbers tell how
-hard a task is, not who is better.
+A run asks a frozen model with a few examples in the prompt, and trains no weight. The published
+models were trained on the training questions, and measured on the released test files. So the
+numbers tell how hard a task is, not which model is better.
 
 None of the figures was read in the papers themselves: each was copied from the place that its
 `confirmation` names.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from memagent.errors import InvalidInput
+from memagent.evals.suite import Reference, References
 
 TASKS = range(1, 21)
-OUR_SETTING = "frozen model, worked examples in the prompt, no weight trained"
-"""What the settings of the published rows are to be compared with."""
 _TESTED = "1,000 questions of the released test file of each task"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Published:
-    """One published model: its test errors on tasks 1 to 20, in percent, and where they are from.
-
-    `setting` says how the model came by its answers, and `confirmation` how well the figures are
-    known here.
-    """
-
-    model: str
-    errors: tuple[float, ...]
-    source: str
-    confirmation: str
-    setting: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublishedRow:
-    """What one published model reached on one task: accuracy from 0 to 1, and where it is from."""
-
-    task: int
-    model: str
-    accuracy: float
-    source: str
-    confirmation: str
-    setting: str
+def _reference(
+    model: str, errors: tuple[float, ...], source: str, confirmation: str, setting: str
+) -> Reference:
+    """Return a published model by its test errors on tasks 1 to 20, in percent."""
+    return Reference(
+        model=model,
+        accuracy={
+            f"babi/{task}": (100 - error) / 100 for task, error in zip(TASKS, errors, strict=True)
+        },
+        source=source,
+        confirmation=confirmation,
+        setting=setting,
+    )
 
 
 # fmt: off
 MODELS = (
-    Published(
+    _reference(
         model="MemNN, strongly supervised, 1K",
         errors=(0, 0, 0, 0, 2, 0, 15, 9, 0, 2, 0, 0, 0, 1, 0, 0, 35, 5, 64, 0),
         source="Weston et al., Towards AI-Complete Question Answering, 2015 (arXiv:1502.05698)",
@@ -56,14 +39,14 @@ MODELS = (
         setting="trained on each task's 1,000 training questions, told the supporting facts of each"
         f" (strong supervision); {_TESTED}",
     ),
-    Published(
+    _reference(
         model="LSTM, 1K",
         errors=(50, 80, 80, 39, 30, 52, 51, 55, 36, 56, 38, 26, 6, 73, 79, 77, 49, 48, 92, 9),
         source="Weston et al., Towards AI-Complete Question Answering, 2015 (arXiv:1502.05698)",
         confirmation="secondary: accuracies listed in a public repository, whole percents",
         setting=f"trained on each task's 1,000 training questions; {_TESTED}",
     ),
-    Published(
+    _reference(
         model="MemN2N, 1K, rerun by a third party",
         errors=(
             0.1, 8.2, 41.8, 4.4, 13.7, 7.9, 20.3, 11.7, 13.6, 9.7,
@@ -74,7 +57,7 @@ MODELS = (
         confirmation="secondary: a public page of benchmarks; not the figures of the paper",
         setting=f"trained on each task's 1,000 training questions; {_TESTED}",
     ),
-    Published(
+    _reference(
         model="MemN2N, joint, 1K",
         errors=(
             0.0, 11.4, 21.9, 13.4, 14.4, 2.8, 18.3, 9.3, 1.9, 6.5,
@@ -89,25 +72,10 @@ MODELS = (
 # fmt: on
 
 
-def published_rows(tasks: Iterable[int]) -> tuple[PublishedRow, ...]:
-    """Return what each published model reached on the tasks of these numbers, task by task.
-
-    Raises:
-        InvalidInput: bAbI has no task of that number.
-    """
-    asked = tuple(tasks)
-    unknown = [task for task in asked if task not in TASKS]
-    if unknown:
-        raise InvalidInput(f"bAbI has tasks 1 to 20; found {unknown[0]}")
-    return tuple(
-        PublishedRow(
-            task=task,
-            model=one.model,
-            accuracy=(100 - one.errors[task - 1]) / 100,
-            source=one.source,
-            confirmation=one.confirmation,
-            setting=one.setting,
-        )
-        for task in asked
-        for one in MODELS
-    )
+REFERENCES = References(
+    models=MODELS,
+    about="These models were trained on each task's questions; this run's is a frozen model, with"
+    " few-shot examples in the prompt and no weight trained",
+    label="trained on the task",
+    own_label="nothing trained",
+)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import cast, get_args
 
 from memagent.errors import RunError
-from memagent.evals.registry import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Selection, Suite
 from memagent.evals.task import Task
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi import TASKS, Split, Variant
-from memagent.evals.tasks.gsm8k.arm import leakage
+from memagent.evals.tasks.babi.published import REFERENCES
+from memagent.evals.tasks.story_arms import ARMS, DEFAULT_ARMS, StoryArm, leakage
 
 DEFAULT = (1, 2, 11, 12)
 """The tasks that are run when none are named."""
@@ -41,7 +42,7 @@ TITLES = (
 )
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted tasks, from the released files if there is a data folder.
 
     Raises:
@@ -49,16 +50,16 @@ def load(wanted: Wanted) -> Sequence[Task]:
         InvalidInput: a line is malformed, or no such story can be told.
         RunError: there is no such folder or file.
     """
-    if wanted.split is not None and wanted.split not in get_args(Split):
-        raise BadOption("--split", f"{wanted.split!r} is neither test nor train")
-    if wanted.variant is not None and wanted.variant not in VARIANTS:
-        raise BadOption("--variant", f"{wanted.variant!r} is not one of {', '.join(VARIANTS)}")
-    if wanted.file is not None:
+    if selection.split is not None and selection.split not in get_args(Split):
+        raise BadOption("--split", f"{selection.split!r} is neither test nor train")
+    if selection.variant is not None and selection.variant not in VARIANTS:
+        raise BadOption("--variant", f"{selection.variant!r} is not one of {', '.join(VARIANTS)}")
+    if selection.file is not None:
         raise BadOption("--file", "babi reads a folder of files: set MEMAGENT_DATA")
-    told = _told(wanted)
-    folder = _folder(wanted)
-    numbers = DEFAULT if wanted.tasks is None else _numbers(wanted.tasks)
-    split = cast("Split | None", wanted.split)
+    told = _told(selection)
+    folder = _folder(selection)
+    numbers = DEFAULT if selection.tasks is None else _numbers(selection.tasks)
+    split = cast("Split | None", selection.split)
     if folder is None:
         return [babi.generated(number, split, **told) for number in numbers]
     if told:
@@ -66,22 +67,22 @@ def load(wanted: Wanted) -> Sequence[Task]:
     return [babi.load(folder, number, split) for number in numbers]
 
 
-def _told(wanted: Wanted) -> dict[str, int]:
+def _told(selection: Selection) -> dict[str, int]:
     """Return how stories are to be generated, by the generator's own names."""
     names = {"story_seed": "seed"}
-    if any(value != int(value) or value < 0 for value in wanted.settings.values()):
+    if any(value != int(value) or value < 0 for value in selection.settings.values()):
         raise BadOption("--set", "expected whole numbers from 0")
-    return {names.get(name, name): int(value) for name, value in wanted.settings.items()}
+    return {names.get(name, name): int(value) for name, value in selection.settings.items()}
 
 
-def _folder(wanted: Wanted) -> Path | None:
-    if wanted.data is None:
-        if wanted.variant is not None:
+def _folder(selection: Selection) -> Path | None:
+    if selection.data is None:
+        if selection.variant is not None:
             raise RunError("--variant chooses among released files: set MEMAGENT_DATA")
         return None
-    folder = wanted.data / "babi" / (wanted.variant or "en")
+    folder = selection.data / "babi" / (selection.variant or "en")
     if not folder.is_dir():
-        raise RunError(f"MEMAGENT_DATA is {wanted.data}, but there is no folder {folder}")
+        raise RunError(f"MEMAGENT_DATA is {selection.data}, but there is no folder {folder}")
     return folder
 
 
@@ -105,6 +106,10 @@ SUITE = Suite(
         Member(name=f"babi/{number}", about=title) for number, title in enumerate(TITLES, start=1)
     ],
     load=load,
+    arms=ARMS,
+    make=StoryArm,
+    default_arms=DEFAULT_ARMS,
     settings=SETTINGS,
-    more=leakage,
+    tables=leakage,
+    references=REFERENCES,
 )

@@ -2,13 +2,24 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.continual import Results, l2_metrics, summary
-from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
+from memagent.evals.report.charts import COLOURS, CurveChart, Point, rows_with
 from memagent.evals.score import Score
+from memagent.evals.suite import (
+    BadOption,
+    Drawing,
+    KeptRun,
+    Member,
+    Selection,
+    Suite,
+    Tables,
+    refuse_files,
+    selected_names,
+)
 from memagent.evals.task import Task
 from memagent.evals.tasks.continual.arm import KINDS, StreamArm
 from memagent.evals.tasks.continual.streams import (
@@ -29,21 +40,23 @@ SETTINGS = {"updates": 20, "probes": 5, "exponent": 0.5}
 MOST = 200
 """At most so many updates."""
 WINDOWS = (10,)
+MATRIX_COLUMNS = ("task", "arm", "columns", "probes", "trained", "baseline", "scores")
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted streams, of generated stories.
 
     Raises:
         BadOption: there is no such stream, or a size is none.
     """
-    refuse_files(wanted, "continual")
-    sizes = {**SETTINGS, **wanted.settings}
+    refuse_files(selection, "continual")
+    sizes = {**SETTINGS, **selection.settings}
     if not (1 <= sizes["updates"] <= MOST and sizes["probes"] >= 1 and sizes["exponent"] >= 0):
         raise BadOption(
             "--set", f"expected 1 to {MOST} updates, a probe at least, and an exponent of 0 or more"
         )
-    return [_task(one, sizes, wanted.seed) for one in chosen_tasks(wanted, "continual", TASKS)]
+    kinds = selected_names(selection, "continual", TASKS)
+    return [_task(kind, sizes, selection.seed) for kind in kinds]
 
 
 def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
@@ -134,6 +147,39 @@ def changed(task: Task, scores: Sequence[Score]) -> int:
     return count
 
 
+def stream_charts(tables: Tables) -> list[CurveChart]:
+    """Return a chart for each stream and arm: the accuracy on each task after every update.
+
+    The lines begin with the baseline, before the first update.
+    """
+    charts = []
+    for row in rows_with(tables, "matrix", MATRIX_COLUMNS):
+        scores = [row["baseline"], *row["scores"]]
+        points = [
+            Point(
+                line=name,
+                x=update,
+                n=row["probes"][column],
+                value=line[column],
+                low=None,
+                high=None,
+                colour=column % COLOURS,
+            )
+            for column, name in enumerate(row["columns"])
+            for update, line in enumerate(scores)
+            if line and line[column] is not None
+        ]
+        if points:
+            title = f"{row['task']}, {row['arm']}: accuracy by update"
+            charts.append(CurveChart(title=title, x_name="update", points=points))
+    return charts
+
+
+def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
+    """Return the charts of a run as drawings."""
+    return [chart.drawing() for chart in stream_charts(run.measures)]
+
+
 def _mean(right: Sequence[bool | None]) -> float | None:
     known = [one for one in right if one is not None]
     return sum(known) / len(known) if known and len(known) == len(right) else None
@@ -145,8 +191,9 @@ SUITE = Suite(
     members=[Member(name=f"continual/{name}", about=about) for name, about in TASKS.items()],
     load=load,
     arms=KINDS,
-    default=("memory", "fifo"),
+    default_arms=("memory", "fifo"),
     make=StreamArm,
     settings=SETTINGS,
-    more=measures,
+    tables=measures,
+    drawings=drawings,
 )

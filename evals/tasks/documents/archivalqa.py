@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals.registry import Member, Suite, Wanted
+from memagent.evals.suite import Member, Selection, Suite
 from memagent.evals.task import Task
 from memagent.evals.tasks.documents.corpus import costs
 from memagent.evals.tasks.documents.documents import (
@@ -28,7 +28,7 @@ from memagent.evals.tasks.documents.documents import (
     retention,
     sentences,
 )
-from memagent.evals.tasks.documents.measures import measures
+from memagent.evals.tasks.documents.measures import drawings, measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
 from memagent.evals.tasks.documents.squad import FIRST, chosen
 from memagent.evals.tasks.documents.streamingqa.files import lines, spelled
@@ -117,7 +117,7 @@ def _question(place: int, row: Mapping[str, Any], numbers: Mapping[str, int]) ->
 NAME = "archivalqa"
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted tasks of `--file`.
 
     Raises:
@@ -125,10 +125,10 @@ def load(wanted: Wanted) -> Sequence[Task]:
         InvalidInput: a line is malformed.
         RunError: there is no file.
     """
-    if wanted.file is None:
+    if selection.file is None:
         raise RunError("which file? name JSON lines with question, answers and document by --file")
-    known = tasks(wanted.file, NAME)
-    return chosen(NAME, known, wanted.tasks, (f"{NAME}/stream",))
+    known = tasks(selection.file, NAME)
+    return chosen(NAME, known, selection.tasks, (f"{NAME}/stream",))
 
 
 SUITE = Suite(
@@ -141,8 +141,9 @@ SUITE = Suite(
     ),
     load=load,
     arms=NOTE_ARMS,
-    default=("none+8", "memory+8", "oracle+8", "wrong+8"),
+    default_arms=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
-    more=measures,
-    kept=costs,
+    tables=measures,
+    folder_tables=costs,
+    drawings=drawings,
 )

@@ -16,10 +16,10 @@ from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.evals.tasks.babi.arms import ALL, recall
-from memagent.evals.tasks.documents.corpus import Writing, raw, shelf_of
+from memagent.evals.tasks.documents.corpus import Writing, corpus_of, raw
 from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask, gold_sentences
-from memagent.evals.tasks.documents.examples import Show, worked_examples
+from memagent.evals.tasks.documents.examples import Show, few_shot_examples
+from memagent.evals.tasks.story_arms import ALL, recall
 from memagent.prompts import SHORT_ANSWER
 from memagent.recall.recaller import TIE_WINDOW
 from memagent.types import Hit, Scope
@@ -87,18 +87,18 @@ class DocumentArm:
         self._k = name.size or 1
         self._pool = POOL
         self._memory = parts.memory
-        self._shelf = shelf_of(parts.memory, task.stream, parts.folder)
+        self._corpus = corpus_of(parts.memory, task.stream, parts.folder)
         self._agent = Agent(
             memory=None,
             model=short(parts.model),
             instructions=SHORT_ANSWER,
-            examples=worked_examples(name.shots, self._way.show, task.dated),
+            examples=few_shot_examples(name.shots, self._way.show, task.dated),
         )
 
     def prepare(self) -> None:
         """Read the documents, unless that was done, so that no question's time has it in it."""
         if self._way.rank not in ("none", "gold"):
-            self._shelf.fill(self._memory, self._task.documents, self._way.writing)
+            self._corpus.fill(self._memory, self._task.documents, self._way.writing)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a question by what is shown of the documents read so far."""
@@ -136,14 +136,14 @@ class DocumentArm:
         question, seen = asked.question, self._seen(asked)
         if self._way.rank == "meaning":
             vector = self._memory.embeddings.embed_query(question)
-            return self._memory.search(vector=vector, scope=self._shelf.scope, k=self._k, **seen)
+            return self._memory.search(vector=vector, scope=self._corpus.scope, k=self._k, **seen)
         if self._way.rank == "words":
             whole = self._memory.search(
-                question, scope=self._shelf.scope, k=ALL, explain=True, **seen
+                question, scope=self._corpus.scope, k=ALL, explain=True, **seen
             )
             by_words = [hit for hit in whole if "bm25_rank" in hit.why]
             return sorted(by_words, key=lambda hit: hit.why["bm25_rank"])
-        hits = self._memory.search(question, scope=self._shelf.scope, k=self._pool, **seen)
+        hits = self._memory.search(question, scope=self._corpus.scope, k=self._pool, **seen)
         if self._way.recency and self._task.dated:
             return by_time(hits, question)
         return hits

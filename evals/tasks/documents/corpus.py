@@ -138,7 +138,7 @@ def raw(document: Document) -> NewRecord:
     )
 
 
-class Shelf:
+class Corpus:
     """The documents of one stream, written in one way into a scope of its own.
 
     Several arms may share one, in threads; what an interrupted run wrote is not written again.
@@ -195,14 +195,14 @@ class Shelf:
                 keep(self._folder, NOTES_FILE, cost)
 
 
-_SHELVES: "weakref.WeakKeyDictionary[Memory, dict[str, Shelf]]" = weakref.WeakKeyDictionary()
+_CORPORA: "weakref.WeakKeyDictionary[Memory, dict[str, Corpus]]" = weakref.WeakKeyDictionary()
 _MAKING = threading.Lock()
 
 
-def shelf_of(memory: Memory, stream: str, folder: Path | None = None) -> Shelf:
+def corpus_of(memory: Memory, stream: str, folder: Path | None = None) -> Corpus:
     """Return the shelf of a stream, the same for the same memory."""
     with _MAKING:
-        shelves = _SHELVES.setdefault(memory, {})
+        shelves = _CORPORA.setdefault(memory, {})
         if stream not in shelves:
-            shelves[stream] = Shelf(stream, folder)
+            shelves[stream] = Corpus(stream, folder)
         return shelves[stream]

@@ -35,7 +35,7 @@ class Worked:
         return Example(evidence=evidence, question=self.question, answer=self.answer)
 
 
-WORKED = (
+EXAMPLES = (
     Worked(
         sentences=(
             "The lighthouse on Gannet Rock was built from local granite.",
@@ -132,6 +132,6 @@ WORKED = (
 """In this order: an arm with three shows the first three."""
 
 
-def worked_examples(n: int, show: Show, dated: bool) -> Sequence[Example]:
+def few_shot_examples(n: int, show: Show, dated: bool) -> Sequence[Example]:
     """Return the first `n` examples as an arm shows them; there are no more than eight."""
-    return [one.example(show, dated) for one in WORKED[:n]]
+    return [one.example(show, dated) for one in EXAMPLES[:n]]

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from memagent.compression.job import CompressionReport
+from memagent.compression.job import Compacted
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts
 from memagent.evals.task import Task
 from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, POOL, DocumentArm
-from memagent.evals.tasks.documents.corpus import shelf_of
+from memagent.evals.tasks.documents.corpus import corpus_of
 from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask
 from memagent.text.english import content_words, sentences, stem
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
@@ -90,17 +90,17 @@ class NoteArm(DocumentArm):
         self._pool = 2 * POOL  # notes, and the passages behind them
         self._written_as = self._kept.way(self._ratio)
         stream = f"{cast(StreamTask, task).stream}/{self._written_as}"
-        self._shelf = shelf_of(parts.memory, stream, parts.folder)
+        self._corpus = corpus_of(parts.memory, stream, parts.folder)
 
     def prepare(self) -> None:
         """Read the documents and write the notes on them, unless that was done."""
         super().prepare()
-        self._shelf.compress(self._memory, self._written_as, self._compress)
+        self._corpus.compress(self._memory, self._written_as, self._compress)
 
-    def _compress(self) -> CompressionReport:
-        return self._memory.notes.compress(
+    def _compress(self) -> Compacted:
+        return self._memory.compress(
             self._kept.method,
-            scope=self._shelf.scope,
+            scope=self._corpus.scope,
             ratio=1 / self._ratio,
             aware=self._kept.aware,
             keys=self._kept.keys,
@@ -130,8 +130,8 @@ class NoteArm(DocumentArm):
 
     def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
         """Return what several notes say, each line with the number of its passage."""
-        as_of, scope = self._seen(asked).get("as_of"), self._shelf.scope
-        found = self._memory.notes.gather(
+        as_of, scope = self._seen(asked).get("as_of"), self._corpus.scope
+        found = self._memory.gather(
             asked.question, scope=scope, tokens=ROOM, as_of=as_of, **self._kept.how
         )
         names = {piece.note for piece in found.pieces}
@@ -142,7 +142,7 @@ class NoteArm(DocumentArm):
         show = self._kept.show
         if show == "drilled":
             found = Recollection(hits=(hit,))
-            return self._memory.notes.expand(question, found, scope=self._shelf.scope).texts
+            return self._memory.expand(question, found, scope=self._corpus.scope).texts
         if show == "line":
             return [line_of(hit)]
         return [hit.record.text]

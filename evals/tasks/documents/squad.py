@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals.registry import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Selection, Suite
 from memagent.evals.task import Task
 from memagent.evals.tasks.documents.corpus import costs
 from memagent.evals.tasks.documents.documents import (
@@ -27,7 +27,7 @@ from memagent.evals.tasks.documents.documents import (
     document,
     retention,
 )
-from memagent.evals.tasks.documents.measures import measures
+from memagent.evals.tasks.documents.measures import drawings, measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
 
 FIRST = 200
@@ -121,7 +121,7 @@ MEMBERS = (
 )
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted tasks of `--file`, or of the file in the data folder.
 
     Raises:
@@ -129,12 +129,12 @@ def load(wanted: Wanted) -> Sequence[Task]:
         InvalidInput: the file is malformed.
         RunError: there is no file.
     """
-    path = wanted.file
+    path = selection.file
     if path is None:
-        if wanted.data is None:
+        if selection.data is None:
             raise RunError("which file? name one with --file, or set MEMAGENT_DATA")
-        path = wanted.data / "squad" / FILE
-    return chosen("squad", tasks(path), wanted.tasks, ("squad/stream",))
+        path = selection.data / "squad" / FILE
+    return chosen("squad", tasks(path), selection.tasks, ("squad/stream",))
 
 
 def chosen(
@@ -162,8 +162,9 @@ SUITE = Suite(
     members=MEMBERS,
     load=load,
     arms=NOTE_ARMS,
-    default=("none+8", "memory+8", "oracle+8", "wrong+8"),
+    default_arms=("none+8", "memory+8", "oracle+8", "wrong+8"),
     make=make,
-    more=measures,
-    kept=costs,
+    tables=measures,
+    folder_tables=costs,
+    drawings=drawings,
 )

@@ -15,8 +15,8 @@ from memagent.agent.record_turn import Verdict
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.evals.tasks.babi.arms import studied_samples
 from memagent.evals.tasks.feedback.worlds import CITIES, NOBODY, YEARS, Item, Trial, World
+from memagent.evals.tasks.story_arms import studied_samples
 from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.few_shot import diverse_examples
 from memagent.prompts import SHORT_ANSWER

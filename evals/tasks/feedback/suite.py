@@ -6,13 +6,27 @@ from typing import Any, cast
 
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.statistics import difference, mcnemar
-from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
+from memagent.evals.report.charts import CurveChart, Point, rows_with
 from memagent.evals.score import Score
+from memagent.evals.suite import (
+    BadOption,
+    Drawing,
+    KeptRun,
+    Member,
+    Selection,
+    Suite,
+    Tables,
+    refuse_files,
+    selected_names,
+)
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.feedback.arm import KINDS, TaughtArm, is_right
 from memagent.evals.tasks.feedback.worlds import SECTIONS, Trial, trials, world
 from memagent.evals.tasks.interference.measures import proportion
 
+NAME = "feedback"
+CURVE_COLUMNS = ("task", "arm", "section", "round", "accuracy", "low", "high", "n")
+"""What the rows of the learning curve must hold to be drawn."""
 Told = tuple[Trial, Score]
 """A question after so many rounds, and what its answer was worth."""
 
@@ -45,7 +59,7 @@ def measures(
     if len(tasks) > 1:
         for arm, told in every.items():
             rows += [{"task": "all", "arm": arm} | row for row in _curve(told)]
-    return {"communicative": rows}
+    return {NAME: rows}
 
 
 def _curve(told: Sequence[Told]) -> Iterator[dict[str, Any]]:
@@ -87,6 +101,35 @@ def _place(trial: Trial) -> tuple[str, str]:
     return trial.story, trial.question
 
 
+def learning_charts(tables: Tables, colours: Mapping[str, int]) -> list[CurveChart]:
+    """Return a chart for each task and section: the accuracy by round of feedback, by arm."""
+    rows = rows_with(tables, NAME, CURVE_COLUMNS)
+    charts = []
+    for task, section in dict.fromkeys((row["task"], row["section"]) for row in rows):
+        points = [
+            Point(
+                line=row["arm"],
+                x=row["round"],
+                n=row["n"],
+                value=row["accuracy"],
+                low=row["low"],
+                high=row["high"],
+                colour=colours.get(row["arm"], 0),
+            )
+            for row in rows
+            if (row["task"], row["section"]) == (task, section) and row["n"]
+        ]
+        if points:
+            title = f"{task}, {section} questions: accuracy by round of feedback"
+            charts.append(CurveChart(title=title, x_name="round", points=points))
+    return charts
+
+
+def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
+    """Return the learning curves of a run as drawings."""
+    return [chart.drawing() for chart in learning_charts(run.measures, colours)]
+
+
 CONDITIONS = {
     "changed": "what was told is no longer so",
     "hops": "the answer follows from two facts",
@@ -100,25 +143,25 @@ LESSONS = 8
 """How many worlds the worked examples are drawn from."""
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted conditions, generated; the same seed gives the same worlds.
 
     Raises:
         BadOption: there is no such condition, or a size is out of its range.
     """
-    refuse_files(wanted, "communicative")
-    sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
+    refuse_files(selection, NAME)
+    sizes = {name: int(selection.settings.get(name, value)) for name, value in SETTINGS.items()}
     if min(sizes["worlds"], sizes["people"]) < 1 or sizes["people"] > MOST or sizes["rounds"] < 0:
         raise BadOption(
             "--set", f"expected at least 1 world, 1 to {MOST} people, and no fewer rounds than 0"
         )
-    chosen = chosen_tasks(wanted, "communicative", CONDITIONS)
-    return [task(one, sizes, wanted.seed) for one in chosen]
+    chosen = selected_names(selection, NAME, CONDITIONS)
+    return [task(one, sizes, selection.seed) for one in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:
     """Return one condition: worlds to ask, and others to draw worked examples from."""
-    name = f"communicative/{condition}"
+    name = f"{NAME}/{condition}"
     asked: list[Trial] = []
     for number in range(sizes["worlds"]):
         made = world(condition, sizes, f"{seed}/{condition}/{number}")
@@ -137,21 +180,30 @@ def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:
         split="test",
         asked=asked,
         training=lessons,
-        sha256=hashlib.sha256(repr([asked, lessons]).encode()).hexdigest(),
+        sha256=_digest(asked, lessons),
         grade=grade,
     )
 
 
+def _digest(asked: Sequence[Trial], lessons: Sequence[Trial]) -> str:
+    """Return the SHA-256 of a condition's trials.
+
+    Earlier versions called the suite "communicative": with the identifiers of that time in it, the
+    digest of the same trials is the same, and their runs stay comparable.
+    """
+    text = repr([asked, lessons]).replace(f"'{NAME}/", "'communicative/")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 SUITE = Suite(
-    name="communicative",
+    name=NAME,
     about="what a memory learns from verdicts, hints and corrections",
-    members=[
-        Member(name=f"communicative/{name}", about=about) for name, about in CONDITIONS.items()
-    ],
+    members=[Member(name=f"{NAME}/{name}", about=about) for name, about in CONDITIONS.items()],
     load=load,
     arms=KINDS,
-    default=KINDS[:-1],
+    default_arms=KINDS[:-1],
     make=TaughtArm,
     settings=SETTINGS,
-    more=measures,
+    tables=measures,
+    drawings=drawings,
 )

@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.metrics.coverage import keep_votes, votes_of
-from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.gsm8k.loader import Exam, Solved
 from memagent.learning.learn import LearningOptions, learn, pending
@@ -17,28 +16,6 @@ from memagent.learning.rationales import Rationales, example_of
 from memagent.prompts import SOLVE
 from memagent.text.english import words
 from memagent.types import Example, Scope
-
-
-def leakage(
-    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the share of each arm's questions of which a worked example was left out.
-
-    That is one which is the question itself or a duplicate. Arms that choose no examples for a
-    question have no row; without any there is no table.
-    """
-    rows = []
-    for task in tasks:
-        for arm in arms:
-            of_arm = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
-            looked = [one.guarded for one in of_arm if one.guarded is not None]
-            if looked:
-                share = sum(looked) / len(looked)
-                rows.append(
-                    {"task": task.name, "arm": str(arm), "asked": len(looked), "guarded": share}
-                )
-    return {"leakage": rows} if rows else {}
-
 
 ARMS = ("none", "random", "retrieved", "obfuscated", "one-per-question", "oracle")
 """Nothing; the same randomly drawn solutions before every question; those of the most similar

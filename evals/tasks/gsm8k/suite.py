@@ -1,14 +1,24 @@
 """GSM8K as an evaluation: are the solutions of similar problems worth more than random ones?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.coverage import curve, kept_votes
-from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks
+from memagent.evals.report.charts import CurveChart, Point, rows_with
 from memagent.evals.score import Score
+from memagent.evals.suite import (
+    BadOption,
+    Drawing,
+    KeptRun,
+    Member,
+    Selection,
+    Suite,
+    Tables,
+    selected_names,
+)
 from memagent.evals.task import Task
 from memagent.evals.tasks.gsm8k import loader
 from memagent.evals.tasks.gsm8k.arm import ARMS, SolvedArm
@@ -18,8 +28,11 @@ SETTINGS = {"memory": 1000, "samples": 0}
 """How many problems, from the start of the file, are the memory's (the rest are asked); how often
 the model solves each of them itself, or 0 for the solutions that they were released with."""
 
+AGREEMENT = "self-consistency"
+AGREEMENT_COLUMNS = ("threshold", "precision", "coverage", "kept", "of", "low", "high")
 
-def load(wanted: Wanted) -> Sequence[Task]:
+
+def load(selection: Selection) -> Sequence[Task]:
     """Return the task, from `--file` or from the data folder's gsm8k/train*.jsonl.
 
     Raises:
@@ -27,15 +40,15 @@ def load(wanted: Wanted) -> Sequence[Task]:
         RunError: there is no such file.
         InvalidInput: a line is malformed.
     """
-    chosen_tasks(wanted, SUITE.name, [member.name for member in SUITE.members])
-    if wanted.split not in (None, "train") or wanted.variant is not None:
-        option = "--split" if wanted.variant is None else "--variant"
+    selected_names(selection, SUITE.name, [member.name for member in SUITE.members])
+    if selection.split not in (None, "train") or selection.variant is not None:
+        option = "--split" if selection.variant is None else "--variant"
         raise BadOption(option, "gsm8k has one file, whose first problems are the memory's")
-    sizes = {name: wanted.settings.get(name, value) for name, value in SETTINGS.items()}
+    sizes = {name: selection.settings.get(name, value) for name, value in SETTINGS.items()}
     if any(size != int(size) or size < 0 for size in sizes.values()):
         raise BadOption("--set", "expected whole numbers")
     try:
-        return [loader.load(_file(wanted), int(sizes["memory"]), int(sizes["samples"]))]
+        return [loader.load(_file(selection), int(sizes["memory"]), int(sizes["samples"]))]
     except InvalidInput as error:
         if "the memory cannot have" in str(error):
             raise BadOption("--set", str(error)) from error
@@ -78,7 +91,27 @@ def agreement(folder: Path) -> dict[str, list[dict[str, Any]]]:
     Of the memory's problems, where the model solved them itself, so that its samples voted.
     """
     votes = kept_votes(folder)
-    return {"self-consistency": curve(votes)} if votes else {}
+    return {AGREEMENT: curve(votes)} if votes else {}
+
+
+def agreement_charts(tables: Tables) -> list[CurveChart]:
+    """Return a chart of precision and coverage by the threshold on self-consistency, if any."""
+    points = []
+    for row in rows_with(tables, AGREEMENT, AGREEMENT_COLUMNS):
+        at = {"x": row["threshold"]}
+        if row["precision"] is not None:
+            shown = {"value": row["precision"], "low": row["low"], "high": row["high"]}
+            points.append(Point(line="precision", n=row["kept"], colour=5, **shown, **at))
+        if row["coverage"] is not None:
+            shown = {"value": row["coverage"], "low": None, "high": None}
+            points.append(Point(line="coverage", n=row["of"], colour=1, **shown, **at))
+    title = "precision and coverage by the share of samples that have to agree"
+    return [CurveChart(title=title, x_name="threshold", points=points)] if points else []
+
+
+def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
+    """Return the charts of a run as drawings."""
+    return [chart.drawing() for chart in agreement_charts(run.measures)]
 
 
 def _is_of(score: Score, shown: str) -> bool:
@@ -86,14 +119,14 @@ def _is_of(score: Score, shown: str) -> bool:
     return is_duplicate(score.question, shown.partition("\n")[0])
 
 
-def _file(wanted: Wanted) -> Path:
-    if wanted.file is not None:
-        return wanted.file
-    if wanted.data is None:
+def _file(selection: Selection) -> Path:
+    if selection.file is not None:
+        return selection.file
+    if selection.data is None:
         raise RunError("gsm8k: set MEMAGENT_DATA to a folder with gsm8k/train*.jsonl, or --file")
-    found = sorted((wanted.data / "gsm8k").glob("train*.jsonl"))
+    found = sorted((selection.data / "gsm8k").glob("train*.jsonl"))
     if not found:
-        raise RunError(f"MEMAGENT_DATA is {wanted.data}, but it has no gsm8k/train*.jsonl")
+        raise RunError(f"MEMAGENT_DATA is {selection.data}, but it has no gsm8k/train*.jsonl")
     return found[0]
 
 
@@ -103,7 +136,7 @@ SUITE = Suite(
     members=[Member(name="gsm8k", about="the number that a problem asks for")],
     load=load,
     arms=ARMS,
-    default=[
+    default_arms=[
         "none+0",
         "random+3",
         "retrieved+3",
@@ -113,6 +146,7 @@ SUITE = Suite(
     ],
     make=SolvedArm,
     settings=SETTINGS,
-    more=leakage,
-    kept=agreement,
+    tables=leakage,
+    folder_tables=agreement,
+    drawings=drawings,
 )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
+from memagent.evals.suite import BadOption, Member, Selection, Suite, refuse_files, selected_names
 from memagent.evals.task import Task
 from memagent.evals.tasks.interference.arm import KINDS, EpisodeArm
 from memagent.evals.tasks.interference.measures import grade, measures
@@ -20,22 +20,22 @@ LESSONS = 12
 """How many streams the worked examples are drawn from."""
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted conditions, generated; the same seed gives the same streams.
 
     Raises:
         BadOption: there is no such condition, or a stream would be too long.
     """
-    refuse_files(wanted, "interference")
-    sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
+    refuse_files(selection, "interference")
+    sizes = {name: int(selection.settings.get(name, value)) for name, value in SETTINGS.items()}
     if min(sizes.values()) < 1 or sizes["episodes"] * sizes["people"] > LINES:
         raise BadOption(
             "--set", f"expected sizes of at least 1, and episodes times people of at most {LINES}"
         )
     if not sizes["people"] <= sizes["cast"] <= len(NAMES):
         raise BadOption("--set", f"expected a cast from people up to {len(NAMES)}")
-    chosen = chosen_tasks(wanted, "interference", CONDITIONS)
-    return [task(one, sizes, wanted.seed) for one in chosen]
+    chosen = selected_names(selection, "interference", CONDITIONS)
+    return [task(one, sizes, selection.seed) for one in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:
@@ -71,8 +71,8 @@ SUITE = Suite(
     ],
     load=load,
     arms=KINDS,
-    default=[kind for kind in KINDS if kind != "none"],
+    default_arms=[kind for kind in KINDS if kind != "none"],
     make=EpisodeArm,
     settings=SETTINGS,
-    more=measures,
+    tables=measures,
 )

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from memagent.evals.arm import ArmName
-from memagent.evals.registry import BadOption, Member, Suite, Wanted, chosen_tasks, refuse_files
 from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Member, Selection, Suite, refuse_files, selected_names
 from memagent.evals.task import Grade, Task
 from memagent.evals.tasks.interference.measures import proportion
 from memagent.evals.tasks.probes.arm import SEEN, BankArm, Study, exact, forgotten
@@ -33,18 +33,18 @@ SETTINGS = {"items": 100, "others": 20}
 FURTHER = (0, 1, 10, 100, 1000)
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted probes.
 
     Raises:
         BadOption: there is no such probe, or there are not so many items.
     """
-    refuse_files(wanted, "probes")
-    sizes = {name: int(wanted.settings.get(name, value)) for name, value in SETTINGS.items()}
+    refuse_files(selection, "probes")
+    sizes = {name: int(selection.settings.get(name, value)) for name, value in SETTINGS.items()}
     most = (MOST - FURTHER[-1]) // 2
     if not all(1 <= size <= most for size in sizes.values()):
         raise BadOption("--set", f"expected sizes from 1 to {most}")
-    return [task(one, sizes, wanted.seed) for one in chosen_tasks(wanted, "probes", TASKS)]
+    return [task(one, sizes, selection.seed) for one in selected_names(selection, "probes", TASKS)]
 
 
 def task(name: str, sizes: Mapping[str, int], seed: int) -> Task:
@@ -164,9 +164,9 @@ SUITE = Suite(
     members=[Member(name=f"probes/{name}", about=about) for name, about in TASKS.items()],
     load=load,
     arms=tuple(BANKS),
-    default=[f"{bank}+0" for bank in BANKS],
+    default_arms=[f"{bank}+0" for bank in BANKS],
     make=BankArm,
     settings=SETTINGS,
-    more=retained,
+    tables=retained,
     model=False,
 )

@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from memagent.cli.app import app
 from memagent.errors import RunError, UserError
-from memagent.evals.registry import Wanted
 from memagent.evals.report.comparison import between, compared, same_arms
-from memagent.evals.report.permutation import luck
+from memagent.evals.report.permutation import permutation_tests
 from memagent.evals.report.rescore import rescore
-from memagent.evals.run.manifest import migrate
-from memagent.evals.run.saved import open_saved
+from memagent.evals.runs.manifest import migrate
+from memagent.evals.runs.saved import open_saved
 from memagent.evals.score import Score, ScoreFile
+from memagent.evals.suite import Selection
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi.suite import SUITE
 
@@ -211,11 +211,11 @@ def test_rescore_refuses_other_data_and_leaves_the_run_as_it_was(tmp_path: Path)
     (folder / "run.json").write_text(json.dumps(manifest))
     before = (folder / "samples.jsonl").read_bytes()
     with pytest.raises(RunError, match=r"the data of babi/1 is not the run's: .*dddd"):
-        rescore(open_saved(folder), SUITE, Wanted())
+        rescore(open_saved(folder), SUITE, Selection())
     assert (folder / "samples.jsonl").read_bytes() == before
     stray = [replace(one, id="babi/1/asked/none") for one in ScoreFile(folder).read()[:1]]
     with pytest.raises(RunError, match="is no question of babi/1 any more"):
-        rescore(open_saved(save(folder, stray, tasks=_kept())), SUITE, Wanted())
+        rescore(open_saved(save(folder, stray, tasks=_kept())), SUITE, Selection())
 
 
 def _kept() -> list[dict[str, Any]]:
@@ -243,31 +243,39 @@ def answering(folder: Path, predict: str) -> Path:
     return save(folder, scores, tasks=kept, arms=["wrong+3"])
 
 
-def test_answers_that_are_always_the_same_are_right_by_luck_alone(tmp_path: Path) -> None:
-    first, second, both = luck(open_saved(answering(tmp_path, "no")), SUITE, Wanted(), "wrong+3")
-    assert (first.accuracy, first.luck, first.p) == (0, 0, 1)
-    assert 0 < second.accuracy == pytest.approx(second.luck)
+def test_answers_that_are_always_the_same_are_right_as_often_when_permuted(tmp_path: Path) -> None:
+    first, second, both = permutation_tests(
+        open_saved(answering(tmp_path, "no")), SUITE, Selection(), "wrong+3"
+    )
+    assert (first.accuracy, first.expected, first.p) == (0, 0, 1)
+    assert 0 < second.accuracy == pytest.approx(second.expected)
     assert (second.n, second.p) == (30, 1)
     assert (both.task, both.n) == ("all tasks", 60)
     assert both.accuracy == pytest.approx(second.accuracy / 2)
 
 
-def test_answers_that_follow_the_question_are_right_by_more_than_luck(tmp_path: Path) -> None:
-    found = luck(open_saved(answering(tmp_path, "gold")), SUITE, Wanted(), "wrong+3")
+def test_answers_that_follow_the_question_are_right_more_often_than_permuted(
+    tmp_path: Path,
+) -> None:
+    found = permutation_tests(
+        open_saved(answering(tmp_path, "gold")), SUITE, Selection(), "wrong+3"
+    )
     for one in found:
         assert one.accuracy == 1
-        assert one.low <= one.luck <= one.high < 1
+        assert one.low <= one.expected <= one.high < 1
         assert one.p < 0.01
 
 
-def test_luck_is_printed_for_the_arms_asked_for(
+def test_the_permutation_test_is_printed_for_the_arms_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MEMAGENT_DATA", raising=False)
     folder = str(answering(tmp_path, "gold"))
-    table = told("luck", folder).stdout
+    table = told("permutation", folder).stdout
     assert "all tasks" in table
     assert "100.0%" in table
-    found = json.loads(told("luck", folder, "--arms", "wrong", "--json").stdout)["luck"]
+    found = json.loads(told("permutation", folder, "--arms", "wrong", "--json").stdout)[
+        "permutation"
+    ]
     assert [one["task"] for one in found] == ["babi/1", "babi/6", "all tasks"]
-    assert told("luck", folder, "--arms", "memory").exception
+    assert told("permutation", folder, "--arms", "memory").exception

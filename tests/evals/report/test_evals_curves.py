@@ -8,14 +8,17 @@ from xml.etree import ElementTree
 import pytest
 
 from memagent.evals.metrics.coverage import curve
-from memagent.evals.report.charts import Bar, Drawing, Point, Spot, bars, curves, drawings, spots
+from memagent.evals.report.charts import Bar, CurveChart, Point, Spot, bars, curves, spots
+from memagent.evals.tasks.continual.suite import stream_charts
+from memagent.evals.tasks.feedback.suite import learning_charts
+from memagent.evals.tasks.gsm8k.suite import agreement_charts
 
 COLOUR = {"ram-hint+3": 2, "r3+3": 4}
 
 
 def learned(arm: str, section: str, number: int, right: int, n: int = 10) -> dict[str, Any]:
     return {
-        "task": "communicative/changed",
+        "task": "feedback/changed",
         "arm": arm,
         "section": section,
         "round": number,
@@ -26,7 +29,7 @@ def learned(arm: str, section: str, number: int, right: int, n: int = 10) -> dic
     }
 
 
-def places(drawing: Drawing) -> dict[str, list[tuple[float, float]]]:
+def places(drawing: CurveChart) -> dict[str, list[tuple[float, float]]]:
     """Return the drawn points by line: x and y as shares of the axes, read from the SVG alone."""
     root = ElementTree.fromstring(curves(drawing.points, drawing.x_name, drawing.title))
     rules = [one for one in root.iter("line") if one.get("class") == "grid"]
@@ -47,8 +50,8 @@ def test_a_learning_curve_has_a_line_an_arm_and_a_point_a_round() -> None:
     rows = [learned("r3+3", "same", number, 1) for number in range(3)]
     rows += [learned("ram-hint+3", "same", number, 3 * number) for number in (2, 0, 1)]
     rows += [learned("r3+3", "unrelated", 0, 10)]
-    same, unrelated = drawings({"communicative": rows}, COLOUR)
-    assert same.title == "communicative/changed, same questions: accuracy by round of feedback"
+    same, unrelated = learning_charts({"feedback": rows}, COLOUR)
+    assert same.title == "feedback/changed, same questions: accuracy by round of feedback"
     assert places(same) == {
         "r3+3": [(0.0, 0.1), (0.5, 0.1), (1.0, 0.1)],
         "ram-hint+3": [(0.0, 0.0), (0.5, 0.3), (1.0, 0.6)],
@@ -59,14 +62,14 @@ def test_a_learning_curve_has_a_line_an_arm_and_a_point_a_round() -> None:
 
 def test_a_round_that_nobody_answered_is_not_drawn() -> None:
     rows = [learned("r3+3", "same", 0, 5), learned("r3+3", "same", 1, 0, n=0)]
-    (one,) = drawings({"communicative": rows}, COLOUR)
+    (one,) = learning_charts({"feedback": rows}, COLOUR)
     assert [point.x for point in one.points] == [0]
-    assert drawings({"communicative": rows[1:]}, COLOUR) == []
+    assert learning_charts({"feedback": rows[1:]}, COLOUR) == []
 
 
 def test_precision_and_coverage_are_drawn_against_the_threshold() -> None:
     votes = [(1.0, True), (0.6, True), (0.6, False), (0.2, False)]
-    (one,) = drawings({"self-consistency": curve(votes)}, {})
+    (one,) = agreement_charts({"self-consistency": curve(votes)})
     drawn = places(one)
     assert one.x_name == "threshold"
     # All four are kept up to 0.2, of which two are right; three up to 0.6; one at 1.
@@ -79,11 +82,11 @@ def test_precision_and_coverage_are_drawn_against_the_threshold() -> None:
 
 
 def test_a_threshold_that_keeps_nothing_has_no_precision() -> None:
-    (one,) = drawings({"self-consistency": curve([(0.5, True)])}, {})
+    (one,) = agreement_charts({"self-consistency": curve([(0.5, True)])})
     drawn = places(one)
     assert [x for x, _ in drawn["precision"]] == [0.1, 0.2, 0.3, 0.4, 0.5]
     assert drawn["coverage"][-1] == (1.0, 0.0)
-    assert drawings({"self-consistency": curve([])}, {}) == []
+    assert agreement_charts({"self-consistency": curve([])}) == []
 
 
 def test_a_stream_is_drawn_from_the_baseline_on_and_a_lag_matrix_is_not() -> None:
@@ -96,17 +99,17 @@ def test_a_stream_is_drawn_from_the_baseline_on_and_a_lag_matrix_is_not() -> Non
         "baseline": [0.0, None],
         "scores": [[1.0, None], [0.5, None]],
     }
-    (one,) = drawings({"matrix": [row]}, {})
+    (one,) = stream_charts({"matrix": [row]})
     assert one.title == "continual/stories, fifo:1+3: accuracy by update"
     assert places(one) == {"babi/1": [(0.0, 0.0), (0.5, 1.0), (1.0, 0.5)]}
-    (bare,) = drawings({"matrix": [row | {"baseline": []}]}, {})
+    (bare,) = stream_charts({"matrix": [row | {"baseline": []}]})
     assert [point.x for point in bare.points] == [1, 2]
 
 
 def test_a_table_of_that_name_that_holds_something_else_is_not_drawn() -> None:
     lag_matrix = {"task": "x", "arm": "full+3", "accuracy": [[1.0]]}
-    others = {"matrix": [lag_matrix], "communicative": [{"arm": "x"}], "self-consistency": [{}]}
-    assert drawings(others, {}) == []
+    others = {"matrix": [lag_matrix], "feedback": [{"arm": "x"}], "self-consistency": [{}]}
+    assert stream_charts(others) == learning_charts(others, {}) == agreement_charts(others) == []
 
 
 def labels(drawn: str) -> dict[str, tuple[float, float]]:

@@ -6,7 +6,7 @@ from saving import save, score
 
 from memagent.errors import RunError
 from memagent.evals.report.measures import as_tables, cell, flat
-from memagent.evals.run.saved import MeasuresFile, open_saved
+from memagent.evals.runs.saved import MeasuresFile, open_saved
 from memagent.evals.score import ScoreFile
 
 TABLES = {"lags": [{"arm": "full", "lag": 1, "accuracy": 0.5, "gain": None}]}

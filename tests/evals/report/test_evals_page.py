@@ -13,8 +13,10 @@ from memagent.evals.arm import ArmName
 from memagent.evals.report.charts import Point, curves, ticks_to
 from memagent.evals.report.html import colours, command, page, percent, write_page
 from memagent.evals.report.tables import as_csv, rows
-from memagent.evals.run.saved import MeasuresFile, open_saved
+from memagent.evals.runs.saved import MeasuresFile, open_saved
 from memagent.evals.score import Score
+from memagent.evals.tasks.babi.suite import SUITE as BABI
+from memagent.evals.tasks.feedback.suite import SUITE as FEEDBACK
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\u2028"
 SCORES = [
@@ -162,8 +164,8 @@ def test_a_run_s_further_tables_and_their_drawings_are_in_the_page(tmp_path: Pat
         | {"low": 0.1, "high": 0.9, "n": 4, "gain": None}
         for number in (0, 1)
     ]
-    MeasuresFile(folder).write({"communicative": rows, HOSTILE: [{"arm": HOSTILE, "n": 1}]})
-    text = page(open_saved(folder))
+    MeasuresFile(folder).write({"feedback": rows, HOSTILE: [{"arm": HOSTILE, "n": 1}]})
+    text = page(open_saved(folder), FEEDBACK)
     reader = read(text)
     assert "Beside accuracy" in text
     assert "memory+3, round 1: 50.0% (10.0% to 90.0%), 4 questions" in text
@@ -201,17 +203,18 @@ def test_an_axis_of_whole_numbers_has_no_fractions(most: int) -> None:
 
 def test_each_arm_has_a_colour_of_its_own_while_there_are_enough() -> None:
     arms = [ArmName.parse(name) for name in ("memory", "memory+0", "none", "mine", "oracle")]
-    found = colours(arms)
+    found = colours(arms, BABI.arms)
     assert len(set(found.values())) == 5
-    assert found["memory+3"] == colours(arms[:1])["memory+3"]
+    assert found["memory+3"] == colours(arms[:1], BABI.arms)["memory+3"]
     many = [ArmName("mine", size) for size in range(20)]
     assert set(colours(many).values()) == set(range(8))
 
 
 def test_published_rows_stand_beside_released_tasks_only(tmp_path: Path) -> None:
-    assert "MemNN" in page(open_saved(save(tmp_path, SCORES)))
+    assert "MemNN" in page(open_saved(save(tmp_path, SCORES)), BABI)
+    assert "MemNN" not in page(open_saved(save(tmp_path, SCORES)))
     generated = TASK | {"source": "generated"}
-    assert "MemNN" not in page(open_saved(save(tmp_path, SCORES, tasks=[generated])))
+    assert "MemNN" not in page(open_saved(save(tmp_path, SCORES, tasks=[generated])), BABI)
 
 
 def test_the_command_asks_the_same_again(tmp_path: Path) -> None:

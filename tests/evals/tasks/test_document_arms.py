@@ -12,7 +12,7 @@ from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, DocumentArm, by_time
-from memagent.evals.tasks.documents.corpus import DOCUMENTS_FILE, shelf_of
+from memagent.evals.tasks.documents.corpus import DOCUMENTS_FILE, corpus_of
 from memagent.evals.tasks.documents.documents import (
     Document,
     DocumentQuestion,
@@ -204,7 +204,7 @@ def test_documents_are_written_once_by_all_arms_and_what_that_cost_is_kept(
             parts = Parts(memory=memory, embedder=embedder, model=chat, folder=tmp_path)
             for name in ("memory", "dense", "wrong"):
                 DocumentArm(ArmName.parse(name), task, parts).ask(MAYOR)
-            assert shelf_of(memory, "news") is shelf_of(memory, "news")
+            assert corpus_of(memory, "news") is corpus_of(memory, "news")
             assert memory.maintenance.stats()["records"] == len(TOLD)
     (cost,) = map(json.loads, (tmp_path / DOCUMENTS_FILE).read_text().splitlines())
     assert cost["documents"] == len(TOLD)

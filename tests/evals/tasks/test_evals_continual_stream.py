@@ -10,11 +10,11 @@ from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName, Parts
 from memagent.evals.metrics import continual
-from memagent.evals.registry import BadOption, Wanted
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
 from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.continual.arm import StreamArm
 from memagent.evals.tasks.continual.streams import Asked, Stream, recurring, renamed, samples
@@ -63,7 +63,7 @@ def task() -> Task:
 def asked(folder: Path, task: Task, chat: ScriptedChat, *arms: str) -> Run:
     plan = Plan(arms=tuple(ArmName.parse(one, 0) for one in arms))
     run = Run(folder, [task], plan, resume=(folder / "run.json").exists(), suite="continual")
-    go(run, chat, HashEmbedder(), lambda _: None, SUITE.make)
+    run_in_process(run, chat, HashEmbedder(), lambda _: None, SUITE.make)
     return run
 
 
@@ -141,7 +141,7 @@ def test_a_cell_with_a_question_that_got_no_answer_is_undefined(tmp_path: Path, 
 
 
 def test_a_stream_of_stories_has_one_answer_to_each_question_and_recurs_as_drawn() -> None:
-    (one,) = load(Wanted(tasks="stories", settings={"updates": 12, "probes": 3}, seed=4))
+    (one,) = load(Selection(tasks="stories", settings={"updates": 12, "probes": 3}, seed=4))
     first = cast(Asked, one.asked[0])
     whole = first.stream
     assert whole.order == recurring(4, 12, exponent=0.5, seed=4)
@@ -161,7 +161,7 @@ def test_a_stream_of_stories_has_one_answer_to_each_question_and_recurs_as_drawn
 
 
 def test_lessons_and_probes_share_no_story() -> None:
-    (one,) = load(Wanted(tasks="lessons", settings={"updates": 6, "probes": 2}))
+    (one,) = load(Selection(tasks="lessons", settings={"updates": 6, "probes": 2}))
     whole = cast(Asked, one.asked[0]).stream
     probed = {probe.story for some in whole.probes for probe in some}
     assert probed.isdisjoint(update.story for update in whole.updates)
@@ -170,7 +170,7 @@ def test_lessons_and_probes_share_no_story() -> None:
 
 
 def test_lessons_are_learnt_and_probes_keep_to_their_own_stories(memory: Memory) -> None:
-    (one,) = load(Wanted(tasks="lessons", settings={"updates": 6, "probes": 2}))
+    (one,) = load(Selection(tasks="lessons", settings={"updates": 6, "probes": 2}))
     parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat(lambda _: "x"))
     arm = StreamArm(ArmName("memory", shots=1), one, parts)
     for sample in one.asked:
@@ -192,12 +192,12 @@ def test_people_are_renamed_everywhere() -> None:
 @pytest.mark.parametrize(
     ("wanted", "option"),
     [
-        (Wanted(tasks="x"), "--tasks"),
-        (Wanted(settings={"updates": 0}), "--set"),
-        (Wanted(settings={"exponent": -1}), "--set"),
+        (Selection(tasks="x"), "--tasks"),
+        (Selection(settings={"updates": 0}), "--set"),
+        (Selection(settings={"exponent": -1}), "--set"),
     ],
 )
-def test_a_stream_that_cannot_be_is_refused(wanted: Wanted, option: str) -> None:
+def test_a_stream_that_cannot_be_is_refused(wanted: Selection, option: str) -> None:
     with pytest.raises(BadOption) as caught:
         load(wanted)
     assert caught.value.option == option

@@ -8,14 +8,13 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent import Memory
-from memagent.embedding import open_embedder
 from memagent.errors import InvalidInput, RunError
+from memagent.evals import evaluation
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.registry import BadOption, Wanted
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.tasks.gsm8k import loader
 from memagent.evals.tasks.gsm8k.arm import SolvedArm
 from memagent.evals.tasks.gsm8k.suite import SUITE
-from memagent.models import open_chat
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -109,20 +108,20 @@ def test_what_cannot_be_is_named_with_its_option(
     file: Path, wanted: dict[str, object], message: str
 ) -> None:
     with pytest.raises(BadOption, match=message):
-        SUITE.load(Wanted(file=file, **wanted))  # type: ignore[arg-type]
+        SUITE.load(Selection(file=file, **wanted))  # type: ignore[arg-type]
 
 
 def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="set MEMAGENT_DATA"):
-        SUITE.load(Wanted())
+        SUITE.load(Selection())
     with pytest.raises(RunError, match="has no gsm8k"):
-        SUITE.load(Wanted(data=tmp_path))
+        SUITE.load(Selection(data=tmp_path))
     with pytest.raises(RunError, match="cannot be read"):
-        SUITE.load(Wanted(file=tmp_path / "none.jsonl"))
+        SUITE.load(Selection(file=tmp_path / "none.jsonl"))
     path = tmp_path / "mine.jsonl"
     path.write_text('{"question": "What?", "answer": "5"}\n')
     with pytest.raises(InvalidInput, match=r"mine\.jsonl:1: expected an answer with ####"):
-        SUITE.load(Wanted(file=path))
+        SUITE.load(Selection(file=path))
 
 
 def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage(
@@ -134,8 +133,8 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
         # Ann's problem is solved; of any other no two samples agree.
         return f"#### {5 if 'Ann' in str(messages[-1].content) else next(others)}"
 
-    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: ScriptedChat(solve))
+    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(solve))
     out = tmp_path / "run"
     asked = ["eval", "run", "gsm8k", "--file", str(file), "--arms", "retrieved+1"]
     asked += ["--set", "memory=4", "--set", "samples=2", "--out", str(out), "--json"]
@@ -156,9 +155,9 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
 def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(
     memagent: Command, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda messages: "#### 9" if len(messages) > 2 else "#### 1")
-    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: chat)
     monkeypatch.setenv("MEMAGENT_DATA", str(file.parent.parent))
     out = str(tmp_path / "run")
     code, printed, _ = memagent("eval", "run", "gsm8k", "--set", "memory=4", "--out", out, "--json")

@@ -1,8 +1,8 @@
 import pytest
 from interfering import SMALL, conditions, trials
 
-from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Task
 from memagent.evals.tasks.interference.arm import within
 from memagent.evals.tasks.interference.measures import Cell, forgetting, lags, matrix, measured
@@ -65,7 +65,7 @@ def test_the_conflict_conditions_do_conflict() -> None:
 
 
 def test_the_same_seed_tells_the_same_and_another_another() -> None:
-    first, again, other = (load(Wanted(settings=SMALL, seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (load(Selection(settings=SMALL, seed=seed)) for seed in (1, 1, 2))
     assert [one.sha256 for one in first] == [one.sha256 for one in again]
     assert {one.sha256 for one in first}.isdisjoint(one.sha256 for one in other)
 
@@ -78,13 +78,13 @@ def test_worked_examples_are_of_other_streams() -> None:
 @pytest.mark.parametrize(
     ("wanted", "option"),
     [
-        (Wanted(tasks="nothing"), "--tasks"),
-        (Wanted(settings={"streams": 0}), "--set"),
-        (Wanted(settings={"episodes": 21, "people": 2}), "--set"),
-        (Wanted(settings={"cast": 1}), "--set"),
+        (Selection(tasks="nothing"), "--tasks"),
+        (Selection(settings={"streams": 0}), "--set"),
+        (Selection(settings={"episodes": 21, "people": 2}), "--set"),
+        (Selection(settings={"cast": 1}), "--set"),
     ],
 )
-def test_what_cannot_be_told_names_its_option(wanted: Wanted, option: str) -> None:
+def test_what_cannot_be_told_names_its_option(wanted: Selection, option: str) -> None:
     with pytest.raises(BadOption) as caught:
         load(wanted)
     assert caught.value.option == option

@@ -6,10 +6,10 @@ from typing import cast
 import pytest
 
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.registry import BadOption, Wanted
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Task
 from memagent.evals.tasks.probes import banks, suite
 from memagent.evals.tasks.probes.arm import BankArm, Study, exact, forgotten
@@ -24,14 +24,14 @@ ADA = Scope(user="ada")
 
 
 def loaded(name: str, **sizes: int) -> Task:
-    (task,) = load(Wanted(tasks=name, settings=SMALL | sizes))
+    (task,) = load(Selection(tasks=name, settings=SMALL | sizes))
     return task
 
 
 def asked(folder: Path, tasks: Sequence[Task], *names: str, limit: int | None = None) -> Run:
     plan = Plan(arms=tuple(ArmName.parse(one, 0) for one in names), limit=limit, model="none")
     run = Run(folder, tasks, plan, resume=(folder / "run.json").exists(), suite="probes")
-    go(run, ScriptedChat([]), HashEmbedder(), lambda _: None, SUITE.make)
+    run_in_process(run, ScriptedChat([]), HashEmbedder(), lambda _: None, SUITE.make)
     return run
 
 
@@ -196,8 +196,8 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
 
 
 def test_every_probe_is_a_task_and_bad_sizes_are_refused() -> None:
-    assert [one.name for one in load(Wanted())] == [f"probes/{name}" for name in TASKS]
+    assert [one.name for one in load(Selection())] == [f"probes/{name}" for name in TASKS]
     with pytest.raises(BadOption, match="'x' is not one of recognition"):
-        load(Wanted(tasks="x"))
+        load(Selection(tasks="x"))
     with pytest.raises(BadOption, match="sizes from 1 to"):
-        load(Wanted(settings={"items": 0}))
+        load(Selection(settings={"items": 0}))

@@ -7,9 +7,9 @@ from interfering import SMALL, careful, conditions, summarising, trials
 from langchain_core.messages import BaseMessage
 
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
 from memagent.evals.tasks.interference.arm import BUDGET, KINDS, EpisodeArm
 from memagent.evals.tasks.interference.measures import measures
 from memagent.evals.tasks.interference.suite import CONDITIONS, SETTINGS, SUITE
@@ -109,7 +109,7 @@ def whole_run(folder: Path, chat: ScriptedChat, *, resume: bool = False) -> Run:
     names = tuple(ArmName.parse(kind, 2) for kind in KINDS)
     plan = Plan(arms=names, settings=SETTINGS | SMALL)
     run = Run(folder, tasks, plan, resume=resume, suite="interference")
-    go(run, chat, HashEmbedder(), lambda _: None, SUITE.make)
+    run_in_process(run, chat, HashEmbedder(), lambda _: None, SUITE.make)
     return run
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import InvalidInput, RunError
-from memagent.evals.registry import Wanted, suite
+from memagent.evals.registry import find_suite
+from memagent.evals.suite import Selection
 from memagent.evals.tasks.documents import archivalqa
 
 ROWS = [
@@ -48,7 +49,7 @@ def test_a_malformed_line_names_its_place(tmp_path: Path, bad: object) -> None:
 
 
 def test_archivalqa_wants_a_file(tmp_path: Path) -> None:
-    one = suite("archivalqa")
+    one = find_suite("archivalqa")
     with pytest.raises(RunError, match="by --file"):
-        one.load(Wanted())
-    assert len(one.load(Wanted(file=lines(tmp_path, *ROWS), tasks="all"))) == len(one.members)
+        one.load(Selection())
+    assert len(one.load(Selection(file=lines(tmp_path, *ROWS), tasks="all"))) == len(one.members)

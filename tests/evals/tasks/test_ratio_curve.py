@@ -8,10 +8,11 @@ from saving import TASK, save, score
 
 from memagent.evals.report.charts import Level, RatioPoint, ratio_curve
 from memagent.evals.report.html import page
-from memagent.evals.run.saved import SavedRun, open_saved
+from memagent.evals.runs.saved import SavedRun, open_saved
 from memagent.evals.score import Score
 from memagent.evals.tasks.documents.corpus import NOTES_FILE
 from memagent.evals.tasks.documents.measures import drawn, ratio_curves
+from memagent.evals.tasks.documents.squad import SUITE
 
 STREAM = TASK | {"name": "squad/stream"}
 F1 = {"none": 0.1, "memory": 0.5, "oracle": 0.7, "notes:2": 0.4, "notes:4": 0.3, "bm25": 0.2}
@@ -67,14 +68,14 @@ def test_where_no_ratio_was_measured_it_is_that_of_the_arms_name(tmp_path: Path)
 
 def test_the_page_draws_both_curves_and_none_without_notes(tmp_path: Path) -> None:
     run = saved(tmp_path)
-    text = page(run)
+    text = page(run, SUITE)
     assert "recall of gold documents, squad/stream" in text
     assert text.count("by compression ratio") == 2
     for one in ratio_curves(run, ["squad/stream"]):
         assert drawn(one) in text
     without = [one for one in run.scores if not one.arm.startswith("notes")]
     bare = save(tmp_path / "bare", without, tasks=[STREAM], arms=["none+3", "memory+3"])
-    assert "compression ratio" not in page(open_saved(bare))
+    assert "compression ratio" not in page(open_saved(bare), SUITE)
 
 
 def test_a_drawing_has_a_line_a_series_a_point_an_arm_and_a_line_across_a_level() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName
-from memagent.evals.registry import BadOption, Wanted
 from memagent.evals.score import Score
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.tasks.documents import squad
-from memagent.evals.tasks.documents.examples import WORKED, worked_examples
+from memagent.evals.tasks.documents.examples import EXAMPLES, few_shot_examples
 from memagent.evals.tasks.documents.measures import measures
 from memagent.evals.tasks.documents.squad import SUITE
 
@@ -92,11 +92,11 @@ def test_another_layout_is_told(tmp_path: Path, text: str) -> None:
 
 def test_the_suite_wants_a_file_or_the_data_folder(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="name one with --file, or set MEMAGENT_DATA"):
-        SUITE.load(Wanted())
+        SUITE.load(Selection())
     with pytest.raises(RunError, match=r"squad/dev-5-articles.json cannot be read"):
-        SUITE.load(Wanted(data=tmp_path))
+        SUITE.load(Selection(data=tmp_path))
     with pytest.raises(BadOption, match="'squad/none' is not one of squad/stream"):
-        SUITE.load(Wanted(file=file(tmp_path), tasks="none"))
+        SUITE.load(Selection(file=file(tmp_path), tasks="none"))
 
 
 def test_a_run_prints_every_score_by_its_name(
@@ -105,17 +105,16 @@ def test_a_run_prints_every_score_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The model of this test says what it is shown, so that `memory` is right and `wrong` not."""
-    from memagent.embedding import open_embedder
-    from memagent.models import open_chat
+    from memagent.evals import evaluation
     from memagent.testing import HashEmbedder, ScriptedChat
 
     def said(messages: Any) -> str:
         text = str(messages[-1].content)
         return text.split("- ")[1].split()[0] if "- " in text else ""
 
-    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: ScriptedChat(said))
-    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr("memagent.evals.run.run.manifest._model", lambda spec: {"spec": spec})
+    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(said))
+    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr("memagent.evals.runs.run.manifest._model", lambda spec: {"spec": spec})
     asked = ["--file", str(file(tmp_path)), "--arms", "none,memory,oracle,wrong,dense,bm25"]
     code, out, err = memagent(
         "eval", "run", "squad", *asked, "--out", str(tmp_path / "run"), "--json"
@@ -146,17 +145,16 @@ def test_a_run_over_notes_prints_how_short_they_came_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from memagent.embedding import open_embedder
-    from memagent.models import open_chat
+    from memagent.evals import evaluation
     from memagent.testing import HashEmbedder, ScriptedChat
 
     whole = json.loads(file(tmp_path, 1, 2).read_text())
     for paragraph in whole["data"][0]["paragraphs"]:
         paragraph["context"] += " It rained on all of them for as long as anybody stayed." * 5
     (tmp_path / "races.json").write_text(json.dumps(whole))
-    monkeypatch.setattr(open_chat, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "Ann0x0"))
-    monkeypatch.setattr(open_embedder, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr("memagent.evals.run.run.manifest._model", lambda spec: {"spec": spec})
+    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "Ann0x0"))
+    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr("memagent.evals.runs.run.manifest._model", lambda spec: {"spec": spec})
     asked = ["--file", str(tmp_path / "races.json"), "--arms", "none,memory,notes:4"]
     out = str(tmp_path / "run")
     code, told, err = memagent("eval", "run", "squad", *asked, "--out", out, "--json")
@@ -176,19 +174,19 @@ def test_no_worked_example_is_asked_about() -> None:
     tasks = squad.tasks(Path(DATA).resolve() / "squad" / squad.FILE)
     asked = {one.question for task in tasks.values() for one in task.asked}
     told = " ".join(one.text for one in tasks["squad/stream"].documents)
-    assert not asked & {one.question for one in WORKED}
-    assert not any(sentence in told for one in WORKED for sentence in one.sentences)
+    assert not asked & {one.question for one in EXAMPLES}
+    assert not any(sentence in told for one in EXAMPLES for sentence in one.sentences)
     assert len(tasks["squad/stream"].documents) == 173
     numbers = [len(tasks[f"squad/{name}"].asked) for name in ("stream", "unanswerable")]
     assert numbers == [705, 702]
 
 
 def test_every_worked_example_has_its_answer_in_its_sentence() -> None:
-    for one in WORKED:
+    for one in EXAMPLES:
         assert one.answer in one.sentences[one.place]
         assert sum(one.answer in sentence for sentence in one.sentences) == 1
-    assert len({one.question for one in WORKED}) == len(WORKED) == 8
-    (dated,) = worked_examples(1, "sentence", dated=True)
+    assert len({one.question for one in EXAMPLES}) == len(EXAMPLES) == 8
+    (dated,) = few_shot_examples(1, "sentence", dated=True)
     assert dated.evidence == (
         "Tuesday, June 4, 2013. The engineer Tobias Wenlock finished it in 1868, after nine years"
         " of work.",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memagent.errors import RunError
-from memagent.evals.registry import BadOption, Wanted
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.tasks.documents.documents import Document, StreamTask, gold_sentences
 from memagent.evals.tasks.documents.streamingqa import loader
 from memagent.evals.tasks.documents.streamingqa.files import (
@@ -183,27 +183,27 @@ def test_a_missing_archive_or_article_is_told(folder: Path, tmp_path: Path) -> N
 def test_the_suite_reads_files_where_there_are_some_and_else_its_own_world(
     folder: Path, tmp_path: Path
 ) -> None:
-    default = SUITE.load(Wanted(data=tmp_path))
+    default = SUITE.load(Selection(data=tmp_path))
     assert [one.name for one in default] == ["streamingqa/recent", "streamingqa/past"]
     assert {one.source for one in default} == {"generated"}
     (tmp_path / "streamingqa").symlink_to(folder)
-    released = SUITE.load(Wanted(data=tmp_path, tasks="q1, streamingqa/q2"))
+    released = SUITE.load(Selection(data=tmp_path, tasks="q1, streamingqa/q2"))
     assert [(one.name, one.source) for one in released] == [
         ("streamingqa/q1", "released"),
         ("streamingqa/q2", "released"),
     ]
-    assert len(SUITE.load(Wanted(tasks="all"))) == len(SUITE.members)
+    assert len(SUITE.load(Selection(tasks="all"))) == len(SUITE.members)
 
 
 @pytest.mark.parametrize(
     ("wanted", "option"),
     [
-        (Wanted(split="test"), "--split"),
-        (Wanted(tasks="q5"), "--tasks"),
-        (Wanted(variant="huge"), "--variant"),
+        (Selection(split="test"), "--split"),
+        (Selection(tasks="q5"), "--tasks"),
+        (Selection(variant="huge"), "--variant"),
     ],
 )
-def test_what_is_none_of_the_choices_names_its_option(wanted: Wanted, option: str) -> None:
+def test_what_is_none_of_the_choices_names_its_option(wanted: Selection, option: str) -> None:
     with pytest.raises(BadOption) as caught:
         SUITE.load(wanted)
     assert caught.value.option == option
@@ -211,7 +211,7 @@ def test_what_is_none_of_the_choices_names_its_option(wanted: Wanted, option: st
 
 def test_a_named_folder_without_the_files_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no file streaminqa_eval.jsonl.gz"):
-        SUITE.load(Wanted(file=tmp_path))
+        SUITE.load(Selection(file=tmp_path))
 
 
 def test_the_recent_begins_where_the_questions_do() -> None:

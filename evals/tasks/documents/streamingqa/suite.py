@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import cast, get_args
 
 from memagent.errors import RunError
-from memagent.evals.registry import BadOption, Member, Suite, Wanted
+from memagent.evals.suite import BadOption, Member, Selection, Suite
 from memagent.evals.task import Task
 from memagent.evals.tasks.documents.corpus import costs
 from memagent.evals.tasks.documents.documents import StreamTask
-from memagent.evals.tasks.documents.measures import measures
+from memagent.evals.tasks.documents.measures import drawings, measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
 from memagent.evals.tasks.documents.squad import chosen
 from memagent.evals.tasks.documents.streamingqa import loader
@@ -23,7 +23,7 @@ DRAWN = {"mac": MAC, "all": None}
 """How many questions of the released files are drawn."""
 
 
-def load(wanted: Wanted) -> Sequence[Task]:
+def load(selection: Selection) -> Sequence[Task]:
     """Return the wanted tasks, from the released files if the data folder has them.
 
     Raises:
@@ -31,25 +31,25 @@ def load(wanted: Wanted) -> Sequence[Task]:
         InvalidInput: a line is malformed.
         RunError: a file is missing.
     """
-    split = wanted.split or "eval"
+    split = selection.split or "eval"
     if split not in get_args(QuestionSplit):
         choices = ", ".join(get_args(QuestionSplit))
         raise BadOption("--split", f"{split!r} is not one of {choices}")
-    made = _made(wanted, cast(QuestionSplit, split))
-    return chosen(NAME, made, wanted.tasks, DEFAULT)
+    made = _made(selection, cast(QuestionSplit, split))
+    return chosen(NAME, made, selection.tasks, DEFAULT)
 
 
-def _made(wanted: Wanted, split: QuestionSplit) -> dict[str, StreamTask]:
-    folder = wanted.file or (wanted.data / NAME if wanted.data else None)
+def _made(selection: Selection, split: QuestionSplit) -> dict[str, StreamTask]:
+    folder = selection.file or (selection.data / NAME if selection.data else None)
     if folder is not None and (folder / question_file(split)).is_file():
-        variant = _one_of(wanted.variant or "mac", tuple(DRAWN))
-        return loader.load(folder, split, "released", DRAWN[variant], wanted.seed)
-    if wanted.file is not None:
-        raise RunError(f"no file {question_file(split)} in {wanted.file}")
-    size = _one_of(wanted.variant or "small", tuple(SIZES))
+        variant = _one_of(selection.variant or "mac", tuple(DRAWN))
+        return loader.load(folder, split, "released", DRAWN[variant], selection.seed)
+    if selection.file is not None:
+        raise RunError(f"no file {question_file(split)} in {selection.file}")
+    size = _one_of(selection.variant or "small", tuple(SIZES))
     with tempfile.TemporaryDirectory(prefix="memagent-") as scratch:
-        write_world(Path(scratch), split, size, wanted.seed)
-        return loader.load(Path(scratch), split, "generated", None, wanted.seed)
+        write_world(Path(scratch), split, size, selection.seed)
+        return loader.load(Path(scratch), split, "generated", None, selection.seed)
 
 
 def _one_of(variant: str, choices: Sequence[str]) -> str:
@@ -73,8 +73,9 @@ SUITE = Suite(
     ),
     load=load,
     arms=NOTE_ARMS,
-    default=("none+8", "frozen+8", "memory+8", "oracle+8"),
+    default_arms=("none+8", "frozen+8", "memory+8", "oracle+8"),
     make=make,
-    more=measures,
-    kept=costs,
+    tables=measures,
+    folder_tables=costs,
+    drawings=drawings,
 )

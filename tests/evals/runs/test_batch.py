@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from memagent.evals.run.runner import AHEAD, in_flight
+from memagent.evals.runs.runner import AHEAD, in_flight
 
 
 def test_thousands_of_calls_come_back_in_order_and_never_too_many_go_on() -> None:

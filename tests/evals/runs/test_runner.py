@@ -9,12 +9,12 @@ from running import arms, read_scores, reader, run
 
 from memagent.errors import RunError
 from memagent.evals.report import tables
-from memagent.evals.run.manifest import migrate
-from memagent.evals.run.plan import Plan, drawn
-from memagent.evals.run.run import Run
+from memagent.evals.runs.manifest import migrate
+from memagent.evals.runs.plan import Plan, drawn
+from memagent.evals.runs.run import Run
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks import babi
-from memagent.evals.tasks.babi.arms import ARMS, studied_samples
+from memagent.evals.tasks.story_arms import ARMS, studied_samples
 from memagent.testing import ScriptedChat
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from memagent.evals.arm import ArmName
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.ray import Recipe, ray_crew
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import ask_all, go
-from memagent.evals.run.worker import Crew
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.ray import WorkerSpec, ray_pool
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import ask_all, run_in_process
+from memagent.evals.runs.worker import WorkerPool
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks import babi
-from memagent.evals.tasks.babi.arms import StoryArm
+from memagent.evals.tasks.story_arms import StoryArm
 from memagent.models.open_chat import open_chat
 from memagent.testing import HashEmbedder, Say, StubServer
 from memagent.testing.stub_wire import Action
@@ -57,15 +57,15 @@ def test_a_cluster_gives_the_answers_of_a_local_run(
     tmp_path: Path, servers: list[StubServer]
 ) -> None:
     local = begun(tmp_path / "local")
-    go(local, open_chat(servers[0].url), HashEmbedder(), lambda _: None)
+    run_in_process(local, open_chat(servers[0].url), HashEmbedder(), lambda _: None, StoryArm)
     alone = len(servers[0].requests)
     recipes = [
-        Recipe(make=StoryArm, model=one.url, embedder=HashEmbedder(), seed=0, options={})
+        WorkerSpec(make=StoryArm, model=one.url, embedder=HashEmbedder(), seed=0, options={})
         for one in servers
     ]
     seen: list[Score] = []
     far = begun(tmp_path / "far")
-    with ray_crew(recipes, 4) as crew:
+    with ray_pool(recipes, 4) as crew:
         ask_all(far, crew, seen.append)
         again = begun(tmp_path / "again", limit=3)
         ask_all(again, crew, lambda _: None)
@@ -80,7 +80,7 @@ def test_a_cluster_gives_the_answers_of_a_local_run(
 def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
     tmp_path: Path, servers: list[StubServer]
 ) -> None:
-    recipe = Recipe(
+    recipe = WorkerSpec(
         make=StoryArm, model=servers[0].url, embedder=HashEmbedder(), seed=0, options={}
     )
     run = begun(tmp_path)
@@ -93,7 +93,7 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    with ray_crew([recipe], 4) as crew:
+    with ray_pool([recipe], 4) as crew:
         ask_all(run, crew, kill)
     assert len(killed) == 1
     assert not run.failed
@@ -104,9 +104,9 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
 @pytest.mark.wire
 def test_several_servers_share_the_questions(tmp_path: Path, servers: list[StubServer]) -> None:
     both, one = begun(tmp_path / "both"), begun(tmp_path / "one")
-    go(both, [open_chat(server.url) for server in servers], HashEmbedder(), lambda _: None)
+    run_in_process(both, [open_chat(server.url) for server in servers], HashEmbedder(), lambda _: None, StoryArm)
     shares = [len(server.requests) for server in servers]
-    go(one, open_chat(servers[0].url), HashEmbedder(), lambda _: None)
+    run_in_process(one, open_chat(servers[0].url), HashEmbedder(), lambda _: None, StoryArm)
     assert sum(shares) == len(both.scores)
     assert min(shares) > 0.3 * sum(shares)
     assert outcomes(tmp_path / "both") == outcomes(tmp_path / "one")
@@ -132,7 +132,7 @@ class Slow:
 def test_a_crew_gives_a_story_to_who_has_the_fewest() -> None:
     slow, quick = Slow(), Slow()
     quick.gate.set()
-    crew = Crew([slow, quick])
+    crew = WorkerPool([slow, quick])
     task = babi.load(None, 1, None)
     held = threading.Thread(target=lambda: list(crew.ask(task, ARMS[0], [], threading.Event())))
     held.start()

@@ -1,4 +1,4 @@
-"""What a run asks, and how."""
+"""Plan of a run: its arms, the questions drawn from each task, and how they are asked."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from memagent.evals.task import Sample, Task
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Which arms, how many questions a task, how they are drawn, and by whom they are answered.
+    """Arms, number of questions a task, how these are drawn, and the model that answers them.
 
     `limit` draws so many questions of each task by `seed`, the same for every arm; with `shuffle`
     the stories are asked in a drawn order. `concurrency` stories are asked side by side, and more
@@ -29,10 +29,10 @@ class Plan:
     settings: Mapping[str, float] = field(default_factory=dict)
 
     def deciding(self) -> dict[str, Any]:
-        """Return what decides the answers, as JSON."""
-        all_of_it = asdict(self) | {"arms": [str(arm) for arm in self.arms]}
+        """Return the parts that decide the answers, as JSON."""
+        everything = asdict(self) | {"arms": [str(arm) for arm in self.arms]}
         idle = {"concurrency", "max_failures"} | (set() if self.settings else {"settings"})
-        return {name: value for name, value in all_of_it.items() if name not in idle}
+        return {name: value for name, value in everything.items() if name not in idle}
 
 
 def drawn(task: Task, plan: Plan) -> list[Sample]:
@@ -49,9 +49,9 @@ def drawn(task: Task, plan: Plan) -> list[Sample]:
 
 
 def by_story(samples: Sequence[Sample]) -> list[list[Sample]]:
-    """Group samples by what can be asked side by side: a story told step by step is one group.
+    """Group samples that must be asked in order: a story with questions between its facts.
 
-    Of a story that is told before its first question, each question is a group of its own.
+    Of a story whose facts all come before its first question, each question is its own group.
     """
     stories: dict[str, list[Sample]] = {}
     for sample in samples:

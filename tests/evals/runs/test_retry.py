@@ -5,8 +5,8 @@ import openai
 import pytest
 
 from memagent.errors import InvalidInput, ModelUnavailable, StoreError, UserError
-from memagent.evals.run import retry
-from memagent.evals.run.retry import NotAnswered, ServerGone, patiently, trouble
+from memagent.evals.runs import retry
+from memagent.evals.runs.retry import NotAnswered, ServerGone, with_retries, failure_of
 
 REQUEST = httpx.Request("POST", "http://server/v1/chat/completions")
 
@@ -27,15 +27,15 @@ def failure(status: int | None) -> ModelUnavailable:
     [(None, "gone"), (503, "gone"), (429, "gone"), (500, "failed"), (400, "refused")],
 )
 def test_an_error_tells_whether_the_server_is_there(status: int | None, kind: str) -> None:
-    assert trouble(failure(status)) == kind
+    assert failure_of(failure(status)) == kind
 
 
 def test_a_timeout_is_a_server_that_is_gone() -> None:
     error = ModelUnavailable("too late")
     error.__cause__ = openai.APITimeoutError(request=REQUEST)
-    assert trouble(error) == "gone"
-    assert trouble(InvalidInput("the question is empty")) == "refused"
-    assert trouble(ModelUnavailable("no weights")) == "refused"
+    assert failure_of(error) == "gone"
+    assert failure_of(InvalidInput("the question is empty")) == "refused"
+    assert failure_of(ModelUnavailable("no weights")) == "refused"
 
 
 class Asked:
@@ -54,41 +54,41 @@ class Asked:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "PAUSES", (0.0,) * 5)
+    monkeypatch.setattr(retry, "DELAYS", (0.0,) * 5)
 
 
 def test_a_question_waits_for_a_server_that_comes_back() -> None:
     asked = Asked(failure(None), failure(503), failure(None))
-    assert patiently(asked, threading.Event()) == "yes"
+    assert with_retries(asked, threading.Event()) == "yes"
     assert asked.times == 4
 
 
 def test_a_server_that_stays_away_is_given_up() -> None:
     asked = Asked(*[failure(None)] * 20)
     with pytest.raises(ServerGone, match="status None"):
-        patiently(asked, threading.Event())
+        with_retries(asked, threading.Event())
     assert asked.times == 6
 
 
 def test_a_question_that_the_server_fails_at_is_given_up_after_some_tries() -> None:
     asked = Asked(*[failure(500)] * 20)
     with pytest.raises(NotAnswered, match="ModelUnavailable: status 500"):
-        patiently(asked, threading.Event())
-    assert asked.times == retry.TRIES
+        with_retries(asked, threading.Event())
+    assert asked.times == retry.MAX_ATTEMPTS
 
 
 def test_what_is_refused_is_not_asked_again_and_a_broken_store_is_no_answer() -> None:
     refused = Asked(failure(400))
     with pytest.raises(NotAnswered):
-        patiently(refused, threading.Event())
+        with_retries(refused, threading.Event())
     assert refused.times == 1
     with pytest.raises(StoreError):
-        patiently(Asked(StoreError("cannot be read")), threading.Event())
+        with_retries(Asked(StoreError("cannot be read")), threading.Event())
 
 
 def test_who_is_told_to_stop_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "PAUSES", (3600.0,))
+    monkeypatch.setattr(retry, "DELAYS", (3600.0,))
     stop = threading.Event()
     stop.set()
     with pytest.raises(ServerGone):
-        patiently(Asked(failure(None)), stop)
+        with_retries(Asked(failure(None)), stop)

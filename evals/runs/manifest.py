@@ -1,4 +1,4 @@
-"""What a run was made with: settings, data, versions, model, code and machine."""
+"""Manifest of a run: its settings, data, versions, model, code and machine."""
 
 import hashlib
 import json
@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from memagent.errors import RunError
-from memagent.evals.run.plan import Plan
+from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
 from memagent.evals.task import Task
 
@@ -22,6 +23,8 @@ OLDER = (1,)
 """The formats that `memagent eval migrate` reads."""
 DECIDING = ("suite", "plan", "tasks")
 """What a resumed run must have in common with its beginning."""
+RENAMED = {"communicative": "feedback"}
+"""Suites that had another name in earlier versions, whose runs are read under the present one."""
 PACKAGES = (
     "memagent",
     "faiss-cpu",
@@ -36,18 +39,18 @@ PACKAGES = (
 )
 
 
-def made(
+def create(
     suite: str, tasks: Sequence[Task], plan: Plan, chosen: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the manifest of a run that begins now; `chosen` says which data was, by option."""
+    """Return the manifest of a run that begins now; `chosen` says which data it asks, by option."""
     return {
         "format": FORMAT,
         "suite": suite,
         "chosen": dict(chosen),
         "plan": plan.deciding(),
         "tasks": [
-            {"name": one.name, "source": one.source, "split": one.split, "sha256": one.sha256}
-            for one in tasks
+            {"name": task.name, "source": task.source, "split": task.split, "sha256": task.sha256}
+            for task in tasks
         ],
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
         "concurrency": plan.concurrency,
@@ -73,7 +76,30 @@ def read(folder: Path) -> dict[str, Any]:
             else f"read it with the version that wrote it ({_writer(manifest)})"
         )
         raise RunError(f"{folder} holds a run of format {found}, not {FORMAT}: {how}")
-    return manifest
+    return _renamed(manifest)
+
+
+def renamed(name: str) -> str:
+    """Return the present name of a suite, or of a task or question by its path in a suite."""
+    suite, slash, rest = name.partition("/")
+    return f"{RENAMED.get(suite, suite)}{slash}{rest}"
+
+
+def renamed_scores(scores: Sequence[Score]) -> list[Score]:
+    """Return scores under the present names of their tasks and questions."""
+    return [
+        score
+        if score.task == renamed(score.task)
+        else replace(score, task=renamed(score.task), id=renamed(score.id))
+        for score in scores
+    ]
+
+
+def _renamed(manifest: dict[str, Any]) -> dict[str, Any]:
+    if manifest.get("suite") not in RENAMED:
+        return manifest
+    tasks = [task | {"name": renamed(task["name"])} for task in manifest.get("tasks", [])]
+    return manifest | {"suite": renamed(manifest["suite"]), "tasks": tasks}
 
 
 def read_any(folder: Path) -> dict[str, Any]:
@@ -105,7 +131,7 @@ def check(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     for key in DECIDING:
         if before.get(key) != now[key]:
             raise RunError(
-                f"{folder} was started with another {key}{_what(before.get(key), now[key])}:"
+                f"{folder} was started with another {key}{_difference(before.get(key), now[key])}:"
                 " name another --out"
             )
 
@@ -125,7 +151,7 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
         raise RunError(f"cannot write a run into {folder}: {error.strerror}") from error
 
 
-def _what(before: Any, now: Any) -> str:
+def _difference(before: Any, now: Any) -> str:
     if not isinstance(before, dict) or not isinstance(now, dict):
         return ""
     differing = [key for key in now if before.get(key) != now[key]]
@@ -139,7 +165,7 @@ def _writer(manifest: dict[str, Any]) -> str:
 
 
 def _model(spec: str) -> dict[str, Any]:
-    """Return what stands for the model: of the embedded one its file, with its SHA-256."""
+    """Return the model's entry: of the embedded one its file, with its SHA-256."""
     from memagent.models.open_chat import embedded_weights
 
     if spec != "local" and not spec.startswith("local:"):

@@ -1,4 +1,4 @@
-"""Asks the questions of a story, one after the other, and grades the answers."""
+"""Worker that asks the questions of a story in order and grades the answers, and a pool of them."""
 
 import threading
 import time
@@ -7,13 +7,13 @@ from functools import partial
 from typing import Protocol
 
 from memagent.evals.arm import Arm, ArmName, MakeArm, Parts
-from memagent.evals.run.retry import NotAnswered, patiently
+from memagent.evals.runs.retry import NotAnswered, with_retries
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task, is_right
 
 
 class Asker(Protocol):
-    """Who asks questions: a worker in this process, or several elsewhere."""
+    """A worker, or a pool of workers, in this process or elsewhere."""
 
     def ask(
         self, task: Task, name: ArmName, samples: Sequence[Sample], stop: threading.Event
@@ -23,13 +23,13 @@ class Asker(Protocol):
 
 
 class Worker:
-    """Makes each arm once, and asks with it; stories may be asked side by side."""
+    """Worker with a memory and a model; makes each arm once, and may ask stories side by side."""
 
     def __init__(self, make: MakeArm, parts: Parts) -> None:
         self._make = make
         self._parts = parts
         self._arms: dict[tuple[str, ArmName], Arm] = {}
-        self._making = threading.Lock()
+        self._lock = threading.Lock()
 
     def ask(
         self, task: Task, name: ArmName, samples: Sequence[Sample], stop: threading.Event
@@ -44,18 +44,18 @@ class Worker:
             if stop.is_set():
                 return
             try:
-                yield patiently(partial(_asked, arm, name, task, sample), stop)
+                yield with_retries(partial(_answer, arm, name, task, sample), stop)
             except NotAnswered as error:
                 yield _score(name, task, sample, error=str(error))
 
     def _arm(self, task: Task, name: ArmName) -> Arm:
-        with self._making:
+        with self._lock:
             if (task.name, name) not in self._arms:
                 self._arms[task.name, name] = self._make(name, task, self._parts)
             return self._arms[task.name, name]
 
 
-def _asked(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
+def _answer(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
     started = time.perf_counter()
     reply = arm.ask(sample)
     seconds = time.perf_counter() - started
@@ -90,8 +90,8 @@ def _score(name: ArmName, task: Task, sample: Sample, **rest: object) -> Score:
     )
 
 
-class Crew:
-    """Gives each story to the worker that has the fewest."""
+class WorkerPool:
+    """Pool that gives each story to the worker with the fewest."""
 
     def __init__(self, askers: Sequence[Asker]) -> None:
         self._askers = askers

@@ -5,10 +5,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.learning.few_shot import StructuralSelector, diverse_examples
 from memagent.memory.memory import Memory
@@ -22,6 +24,7 @@ ARMS = (
 """Nothing; all facts; the last; the best by words alone, or by meaning alone; what the memory
 recalls; the gold facts; what the memory recalls of another story. `memory` shows diverse worked
 examples, the last two show randomly drawn ones, and those most like the question."""
+DEFAULT_ARMS = ("none", "full", "memory", "oracle")
 RECALLING = ("memory", "memory-random", "memory-similar", "wrong")
 SEARCHING = ("bm25", "dense")
 WINDOW = 10
@@ -193,3 +196,24 @@ def studied_samples(training: Sequence[Sample], seed: int) -> list[Sample]:
     """Return the training questions that are studied: a seeded draw, in the order of the file."""
     drawn = random.Random(seed).sample(range(len(training)), min(STUDIED, len(training)))
     return [training[position] for position in sorted(drawn)]
+
+
+def leakage(
+    tasks: Sequence[Task], arms: Sequence[ArmName], scores: Sequence[Score]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the share of each arm's questions of which a worked example was left out.
+
+    That is one which is the question itself or a duplicate. Arms that choose no examples for a
+    question have no row; without any there is no table.
+    """
+    rows = []
+    for task in tasks:
+        for arm in arms:
+            of_arm = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+            looked = [one.guarded for one in of_arm if one.guarded is not None]
+            if looked:
+                share = sum(looked) / len(looked)
+                rows.append(
+                    {"task": task.name, "arm": str(arm), "asked": len(looked), "guarded": share}
+                )
+    return {"leakage": rows} if rows else {}

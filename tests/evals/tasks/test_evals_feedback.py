@@ -8,10 +8,10 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
 from memagent.evals.arm import ArmName
-from memagent.evals.registry import BadOption, Wanted
-from memagent.evals.run.plan import Plan
-from memagent.evals.run.run import Run
-from memagent.evals.run.runner import go
+from memagent.evals.runs.plan import Plan
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.runner import run_in_process
+from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Task
 from memagent.evals.tasks.feedback.arm import KINDS, is_right
 from memagent.evals.tasks.feedback.suite import CONDITIONS, SUITE, load, measures
@@ -22,8 +22,8 @@ SMALL = {"worlds": 2, "people": 2, "rounds": 2}
 
 
 def conditions(seed: int = 0) -> dict[str, Task]:
-    tasks = load(Wanted(settings=SMALL, seed=seed))
-    return {one.name.removeprefix("communicative/"): one for one in tasks}
+    tasks = load(Selection(settings=SMALL, seed=seed))
+    return {one.name.removeprefix("feedback/"): one for one in tasks}
 
 
 def careful(messages: Sequence[BaseMessage]) -> str:
@@ -71,16 +71,16 @@ def test_nobody_who_does_not_exist_is_told_of() -> None:
 def test_answers_teach_what_was_asked_and_damage_nothing(tmp_path: Path) -> None:
     tasks = list(conditions().values())
     arms = [ArmName.parse(kind) for kind in KINDS]
-    run = Run(tmp_path / "run", tasks, Plan(arms=arms), resume=False, suite="communicative")
-    go(run, ScriptedChat(careful), HashEmbedder(256), lambda _: None, make=SUITE.make)
-    rows = measures(tasks, arms, run.scores)["communicative"]
+    run = Run(tmp_path / "run", tasks, Plan(arms=arms), resume=False, suite="feedback")
+    run_in_process(run, ScriptedChat(careful), HashEmbedder(256), lambda _: None, make=SUITE.make)
+    rows = measures(tasks, arms, run.scores)["feedback"]
 
     def accuracy(arm: str, section: str, number: int, task: str) -> float:
         (one,) = [
             row
             for row in rows
             if (row["arm"], row["section"], row["round"], row["task"])
-            == (f"{arm}+3", section, number, f"communicative/{task}")
+            == (f"{arm}+3", section, number, f"feedback/{task}")
         ]
         return float(one["accuracy"])
 
@@ -112,8 +112,8 @@ def test_lessons_that_the_model_words_are_found_by_the_questions_it_adds(tmp_pat
 
     task = conditions()["changed"]
     plan = Plan(arms=[ArmName.parse("ram-written")])
-    run = Run(tmp_path / "run", [task], plan, resume=False, suite="communicative")
-    go(run, ScriptedChat(wording), HashEmbedder(256), lambda _: None, make=SUITE.make)
+    run = Run(tmp_path / "run", [task], plan, resume=False, suite="feedback")
+    run_in_process(run, ScriptedChat(wording), HashEmbedder(256), lambda _: None, make=SUITE.make)
     with Memory.open(tmp_path / "run" / "memory", embedder=HashEmbedder(256)) as memory:
         story = cast(Trial, task.asked[0]).story
         lessons = memory.list(scope=Scope(user=f"ram-written+3/{story}"), kind="lesson")
@@ -127,8 +127,10 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
     plan = Plan(arms=[ArmName.parse("ram-answer")])
 
     def ran(folder: Path, *, resume: bool) -> list[tuple[str, str]]:
-        run = Run(folder, tasks, plan, resume=resume, suite="communicative")
-        go(run, ScriptedChat(careful), HashEmbedder(256), lambda _: None, make=SUITE.make)
+        run = Run(folder, tasks, plan, resume=resume, suite="feedback")
+        run_in_process(
+            run, ScriptedChat(careful), HashEmbedder(256), lambda _: None, make=SUITE.make
+        )
         return [(one.id, one.prediction) for one in run.scores]
 
     whole = ran(tmp_path / "whole", resume=False)
@@ -144,4 +146,4 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
 )
 def test_what_there_is_not_is_refused(settings: dict[str, float], tasks: str | None) -> None:
     with pytest.raises(BadOption):
-        load(Wanted(settings=settings, tasks=tasks))
+        load(Selection(settings=settings, tasks=tasks))

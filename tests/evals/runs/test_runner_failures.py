@@ -11,8 +11,8 @@ from running import arms, read_scores, reader, run
 
 from memagent.errors import ModelUnavailable, RunError
 from memagent.evals.report import tables
-from memagent.evals.run import retry
-from memagent.evals.run.plan import Plan, drawn
+from memagent.evals.runs import retry
+from memagent.evals.runs.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Task
 from memagent.evals.tasks import babi
@@ -61,7 +61,7 @@ def lost() -> ModelUnavailable:
 def test_a_server_that_dies_and_comes_back_costs_no_answer(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "PAUSES", (0.0,) * 20)
+    monkeypatch.setattr(retry, "DELAYS", (0.0,) * 20)
     plan = Plan(arms=arms("oracle", "memory"), limit=8)
     calls, down = 0, threading.Event()
 
@@ -82,7 +82,7 @@ def test_a_server_that_dies_and_comes_back_costs_no_answer(
 def test_a_server_that_stays_away_stops_the_run_which_goes_on_later(
     tmp_path: Path, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(retry, "DELAYS", (0.0, 0.0))
     plan = Plan(arms=arms("oracle"), limit=10, concurrency=2)
     calls = 0
 

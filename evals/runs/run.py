@@ -7,14 +7,14 @@ from typing import Any
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
-from memagent.evals.run import manifest
-from memagent.evals.run.plan import Plan, drawn
+from memagent.evals.runs import manifest
+from memagent.evals.runs.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.task import Sample, Task
 
 
 class Run:
-    """What was asked and answered so far; made new, or opened to go on with.
+    """Questions asked and answered so far; a new run, or one that is resumed.
 
     Raises:
         RunError: the folder holds a run and `resume` is not set, or one that was started otherwise.
@@ -34,7 +34,7 @@ class Run:
         self.tasks = tasks
         self.plan = plan
         self._file = ScoreFile(folder)
-        now = manifest.made(suite, tasks, plan, chosen)
+        now = manifest.create(suite, tasks, plan, chosen)
         if (folder / manifest.MANIFEST_FILE).exists():
             if not resume:
                 raise RunError(f"{folder} holds a run already: add --resume, or name another --out")
@@ -43,17 +43,24 @@ class Run:
         else:
             manifest.write(folder, now)
             self.manifest = now
-        self.scores: list[Score] = self._file.read()
+        self.scores: list[Score] = manifest.renamed_scores(self._file.read())
 
     def todo(self, task: Task, arm: ArmName) -> list[Sample]:
         """Return the samples of a task that an arm has not answered yet, in order."""
-        done = {one.id for one in self.scores if (one.task, one.arm) == (task.name, str(arm))}
+        done = {
+            score.id for score in self.scores if (score.task, score.arm) == (task.name, str(arm))
+        }
         return [sample for sample in drawn(task, self.plan) if sample.id not in done]
 
     @property
     def failed(self) -> list[Score]:
         """The questions that got no answer, in order."""
         return [score for score in self.scores if score.error]
+
+    def remaining(self) -> int:
+        """Return how many questions are still to be asked, those without an answer among them."""
+        todo = sum(len(self.todo(task, arm)) for task in self.tasks for arm in self.plan.arms)
+        return todo + len(self.failed)
 
     def retry(self) -> None:
         """Count the questions that got no answer as not asked."""
@@ -70,12 +77,12 @@ class Run:
 
     def put_in_order(self) -> None:
         """Order the scores by task, arm and question, whatever the order of the answers was."""
-        asked = [
+        order = [
             (task.name, str(arm), sample.id)
             for task in self.tasks
             for arm in self.plan.arms
             for sample in drawn(task, self.plan)
         ]
-        place = {key: number for number, key in enumerate(asked)}
-        self.scores.sort(key=lambda one: place.get(one.key, len(place)))
+        place = {key: number for number, key in enumerate(order)}
+        self.scores.sort(key=lambda score: place.get(score.key, len(place)))
         self._file.replace(self.scores)

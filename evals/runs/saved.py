@@ -1,4 +1,4 @@
-"""A run as its folder keeps it, read without its data, its model or its memory."""
+"""Saved run, read from its folder without its data, its model or its memory."""
 
 import difflib
 import hashlib
@@ -10,16 +10,15 @@ from typing import Any
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
-from memagent.evals.run import manifest
+from memagent.evals.runs import manifest
 from memagent.evals.score import SAMPLES_FILE, Score, ScoreFile
+from memagent.evals.suite import Selection, Tables
 
 MEASURES_FILE = "measures.json"
-Tables = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Tables by name, each a list of rows."""
 
 
 class MeasuresFile:
-    """The tables of a run, with the SHA-256 of the answers that they were worked out from."""
+    """File of a run's further tables, with the SHA-256 of the answers that they were computed from."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / MEASURES_FILE
@@ -42,7 +41,7 @@ class MeasuresFile:
             raise RunError(f"cannot write {self.path}: {error.strerror}") from error
 
     def read(self) -> Tables:
-        """Return the tables; none where answers came or changed since they were worked out.
+        """Return the tables; none where answers came or changed since they were computed.
 
         Raises:
             RunError: the file is damaged.
@@ -68,7 +67,7 @@ class MeasuresFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedTask:
-    """What a manifest says of a task; `sha256` is that of its data."""
+    """A task as the manifest has it; `sha256` is that of its data."""
 
     name: str
     source: str
@@ -78,7 +77,7 @@ class SavedTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedRun:
-    """What was asked and answered so far, with what it was made with, and its further tables."""
+    """Manifest, scores and further tables of a run."""
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -110,6 +109,23 @@ class SavedRun:
         meant = f": did you mean {near[0]!r}?" if near else ""
         raise RunError(f"{self.folder} has no arm {text!r}{meant}")
 
+    def selection(
+        self, *, data: Path | None, variant: str | None = None, file: Path | None = None
+    ) -> Selection:
+        """Return the selection that loads the run's data again.
+
+        `data` is the folder of released files; `variant` and `file` go before those of the run.
+        """
+        plan, chosen = self.manifest["plan"], self.manifest.get("chosen", {})
+        return Selection(
+            split=chosen.get("split"),
+            variant=variant or chosen.get("variant"),
+            data=data,
+            file=file or (Path(chosen["file"]) if "file" in chosen else None),
+            seed=int(plan.get("seed", 0)),
+            settings=plan.get("settings", {}),
+        )
+
     def of_arm(self, arm: ArmName) -> list[Score]:
         """Return the scores of one arm, in order."""
         return [score for score in self.scores if score.arm == str(arm)]
@@ -127,7 +143,7 @@ def open_saved(folder: Path) -> SavedRun:
         arms = [ArmName.parse(name) for name in found["plan"]["arms"]]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{folder / manifest.MANIFEST_FILE} says of no run: {error!r}") from error
-    scores = ScoreFile(folder).read(mend=False)
+    scores = manifest.renamed_scores(ScoreFile(folder).read(mend=False))
     order = {
         (task.name, str(arm)): place
         for place, (task, arm) in enumerate((task, arm) for task in tasks for arm in arms)
@@ -139,5 +155,16 @@ def open_saved(folder: Path) -> SavedRun:
         tasks=tasks,
         arms=arms,
         scores=scores,
-        measures=MeasuresFile(folder).read(),
+        measures=_renamed_tables(MeasuresFile(folder).read()),
     )
+
+
+def _renamed_tables(tables: Tables) -> Tables:
+    """Return tables under the present names of suites and tasks."""
+    return {
+        manifest.renamed(name): [
+            {**row, "task": manifest.renamed(row["task"])} if isinstance(row.get("task"), str) else row
+            for row in rows
+        ]
+        for name, rows in tables.items()
+    }

@@ -1,5 +1,6 @@
-"""Ask what a run has still to ask: bounded concurrency, every answer flushed, resumable."""
+"""Runner that asks what a run has still to ask, with bounded concurrency, and keeps each answer."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,29 +13,29 @@ from langchain_core.language_models import BaseChatModel
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName, MakeArm, Parts
-from memagent.evals.run.plan import by_story
-from memagent.evals.run.retry import ServerGone
-from memagent.evals.run.run import Run
-from memagent.evals.run.worker import Asker, Crew, Worker
+from memagent.evals.runs.plan import by_story
+from memagent.evals.runs.retry import ServerGone
+from memagent.evals.runs.run import Run
+from memagent.evals.runs.worker import Asker, WorkerPool, Worker
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
-from memagent.evals.tasks.babi.arms import StoryArm
 from memagent.memory.memory import Memory
 
+logger = logging.getLogger(__name__)
 A = TypeVar("A")
 B = TypeVar("B")
 AHEAD = 8
-"""How many times `limit` may be taken from the items before the oldest call is back."""
+"""How many times `limit` items may be taken before the oldest call is back."""
 
 
 def in_flight(
     items: Iterable[A], do: Callable[[A], B], *, limit: int, stop: threading.Event | None = None
 ) -> Iterator[B]:
-    """Yield what `do` makes of each item, in order, with at most `limit` calls going on.
+    """Map items in threads, with at most `limit` calls at a time, and yield the results in order.
 
-    Items are taken as there is room for them, so there may be any number; each call is made in a
-    thread. The first exception of a call is raised in its turn. Then, and when nobody wants more,
-    what has not begun is left out, `stop` is set for what has, and that is waited for.
+    Items are taken as calls end, so there may be any number of them. The first exception of a call
+    is raised in its turn. Then, and when the caller stops, calls that have not begun are dropped;
+    `stop` is set for those that have, and they are waited for.
     """
     rest = iter(items)
     waiting: deque[Future[B]] = deque()
@@ -55,48 +56,49 @@ Progress = Callable[[Score], None]
 Group = tuple[Task, ArmName, list[Sample]]
 
 
-def go(
+def run_in_process(
     run: Run,
     model: BaseChatModel | Sequence[BaseChatModel],
     embedder: Embeddings,
     progress: Progress,
-    make: MakeArm = StoryArm,
+    make: MakeArm,
 ) -> None:
     """Ask all that is still to be asked, in this process; `progress` is called after each answer.
 
-    Of several models (the same one, on several servers) each gets as many stories.
+    Several models are the same one on several servers; each gets as many stories.
 
     Raises:
         RunError: as `ask_all`.
     """
     models = [model] if isinstance(model, BaseChatModel) else list(model)
     with Memory.open(run.folder / "memory", embedder=embedder) as memory:
-        every = [
+        parts = [
             Parts(
                 memory=memory,
                 embedder=embedder,
-                model=one,
+                model=chat,
                 seed=run.plan.seed,
                 folder=run.folder,
             )
-            for one in models
+            for chat in models
         ]
-        ask_all(run, Crew([Worker(make, parts) for parts in every]), progress)
+        ask_all(run, WorkerPool([Worker(make, part) for part in parts]), progress)
 
 
 def ask_all(run: Run, asker: Asker, progress: Progress) -> None:
-    """Have everything asked that is still to be asked, and keep each answer as it comes.
+    """Ask everything that is still to be asked, and keep each answer as it comes.
 
-    The server is kept full: the next arm begins while the last questions of this one are out. A
+    The server is kept busy: the next arm begins while the last questions of this one are out. A
     question that the server refuses is kept with its error. While the server is gone, questions
-    wait for it. At the end the file of answers is put in order, so that it is the same for the same
-    run.
+    wait for it. At the end the file of answers is put in order, so that the same run gives the same
+    file.
 
     Raises:
         RunError: the server stayed away, the disk is full, or too many questions got no answer;
             what was answered is kept, and the run resumes.
     """
     run.retry()
+    logger.info("asking %d arms of %d tasks", len(run.plan.arms), len(run.tasks))
     stop = threading.Event()
     lock = threading.Lock()
 
@@ -115,6 +117,7 @@ def ask_all(run: Run, asker: Asker, progress: Progress) -> None:
         for _ in in_flight(_groups(run), ask, limit=run.plan.concurrency, stop=stop):
             pass
     except ServerGone as error:
+        logger.warning("the model server stayed away; %d answers are kept", len(run.scores))
         raise RunError(
             f"the model's server is gone ({error}): what was answered is kept in {run.folder},"
             " go on with --resume"

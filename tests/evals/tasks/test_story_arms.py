@@ -8,12 +8,11 @@ from langchain_core.messages import BaseMessage
 
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.run.plan import by_story
+from memagent.evals.runs.plan import by_story
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks import babi
-from memagent.evals.tasks.babi.arms import StoryArm, Strangers
-from memagent.evals.tasks.gsm8k.arm import leakage
+from memagent.evals.tasks.story_arms import StoryArm, Strangers, leakage
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
 

@@ -1,9 +1,10 @@
-"""Workers on a Ray cluster: processes of their own, each with a memory, an embedder and a server.
+"""Worker pool on a Ray cluster: processes, each with its own memory, embedder and server.
 
 `RAY_ADDRESS` names a cluster that runs; without it Ray starts one on this machine. Each of its
-nodes needs memagent installed. Nothing about its use is reported to anybody.
+nodes needs memagent installed. Ray's usage statistics are off.
 """
 
+import logging
 import os
 import tempfile
 import threading
@@ -13,29 +14,36 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from langchain_core.embeddings import Embeddings
+
+from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import ConfigError
 from memagent.evals.arm import ArmName, MakeArm, Parts
-from memagent.evals.run.retry import PAUSES, ServerGone
-from memagent.evals.run.worker import Asker, Crew, Worker
+from memagent.evals.runs.retry import DELAYS, ServerGone
+from memagent.evals.runs.worker import Asker, WorkerPool, Worker
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
+from memagent.memory.memory import Memory
+from memagent.models.open_chat import open_chat
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
-    """What a worker elsewhere is made from; `model` is a spec that it opens itself."""
+class WorkerSpec:
+    """Specification of a remote worker; `model` is a name or URL that the worker opens itself."""
 
     make: MakeArm
     model: str
-    embedder: str
+    embedder: str | Embeddings
     seed: int
     options: dict[str, Any]
-    """What `open_chat` takes beside the spec."""
+    """Further arguments of `open_chat`."""
 
 
 @contextmanager
-def ray_crew(recipes: Sequence[Recipe], concurrency: int) -> Iterator[Asker]:
-    """Start a worker for each recipe, and let them go in the end.
+def ray_pool(specs: Sequence[WorkerSpec], concurrency: int) -> Iterator[Asker]:
+    """Start a worker for each specification, and end them in the end.
 
     Raises:
         ConfigError: Ray is not installed, or does not start.
@@ -49,10 +57,11 @@ def ray_crew(recipes: Sequence[Recipe], concurrency: int) -> Iterator[Asker]:
     started = not ray.is_initialized()
     if started:
         _start(ray)
-    remote = ray.remote(max_concurrency=concurrency, max_restarts=-1, num_cpus=0)(_Remote)
-    actors = [remote.remote(one) for one in recipes]
+    remote = ray.remote(max_concurrency=concurrency, max_restarts=-1, num_cpus=0)(_RemoteWorker)
+    actors = [remote.remote(spec) for spec in specs]
+    logger.info("started %d Ray workers", len(actors))
     try:
-        yield Crew([_Elsewhere(actor) for actor in actors])
+        yield WorkerPool([_RemoteAsker(actor) for actor in actors])
     finally:
         for actor in actors:
             ray.kill(actor)
@@ -68,20 +77,16 @@ def _start(ray: Any) -> None:
         raise ConfigError(f"Ray does not start: {error}") from error
 
 
-class _Remote:
-    """What runs in a process of the cluster: a worker with a memory in a folder of its own."""
+class _RemoteWorker:
+    """Worker in a process of the cluster, with a memory in a temporary folder."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        from memagent.embedding.open_embedder import open_embedder
-        from memagent.memory.memory import Memory
-        from memagent.models.open_chat import open_chat
-
+    def __init__(self, spec: WorkerSpec) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="memagent-eval-")
-        embedder = open_embedder(recipe.embedder)
+        embedder = open_embedder(spec.embedder)
         memory = Memory.open(self._folder.name, embedder=embedder)
-        model = open_chat(recipe.model, **recipe.options)
-        parts = Parts(memory=memory, embedder=embedder, model=model, seed=recipe.seed)
-        self._worker = Worker(recipe.make, parts)
+        model = open_chat(spec.model, **spec.options)
+        parts = Parts(memory=memory, embedder=embedder, model=model, seed=spec.seed)
+        self._worker = Worker(spec.make, parts)
         self._tasks: dict[str, Task] = {}
         self._lock = threading.Lock()
 
@@ -95,8 +100,8 @@ class _Remote:
         yield from self._worker.ask(self._tasks[task], arm, samples, threading.Event())
 
 
-class _Elsewhere:
-    """Asks a worker of the cluster; one that died is started again, and asked the rest."""
+class _RemoteAsker:
+    """Local end of a remote worker; one that died is started again, and asked the rest."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
@@ -114,19 +119,20 @@ class _Elsewhere:
             if task.name not in self._tasks:
                 self._tasks[task.name] = ray.put(task)
         rest = list(samples)
-        for pause in (*PAUSES, None):
+        for delay in (*DELAYS, None):
             asking = self._actor.ask.options(num_returns="streaming")
             scores = asking.remote([self._tasks[task.name]], task.name, name, rest)
             try:
-                for one in scores:
-                    score = ray.get(one)
+                for reference in scores:
+                    score = ray.get(reference)
                     rest = rest[1:]
                     yield score
                     if stop.is_set():
                         return
                 return
             except RayActorError as error:
-                if pause is None or stop.wait(pause):
+                logger.warning("a Ray worker died with %d questions left", len(rest))
+                if delay is None or stop.wait(delay):
                     raise ServerGone(
                         f"a worker of the cluster does not come back: {error}"
                     ) from error
