@@ -132,8 +132,8 @@ def run(
     `resume` the run in it goes on.
 
     Raises:
-        BadOption: an argument has a value that is not possible; `option` names it.
-        InvalidInput: a line of a file is malformed, or servers or workers are to be used with a chat
+        BadOption: an argument has a value that is not possible; `option` names it. InvalidInput: a
+        line of a file is malformed, or servers or workers are to be used with a chat
             model instead of its name.
         RunError: there is no such suite or file, the folder holds another run, the server stayed
             away, or too many questions got no answer; what was answered is kept.

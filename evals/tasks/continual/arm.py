@@ -16,7 +16,7 @@ from memagent.evals.runs.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
 from memagent.evals.tasks.continual.streams import Asked, Stream
 from memagent.evals.tasks.story_arms import studied_samples
-from memagent.learning.few_shot import diverse
+from memagent.learning.few_shot import diverse_examples
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, NewRecord, Policy, Scope
 
@@ -212,10 +212,12 @@ class StreamArm:
             grows, scope = self._lessons, Scope(user=f"{self._base}/lesson/{number}")
             memory.add_many(_notes(story, 0), scope=scope)
             answer = " ".join(story.gold)
-            memory.learn_direction(story.question, answer, scope=scope, learned_scope=self._lessons)
+            memory.changes.learn_direction(
+                story.question, answer, scope=scope, learned_scope=self._lessons
+            )
         if self.name.kind in POLICIES:
             capacity = self.name.size or CAPACITY
-            memory.retain(capacity, scope=grows, policy=POLICIES[self.name.kind])
+            memory.maintenance.retain(capacity, scope=grows, policy=POLICIES[self.name.kind])
 
     def _scope(self, probe: Sample) -> Scope:
         return Scope(user=f"{self._base}/probe/{probe.id}")
@@ -255,7 +257,7 @@ class StreamArm:
         if self.name.shots:
             own = [one for one in self._task.training if one.story.startswith(f"{column}/")]
             worked = [_example(one) for one in studied_samples(own, self._parts.seed)]
-            agent.examples = diverse(worked, self._parts.embedder, self.name.shots)
+            agent.examples = diverse_examples(worked, self._parts.embedder, self.name.shots)
         return agent
 
 

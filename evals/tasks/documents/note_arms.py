@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from memagent.compression.job import Compacted
+from memagent.compression.job import CompressionReport
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts
 from memagent.evals.task import Task
@@ -97,8 +97,8 @@ class NoteArm(DocumentArm):
         super().prepare()
         self._corpus.compress(self._memory, self._written_as, self._compress)
 
-    def _compress(self) -> Compacted:
-        return self._memory.compress(
+    def _compress(self) -> CompressionReport:
+        return self._memory.notes.compress(
             self._kept.method,
             scope=self._corpus.scope,
             ratio=1 / self._ratio,
@@ -131,7 +131,7 @@ class NoteArm(DocumentArm):
     def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
         """Return what several notes say, each line with the number of its passage."""
         as_of, scope = self._seen(asked).get("as_of"), self._corpus.scope
-        found = self._memory.gather(
+        found = self._memory.notes.gather(
             asked.question, scope=scope, tokens=ROOM, as_of=as_of, **self._kept.how
         )
         names = {piece.note for piece in found.pieces}
@@ -142,7 +142,7 @@ class NoteArm(DocumentArm):
         show = self._kept.show
         if show == "drilled":
             found = Recollection(hits=(hit,))
-            return self._memory.expand(question, found, scope=self._corpus.scope).texts
+            return self._memory.notes.expand(question, found, scope=self._corpus.scope).texts
         if show == "line":
             return [line_of(hit)]
         return [hit.record.text]

@@ -17,9 +17,9 @@ from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.interference.streams import Trial
 from memagent.evals.tasks.story_arms import studied_samples
-from memagent.learning.few_shot import diverse
+from memagent.learning.few_shot import diverse_examples
 from memagent.models.errors import translated
-from memagent.prompts import SHORT_ANSWER, summary_of
+from memagent.prompts import SHORT_ANSWER, summary_prompt
 from memagent.stores.ranking import tokens_of
 from memagent.types import Answer, Example, NewRecord, Scope
 
@@ -65,7 +65,7 @@ class EpisodeArm:
         self._agent = Agent(memory=None, model=parts.model, instructions=SHORT_ANSWER)
         if name.shots:
             worked = [_example(one) for one in studied_samples(task.training, parts.seed)]
-            self._agent.examples = diverse(worked, parts.embedder, name.shots)
+            self._agent.examples = diverse_examples(worked, parts.embedder, name.shots)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a question about an episode, and change nothing that later ones are shown."""
@@ -121,7 +121,7 @@ class EpisodeArm:
         budget = self.budget or BUDGET
         with translated():
             message = self._parts.model.invoke(
-                summary_of(before, news, tokens=budget), max_tokens=2 * budget
+                summary_prompt(before, news, tokens=budget), max_tokens=2 * budget
             )
         text = " ".join(str(message.text).split())
         return text[: 4 * budget]
