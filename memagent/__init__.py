@@ -1,5 +1,6 @@
 """A memory that a frozen language model learns through."""
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ _HOMES = {
     "open_chat": "models.open_chat",
     "open_embedder": "embedding.open_embedder",
 }
+
+logging.getLogger("memagent").addHandler(logging.NullHandler())  # silent until asked to speak
 
 
 def __getattr__(name: str) -> Any:

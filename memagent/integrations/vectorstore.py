@@ -117,7 +117,7 @@ class MemagentVectorStore(VectorStore):
     @property
     def embeddings(self) -> Embeddings:
         """The memory's embedder."""
-        return self.memory.embeddings
+        return self.memory.engine.encoder.embeddings
 
     def add_texts(
         self,

@@ -1,6 +1,7 @@
 """Memory: the public door to what is stored."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -268,9 +269,8 @@ class Memory:
             explain=explain,
         )
         with self.engine.encoder.expect_unchanged():
-            return self.engine.bank.search(
-                query, self.engine.query_vector(query, vector), seen, ranking
-            )
+            vector = self.engine.query_vector(query, vector)
+            return self.engine.bank.search(query, vector, seen, ranking)
 
     def recall(
         self,
@@ -323,9 +323,8 @@ class Memory:
         """
         if limit < 1:
             raise InvalidInput(f"limit must be at least 1, not {limit}")
-        seen = Filter(
-            scope=self.engine.scope(scope), kind=kind, metadata=where, everything=everything
-        )
+        whose = self.engine.scope(scope)
+        seen = Filter(scope=whose, kind=kind, metadata=where, everything=everything)
         found = self.engine.store.newest(seen, limit + 1, before=after)
         return Records(found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
@@ -338,9 +337,8 @@ class Memory:
         everything: bool = False,
     ) -> int:
         """Return how many records `list` would go through."""
-        seen = Filter(
-            scope=self.engine.scope(scope), kind=kind, metadata=where, everything=everything
-        )
+        whose = self.engine.scope(scope)
+        seen = Filter(scope=whose, kind=kind, metadata=where, everything=everything)
         return self.engine.store.count(seen)
 
     def users(self) -> tuple[str, ...]:
@@ -378,15 +376,13 @@ class Memory:
         whose, wanted = self.engine.scope(scope), ids_of(ids)
         if not (wanted or source or where or everything):
             raise InvalidInput("say what to forget: ids, a source, a filter, or everything")
+        found: Sequence[str] = ()
         if source is not None or where is not None or everything:
             seen = Filter(scope=whose, metadata=where, source=source, everything=True)
-            wanted += self.engine.store.ids(seen)
-        return self.engine.eraser.forget(whose, wanted, dry_run=dry_run)
-
-    @property
-    def embeddings(self) -> Embeddings:
-        """The embedder that the memory was opened with."""
-        return self.engine.encoder.embeddings
+            found = self.engine.store.ids(seen)
+        missing = self.engine.store.missing_ids(whose, wanted)
+        receipt = self.engine.eraser.forget(whose, [*wanted, *found], dry_run=dry_run)
+        return replace(receipt, missing=missing)
 
     @property
     def default_scope(self) -> Scope | None:
