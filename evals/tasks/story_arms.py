@@ -145,7 +145,7 @@ class StoryArm:
         """Return the best hits by one ranking alone."""
         size = self.name.size or self._agent.driver.k
         if self.name.kind == "dense":
-            vector = self._memory.embeddings.embed_query(question)
+            vector = self._memory.engine.encoder.embeddings.embed_query(question)
             return self._memory.search(vector=vector, scope=scope, k=size)
         hits = self._memory.search(question, scope=scope, k=ALL, explain=True)
         by_words = [hit for hit in hits if "bm25_rank" in hit.why]

@@ -135,7 +135,7 @@ class DocumentArm:
         """Return the passages found, best first."""
         question, seen = asked.question, self._seen(asked)
         if self._way.rank == "meaning":
-            vector = self._memory.embeddings.embed_query(question)
+            vector = self._memory.engine.encoder.embeddings.embed_query(question)
             return self._memory.search(vector=vector, scope=self._corpus.scope, k=self._k, **seen)
         if self._way.rank == "words":
             whole = self._memory.search(

@@ -127,7 +127,7 @@ class TaughtArm:
             return self._memory.recall(question, scope=scope)
         if self.name.kind == "none":
             return Recollection()
-        vector = self._memory.embeddings.embed_query(question)
+        vector = self._memory.engine.encoder.embeddings.embed_query(question)
         hits = self._memory.search(vector=vector, scope=scope, k=self.name.size or NEAREST)
         return Recollection(hits=tuple(sorted(hits, key=lambda hit: hit.record.moment)))
 

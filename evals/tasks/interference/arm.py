@@ -138,7 +138,7 @@ class EpisodeArm:
             return question, tuple(text for _, text in trial.facts)
         memory = self._parts.memory
         if kind == "dense":
-            vector = memory.embeddings.embed_query(question)
+            vector = memory.engine.encoder.embeddings.embed_query(question)
             hits = list(memory.search(vector=vector, scope=scope, k=CANDIDATES))
             kept = within([hit.record.text for hit in reversed(hits)], self.budget or BUDGET)
             order = {text: line for line, text in trial.facts}

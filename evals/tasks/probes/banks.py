@@ -147,7 +147,7 @@ class Episodes:
     def match(self, item: Item, *, near: bool = False) -> float:
         """Return the best cosine of any key."""
         text = item.near if near else item.text
-        vector = self._memory.embeddings.embed_query(text)
+        vector = self._memory.engine.encoder.embeddings.embed_query(text)
         hits = self._memory.search(vector=vector, scope=self._scope, k=1)
         return max((hit.why["cosine"] for hit in hits), default=-1.0)
 
