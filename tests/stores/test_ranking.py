@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores.database.reader import Told
+from memagent.stores.database.reader import RankedRow
 from memagent.stores.ranking import Candidate, Ranking, ranked, tokens_of
 from memagent.types import Hits, NewRecord, Record
 
@@ -105,7 +105,7 @@ def test_numbers_out_of_range_are_refused(memory: Memory, ada: Scope, how: dict[
         values(memory, "cat", ada, **how)
 
 
-def told(number: int, moment: datetime, helped: int = 0, hurt: int = 0) -> Told:
+def told(number: int, moment: datetime, helped: int = 0, hurt: int = 0) -> RankedRow:
     record = Record(
         id=str(number),
         seq=number,
@@ -116,7 +116,7 @@ def told(number: int, moment: datetime, helped: int = 0, hurt: int = 0) -> Told:
         created=moment,
         valid_from=moment,
     )
-    return Told(record, {number: "key"}, helped, hurt)
+    return RankedRow(record, {number: "key"}, helped, hurt)
 
 
 @given(
@@ -137,13 +137,13 @@ def test_what_was_not_read_would_not_have_been_chosen(
     }
     asked: list[int] = []
 
-    def tell(numbers: Sequence[int]) -> dict[int, Told]:
+    def read_rows(numbers: Sequence[int]) -> dict[int, RankedRow]:
         asked.extend(numbers)
         return {number: held[number] for number in numbers}
 
     def found(k: int) -> Hits:
         candidates = [Candidate(one, one, drawn[one - 1][0], {}) for one in held]
-        return ranked(candidates, Ranking(k=k, **how), tell)
+        return ranked(candidates, Ranking(k=k, **how), read_rows)
 
     some = found(k)
     read, everything = set(asked), found(len(held))
@@ -157,11 +157,11 @@ def test_what_was_not_read_would_not_have_been_chosen(
 def test_only_what_can_be_chosen_is_read(memory: Memory, ada: Scope) -> None:
     memory.add_many([f"number {n}" for n in range(9)], scope=ada, vectors=fan(9))
     asked: list[int] = []
-    tell = memory.engine.store.ranked_rows
+    read_rows = memory.engine.store.ranked_rows
 
-    def listening(numbers: Sequence[int]) -> dict[int, Told]:
+    def listening(numbers: Sequence[int]) -> dict[int, RankedRow]:
         asked.extend(numbers)
-        return tell(numbers)
+        return read_rows(numbers)
 
     memory.engine.store.ranked_rows = listening  # type: ignore[method-assign]
     hits = memory.search(scope=ada, vector=fan(1)[0], k=3)
