@@ -32,7 +32,7 @@ from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.learn import Learned, LearningOptions, learn
 from memagent.learning.problems import Check, Problem
 from memagent.learning.rationales import Rationales
-from memagent.memory.aio import AsyncMemory
+from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
 from memagent.recall.multi_hop import MAX_HOPS
@@ -83,13 +83,8 @@ class Agent(Runnable[Any, Any]):
         scope: ScopeLike | None = None,
         rate_limit: RateLimit | None = None,
     ) -> None:
-        opened = memory.sync if isinstance(memory, AsyncMemory) else memory
-        if opened is not None and not isinstance(opened, Memory):
-            raise InvalidInput(
-                f"memory: a Memory, an AsyncMemory or None is wanted, not {memory!r}"
-            )
         self.driver = Driver(
-            memory=opened,
+            memory=None if memory is None else sync_of(memory),
             model=model,
             k=k,
             learned_scope=None if learned_scope is None else Scope.of(learned_scope),

@@ -13,9 +13,10 @@ from langchain_core.utils.uuid import uuid7
 
 from memagent.errors import InvalidInput
 from memagent.integrations.upsert import OWN, Told, put
+from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.memory.messages import TYPES, evidence_in, text_of
-from memagent.types import NewRecord, Record, Scope
+from memagent.types import NewRecord, Record, Scope, ScopeLike
 
 MESSAGE = f"{OWN}message"
 """Where a record's metadata hold the rest of the message that its value is the text of."""
@@ -35,12 +36,12 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
         InvalidInput: the scope has no session.
     """
 
-    def __init__(self, memory: Memory, *, scope: Scope) -> None:
+    def __init__(self, memory: Memory | AsyncMemory, *, scope: ScopeLike) -> None:
         super().__init__()
-        if scope.session is None:
+        self.memory = sync_of(memory)
+        self.scope = Scope.of(scope)
+        if self.scope.session is None:
             raise InvalidInput("a chat history is of one session: give the scope a session")
-        self.memory = memory
-        self.scope = scope
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]

@@ -24,9 +24,10 @@ from langgraph.store.base import (
 
 from memagent.errors import InvalidInput
 from memagent.integrations.upsert import OWN, Told, callers, check_metadata, entry_id, find, put
+from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
-from memagent.types import NewRecord, Record, Scope
+from memagent.types import NewRecord, Record, Scope, ScopeLike
 
 AGENT = "langgraph"
 """Whose items they are where the scope names no agent."""
@@ -60,11 +61,14 @@ class MemagentStore(BaseStore):
         NotImplementedError: a `ttl` is given.
     """
 
-    def __init__(self, memory: Memory, *, scope: Scope, fields: Sequence[str] = ("$",)) -> None:
-        if scope.session is not None:
+    def __init__(
+        self, memory: Memory | AsyncMemory, *, scope: ScopeLike, fields: Sequence[str] = ("$",)
+    ) -> None:
+        whose = Scope.of(scope)
+        if whose.session is not None:
             raise InvalidInput("a LangGraph store makes a session of every namespace: give it none")
-        self.memory = memory
-        self.scope = replace(scope, agent=scope.agent or AGENT)
+        self.memory = sync_of(memory)
+        self.scope = replace(whose, agent=whose.agent or AGENT)
         self.fields = tuple(fields)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:

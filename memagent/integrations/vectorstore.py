@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -12,7 +12,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.utils.uuid import uuid7
 from langchain_core.vectorstores import VectorStore
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from memagent.errors import InvalidInput
 from memagent.integrations.upsert import (
@@ -25,9 +25,10 @@ from memagent.integrations.upsert import (
     find,
     put,
 )
+from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import check, keys_of
-from memagent.types import Hit, NewRecord, Record, Scope
+from memagent.types import Hit, NewRecord, Record, Scope, ScopeLike
 
 
 class MemagentRetriever(BaseRetriever):
@@ -39,8 +40,8 @@ class MemagentRetriever(BaseRetriever):
     and right, at most `k` at first look, oldest first.
     """
 
-    memory: Memory
-    scope: Scope
+    memory: Annotated[Memory, BeforeValidator(sync_of)]
+    scope: Annotated[Scope, BeforeValidator(Scope.of)]
     k: int = Field(default=5, ge=1)
     where: Mapping[str, Any] | None = None
     mode: Literal["search", "recall"] = "search"
@@ -90,9 +91,9 @@ class MemagentVectorStore(VectorStore):
     out of sight, deletes the id first: `delete` is `Memory.forget`, and erases every version.
     """
 
-    def __init__(self, memory: Memory, *, scope: Scope) -> None:
-        self.memory = memory
-        self.scope = scope
+    def __init__(self, memory: Memory | AsyncMemory, *, scope: ScopeLike) -> None:
+        self.memory = sync_of(memory)
+        self.scope = Scope.of(scope)
 
     @classmethod
     def from_texts(
@@ -110,7 +111,12 @@ class MemagentVectorStore(VectorStore):
 
         Its `memory` is the caller's to close.
         """
-        made = cls(Memory.open(folder, embedder=embedding), scope=scope)
+        memory = (
+            Memory.in_memory(embedder=embedding)
+            if folder is None
+            else Memory.open(folder, embedder=embedding)
+        )
+        made = cls(memory, scope=scope)
         made.add_texts(texts, metadatas, ids=ids)
         return made
 

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Self
 
+from memagent.errors import InvalidInput
 from memagent.memory.changes import Changes
 from memagent.memory.deletion_probes import DeletionProbes
 from memagent.memory.maintenance import Maintenance
@@ -78,3 +79,15 @@ class AsyncMemory(_made(Memory)):
 
     async def __aexit__(self, *error: object) -> None:
         await asyncio.to_thread(self.sync.close)
+
+
+def sync_of(memory: Memory | AsyncMemory) -> Memory:
+    """Return a memory with plain verbs, an `AsyncMemory`'s own if it is one.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    found = memory.sync if isinstance(memory, AsyncMemory) else memory
+    if not isinstance(found, Memory):
+        raise InvalidInput(f"memory: a Memory or an AsyncMemory is wanted, not {memory!r}")
+    return found

@@ -143,7 +143,7 @@ def test_only_what_a_human_states_is_evidence(
     )
     found = memory.recall("Where is Mary?", scope=ada)
     assert [hit.record.text for hit in found.hits] == ["Mary went to the garden."]
-    assert len(memory.search("Mary", scope=ada)) == 5
+    assert len(memory.search("Mary", scope=ada, roles="all")) == 5
 
 
 def test_what_has_no_text_is_told_by_its_calls_or_its_sort(

@@ -44,7 +44,7 @@ def test_who_is_slower_writes_the_next_version(
             tell(memory, ada, k="quicker")
         return found
 
-    monkeypatch.setattr(memory, "newest", looked)
+    monkeypatch.setattr(memory.changes, "newest", looked)
     tell(memory, ada, k="slower", other="thing")
     assert raced
     assert standing(memory, ada, "k", "other") == {"k": "slower", "other": "thing"}
@@ -58,7 +58,7 @@ def test_who_is_slower_writes_the_next_version(
 def test_one_text_told_at_one_instant_under_two_ids_is_two_records(
     memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "now", Clock(2).now)
+    monkeypatch.setattr(memory.maintenance, "now", Clock(2).now)
     tell(memory, ada, a="same")
     tell(memory, ada, b="same")
     assert standing(memory, ada, "a", "b") == {"a": "same", "b": "same"}
@@ -67,7 +67,7 @@ def test_one_text_told_at_one_instant_under_two_ids_is_two_records(
 def test_it_does_not_try_for_ever(
     memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "now", Clock(100).now)
+    monkeypatch.setattr(memory.maintenance, "now", Clock(100).now)
     tell(memory, ada, a="same")
     with pytest.raises(StoreError, match="write again"):
         tell(memory, ada, b="same")
@@ -76,7 +76,7 @@ def test_it_does_not_try_for_ever(
 def test_a_version_holds_from_after_the_one_before_it(
     memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "now", Clock(100).now)
+    monkeypatch.setattr(memory.maintenance, "now", Clock(100).now)
     for text in ("one", "two", "three"):
         tell(memory, ada, k=text)
     (entry,) = find(memory, ["k"], ada).values()

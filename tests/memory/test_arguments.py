@@ -259,7 +259,7 @@ async def test_an_agent_takes_an_async_memory_and_nothing_else() -> None:
         agent = Agent(memory=memory, model=ScriptedChat(["In Porto."]))
         assert (await agent.aask("Where do I live?")).memories
     for wrong in ("memory", 3):
-        with pytest.raises(InvalidInput, match=r"^memory: a Memory"):
+        with pytest.raises(InvalidInput, match=r"^memory: a Memory or an Async"):
             Agent(memory=wrong, model=ScriptedChat([]))  # type: ignore[arg-type]
 
 

@@ -199,7 +199,7 @@ def test_a_key_that_still_quotes_it_is_told(
 ) -> None:
     leaning = disk.add("She wrote it down.", scope=ada)
     plan = Eraser._plan
-    monkeypatch.setattr(Eraser, "_plan", lambda *of: replace(plan(*of), leaning=[]))
+    monkeypatch.setattr(Eraser, "_plan", lambda *of: replace(plan(*of), rekeyed=[]))
     findings = forgotten(disk, secret, ada)
     assert findings.probes[0].found == (f"record {leaning.id} says the same",)
 

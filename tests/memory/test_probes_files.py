@@ -104,8 +104,8 @@ def test_words_that_others_use_too_raise_no_alarm(tmp_path: Path, ada: Scope, se
 def test_words_that_the_file_holds_by_itself_raise_no_alarm(disk: Memory, ada: Scope) -> None:
     old = disk.add("The door is red.", scope=ada, kind="rationale")
     new = disk.update(old.id, "The door is blue.", scope=ada)
-    disk.separate("red", wanted=old.id, found=new.id, scope=ada)
-    disk.move_back([old.id, new.id], scope=ada)
+    disk.changes.separate("red", wanted=old.id, found=new.id, scope=ada)
+    disk.changes.move_back([old.id, new.id], scope=ada)
     assert not forgotten(disk, disk.add("move back", scope=ada), ada).known
     assert not forgotten(disk, disk.add(" ".join([*WORDS, *SCHEMA]), scope=ada), ada).known
     assert not forgotten(disk, disk.add("SQLite format 3", scope=ada), ada).known
