@@ -150,7 +150,9 @@ def _foreign(
 
 
 def _column(record: Record, name: str) -> Any:
-    value = getattr(record.scope if name in ("agent", "session") else record, name)
+    """Return what the column of a name holds of a record; the text's is called "value"."""
+    field = "text" if name == "value" else name
+    value = getattr(record.scope if name in ("agent", "session") else record, field)
     return micros(value) if isinstance(value, datetime) else value
 
 
