@@ -1,4 +1,4 @@
-"""A session of a memory as a langchain-core `BaseChatMessageHistory`."""
+"""Chat message history of langchain-core over one session of a memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from langchain_core.messages import (
 from langchain_core.utils.uuid import uuid7
 
 from memagent.errors import InvalidInput
-from memagent.integrations.upsert import OWN, Told, put
+from memagent.integrations.upsert import OWN, Upsert, upsert
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.memory.messages import TYPES, evidence_in, text_of
 from memagent.types import NewRecord, Record, Scope, ScopeLike
 
 MESSAGE = f"{OWN}message"
-"""Where a record's metadata hold the rest of the message that its value is the text of."""
+"""Metadata key of what a message holds besides its text."""
 EVERY = 1_000_000_000
 """More messages than a session has."""
 
@@ -57,8 +57,8 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
             InvalidInput: a message cannot be kept as text and JSON.
         """
         notes = [_note(message) for message in messages]
-        told = [Told(id=str(uuid7()), note=note, scope=self.scope) for note in notes]
-        put(self.memory, told, within=self.scope)
+        upserts = [Upsert(id=str(uuid7()), note=note, scope=self.scope) for note in notes]
+        upsert(self.memory, upserts, within=self.scope)
 
     def clear(self) -> None:
         """Erase the messages, as `Memory.forget` does; the session's other records stay."""

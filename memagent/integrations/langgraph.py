@@ -1,4 +1,4 @@
-"""A scope of a memory as a LangGraph `BaseStore`; wants the extra `langgraph`."""
+"""LangGraph store (`BaseStore`) over a scope of a memory; needs the extra `langgraph`."""
 
 import asyncio
 import json
@@ -23,7 +23,15 @@ from langgraph.store.base import (
 )
 
 from memagent.errors import InvalidInput
-from memagent.integrations.upsert import OWN, Told, callers, check_metadata, entry_id, find, put
+from memagent.integrations.upsert import (
+    OWN,
+    Upsert,
+    callers,
+    check_metadata,
+    entry_id,
+    find,
+    upsert,
+)
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
@@ -94,15 +102,15 @@ class MemagentStore(BaseStore):
     def _write(self, ops: Sequence[PutOp]) -> None:
         """Put and delete; of several operations on one item the last counts."""
         last = {self._id(op.namespace, op.key): op for op in ops}
-        told = [
-            Told(id=name, note=self._note(op, op.value), scope=self._place(op.namespace))
+        upserts = [
+            Upsert(id=name, note=self._note(op, op.value), scope=self._place(op.namespace))
             for name, op in last.items()
             if op.value is not None
         ]
-        put(self.memory, told, within=self.scope)
-        doomed = [name for name, op in last.items() if op.value is None]
-        if doomed:
-            self.memory.forget(doomed, scope=self.scope)
+        upsert(self.memory, upserts, within=self.scope)
+        deleted = [name for name, op in last.items() if op.value is None]
+        if deleted:
+            self.memory.forget(deleted, scope=self.scope)
 
     def _note(self, op: PutOp, value: Mapping[str, Any]) -> NewRecord:
         check_metadata(value)

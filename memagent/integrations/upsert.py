@@ -1,4 +1,4 @@
-"""Records under an id of the caller's: what is told again under it takes the old one's place."""
+"""Upsert: records under ids of the caller's; a new text takes the old one's place."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,24 +15,24 @@ from memagent.stores.banks.episodic import check
 from memagent.types import NewRecord, Record, Scope
 
 OWN = "memagent."
-"""What the metadata begin with that the adapters add; a caller's must not."""
+"""Prefix of the metadata keys that the adapters add; a caller's must not have it."""
 ATTEMPTS = 20
-"""How often a write is planned anew because others wrote the same entries meanwhile."""
+"""Attempts at a write, where others write the same entries meanwhile."""
 _NAMESPACE = UUID("6d656d61-6765-6e74-8000-000000000000")
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """What stands under an id: the record first told, and the newest version of it."""
+    """Entry under an id: the record first written, and its newest version."""
 
     first: Record
     newest: Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """A note, under the id that it has, for one scope."""
+class Upsert:
+    """New record to write under an id, in one scope."""
 
     id: str
     note: NewRecord
@@ -40,7 +40,7 @@ class Told:
 
 
 def entry_id(sort: str, scope: Scope, name: str) -> str:
-    """Return the id of the record first told under a name of the caller's.
+    """Return the id of the record first written under a name of the caller's.
 
     A user's record ids are unique, but a name is the caller's to choose in each agent and session.
     """
@@ -48,7 +48,7 @@ def entry_id(sort: str, scope: Scope, name: str) -> str:
 
 
 def find(memory: Memory, ids: Iterable[str], scope: Scope) -> dict[str, Entry]:
-    """Return what stands under each id; ids that nothing stands under are left out."""
+    """Return the entry under each id; ids without one are left out."""
     wanted = list(dict.fromkeys(ids))
     newest = memory.changes.newest(wanted, scope=scope)
     replaced = [name for name, record in newest.items() if record.id != name]
@@ -56,8 +56,8 @@ def find(memory: Memory, ids: Iterable[str], scope: Scope) -> dict[str, Entry]:
     return {name: Entry(first=first[name], newest=newest[name]) for name in newest}
 
 
-def put(memory: Memory, told: Sequence[Told], *, within: Scope) -> None:
-    """Remember each note under its id, in place of what stands there within a scope.
+def upsert(memory: Memory, upserts: Sequence[Upsert], *, within: Scope) -> None:
+    """Write each record under its id, in place of the entry there within a scope.
 
     The new version supersedes the old one, in the old one's scope: what an id held before stays as
     history until it is forgotten. Unlike `Memory.add`, notes of one text under different ids are
@@ -68,9 +68,9 @@ def put(memory: Memory, told: Sequence[Told], *, within: Scope) -> None:
         InvalidInput: a note cannot be remembered; nothing is written.
         StoreError: others kept writing the same entries; write again.
     """
-    for one in told:
+    for one in upserts:
         check(one.note)
-    waiting = {one.id: one for one in told}
+    waiting = {one.id: one for one in upserts}
     for _ in range(ATTEMPTS):
         held = find(memory, waiting, within)
         try:
@@ -101,17 +101,17 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
 
 
 def _write(
-    memory: Memory, waiting: Mapping[str, Told], held: Mapping[str, Entry], now: datetime
-) -> dict[str, Told]:
+    memory: Memory, waiting: Mapping[str, Upsert], held: Mapping[str, Entry], now: datetime
+) -> dict[str, Upsert]:
     """Write every note or its new version, and return those that others were quicker with."""
-    plans: dict[Scope, list[tuple[Told, NewRecord]]] = {}
+    plans: dict[Scope, list[tuple[Upsert, NewRecord]]] = {}
     for number, one in enumerate(waiting.values()):
         entry = held.get(one.id)
         scope = one.scope if entry is None else entry.newest.scope
         # Notes of one text are told apart by their time, so no two get the same.
         note = _planned(one, entry, now + number * _MICROSECOND)
         plans.setdefault(scope, []).append((one, note))
-    late: dict[str, Told] = {}
+    late: dict[str, Upsert] = {}
     for scope, plan in plans.items():
         written = memory.add_many([note for _, note in plan], scope=scope)
         for (one, note), record in zip(plan, written, strict=True):
@@ -120,7 +120,7 @@ def _write(
     return late
 
 
-def _planned(one: Told, entry: Entry | None, moment: datetime) -> NewRecord:
+def _planned(one: Upsert, entry: Entry | None, moment: datetime) -> NewRecord:
     """Return the note to write: a new record, or the next version of the one that is there."""
     metadata = json.loads(json.dumps(dict(one.note.metadata)))
     if entry is None:

@@ -1,4 +1,4 @@
-"""A scope of a memory as a langchain-core `VectorStore`."""
+"""Vector store and retriever of langchain-core over a scope of a memory."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,12 +18,12 @@ from memagent.errors import InvalidInput
 from memagent.integrations.upsert import (
     OWN,
     Entry,
-    Told,
+    Upsert,
     callers,
     check_metadata,
     entry_id,
     find,
-    put,
+    upsert,
 )
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
@@ -72,7 +72,7 @@ def _document(hit: Hit) -> Document:
 
 
 DOCUMENT = f"{OWN}document"
-"""Where a record's metadata hold the id that LangChain knows it by."""
+"""Metadata key of the id that LangChain knows a record by."""
 DEFAULT_SCOPE = Scope(user="me")
 """Whose memory `from_texts` makes where it is not told."""
 
@@ -155,19 +155,21 @@ class MemagentVectorStore(VectorStore):
             for name, note in zip(names, notes, strict=True)
         ]
         held, named = self._held(wanted), set(names)
-        told: list[Told] = []
+        upserts: list[Upsert] = []
         documents: dict[str, str] = {}
-        for wish, note in dict(zip(wanted, notes, strict=True)).items():
-            entry, documents[wish] = held.get(wish), wish
+        for name_wanted, note in dict(zip(wanted, notes, strict=True)).items():
+            entry, documents[name_wanted] = held.get(name_wanted), name_wanted
             if entry is not None and _same(entry.newest, note):
                 continue
-            if entry is not None and wish not in named:  # what had this text has another by now
-                entry, documents[wish] = None, str(uuid7())
-            own_id = entry.first.id if entry else self._record_id(documents[wish])
-            metadata = {**note.metadata, DOCUMENT: documents[wish]}
-            told.append(Told(id=own_id, note=replace(note, metadata=metadata), scope=self.scope))
-        put(self.memory, told, within=self.scope)
-        return [documents[wish] for wish in wanted]
+            if entry is not None and name_wanted not in named:
+                entry, documents[name_wanted] = None, str(uuid7())
+            own_id = entry.first.id if entry else self._record_id(documents[name_wanted])
+            metadata = {**note.metadata, DOCUMENT: documents[name_wanted]}
+            upserts.append(
+                Upsert(id=own_id, note=replace(note, metadata=metadata), scope=self.scope)
+            )
+        upsert(self.memory, upserts, within=self.scope)
+        return [documents[name_wanted] for name_wanted in wanted]
 
     def delete(
         self,
@@ -186,9 +188,9 @@ class MemagentVectorStore(VectorStore):
         """
         if ids is None and filter is None:
             raise InvalidInput("say what to delete: ids, or a filter")
-        doomed = [entry.first.id for entry in self._held(ids or ()).values()]
-        if doomed:
-            self.memory.forget(doomed, scope=self.scope)
+        deleted = [entry.first.id for entry in self._held(ids or ()).values()]
+        if deleted:
+            self.memory.forget(deleted, scope=self.scope)
         if filter is not None:
             self.memory.forget(scope=self.scope, where=filter)
         return True

@@ -150,8 +150,8 @@ def test_what_has_no_text_is_told_by_its_calls_or_its_sort(
     memory: Memory, history: MemagentChatMessageHistory
 ) -> None:
     history.add_messages([AIMessage("", tool_calls=[CALL]), AIMessage(""), HumanMessage([IMAGE])])
-    told = [record.text for record in memory.list(scope=SESSION)]
-    assert told == ["(human)", "(ai)", 'weather({"city": "P\\u00f6rto"})']
+    upserts = [record.text for record in memory.list(scope=SESSION)]
+    assert upserts == ["(human)", "(ai)", 'weather({"city": "P\\u00f6rto"})']
 
 
 def test_clear_erases_the_messages_and_nothing_else_of_the_session(tmp_path: Path) -> None:

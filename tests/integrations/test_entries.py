@@ -5,12 +5,14 @@ import pytest
 
 from memagent import Memory, NewRecord, Scope
 from memagent.errors import InvalidInput, StoreError
-from memagent.integrations.upsert import Told, entry_id, find, put
+from memagent.integrations.upsert import Upsert, entry_id, find, upsert
 
 
 def tell(memory: Memory, scope: Scope, **texts: str) -> None:
-    told = [Told(id=name, note=NewRecord(text=text), scope=scope) for name, text in texts.items()]
-    put(memory, told, within=scope)
+    upserts = [
+        Upsert(id=name, note=NewRecord(text=text), scope=scope) for name, text in texts.items()
+    ]
+    upsert(memory, upserts, within=scope)
 
 
 def standing(memory: Memory, scope: Scope, *names: str) -> dict[str, str]:
@@ -50,9 +52,9 @@ def test_who_is_slower_writes_the_next_version(
     assert standing(memory, ada, "k", "other") == {"k": "slower", "other": "thing"}
     (entry,) = find(memory, ["k"], ada).values()
     events = memory.history(entry.newest.id, scope=ada)
-    told = [memory.get([one.record], scope=ada)[0].text for one in events if one.action == "add"]
-    assert told == ["first", "quicker", "slower"][not there :]
-    assert memory.maintenance.stats()["records"] == len(told) + 1
+    upserts = [memory.get([one.record], scope=ada)[0].text for one in events if one.action == "add"]
+    assert upserts == ["first", "quicker", "slower"][not there :]
+    assert memory.maintenance.stats()["records"] == len(upserts) + 1
 
 
 def test_one_text_told_at_one_instant_under_two_ids_is_two_records(

@@ -46,9 +46,9 @@ def test_a_replaced_document_keeps_its_id_and_its_past(
     assert store.similarity_search("live", k=5) == [found]
     assert store.get_by_ids(["home"]) == [found]
     (record,) = memory.list(scope=ada)
-    told = [one for one in memory.history(record.id, scope=ada) if one.action == "add"]
-    assert len(told) == 3
-    (before,) = memory.search("live", scope=ada, as_of=told[1].at)
+    upserts = [one for one in memory.history(record.id, scope=ada) if one.action == "add"]
+    assert len(upserts) == 3
+    (before,) = memory.search("live", scope=ada, as_of=upserts[1].at)
     assert before.record.text == "I live in Lisbon."
 
 
