@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memagent import Memory, Record, Scope
 from memagent.stores.banks import episodic
-from memagent.stores.database import writer
+from memagent.stores.database import deferred_indexing
 from memagent.stores.database.filters import Filter
 from memagent.stores.index import lexical
 from memagent.stores.index import lexical as matches
@@ -75,7 +75,7 @@ def few() -> Iterator[None]:
         patch.setattr(episodic, "CANDIDATES", 3)
         patch.setattr(matches, "STEP", 1)
         patch.setattr(lexical, "MAX_MATCHES", 4)
-        patch.setattr(writer, "PENDING", 4)
+        patch.setattr(deferred_indexing, "MAX_DEFERRED", 4)
         yield
 
 

@@ -71,7 +71,7 @@ class DeferredIndexingMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def compact(self, which: int) -> None:
-        self.memories[which].compact()
+        self.memories[which].maintenance.compact()
 
     @invariant()
     def words_are_found(self) -> None:
@@ -95,7 +95,7 @@ class DeferredIndexingMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_is_whole(self) -> None:
-        assert self.memories[0].verify() == ()
+        assert self.memories[0].maintenance.verify() == ()
 
 
 def _records(memory: Memory, keys: list[int]) -> set[int]:

@@ -1,7 +1,7 @@
 """Pages, counts, users, and ids by prefix or missing."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Scope
@@ -16,6 +16,7 @@ def ids_of(memory: Memory, where: Filter, limit: int, before: str | None) -> lis
     return [record.id for record in memory.engine.store.newest(where, limit, before)]
 
 
+@settings(deadline=None)
 @given(
     total=st.integers(0, 12), size=st.integers(1, 5), written=st.integers(0, 3), gone=st.booleans()
 )
@@ -60,6 +61,7 @@ def test_a_count_is_of_what_passes_and_users_are_those_with_records(
     assert memory.engine.store.users() == ("bob",)
 
 
+@settings(deadline=None)
 @given(held=st.lists(ids, unique=True, max_size=6), prefix=st.text("abé", max_size=3))
 def test_ids_are_found_by_prefix_in_order_and_three_at_most(held: list[str], prefix: str) -> None:
     ada = Scope(user="ada")
@@ -71,6 +73,7 @@ def test_ids_are_found_by_prefix_in_order_and_three_at_most(held: list[str], pre
         assert memory.engine.store.ids_with_prefix(ada, prefix) == expected
 
 
+@settings(deadline=None)
 @given(held=st.lists(ids, unique=True, max_size=6), asked=st.lists(ids, max_size=8))
 def test_missing_ids_are_named_in_order_and_once(held: list[str], asked: list[str]) -> None:
     ada = Scope(user="ada", session="1")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Scope
@@ -27,6 +27,7 @@ def actions(memory: Memory, record_id: str, scope: Scope) -> list[str]:
     return [event.action for event in memory.history(record_id, scope=scope)]
 
 
+@settings(deadline=None)
 @given(told=st.lists(st.tuples(metadata, sources), min_size=1, max_size=4), batched=st.booleans())
 def test_new_values_win_and_sources_are_united_in_order(
     told: list[tuple[dict[str, Any], tuple[str, ...]]], batched: bool

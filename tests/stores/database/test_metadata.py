@@ -2,7 +2,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Scope
@@ -117,6 +117,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(where=st.dictionaries(keys, anything, max_size=3) | anything)
 def test_any_filter_either_filters_or_is_an_invalid_input(where: Any) -> None:
     ada = Scope(user="ada")
@@ -126,6 +127,7 @@ def test_any_filter_either_filters_or_is_an_invalid_input(where: Any) -> None:
             memory.engine.store.newest(Filter(scope=ada, metadata=where), 1)
 
 
+@settings(deadline=None)
 @given(tags=st.lists(st.sampled_from([None, "a", "b", "é", 2, 2.5, -1]), max_size=4))
 def test_a_list_contains_its_elements_and_no_others(tags: list[Any]) -> None:
     ada = Scope(user="ada")

@@ -113,7 +113,7 @@ def test_emptying_the_log_waits_for_readers_only_shortly(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can write while it waits; a write itself waits as long as before."""
-    monkeypatch.setattr(sqlite_module, "LOG_WAIT", 5)
+    monkeypatch.setattr(sqlite_module, "CHECKPOINT_WAIT_MS", 5)
     with Memory.open(folder, embedder=EMBEDDER) as memory, reading(folder):
         store, waits = memory.engine.store, list[int]()
         patience = store.query("PRAGMA busy_timeout")[0][0]
