@@ -1,1 +1,1 @@
-"""Learning from feedback: corrections become lessons, checked, rate-limited and undone."""
+"""Learning from feedback: lessons from corrections, their recheck, and the rate limit."""

@@ -4,7 +4,7 @@ import pytest
 from teaching import ASKED, agent_of, corrected, shown
 
 from memagent import Agent, Answer, Memory, Scope
-from memagent.feedback.recheck import breaks, mends
+from memagent.feedback.recheck import breaks, fixes
 from memagent.recall.lessons import same_question
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
@@ -114,13 +114,13 @@ def test_a_model_words_the_lesson_only_with_what_was_said(memory: Memory, ada: S
     ],
 )
 def test_what_mends_a_question_of_yes_or_no(said: str, answer: str, expected: bool) -> None:
-    assert mends(answer, "Is Ada in Rome?", "Perhaps.", said, "correction") is expected
+    assert fixes(answer, "Is Ada in Rome?", "Perhaps.", said, "correction") is expected
 
 
 def test_an_answer_that_turns_from_no_to_yes_is_broken() -> None:
     asked = "Is Bob in Rome?"
-    assert mends("Yes.", asked, "No.", "Bob has moved.", "hint")
-    assert not mends("No.", asked, "No.", "Bob has moved.", "hint")
+    assert fixes("Yes.", asked, "No.", "Bob has moved.", "hint")
+    assert not fixes("No.", asked, "No.", "Bob has moved.", "hint")
     for before, after in (("No.", "Yes."), ("Yes.", "No.")):
         assert breaks(before, after, asked, "In Faro.", "In Rome.")
         assert not breaks(before, before, asked, "In Faro.", "In Rome.")
