@@ -99,7 +99,7 @@ def test_a_text_covers_words_in_any_form() -> None:
         ("My car is blue.", False),
     ],
 )
-def test_a_question_for_a_fact_about_oneself_is_told_from_others(
+def test_a_personal_question_asks_for_a_fact_about_the_speaker(
     question: str, personal: bool
 ) -> None:
     assert is_personal(question) == personal
