@@ -1,4 +1,4 @@
-"""Every prompt text, as functions that return messages; what is stable comes first."""
+"""Prompts: functions that return the messages sent to a model, with the stable part first."""
 
 import json
 import re
@@ -22,7 +22,7 @@ SOLVE = (
     " the answer."
 )
 _MARKS = re.compile(r"<\||\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>")
-"""Servers read these in a message as they read their own."""
+"""Marks of chat templates: a server reads them in a message as its own."""
 
 
 def render(
@@ -33,21 +33,21 @@ def render(
     examples: Sequence[Example] = (),
     turns: Sequence[tuple[str, str]] = (),
 ) -> list[BaseMessage]:
-    """Return the messages of one question: instructions, worked examples, past turns, the question.
+    """Return the messages of one question: instructions, few-shot examples, past turns, question.
 
-    `evidence` is oldest first. Without any, the question goes to the model as it is.
+    `evidence` is oldest first. Without evidence, the question goes to the model as it is.
     """
     messages: list[BaseMessage] = [SystemMessage(instructions)]
     for example in examples:
         messages.append(HumanMessage(with_notes(example.question, example.evidence)))
         messages.append(AIMessage(example.answer))
-    for said, replied in turns:
-        messages += [HumanMessage(said), AIMessage(replied)]
+    for question_before, answer_before in turns:
+        messages += [HumanMessage(question_before), AIMessage(answer_before)]
     return [*messages, HumanMessage(with_notes(question, evidence))]
 
 
 def with_notes(question: str, evidence: Sequence[str]) -> str:
-    """Return the question with its notes before it, one a line, marked off as notes."""
+    """Return a question with its notes before it, one on each line, marked as notes."""
     if not evidence:
         return question
     notes = "\n".join(f"- {_plain(text)}" for text in evidence)
@@ -55,12 +55,12 @@ def with_notes(question: str, evidence: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text on one line, with what chat templates mark turns by broken up."""
+    """Return a text on one line, with the marks of chat templates broken up."""
     return _MARKS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", " ".join(text.split()))
 
 
 def question_writing_prompt(text: str) -> list[BaseMessage]:
-    """Return the messages that ask which questions a text answers; the text is marked as data."""
+    """Return the messages that ask for questions a text answers; the text is marked as data."""
     return [
         SystemMessage(
             "You write questions. Read the text between the marks and write up to three short"
@@ -71,8 +71,8 @@ def question_writing_prompt(text: str) -> list[BaseMessage]:
     ]
 
 
-def lesson_prompt(asked: str, answered: str, said: str) -> list[BaseMessage]:
-    """Return the messages that ask to write feedback down; what was said is marked as data."""
+def lesson_prompt(question: str, answer: str, feedback: str) -> list[BaseMessage]:
+    """Return the messages that ask for a lesson from feedback, which is marked as data."""
     return [
         SystemMessage(
             "Somebody corrected an answer. Write what is right as one short sentence that can be"
@@ -81,14 +81,17 @@ def lesson_prompt(asked: str, answered: str, said: str) -> list[BaseMessage]:
             ' {"lesson": "...", "questions": ["...?"]}'
         ),
         HumanMessage(
-            f"<question>\n{asked}\n</question>\n<answer>\n{answered}\n</answer>\n"
-            f"<correction>\n{said}\n</correction>"
+            f"<question>\n{question}\n</question>\n<answer>\n{answer}\n</answer>\n"
+            f"<correction>\n{feedback}\n</correction>"
         ),
     ]
 
 
 def notes_prompt(text: str, tokens: int) -> list[BaseMessage]:
-    """Return the messages that ask for notes on a text in so many tokens; it is marked as data."""
+    """Return the messages that ask for notes on a text in at most `tokens` tokens.
+
+    The text is marked as data.
+    """
     return [
         SystemMessage(
             "You take notes. Read the text between the marks and write short claims that it makes,"
@@ -101,7 +104,7 @@ def notes_prompt(text: str, tokens: int) -> list[BaseMessage]:
 
 
 def summary_prompt(before: str, news: Sequence[str], *, tokens: int) -> list[BaseMessage]:
-    """Return the messages that ask for a running summary to be brought up to date."""
+    """Return the messages that ask for an update of a running summary."""
     lines = "\n".join(f"- {' '.join(text.split())}" for text in news)
     return [
         SystemMessage(
@@ -113,8 +116,8 @@ def summary_prompt(before: str, news: Sequence[str], *, tokens: int) -> list[Bas
 
 
 def tool_instructions(tools: Sequence[Mapping[str, Any]]) -> str:
-    """Return the text that tells a model without tool calls how to use tools, given as schemas."""
-    lines = [f"- {one['name']}: {one['description']} {_arguments(one)}" for one in tools]
+    """Return the instructions for a model without tool calling to use tools, given as schemas."""
+    lines = [f"- {tool['name']}: {tool['description']} {_arguments(tool)}" for tool in tools]
     return (
         "You can use these tools:\n" + "\n".join(lines) + "\n"
         'Reply as JSON. To use a tool: {"tool": "its name", "arguments": {...}}. '
@@ -123,15 +126,15 @@ def tool_instructions(tools: Sequence[Mapping[str, Any]]) -> str:
 
 
 def tool_result(name: str, result: str) -> str:
-    """Return what a tool gave as it is told to a model without tool calls, marked off as data."""
+    """Return a tool's result for a model without tool calling, marked as data."""
     return f"<result tool={name!r}>\n{result}\n</result>"
 
 
 def tool_error(reason: str) -> str:
-    """Return what a model is told whose call of a tool was none."""
+    """Return the message to a model whose tool call was invalid."""
     return f"That could not be done: {reason}. Try again."
 
 
 def _arguments(tool: Mapping[str, Any]) -> str:
-    told = tool["parameters"].get("properties", {}).items()
-    return json.dumps({name: one.get("type", "any") for name, one in told})
+    properties = tool["parameters"].get("properties", {}).items()
+    return json.dumps({name: schema.get("type", "any") for name, schema in properties})

@@ -7,7 +7,8 @@ from memagent.agent.record_turn import Verdict, judge
 from memagent.errors import InvalidInput
 from memagent.feedback.rate_limit import RateLimit
 from memagent.feedback.recheck import Ask
-from memagent.feedback.reflection import FeedbackRequest, feedback_of, reflect
+from memagent.feedback.reflection import reflect
+from memagent.feedback.request import FeedbackRequest, feedback_of
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Reflected, Scope
 

@@ -200,7 +200,7 @@ def _read(line: str) -> dict[str, Any]:
         InvalidInput: it is no such object, or says nothing.
     """
     from memagent.agent.record_turn import outcome_of
-    from memagent.feedback.reflection import feedback_of
+    from memagent.feedback.request import feedback_of
 
     try:
         one = json.loads(line)

@@ -28,8 +28,9 @@ MIN_SUPPORT = 0.6
 """The share of a claim's content words that its quote must hold."""
 
 
+# The docstrings of both models are parts of the JSON schema that the model's server receives.
 class Claim(BaseModel):
-    """A claim that a text makes, and the exact words that make it."""
+    """One thing that a text says, and the words with which it does."""
 
     claim: str = Field(max_length=CLAIM_CHARS)
     quote: str = Field(max_length=CLAIM_CHARS)
@@ -39,7 +40,7 @@ Name = Annotated[str, Field(max_length=NAME_CHARS)]
 
 
 class Notes(BaseModel):
-    """The reply schema: the server decodes by it where it can."""
+    """What the model is to answer with, by its server's JSON-schema decoding."""
 
     claims: list[Claim] = Field(max_length=MAX_CLAIMS)
     entities: list[Name] = Field(default_factory=list, max_length=MAX_NAMES)

@@ -43,21 +43,26 @@ class CompressionReport:
         return self.before / self.after if self.after else 1.0
 
     def plus(
-        self, before: int, made: Compressed | None, *, kept: bool, cloze: tuple[int, int] = (0, 0)
+        self,
+        before: int,
+        compressed: Compressed | None,
+        *,
+        kept: bool,
+        cloze: tuple[int, int] = (0, 0),
     ) -> "CompressionReport":
         """Return the report with one more record, of `before` tokens.
 
         `cloze` holds the number of cloze questions that its note answers, and of all of them.
         """
-        useful = made is not None and bool(made.text)
+        useful = compressed is not None and bool(compressed.text)
         written = useful and kept
         return CompressionReport(
             notes=self.notes + written,
             failed=self.failed + (not useful),
-            dropped=self.dropped + (made.dropped if made else 0),
+            dropped=self.dropped + (compressed.dropped if compressed else 0),
             archived=self.archived,
             before=self.before + (before if written else 0),
-            after=self.after + (made.tokens if made and written else 0),
+            after=self.after + (compressed.tokens if compressed and written else 0),
             asked=self.asked + (cloze[1] if written else 0),
             answered=self.answered + (cloze[0] if written else 0),
         )
@@ -86,29 +91,29 @@ def compress(
         if limit is not None and number >= limit:
             break
         questions = [key for key in record.keys if key.endswith("?")]
-        made = compressor.compress(record.text, budget, questions)
+        compressed = compressor.compress(record.text, budget, questions)
         kept = None
-        if made is not None and made.text:
-            note = _note(record, made, by, stale)
+        if compressed is not None and compressed.text:
+            note = _note(record, compressed, by, stale)
             kept = bank.keep(note, record.scope, Trace(why=by), keys)
-        cloze = cloze_answered(record.text, made.text) if made else (0, 0)
+        cloze = cloze_answered(record.text, compressed.text) if compressed else (0, 0)
         size = tokens_of(len(record.text))
-        report = report.plus(size, made, kept=kept is not None, cloze=cloze)
+        report = report.plus(size, compressed, kept=kept is not None, cloze=cloze)
         progress(number + 1)
     logger.info("wrote %d notes, %d failed", report.notes, report.failed)
     return report
 
 
-def _note(record: Record, made: Compressed, by: str, stale: str | None) -> NewRecord:
+def _note(record: Record, compressed: Compressed, by: str, stale: str | None) -> NewRecord:
     """Return a note that is valid for as long as its source."""
     mark = {
         "by": by,
-        "spans": [[span.start, span.end] for span in made.spans],
-        "dropped": made.dropped,
-        **(made.details or {}),
+        "spans": [[span.start, span.end] for span in compressed.spans],
+        "dropped": compressed.dropped,
+        **(compressed.details or {}),
     }
     return NewRecord(
-        text=made.text,
+        text=compressed.text,
         kind="note",
         valid_from=record.valid_from,
         valid_to=record.valid_to,

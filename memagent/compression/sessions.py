@@ -81,10 +81,10 @@ def summarise_sessions(
         session = replace(scope, session=name)
         for part in _parts(store, bank, session, cutoff):
             if part.evidence:
-                made = _compress_statements(compressor, part.records, budget)
+                summary = _compress_statements(compressor, part.records, budget)
             else:
-                made = fit_lines(turn_lines(part.records), budget)
-            report = _store_summary(bank, part, made, _mark(by, name, 0), report)
+                summary = fit_lines(turn_lines(part.records), budget)
+            report = _store_summary(bank, part, summary, _mark(by, name, 0), report)
             number += 1
             progress(number)
         report = _summarise_summaries(store, bank, compressor, session, budget, by, report)
@@ -126,7 +126,7 @@ def _turns(records: Sequence[Record]) -> Iterator[list[Record]]:
     """
     turn: list[Record] = []
     for record in records:
-        if turn and speaker(record) not in ("agent", "ai", "tool"):
+        if turn and speaker(record) not in ("assistant", "ai", "tool"):
             yield turn
             turn = []
         turn.append(record)
@@ -164,9 +164,11 @@ def _summarise_summaries(
     """Write one summary on every `SUMMARIES_PER_LEVEL` of a level that have none on them yet."""
     level = 0
     while True:
-        made = [note for note in bank.summaries(session) if note.session == session.session]
-        covered = {source for note in made if note.level == level + 1 for source in note.sources}
-        ids = [note.id for note in made if note.level == level and note.id not in covered]
+        summaries = [note for note in bank.summaries(session) if note.session == session.session]
+        covered = {
+            source for note in summaries if note.level == level + 1 for source in note.sources
+        }
+        ids = [note.id for note in summaries if note.level == level and note.id not in covered]
         records = store.get(session, ids)
         for evidence in (True, False):
             same_kind = [record for record in records if record.evidence is evidence]
@@ -180,7 +182,10 @@ def _summarise_summaries(
                 mark = _mark(by, str(session.session), level + 1)
                 part = _Part(tuple(group), evidence)
                 report = _store_summary(bank, part, summary, mark, report)
-        if not any(note.level == level + 1 for note in made) and len(ids) < SUMMARIES_PER_LEVEL:
+        if (
+            not any(note.level == level + 1 for note in summaries)
+            and len(ids) < SUMMARIES_PER_LEVEL
+        ):
             return report
         level += 1
 

@@ -1,4 +1,4 @@
-"""How often something may be done: a bound for each scope and stretch of time."""
+"""Rate limit: at most so many events of one user and agent in a stretch of time."""
 
 import time
 from collections import defaultdict, deque
@@ -8,51 +8,53 @@ from threading import Lock
 from memagent.errors import InvalidInput
 from memagent.types import Scope
 
-SECONDS = 3600.0
+HOUR = 3600.0
+"""The default period, in seconds."""
 
 
 class RateLimit:
-    """At limit `limit` events of a user and agent in any `seconds`; None is no bound.
+    """At most `limit` events of a user and agent in any `seconds`; None is no limit.
 
-    It counts what this process does, and what it is told of others. `clock` tells seconds, and
-    never goes back.
+    It counts the events of this process, and those of other processes that `take` receives.
+    `clock` gives monotonic seconds.
     """
 
     def __init__(
         self,
         limit: int | None,
-        seconds: float = SECONDS,
+        seconds: float = HOUR,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
         self._seconds = seconds
         self._clock = clock
-        self._seen: defaultdict[Scope, deque[float]] = defaultdict(deque)
+        self._events: defaultdict[Scope, deque[float]] = defaultdict(deque)
         self._lock = Lock()
 
     @property
     def limit(self) -> int | None:
-        """How many events there may be."""
+        """The number of events allowed in the period, None for no limit."""
         return self._limit
 
     def take(self, scope: Scope, ages: Sequence[float] = ()) -> None:
-        """Count one event; `ages` are how many seconds ago the store saw others, of any process.
+        """Count one event; `ages` are the ages in seconds of events stored by any process.
 
         Raises:
-            InvalidInput: that would be one too many; it is not counted.
+            InvalidInput: the event exceeds the limit; it is not counted.
         """
         if self._limit is None:
             return
         with self._lock:
-            now, seen = self._clock(), self._seen[scope.across_sessions()]
-            while seen and seen[0] <= now - self._seconds:
-                seen.popleft()
+            now, events = self._clock(), self._events[scope.across_sessions()]
+            while events and events[0] <= now - self._seconds:
+                events.popleft()
             stored = [now - age for age in ages if age < self._seconds]
-            oldest = [min(times) for times in (seen, stored) if len(times) >= self._limit and times]
-            if len(seen) >= self._limit or len(stored) >= self._limit:
+            full = [times for times in (events, stored) if len(times) >= self._limit]
+            if full:
+                oldest = [min(times) for times in full if times]
                 wait = max(oldest, default=now) + self._seconds - now
                 raise InvalidInput(
                     f"too much feedback: at most {self._limit} in {self._seconds:.0f} seconds of"
                     f" one user; try again in {wait:.0f} seconds"
                 )
-            seen.append(now)
+            events.append(now)

@@ -1,4 +1,4 @@
-"""A trial of rationales: problems are solved with those shown and without, and compared."""
+"""Ablation of rationales: solves problems with similar rationales and without, and compares."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ablation:
-    """What came of showing rationales: problems ablate, right with and without, and the difference.
+    """Result of an ablation: the problems solved, and those right with and without rationales.
 
-    `helped` problems are right only with rationales, `hurt` ones only without. Of a problem without
-    similar ones nothing is ablate.
+    `helped` problems are right only with rationales, `hurt` ones only without. Problems without a
+    similar rationale are left out.
     """
 
     problems: int = 0
@@ -39,32 +39,34 @@ def ablate(
     obfuscate: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Ablation:
-    """Solve each problem with similar rationales and without, and count for them what differs.
+    """Solve each problem with similar rationales and without, and judge those where it differs.
 
-    Nothing of a problem itself or of its duplicates is shown. Every rationale that was shown with a
-    problem has its share in what came of it.
+    Rationales of the problem itself and of its duplicates are not shown. Every rationale that was
+    shown with a problem is judged by its outcome. `progress` receives the number of problems done.
 
     Raises:
-        ModelUnavailable: the model's server does not answer; what was counted is kept.
+        ModelUnavailable: the model's server does not answer; the counts so far are stored.
     """
-    trial = Ablation()
+    ablation = Ablation()
     for number, problem in enumerate(problems, start=1):
-        told = "\n".join([*problem.evidence, problem.question])
-        similar = rationales.similar(told, k=k, obfuscate=obfuscate, guard=True)
+        text = "\n".join([*problem.evidence, problem.question])
+        similar = rationales.similar(text, k=k, obfuscate=obfuscate, guard=True)
         if similar.records:
             right = check(problem, _solved(chat, problem, similar.examples))
             without = check(problem, _solved(chat, problem, []))
-            rationales.judge([one.id for one in similar.records], right=right, without=without)
-            trial = replace(
-                trial,
-                problems=trial.problems + 1,
-                right=trial.right + right,
-                right_without=trial.right_without + without,
-                helped=trial.helped + (right and not without),
-                hurt=trial.hurt + (without and not right),
+            rationales.judge(
+                [record.id for record in similar.records], right=right, without=without
+            )
+            ablation = replace(
+                ablation,
+                problems=ablation.problems + 1,
+                right=ablation.right + right,
+                right_without=ablation.right_without + without,
+                helped=ablation.helped + (right and not without),
+                hurt=ablation.hurt + (without and not right),
             )
         progress(number)
-    return trial
+    return ablation
 
 
 def _solved(chat: "BaseChatModel", problem: Problem, examples: list[Example]) -> str:

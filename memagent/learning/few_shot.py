@@ -1,4 +1,4 @@
-"""Which worked examples are most like a question: alike in structure, not in whom they speak of."""
+"""Few-shot examples: selection by diversity, or by the structure of a question."""
 
 import math
 from collections import Counter
@@ -13,20 +13,20 @@ from memagent.types import Example
 
 
 def diverse_examples(examples: Sequence[Example], embedder: Embeddings, n: int) -> list[Example]:
-    """Return `n` examples that cover what is asked: each next one is the most needed.
+    """Return `n` examples that cover the forms of question, the answers, and the contents.
 
-    First come the forms of question that no chosen one has, the most frequent first; then the
-    answers that were chosen least often; then what is least like those chosen, by the cosine of
-    whole prompts (the most central one at the start). The choice depends on the examples alone, so
-    that a prompt keeps its prefix from one question to the next.
+    Each next example is one whose form of question is not chosen yet, the most frequent form first;
+    then one whose answer was chosen least often; then the one least similar to those chosen, by the
+    cosine of whole prompts (the most central one at the start). The choice depends on the examples
+    alone, so that successive prompts share their prefix.
     """
     if len(examples) <= n:
         return list(examples)
-    texts = [with_notes(one.question, one.evidence) for one in examples]
+    texts = [with_notes(example.question, example.evidence) for example in examples]
     vectors = np.array(embedder.embed_documents(texts), dtype=np.float32)
-    forms = [form(one.question) for one in examples]
+    forms = [form(example.question) for example in examples]
     frequency = Counter(forms)
-    likeness = -(vectors @ vectors.mean(axis=0))
+    similarity = -(vectors @ vectors.mean(axis=0))
     chosen: list[int] = []
     while len(chosen) < n:
         seen = {forms[at] for at in chosen}
@@ -36,65 +36,71 @@ def diverse_examples(examples: Sequence[Example], embedder: Embeddings, n: int) 
             (
                 -frequency[forms[at]] if forms[at] not in seen else 0,
                 answers[examples[at].answer],
-                float(likeness[at]),
+                float(similarity[at]),
                 at,
             )
             for at in left
         )
         chosen.append(best)
-        likeness = (vectors @ vectors[chosen].T).max(axis=1)
+        similarity = (vectors @ vectors[chosen].T).max(axis=1)
     return [examples[at] for at in chosen]
 
 
 def form(question: str) -> tuple[str, ...]:
-    """Return the grammar of a question: its words that carry no meaning, and gaps for the rest."""
+    """Return the form of a question: its function words, with gaps for all other words."""
     return tuple(word if word in FUNCTION_WORDS else "_" for word in words(question.lower()))
 
 
-LONGEST = 3
-"""How many words in a row one feature of a text holds at most."""
+MAX_NGRAM = 3
+"""The length limit of the word n-grams that are a text's features."""
 Features = dict[str, float]
+"""Weights by feature."""
 
 
 class StructuralSelector:
-    """Tells which of some worked examples are most like a question and what is shown with it.
+    """Selects the examples most similar in structure to a question and its evidence.
 
-    After ARM-RAG's obfuscation (Melz 2023), but by rules and exact: what a text speaks of (names,
-    answers, what question and evidence share) is replaced by numbers in the order in which it first
-    appears, so that the same thing keeps its number, and what is said of it stays as it is. Then
-    "Mary went to the garden. Is Mary in the garden?" is alike in all but two words, and unlike
-    "Mary went to the garden. Is Mary in the office?", of which the answer is another.
+    After the obfuscation of ARM-RAG (Melz 2023), but by exact rules: the topics of a text (names,
+    answers, words that question and evidence share) are replaced by numbers in the order in which
+    they first appear, and its other words stay. "Mary went to the garden. Is Mary in the garden?"
+    then matches the same question about John and the hall, but not "Mary went to the garden. Is
+    Mary in the office?", which has another answer.
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self._examples = examples
-        self._topics = frozenset(topic for one in examples for topic in _told_answers(one))
-        features = [self._features(one.question, one.evidence) for one in examples]
-        self._frequency = Counter(name for one in features for name in one)
-        self._weighted = [self._unit(one) for one in features]
+        self._topics = frozenset(
+            topic for example in examples for topic in _answer_in_evidence(example)
+        )
+        counts = [self._features(example.question, example.evidence) for example in examples]
+        self._frequency = Counter(name for features in counts for name in features)
+        self._vectors = [self._unit_vector(features) for features in counts]
 
     def nearest(self, question: str, evidence: Sequence[str], n: int) -> list[Example]:
-        """Return the `n` examples that are most alike, the most alike one last.
+        """Return the `n` most similar examples, the most similar one last.
 
-        Of equally alike ones those come first that speak of other things: a weak model mixes up
-        what it was shown with what it is asked. For the same reason no two have the same answer, as
-        long as there are others, where the answer is a word of their own evidence. What says the
-        very same as the question and its evidence is left out: that would be no other case.
+        Of equally similar ones, those with fewer words in common come first: a weak model confuses
+        the examples with the question. For the same reason no two have the same answer, as long as
+        there are others, if the answer is a word of their own evidence. An example with the same
+        words as the question and its evidence is left out.
         """
-        asked = self._unit(self._features(question, evidence))
-        likeness = [round(_dot(asked, one), 6) for one in self._weighted]
-        spoken = _content(question, evidence)
-        common = [len(spoken & _content(one.question, one.evidence)) for one in self._examples]
+        vector = self._unit_vector(self._features(question, evidence))
+        similarity = [round(_dot(vector, other), 6) for other in self._vectors]
+        content = _content(question, evidence)
+        common = [
+            len(content & _content(example.question, example.evidence))
+            for example in self._examples
+        ]
         order = sorted(
-            (at for at in range(len(self._examples)) if not self.same(at, question, evidence)),
-            key=lambda at: (-likeness[at], common[at], at),
+            (at for at in range(len(self._examples)) if not self._is_same(at, question, evidence)),
+            key=lambda at: (-similarity[at], common[at], at),
         )
         chosen: list[int] = []
         answers: set[str] = set()
         repeated: list[int] = []
         for at in order:
             answer = self._examples[at].answer
-            if answer in answers and _told_answers(self._examples[at]):
+            if answer in answers and _answer_in_evidence(self._examples[at]):
                 repeated.append(at)
                 continue
             answers.add(answer)
@@ -104,21 +110,20 @@ class StructuralSelector:
         chosen = sorted([*chosen, *repeated[: n - len(chosen)]], key=order.index)
         return [self._examples[at] for at in reversed(chosen)]
 
-    def same(self, at: int, question: str, evidence: Sequence[str]) -> bool:
-        """Tell whether an example says the very same as a question and its evidence."""
-        one = self._examples[at]
-        mine, asked = [one.question, *one.evidence], [question, *evidence]
-        return [words(text.lower()) for text in mine] == [words(text.lower()) for text in asked]
-
     def holds(self, question: str, evidence: Sequence[str]) -> bool:
-        """Tell whether an example says the very same as a question and its evidence."""
-        return any(self.same(at, question, evidence) for at in range(len(self._examples)))
+        """Tell whether an example has the same words as a question and its evidence."""
+        return any(self._is_same(at, question, evidence) for at in range(len(self._examples)))
 
-    def _unit(self, counts: Features) -> Features:
-        """Weigh features by how few examples have them, and scale them to length one."""
-        every = len(self._examples)
+    def _is_same(self, at: int, question: str, evidence: Sequence[str]) -> bool:
+        example = self._examples[at]
+        texts, others = [example.question, *example.evidence], [question, *evidence]
+        return [words(text.lower()) for text in texts] == [words(text.lower()) for text in others]
+
+    def _unit_vector(self, counts: Features) -> Features:
+        """Weigh features by their inverse document frequency, and scale them to length one."""
+        total = len(self._examples)
         weighted = {
-            name: count * math.log1p(every / self._frequency[name])
+            name: count * math.log1p(total / self._frequency[name])
             for name, count in counts.items()
             if self._frequency[name]
         }
@@ -126,19 +131,19 @@ class StructuralSelector:
         return {name: weight / length for name, weight in weighted.items()}
 
     def _features(self, question: str, evidence: Sequence[str]) -> Features:
-        """Return the runs of words of question and evidence, with and without their topics."""
-        hidden = structure(question, evidence, self._topics)
+        """Return the n-grams of question and evidence, with topics numbered and names masked."""
+        numbered = structure(question, evidence, self._topics)
         people = {name.lower() for text in (question, *evidence) for name in names(text)}
-        plain = [
+        masked = [
             ["_" if word in people else word for word in line]
             for line in (words(text.lower()) for text in (question, *evidence))
         ]
         counts: Counter[str] = Counter()
-        for mark, (query, *told) in (("hidden", hidden), ("plain", plain)):
-            counts.update(f"{mark} asked {run}" for run in _runs(query))
-            for line in told:
-                counts.update(f"{mark} told {run}" for run in _runs(line))
-            counts.update(f"{mark} last {run}" for line in told[-1:] for run in _runs(line))
+        for kind, (query, *lines) in (("numbered", numbered), ("masked", masked)):
+            counts.update(f"{kind} question {ngram}" for ngram in _ngrams(query))
+            for line in lines:
+                counts.update(f"{kind} evidence {ngram}" for ngram in _ngrams(line))
+            counts.update(f"{kind} last {ngram}" for line in lines[-1:] for ngram in _ngrams(line))
         counts[f"lines {len(evidence)}"] += 1
         return {name: math.sqrt(count) for name, count in counts.items()}
 
@@ -146,23 +151,23 @@ class StructuralSelector:
 def structure(
     question: str, evidence: Sequence[str], topics: Iterable[str] = ()
 ) -> list[list[str]]:
-    """Return the words of a question and of each line of evidence, topics replaced by numbers.
+    """Return the words of a question and of each line of evidence, with topics as numbers.
 
     A topic is a name, a word that question and evidence share, or one whose lemma is among
-    `topics`; it has the same number wherever it appears, counted from the question on.
+    `topics`. It has the same number everywhere, counted from the question on.
     """
     texts = [words(text) for text in (question, *evidence)]
-    told = {lemma(word) for line in texts[1:] for word in line}
-    shared = {lemma(word) for word in texts[0]} & told
+    in_evidence = {lemma(word) for line in texts[1:] for word in line}
+    shared = {lemma(word) for word in texts[0]} & in_evidence
     named = {lemma(name) for text in (question, *evidence) for name in names(text)}
-    hidden = {*topics, *named, *shared} - FUNCTION_WORDS
+    all_topics = {*topics, *named, *shared} - FUNCTION_WORDS
     numbers: dict[str, int] = {}
     lines = []
     for line in texts:
         shown = []
         for word in line:
             root = lemma(word)
-            if root in hidden and word.lower() not in FUNCTION_WORDS:
+            if root in all_topics and word.lower() not in FUNCTION_WORDS:
                 shown.append(f"#{numbers.setdefault(root, len(numbers))}")
             else:
                 shown.append(word.lower())
@@ -170,18 +175,18 @@ def structure(
     return lines
 
 
-def _told_answers(example: Example) -> set[str]:
-    """Return the lemmas of an example's answer that its own evidence holds, none of a yes or no."""
-    told = {lemma(word) for text in example.evidence for word in words(text)}
-    return {lemma(word) for word in words(example.answer)} & told
+def _answer_in_evidence(example: Example) -> set[str]:
+    """Return the lemmas of an example's answer that occur in its own evidence."""
+    in_evidence = {lemma(word) for text in example.evidence for word in words(text)}
+    return {lemma(word) for word in words(example.answer)} & in_evidence
 
 
 def _content(question: str, evidence: Sequence[str]) -> set[str]:
     return {lemma(word) for text in (question, *evidence) for word in content_words(text)}
 
 
-def _runs(tokens: Sequence[str]) -> Iterable[str]:
-    for length in range(1, LONGEST + 1):
+def _ngrams(tokens: Sequence[str]) -> Iterable[str]:
+    for length in range(1, MAX_NGRAM + 1):
         for start in range(len(tokens) - length + 1):
             yield " ".join(tokens[start : start + length])
 

@@ -1,5 +1,6 @@
-"""Learning from success: problems are solved several times, and what was right is kept."""
+"""Learning from solved problems: samples several solutions of each and stores the right ones."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.learning.problems import Check, Problem, answer_key
-from memagent.learning.rationales import Rationales, Standing
+from memagent.learning.rationales import SHOWN, Rationales, Standing
 from memagent.models import replies
 from memagent.prompts import SOLVE, render
 from memagent.types import Examples
@@ -17,22 +18,24 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
+logger = logging.getLogger(__name__)
 
 MIN_SHARE = 0.7
+"""The share of samples that an answer needs to be stored without a check."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vote:
-    """The answer that most samples give, and the share of the samples that give it."""
+    """The most frequent answer among samples, and the share of the samples that give it."""
 
     answer: str
     share: float
 
 
 def majority_vote(answers: Sequence[str]) -> Vote:
-    """Return the most frequent answer; of equally frequent ones the first given.
+    """Return the most frequent answer; of equally frequent ones the first.
 
-    An answer that is empty is none, but counts as a sample.
+    An empty string is no answer, but counts as a sample.
     """
     counts = Counter(answer for answer in answers if answer)
     if not counts:
@@ -42,19 +45,21 @@ def majority_vote(answers: Sequence[str]) -> Vote:
 
 
 CHARS_PER_TOKEN = 4
-ASSUMED = 150
-"""How many tokens a solution is taken to have when its cost is told beforehand."""
+TOKENS_PER_SOLUTION = 150
+"""The tokens of a solution in a cost estimate."""
 Progress = Callable[[int, int], None]
-"""How many problems are done and how many rationales were kept in; nothing out."""
+"""Receives the number of problems done, and of rationales stored to be shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearningOptions:
-    """LearningOptions problems are solved: how often each, how much chance there is in it, and
-    which chance.
+    """Options of learning: samples for each problem, their temperature, and the first seed.
 
-    `min_share` is the share of the samples that an answer needs where there is no check. So many
-    problems are solved side by side.
+    `min_share` is the share of the samples that an answer needs without a check. `concurrency`
+    problems are solved in parallel.
+
+    Raises:
+        InvalidInput: a number is out of its range.
     """
 
     samples: int = 5
@@ -64,24 +69,17 @@ class LearningOptions:
     concurrency: int = 4
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be.
-
-        Raises:
-            InvalidInput: a number is out of its range.
-        """
         if self.samples < 1 or self.concurrency < 1:
             raise InvalidInput("learning: expected at least one sample and one problem at a time")
         if self.temperature < 0 or not 0 < self.min_share <= 1:
-            raise InvalidInput(
-                "learning: expected a temperature from 0 and a min_share within (0, 1]"
-            )
+            raise InvalidInput("learning: expected a temperature from 0 and a share within (0, 1]")
         if self.samples > 1 and self.temperature == 0:
             raise InvalidInput("learning: at a temperature of 0 all samples are the same; raise it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CostEstimate:
-    """What learning would take: problems left and done before, requests, and tokens by estimate."""
+    """Cost estimate of learning: problems to solve and already done, requests, and tokens."""
 
     problems: int
     done: int
@@ -92,10 +90,10 @@ class CostEstimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learned:
-    """What learning did: problems worked on, those with a kept rationale, and what was kept.
+    """Report of learning: the problems sampled, those solved, and the rationales stored.
 
-    `kept` counts rationales that may be shown, `warnings` those that may not, `failed` requests
-    that were refused, and the tokens are those that the server counted.
+    `kept` counts rationales that may be shown, `warnings` those that may not, `skipped` problems
+    done before, and `failed` requests refused by the model. The tokens are the server's counts.
     """
 
     problems: int = 0
@@ -109,7 +107,9 @@ class Learned:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Sampled:
+class _Samples:
+    """The solutions sampled for a problem, the number of refused requests, and the tokens used."""
+
     problem: Problem
     texts: tuple[str, ...]
     failed: int
@@ -118,28 +118,29 @@ class _Sampled:
 
 
 def pending(problems: Sequence[Problem], rationales: Rationales) -> list[Problem]:
-    """Return the problems that nothing was learnt from yet, each once."""
+    """Return the problems without stored solutions, each once."""
     done = rationales.done()
-    return [one for key, one in {one.id: one for one in problems}.items() if key not in done]
+    by_id = {problem.id: problem for problem in problems}
+    return [problem for id, problem in by_id.items() if id not in done]
 
 
 def estimate_cost(
     problems: Sequence[Problem],
     rationales: Rationales,
-    how: LearningOptions,
+    options: LearningOptions,
     examples: Examples = (),
 ) -> CostEstimate:
-    """Return what learning from these problems would take."""
+    """Return the estimated cost of learning from these problems."""
     todo = pending(problems, rationales)
-    prompts = (_messages(one, examples) for one in todo)
+    prompts = (_messages(problem, examples) for problem in todo)
     chars = sum(len(str(message.content)) for prompt in prompts for message in prompt)
-    requests = how.samples * len(todo)
+    requests = options.samples * len(todo)
     return CostEstimate(
         problems=len(todo),
         done=len(problems) - len(todo),
         requests=requests,
-        prompt_tokens=how.samples * chars // CHARS_PER_TOKEN,
-        completion_tokens=ASSUMED * requests,
+        prompt_tokens=options.samples * chars // CHARS_PER_TOKEN,
+        completion_tokens=TOKENS_PER_SOLUTION * requests,
     )
 
 
@@ -148,39 +149,42 @@ def learn(
     rationales: Rationales,
     problems: Sequence[Problem],
     check: Check | None,
-    how: LearningOptions,
+    options: LearningOptions,
     *,
     examples: Examples = (),
     progress: Progress = lambda done, kept: None,
 ) -> Learned:
-    """Solve each problem several times, and keep the solutions that are right.
+    """Solve each problem several times, and store the right solutions as rationales.
 
-    Wrong ones are kept as warnings. Without a check those are kept whose answer reaches the
-    min_share's share, and marked as self-generated. What came of a problem is written at once, so
-    that a call that was cut off goes on with the next problem.
+    Wrong ones are stored as warnings. Without a check, solutions whose answer reaches `min_share`
+    of the samples are stored and marked as self-generated (self-consistency, Wang et al. 2023).
+    Each problem is stored at once, so that an interrupted call resumes with the next problem.
 
     Raises:
         InvalidInput: there is neither a check nor a second sample.
-        ModelUnavailable: the model's server does not answer; what was learnt is kept.
+        ModelUnavailable: the model's server does not answer; what was learnt so far is stored.
     """
-    if check is None and how.samples < 2:
+    if check is None and options.samples < 2:
         raise InvalidInput("learning: without a check it takes at least two samples to agree")
     todo = pending(problems, rationales)
     learned = Learned(skipped=len(problems) - len(todo))
-    for number, sampled in enumerate(_all_sampled(chat, todo, how, examples), start=1):
-        told = graded(sampled.problem, sampled.texts, check, how.min_share, how.samples)
-        if told:
-            rationales.keep(sampled.problem, told)
-        kept = sum(standing in ("right", "self-generated") for _, standing, _ in told)
+    logger.info("learning from %d problems, %d done before", len(todo), learned.skipped)
+    for number, samples in enumerate(_sample_all(chat, todo, options, examples), start=1):
+        solutions = graded(
+            samples.problem, samples.texts, check, options.min_share, options.samples
+        )
+        if solutions:
+            rationales.keep(samples.problem, solutions)
+        kept = sum(standing in SHOWN for _, standing, _ in solutions)
         learned = replace(
             learned,
             problems=number,
             solved=learned.solved + bool(kept),
             kept=learned.kept + kept,
-            warnings=learned.warnings + len(told) - kept,
-            failed=learned.failed + sampled.failed,
-            prompt_tokens=learned.prompt_tokens + sampled.prompt_tokens,
-            completion_tokens=learned.completion_tokens + sampled.completion_tokens,
+            warnings=learned.warnings + len(solutions) - kept,
+            failed=learned.failed + samples.failed,
+            prompt_tokens=learned.prompt_tokens + samples.prompt_tokens,
+            completion_tokens=learned.completion_tokens + samples.completion_tokens,
         )
         progress(number, learned.kept)
     return learned
@@ -195,12 +199,12 @@ def graded(
 ) -> list[tuple[str, Standing, float]]:
     """Return each different solution with its standing and the share of its answer.
 
-    The share is of all `samples`, which may be more than the texts that came of them.
+    The share is that of all `samples`, of which some may have no text.
     """
     answers = [answer_key(problem, text) for text in texts]
     answers += [""] * ((samples or len(texts)) - len(texts))
     winner = majority_vote(answers)
-    told: dict[str, tuple[str, Standing, float]] = {}
+    solutions: dict[str, tuple[str, Standing, float]] = {}
     for text, answer in zip(texts, answers, strict=False):
         standing: Standing
         if check is not None:
@@ -209,20 +213,20 @@ def graded(
             standing = "self-generated"
         else:
             standing = "undecided"
-        told.setdefault(text, (text, standing, answers.count(answer) / len(answers)))
-    return list(told.values())
+        solutions.setdefault(text, (text, standing, answers.count(answer) / len(answers)))
+    return list(solutions.values())
 
 
-def _all_sampled(
-    chat: "BaseChatModel", problems: Sequence[Problem], how: LearningOptions, examples: Examples
-) -> Iterator[_Sampled]:
-    """Yield what came of each problem, in order; problems are solved side by side."""
-    with ThreadPoolExecutor(how.concurrency) as pool:
+def _sample_all(
+    chat: "BaseChatModel", problems: Sequence[Problem], options: LearningOptions, examples: Examples
+) -> Iterator[_Samples]:
+    """Yield the samples of each problem, in order; problems are solved in parallel."""
+    with ThreadPoolExecutor(options.concurrency) as pool:
         waiting = []
         try:
             for problem in problems:
-                waiting.append(pool.submit(_sampled, chat, problem, how, examples))
-                if len(waiting) == 2 * how.concurrency:
+                waiting.append(pool.submit(_sample, chat, problem, options, examples))
+                if len(waiting) == 2 * options.concurrency:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
@@ -230,24 +234,25 @@ def _all_sampled(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _sampled(
-    chat: "BaseChatModel", problem: Problem, how: LearningOptions, examples: Examples
-) -> _Sampled:
+def _sample(
+    chat: "BaseChatModel", problem: Problem, options: LearningOptions, examples: Examples
+) -> _Samples:
     messages = _messages(problem, examples)
     texts: list[str] = []
     failed = prompt = completion = 0
-    for number in range(how.samples):
-        drawn = chat.bind(temperature=how.temperature, seed=how.seed + number)
+    for number in range(options.samples):
+        model = chat.bind(temperature=options.temperature, seed=options.seed + number)
         try:
-            for text, call in replies.reply(cast("BaseChatModel", drawn), messages):
+            for text, call in replies.reply(cast("BaseChatModel", model), messages):
                 if call is not None:
                     prompt += call.usage.prompt_tokens
                     completion += call.usage.completion_tokens
                 elif text.strip():
                     texts.append(text.strip())
         except ContextTooLong:
+            logger.warning("a problem exceeds the context window of the model")
             failed += 1
-    return _Sampled(
+    return _Samples(
         problem=problem,
         texts=tuple(texts),
         failed=failed,

@@ -1,4 +1,4 @@
-"""Problems with known answers: how they are read, what a solution says, and whether it is right."""
+"""Problems with known answers: reading them, and checking solutions of them."""
 
 import hashlib
 import json
@@ -12,17 +12,17 @@ from memagent.text.english import content_words, stem, words
 
 _MARKED = re.compile(r"####\s*([^\n]+)")
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
-_SAID = re.compile(r"\banswer\s*(?:is\s*:?|:|=)\s*([^\n]+)", re.IGNORECASE)
+_STATED = re.compile(r"\banswer\s*(?:is\s*:?|:|=)\s*([^\n]+)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")
-DUPLICATE = 0.8
-"""Two problems that have this share of their words in common are one and the same."""
+DUPLICATE_SHARE = 0.8
+"""Two problems with at least this share of their words in common are duplicates."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """A question with its right answer, empty if nobody knows it.
+    """A question with its right answer, which is empty if unknown.
 
-    `solution` is a worked solution that came with it, `evidence` what is told before the question.
+    `solution` is the worked solution that came with it, `evidence` the lines before the question.
     """
 
     question: str
@@ -32,20 +32,20 @@ class Problem:
 
     @property
     def id(self) -> str:
-        """Return what tells the problem from others: a hash of its normalised text."""
+        """The id of the problem: a hash of its normalised text."""
         text = normalised(" ".join([*self.evidence, self.question]))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 Check = Callable[[Problem, str], bool]
-"""A problem and a solution of it in; whether the solution is right out."""
+"""Checks a solution of a problem; returns whether it is right."""
 
 
 def read_problems(lines: Iterable[str], name: str = "problems") -> Iterator[Problem]:
-    """Yield the problems of JSON lines: `question`, `answer`, and `evidence` (a list) if any.
+    """Yield the problems of JSON lines: `question`, `answer`, and optionally `evidence` (a list).
 
-    An answer with "####" in it is a worked solution, and what follows that is the answer, as in
-    GSM8K (Cobbe et al. 2021).
+    An answer with "####" is a worked solution, followed by the answer proper, as in GSM8K (Cobbe et
+    al. 2021).
 
     Raises:
         InvalidInput: a line is no such object; the message gives its number.
@@ -54,89 +54,89 @@ def read_problems(lines: Iterable[str], name: str = "problems") -> Iterator[Prob
         if not line.strip():
             continue
         try:
-            one = json.loads(line)
-            question, answer = one["question"], str(one.get("answer", ""))
-            evidence = tuple(map(str, one.get("evidence", ())))
+            fields = json.loads(line)
+            question, answer = fields["question"], str(fields.get("answer", ""))
+            evidence = tuple(map(str, fields.get("evidence", ())))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidInput(
                 f"{name}:{number}: expected a JSON object with a question, found {line[:60]!r}"
             ) from error
         if not isinstance(question, str) or not question.strip():
             raise InvalidInput(f"{name}:{number}: the question is empty")
-        worked = "####" in answer
+        has_solution = "####" in answer
         yield Problem(
             question=question,
-            answer=answer_of(answer) if worked else answer.strip(),
-            solution=_without_sums(answer) if worked else "",
+            answer=answer_of(answer) if has_solution else answer.strip(),
+            solution=_without_calculations(answer) if has_solution else "",
             evidence=evidence,
         )
 
 
 def answer_of(solution: str) -> str:
-    """Return the answer that a solution ends with, empty if it says none.
+    """Return the answer that a solution ends with, empty if it states none.
 
-    That is what follows "####", is boxed, or follows "the answer is", and else its last number; of
+    That is the text after "####", in a box, or after "the answer is", else the last number; of
     several the last.
     """
-    for pattern in (_MARKED, _BOXED, _SAID):
+    for pattern in (_MARKED, _BOXED, _STATED):
         if found := pattern.findall(solution):
-            said = str(found[-1]).strip()
-            number = _NUMBER.search(said)
-            return _plain(number.group()) if number else said.rstrip(".").lower()
+            answer = str(found[-1]).strip()
+            number = _NUMBER.search(answer)
+            return _plain(number.group()) if number else answer.rstrip(".").lower()
     numbers = _NUMBER.findall(solution)
     return _plain(numbers[-1]) if numbers else ""
 
 
 def answer_key(problem: Problem, solution: str) -> str:
-    """Return what a solution says, however it puts it, so that samples can be counted by it.
+    """Return a normalised answer, which is equal for samples that give the same answer.
 
-    That is the number that it ends with, or else, of its answer or its last line, the content words
-    that the question does not hold, and whether it denies: "Daniel was in the kitchen." and "The
-    kitchen." say the same of where Daniel is.
+    That is the number that a solution ends with, or else the content words of its answer or last
+    line that the question lacks, with "no" for a negation: "Daniel was in the kitchen." and "The
+    kitchen." are the same answer to where Daniel is.
     """
     answer = answer_of(solution)
     if _NUMBER.fullmatch(answer):
         return answer
     last = answer or solution.strip().rpartition("\n")[2]
-    denied = {"no"} if {"no", "not"}.intersection(words(last.lower())) else set()
-    said = {stem(word) for word in content_words(last)} | denied
-    new = said - {stem(word) for word in content_words(problem.question)}
-    return " ".join(sorted(new or said)) or normalised(last)
+    negation = {"no"} if {"no", "not"}.intersection(words(last.lower())) else set()
+    stems = {stem(word) for word in content_words(last)} | negation
+    new = stems - {stem(word) for word in content_words(problem.question)}
+    return " ".join(sorted(new or stems)) or normalised(last)
 
 
 def same_number(problem: Problem, solution: str) -> bool:
-    """Tell whether a solution ends with the right number: 1,000.0 is 1000, and $5 is 5."""
-    said, gold = _decimal(answer_of(solution)), _decimal(problem.answer)
-    return said is not None and said == gold
+    """Tell whether a solution ends with the right number: 1,000.0 equals 1000, and $5 equals 5."""
+    number, gold = _decimal(answer_of(solution)), _decimal(problem.answer)
+    return number is not None and number == gold
 
 
 def mentions(problem: Problem, solution: str) -> bool:
     """Tell whether the last line of a solution mentions every word of the right answer."""
     last = solution.strip().rpartition("\n")[2]
-    said = {word.lower() for word in words(last)}
-    wanted = {word.lower() for word in words(problem.answer)}
-    return bool(wanted) and wanted <= said
+    found = {word.lower() for word in words(last)}
+    required = {word.lower() for word in words(problem.answer)}
+    return bool(required) and required <= found
 
 
 def normalised(text: str) -> str:
-    """Return a text's words in lower case, one space between them."""
+    """Return the words of a text in lower case, separated by single spaces."""
     return " ".join(words(text.lower()))
 
 
 def is_duplicate(first: str, second: str) -> bool:
-    """Tell whether two problems are one: the same words, or nearly all of them."""
+    """Tell whether two problems are duplicates: they share nearly all of their words."""
     return nearly_same(set(words(first.lower())), set(words(second.lower())))
 
 
 def nearly_same(first: Set[str], second: Set[str]) -> bool:
-    """Tell whether two sets of words have nearly all in common, by Jaccard's index."""
-    if min(len(first), len(second)) < DUPLICATE * max(len(first), len(second)):
+    """Tell whether two sets of words have a Jaccard index of at least `DUPLICATE_SHARE`."""
+    if min(len(first), len(second)) < DUPLICATE_SHARE * max(len(first), len(second)):
         return False
-    return len(first & second) >= DUPLICATE * len(first | second)
+    return len(first & second) >= DUPLICATE_SHARE * len(first | second)
 
 
-def _without_sums(solution: str) -> str:
-    """Return a GSM8K solution without its calculator marks, such as <<48/2=24>>."""
+def _without_calculations(solution: str) -> str:
+    """Return a GSM8K solution without its calculator annotations, such as <<48/2=24>>."""
     return re.sub(r"<<[^>]*>>", "", solution).strip()
 
 

@@ -1,4 +1,4 @@
-"""Rationales: worked solutions that were checked, kept to be shown with similar problems."""
+"""Rationales: worked solutions, stored to be shown with similar problems."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,25 +7,26 @@ from typing import Any, Literal, get_args
 from memagent.learning.problems import Problem, is_duplicate
 from memagent.memory.memory import Memory
 from memagent.text.obfuscation import obfuscated
-from memagent.types import Example, NewRecord, Record, Scope
+from memagent.types import Example, NewRecord, Outcome, Record, Scope
 
 Standing = Literal["right", "self-generated", "wrong", "undecided"]
-"""Checked and right; kept by a vote without a check; checked and wrong; voted on without a
-majority. The last two are warnings and are never shown."""
+"""Checked and right; kept by a majority vote; checked and wrong; without a majority. The last two
+are warnings and are never shown."""
 SHOWN: tuple[Standing, ...] = ("right", "self-generated")
-WIDTH = 8
-"""How many hits are looked at for each rationale wanted, of which several may be of one problem."""
-MANY = 1_000_000
+HITS_PER_RATIONALE = 8
+"""The hits searched for each rationale to show, since several may solve the same problem."""
+NO_LIMIT = 1_000_000
 MIN_SHOWN = 5
-"""A rationale is not judged before it was helpful or harmful so often."""
+"""The number of outcomes before a rationale may count as harmful."""
 MIN_WIN_RATE = 0.4
+"""A rationale with a lower win rate is harmful."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Similar:
     """The rationales of similar problems, the most similar last.
 
-    `guarded` counts those that were left out because they solve the asked problem itself.
+    `guarded` counts those left out because they solve the same problem.
     """
 
     records: tuple[Record, ...] = ()
@@ -33,7 +34,7 @@ class Similar:
 
     @property
     def examples(self) -> list[Example]:
-        """The rationales as worked examples, in the same order."""
+        """The rationales as few-shot examples, in the same order."""
         return [example_of(record) for record in self.records]
 
 
@@ -47,26 +48,26 @@ class Rationales:
     def keep(
         self, problem: Problem, solutions: Sequence[tuple[str, Standing, float]]
     ) -> Sequence[Record]:
-        """Remember solutions of a problem, all or none, each once: text, standing, and share.
+        """Store solutions of a problem, all or none, each once.
 
-        The share is that of its answer among the samples.
+        A solution is its text, its standing, and the share of its answer among the samples.
         """
         return self.keep_all([(problem, solutions)])
 
     def keep_all(
         self, solved: Iterable[tuple[Problem, Sequence[tuple[str, Standing, float]]]]
     ) -> Sequence[Record]:
-        """Remember solutions of many problems at once, as `keep` does."""
-        notes = [
-            _note(problem, text, standing, share)
+        """Store solutions of several problems at once, as `keep` does."""
+        records = [
+            _record(problem, text, standing, share)
             for problem, solutions in solved
             for text, standing, share in solutions
         ]
-        return self._memory.add_many(notes, scope=self._scope)
+        return self._memory.add_many(records, scope=self._scope)
 
     def done(self) -> set[str]:
-        """Return the ids of the problems that have been worked on."""
-        return {str(one.metadata["problem"]) for one in self.list(everything=True)}
+        """Return the ids of the problems with stored solutions, right or wrong."""
+        return {str(record.metadata["problem"]) for record in self.list(everything=True)}
 
     def similar(
         self,
@@ -78,24 +79,24 @@ class Rationales:
         one_each: bool = True,
         guard: bool = False,
     ) -> Similar:
-        """Return the rationales of the problems most similar to a question, at most `k`.
+        """Return at most `k` rationales of the problems most similar to a question.
 
-        Together they have at most `tokens` tokens (of four characters). `obfuscate` searches with
-        the question's structure: its names, numbers and things replaced. With `one_each` no two are
-        of one problem. `guard` leaves out those of the question itself and of its duplicates, as an
-        evaluation must.
+        Together they have at most `tokens` tokens (of four characters each). `obfuscate` searches
+        by the question's structure: its names, numbers and things are replaced. With `one_each`, no
+        two solve the same problem. `guard` leaves out those of the question itself and of its
+        duplicates, as an evaluation must.
         """
         query = obfuscated(question) if obfuscate else question
         hits = self._memory.search(
             query,
             scope=self._scope,
-            k=WIDTH * k,
+            k=HITS_PER_RATIONALE * k,
             kind="rationale",
-            where=_whole(SHOWN),
+            where=_complete(SHOWN),
         )
         chosen: list[Record] = []
         seen: set[str] = set()
-        guarded, room = 0, tokens
+        guarded, left = 0, tokens
         for hit in hits:
             record = hit.record
             problem = str(record.metadata["problem"])
@@ -105,73 +106,80 @@ class Rationales:
                 guarded += 1
                 continue
             size = (len(record.text) + 3) // 4
-            if room is not None and size > room:
+            if left is not None and size > left:
                 continue
-            room = None if room is None else room - size
+            left = None if left is None else left - size
             seen.add(problem)
             chosen.append(record)
         return Similar(records=tuple(reversed(chosen)), guarded=guarded)
 
     def list(self, *, everything: bool = False, warnings: bool = False) -> Sequence[Record]:
-        """Return the rationales, newest first: with `everything` also retired ones and warnings."""
-        where = _whole(get_args(Standing) if everything or warnings else SHOWN)
+        """Return the rationales, newest first; with `everything` also retired ones and warnings."""
+        where = _complete(get_args(Standing) if everything or warnings else SHOWN)
         return self._memory.list(
-            scope=self._scope, limit=MANY, kind="rationale", where=where, everything=everything
+            scope=self._scope, limit=NO_LIMIT, kind="rationale", where=where, everything=everything
         )
 
     def judge(self, ids: Sequence[str], *, right: bool, without: bool | None = None) -> int:
-        """Count what came of showing rationales; return how many were counted.
+        """Count the outcome of showing rationales; return the number counted.
 
-        Where it is known whether the same question is answered right `without` them, only a
-        difference counts; where not, a right answer counts for them and a wrong one against.
+        If it is known whether the answer is right `without` them, only a difference counts; if not,
+        a right answer counts for them and a wrong one against.
         """
         if right == without:
             return 0
         why = "shown with a question" + ("" if without is None else ", against none shown")
-        return self._memory.changes.judge(
-            ids, "helped" if right else "hurt", scope=self._scope, why=why
-        ).changed
+        outcome: Outcome = "helped" if right else "hurt"
+        return self._memory.changes.judge(ids, outcome, scope=self._scope, why=why).changed
 
     def harmful(self, *, shown: int = MIN_SHOWN, below: float = MIN_WIN_RATE) -> Sequence[Record]:
-        """Return the rationales that were judged so often and win too rarely."""
+        """Return the rationales with `shown` outcomes or more and a win rate below `below`."""
         return [
-            one for one in self.list() if one.helped + one.hurt >= shown and win_rate(one) < below
+            record
+            for record in self.list()
+            if record.helped + record.hurt >= shown and win_rate(record) < below
         ]
 
     def retire(self, ids: Sequence[str], *, why: str | None = None) -> int:
-        """Show these no more; return how many were shown before. `restore` undoes it."""
-        return self._memory.changes.archive(self._own(ids), scope=self._scope, why=why).changed
+        """Archive rationales, so that they are no longer shown; return how many were shown."""
+        return self._memory.changes.archive(
+            self._only_rationales(ids), scope=self._scope, why=why
+        ).changed
 
     def restore(self, ids: Sequence[str], *, why: str | None = None) -> int:
-        """Show retired rationales again; return how many were retired."""
-        return self._memory.changes.restore(self._own(ids), scope=self._scope, why=why).changed
+        """Bring retired rationales back; return how many were retired."""
+        return self._memory.changes.restore(
+            self._only_rationales(ids), scope=self._scope, why=why
+        ).changed
 
-    def _own(self, ids: Sequence[str]) -> Sequence[str]:
+    def _only_rationales(self, ids: Sequence[str]) -> Sequence[str]:
         found = self._memory.get(ids, scope=self._scope)
-        return [one.id for one in found if "solution" in one.metadata]
+        return [record.id for record in found if "solution" in record.metadata]
 
 
 def win_rate(record: Record) -> float:
-    """Return how often showing a rationale helped: the mean of a Beta posterior from (1, 1)."""
+    """Return the share of outcomes where a rationale helped: the mean of a Beta(1, 1) posterior."""
     return (record.helped + 1) / (record.helped + record.hurt + 2)
 
 
 def example_of(record: Record) -> Example:
-    """Return a rationale as a worked example."""
-    told = record.metadata
-    given = told.get("evidence")
-    evidence = tuple(str(one) for one in given) if isinstance(given, list) else ()
-    return Example(evidence=evidence, question=str(told["question"]), answer=str(told["text"]))
+    """Return a rationale as a few-shot example."""
+    metadata = record.metadata
+    lines = metadata.get("evidence")
+    evidence = tuple(str(line) for line in lines) if isinstance(lines, list) else ()
+    return Example(
+        evidence=evidence, question=str(metadata["question"]), answer=str(metadata["text"])
+    )
 
 
-def _whole(standings: Sequence[Standing]) -> Mapping[str, Any]:
-    """Return what tells rationales of some standings from records that only claim to be such."""
+def _complete(standings: Sequence[Standing]) -> Mapping[str, Any]:
+    """Return the metadata filter for rationales of some standings that have all their fields."""
     parts: dict[str, Any] = {name: {"exists": True} for name in ("problem", "question", "text")}
     return parts | {"solution": {"in": list(standings)}}
 
 
-def _note(problem: Problem, text: str, standing: Standing, share: float) -> NewRecord:
-    told = "\n".join([*problem.evidence, problem.question])
+def _record(problem: Problem, text: str, standing: Standing, share: float) -> NewRecord:
+    key = "\n".join([*problem.evidence, problem.question])
     metadata: dict[str, Any] = {
         "solution": standing,
         "problem": problem.id,
@@ -182,8 +190,8 @@ def _note(problem: Problem, text: str, standing: Standing, share: float) -> NewR
     if problem.evidence:
         metadata["evidence"] = list(problem.evidence)
     return NewRecord(
-        text=f"{told}\n\n{text}",
-        keys=(told,),
+        text=f"{key}\n\n{text}",
+        keys=(key,),
         kind="rationale",
         evidence=False,
         metadata=metadata,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from memagent.embedding.encoder import Encoder
 from memagent.recall.lessons import applicable_lesson, without_unrelated_lessons
-from memagent.recall.multi_hop import MAX_HOPS, Goal, HopSearch, Trail
+from memagent.recall.multi_hop import MAX_HOPS, HopSearch
 from memagent.recall.rules.engine import FirstHop, RuleEngine
 from memagent.recall.rules.question_forms import asks_possession
 from memagent.recall.rules.questions import (
@@ -22,6 +22,7 @@ from memagent.recall.rules.questions import (
 )
 from memagent.recall.rules.relations import in_role, newest_statements
 from memagent.recall.rules.timeline import Timeline
+from memagent.recall.rules.trail import Goal, Trail
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.hop_directions import Direction, HopDirectionBank
 from memagent.stores.database.connection import SqliteStore

@@ -48,7 +48,7 @@ def test_what_is_kept_is_the_texts_own_and_within_the_budget(
     assert all(piece in made.text for piece in pieces)
 
 
-def test_awareness_keeps_names_and_numbers_that_plain_salience_may_lose() -> None:
+def test_aware_selection_keeps_names_and_numbers_that_plain_salience_may_lose() -> None:
     aware = Extractive(embed=embed).compress(TEXT, Budget(ratio=0.2))
     plain = Extractive(embed=embed, aware=False, unit="sentences")
     assert aware is not None
@@ -96,7 +96,7 @@ def test_a_budget_is_the_less_of_share_and_tokens() -> None:
         Budget(ratio=None)
 
 
-def told(
+def reply_with(
     *claims: tuple[str, str], entities: tuple[str, ...] = (), dates: tuple[str, ...] = ()
 ) -> str:
     listed = [{"claim": claim, "quote": quote} for claim, quote in claims]
@@ -104,7 +104,7 @@ def told(
 
 
 def test_claims_without_support_are_dropped_and_counted() -> None:
-    reply = told(
+    reply = reply_with(
         ("Vera Lund opened a school", "Dr. Vera  Lund opened the school"),
         ("Ashby lies by the sea near mountains", "The town of Ashby lies"),
         ("The school was opened in 1903", "opened the school there in 1902"),
@@ -124,7 +124,9 @@ def test_claims_without_support_are_dropped_and_counted() -> None:
 
 
 def test_notes_keep_within_the_budget_and_their_text_is_given_as_data() -> None:
-    chat = ScriptedChat([told(("Vera Lund opened the school", TEXT[35:70]), entities=("Ashby",))])
+    chat = ScriptedChat(
+        [reply_with(("Vera Lund opened the school", TEXT[35:70]), entities=("Ashby",))]
+    )
     made = NoteWriter(chat=chat).compress(TEXT, Budget(ratio=None, tokens=3))
     assert made is not None
     assert made.text == "Ashby"
@@ -139,9 +141,10 @@ def test_a_model_that_fails_writes_no_note(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "dropped"), [(told(), 0), (told(("Ashby burns", "nowhere"), dates=("1903",)), 2)]
+    ("reply", "dropped"),
+    [(reply_with(), 0), (reply_with(("Ashby burns", "nowhere"), dates=("1903",)), 2)],
 )
-def test_a_note_of_which_nothing_is_supported_is_empty_and_what_was_dropped_is_told(
+def test_a_note_without_support_is_empty_and_counts_what_was_dropped(
     reply: str, dropped: int
 ) -> None:
     made = NoteWriter(chat=ScriptedChat([reply])).compress(TEXT, Budget())

@@ -22,7 +22,7 @@ def test_whoever_corrects_touches_only_their_own_scope(memory: Memory, ada: Scop
         memory.changes.undo(done.change.id, scope=ada)
 
 
-def test_a_flood_is_refused_until_time_has_passed(ada: Scope) -> None:
+def test_events_over_the_limit_are_refused_until_time_has_passed(ada: Scope) -> None:
     now = [0.0]
     rate_limit = RateLimit(2, 60.0, lambda: now[0])
     rate_limit.take(ada)
@@ -35,7 +35,7 @@ def test_a_flood_is_refused_until_time_has_passed(ada: Scope) -> None:
     rate_limit.take(ada)
 
 
-def test_an_agent_refuses_a_flood_and_writes_nothing_of_it(memory: Memory, ada: Scope) -> None:
+def test_an_agent_over_its_limit_stores_no_feedback(memory: Memory, ada: Scope) -> None:
     agent = agent_of(memory, most=1)
     corrected(agent, ada, "Ada works in Lisbon.")
     with pytest.raises(InvalidInput, match="too much feedback"):
@@ -73,7 +73,7 @@ def test_feedback_that_is_none_is_refused(memory: Memory, ada: Scope) -> None:
         memory.changes.turn("nothing", scope=ada)
 
 
-def test_a_flood_over_several_processes_is_refused(memory: Memory, ada: Scope) -> None:
+def test_the_limit_holds_over_several_processes(memory: Memory, ada: Scope) -> None:
     first, second = agent_of(memory, most=2), agent_of(memory, most=2)
     corrected(first, ada, "Ada works in Lisbon.")
     corrected(second, ada, "Ada works in Faro.")

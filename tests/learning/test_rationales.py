@@ -1,4 +1,4 @@
-"""Solutions of similar problems: which are shown, which never, and which are retired."""
+"""Rationales of similar problems: selection, outcomes and retirement."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -94,23 +94,25 @@ def test_what_hurts_is_retired_after_enough_showings_and_comes_back(
 
 
 def test_what_only_claims_to_be_a_solution_is_none(memory: Memory, rationales: Rationales) -> None:
-    told = "A tree grows 3 feet a year. How high is it after 5 years?"
-    half: dict[str, object] = {"solution": "right", "problem": "p", "question": told}
+    question = "A tree grows 3 feet a year. How high is it after 5 years?"
+    half: dict[str, object] = {"solution": "right", "problem": "p", "question": question}
     for metadata in ({"solution": "right"}, half, half | {"text": "#### 1", "evidence": 5}):
-        memory.add(f"{told} {len(metadata)}", scope=LESSONS, kind="rationale", metadata=metadata)
+        memory.add(
+            f"{question} {len(metadata)}", scope=LESSONS, kind="rationale", metadata=metadata
+        )
     assert "p" in rationales.done()
     assert len(rationales.list(everything=True)) == 7
-    assert texts(rationales, told, k=2)[-1] in ("#### 1", "3*4=12 #### 12")
+    assert texts(rationales, question, k=2)[-1] in ("#### 1", "3*4=12 #### 12")
 
 
 def test_only_rationales_are_retired(memory: Memory, rationales: Rationales) -> None:
-    told = memory.add("Zoe went to Faro.", scope=LESSONS)
-    assert rationales.retire([told.id]) == 0
-    memory.changes.archive([told.id], scope=LESSONS)
-    assert rationales.restore([told.id]) == 0
+    record = memory.add("Zoe went to Faro.", scope=LESSONS)
+    assert rationales.retire([record.id]) == 0
+    memory.changes.archive([record.id], scope=LESSONS)
+    assert rationales.restore([record.id]) == 0
 
 
-def test_ways_of_looking_are_no_solutions_and_solutions_no_ways(memory: Memory) -> None:
+def test_hop_directions_are_no_rationales_and_rationales_no_hop_directions(memory: Memory) -> None:
     for text in ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto."):
         memory.add(text, scope=LESSONS)
     Rationales(memory, LESSONS).keep(CATS, [("#### 5", "right", 1.0)])
@@ -119,7 +121,7 @@ def test_ways_of_looking_are_no_solutions_and_solutions_no_ways(memory: Memory) 
     assert memory.recall("Where is the ring?", scope=LESSONS).texts
 
 
-def test_a_trial_counts_for_rationales_what_differs_with_them(
+def test_an_ablation_judges_rationales_by_the_difference_they_make(
     rationales: Rationales,
 ) -> None:
     owls = Problem(question="Zoe has 4 owls and gets 5 more owls. How many owls?", answer="9")

@@ -79,7 +79,7 @@ def test_what_is_not_there_cannot_be_updated_nor_another_user_s(memory: Memory, 
             memory.update(record_id, "x", scope=scope)
 
 
-def test_history_tells_who_changed_what_and_why(memory: Memory, ada: Scope) -> None:
+def test_history_says_who_changed_what_and_why(memory: Memory, ada: Scope) -> None:
     old = memory.add("I live in Porto.", scope=ada, who="ada")
     memory.add("I live in Porto.", scope=ada)
     new = memory.update(old.id, "I live in Lisbon.", scope=ada, who="bea", why="she moved")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from memagent.recall.multi_hop import Trail
 from memagent.recall.rules.chains import Chains
 from memagent.recall.rules.question_forms import (
     Listing,
@@ -19,6 +18,7 @@ from memagent.recall.rules.question_forms import (
 )
 from memagent.recall.rules.questions import AnswerType, has_candidate
 from memagent.recall.rules.relations import is_about_kind, kind_of, relates
+from memagent.recall.rules.trail import Trail
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
 from memagent.text.english import content_words, forms, lemma, lemmas, words

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from memagent.recall.multi_hop import Goal, Trail
 from memagent.recall.rules.questions import Direction, covers
+from memagent.recall.rules.trail import Goal, Trail
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
 from memagent.text.english import content_words, names, words

@@ -1,4 +1,4 @@
-"""What right solutions teach, and what is made of wrong ones."""
+"""Learning from solved problems: rationales, warnings, votes and cost estimates."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ LESSONS = Scope(user="lessons")
 
 
 class Pupil:
-    """Solves in turn what it was told to, problem by problem."""
+    """Gives the scripted solutions of each problem in turn."""
 
     def __init__(self, **solutions: Sequence[str]) -> None:
         self.left = {name: list(texts) for name, texts in solutions.items()}
@@ -109,7 +109,7 @@ def test_the_same_solution_of_the_same_problem_is_one_record(memory: Memory) -> 
     assert first.id == again.id != other.id
 
 
-def test_without_a_check_an_answer_needs_the_gate_s_share(memory: Memory) -> None:
+def test_without_a_check_an_answer_needs_the_minimum_share(memory: Memory) -> None:
     chat = pupil(
         cats=["a #### 5", "b #### 5.0", "c #### 5", "#### 9"], dogs=["#### 1", "#### 2"] * 2
     )
@@ -193,7 +193,7 @@ def test_the_vote_of_a_checked_problem_is_its_most_frequent_answer(memory: Memor
     assert sorted(votes_of(rationales.list(everything=True))) == [(0.6, False), (1.0, True)]
 
 
-def test_the_cost_is_told_for_what_is_left(memory: Memory) -> None:
+def test_the_cost_is_estimated_for_pending_problems(memory: Memory) -> None:
     rationales = Rationales(memory, LESSONS)
     how = LearningOptions(samples=2)
     before = estimate_cost(BOTH, rationales, how)

@@ -86,8 +86,8 @@ def test_messages_of_a_chat_history_keep_calls_and_results_in_one_summary(memory
     assert len(history.messages) == 60
 
 
-def test_a_summary_of_messages_tells_each_result_with_its_call(memory: Memory) -> None:
-    """Also of several calls at once, of one that gave nothing, and where words stand beside it."""
+def test_a_summary_of_messages_has_each_result_with_its_call(memory: Memory) -> None:
+    """This holds for several calls at once, for one without a result, and for calls with text."""
     history = MemagentChatMessageHistory(memory, scope=TALK)
     for n in range(4):
         calls = [{"name": "clock", "args": {"zone": z}, "id": f"{n}.{z}"} for z in ("a", "b")]
@@ -129,7 +129,7 @@ def test_a_summary_on_summaries_keeps_calls_with_their_results(memory: Memory) -
     assert all(("calculator(" in line) == ("forty-two" in line) for line in lines)
 
 
-def test_what_is_told_later_becomes_a_further_summary_and_none_is_lost(memory: Memory) -> None:
+def test_later_turns_get_a_further_summary_and_none_is_lost(memory: Memory) -> None:
     say(memory, 3)
     memory.notes.compress_sessions(scope=TALK)
     first = summaries(memory, evidence=True)
@@ -155,7 +155,7 @@ def test_many_summaries_get_one_on_them_that_leads_down_to_the_episodes(memory: 
     assert memory.maintenance.verify() == ()
 
 
-def test_nothing_is_deleted_and_drilling_down_finds_what_is_archived(memory: Memory) -> None:
+def test_nothing_is_deleted_and_expansion_finds_what_is_archived(memory: Memory) -> None:
     written = say(memory, 20)
     done = memory.notes.compress_sessions(scope=TALK, ratio=0.3, archive=True)
     assert done.archived == 40

@@ -1,6 +1,6 @@
 import pytest
 
-from memagent.recall.rules.relations import relates, relation_of
+from memagent.recall.rules.relations import in_role, relates, relation_of
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,27 @@ from memagent.recall.rules.relations import relates, relation_of
         ("Who met Zoe?", "Eva is older than Zoe.", False),
     ],
 )
-def test_a_relation_is_told_from_either_end(question: str, text: str, yes: bool) -> None:
+def test_a_relation_is_found_from_either_end(question: str, text: str, yes: bool) -> None:
     assert relates(text, question) is yes
 
 
 def test_a_question_that_names_no_end_is_related_to_nothing() -> None:
     assert relation_of("Which is bigger?") == "bigger"
     assert not relates("The mill is bigger than the inn.", "Which is bigger?")
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "yes"),
+    [
+        ("Who wrote to Eva?", "Zoe wrote to Eva.", True),
+        ("Who wrote to Eva?", "Eva wrote to Zoe.", False),
+        ("Who did Eva write to?", "Eva wrote to Zoe.", True),
+        ("Who did Eva write to?", "Zoe wrote to Eva.", False),
+        ("What did Eva send to Zoe?", "Eva sent a card to Zoe.", True),
+        ("What did Eva send to Zoe?", "Zoe sent a card to Eva.", False),
+        ("Who wrote?", "Zoe wrote to Eva.", True),
+        ("Where is Eva?", "Zoe met Eva.", True),
+    ],
+)
+def test_roles_follow_from_the_order_of_names(question: str, text: str, yes: bool) -> None:
+    assert in_role(text, question) is yes

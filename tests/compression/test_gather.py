@@ -26,7 +26,7 @@ def test_weights_sum_to_one_over_the_best_and_are_exactly_zero_outside() -> None
         top_k_weights([1.0], 0)
 
 
-def test_what_weighs_nothing_is_left_out_and_the_budget_goes_to_what_is_worth_most() -> None:
+def test_pieces_without_weight_are_left_out_and_the_budget_goes_to_the_best_scores() -> None:
     pieces = [
         piece(0, "one red apple", score=0.1),
         piece(1, "two green pears", score=0.9),
@@ -38,7 +38,7 @@ def test_what_weighs_nothing_is_left_out_and_the_budget_goes_to_what_is_worth_mo
     assert [one.place for one in aggregate(pieces, tokens=100)] == [0, 1, 3]
 
 
-def test_duplicates_are_merged_into_the_one_worth_more() -> None:
+def test_duplicates_are_merged_into_the_one_with_the_better_score() -> None:
     pieces = [
         piece(0, "Rollo came", score=0.2),
         piece(1, "Then Rollo came in 911", score=0.8),
@@ -49,7 +49,7 @@ def test_duplicates_are_merged_into_the_one_worth_more() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 7, 64, 100])
 def test_hierarchical_aggregation_goes_over_the_whole_bank(count: int) -> None:
-    """However short the question: the last note of the bank is seen like the first."""
+    """The last note of the bank is reduced like the first."""
     notes = [[piece(place, f"word{place}", score=place)] for place in range(count)]
     seen: list[int] = []
 

@@ -15,7 +15,7 @@ def shown(memory: Memory, question: str, scope: Scope, *, expand: bool = True) -
     return memory.recall(question, scope=scope, expand=expand).texts
 
 
-def test_a_note_that_does_not_say_it_is_looked_behind(memory: Memory, ada: Scope) -> None:
+def test_a_note_without_the_answer_is_expanded_to_its_source(memory: Memory, ada: Scope) -> None:
     source = memory.add(TOLD, scope=ada)
     memory.notes.compress(scope=ada, tokens=16, archive=True)
     question = "What did the first keeper of the lighthouse drink in the mornings?"
@@ -48,9 +48,7 @@ def test_a_note_beside_its_own_source_is_not_shown(memory: Memory, ada: Scope) -
     assert found.texts == (TOLD,)
 
 
-def test_the_agent_looks_behind_a_note_by_itself_unless_told_not_to(
-    memory: Memory, ada: Scope
-) -> None:
+def test_the_agent_expands_notes_unless_expand_is_off(memory: Memory, ada: Scope) -> None:
     memory.add(TOLD, scope=ada)
     memory.notes.compress(scope=ada, tokens=16, archive=True)
     chat = ScriptedChat(["cold tea", "nothing"])

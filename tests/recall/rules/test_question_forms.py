@@ -58,7 +58,7 @@ def test_of_whom_a_reason_or_a_forecast_is_wanted() -> None:
         ("I like jazz.", []),
     ],
 )
-def test_things_are_told_from_places(text: str, held: list[str]) -> None:
+def test_things_are_distinguished_from_places(text: str, held: list[str]) -> None:
     assert things(text) == held
 
 
@@ -74,11 +74,11 @@ def test_things_are_told_from_places(text: str, held: list[str]) -> None:
         ("Zoe sang.", "Zoe", False),
     ],
 )
-def test_a_state_is_told_from_a_kind_and_a_place(text: str, who: str, yes: bool) -> None:
+def test_a_condition_is_neither_a_kind_nor_a_place(text: str, who: str, yes: bool) -> None:
     assert states_condition(text, who) is yes
 
 
-def test_having_is_told_from_needing() -> None:
+def test_having_is_distinguished_from_needing() -> None:
     assert asks_possession("What do I own?")
     assert asks_possession("What does Zoe have?")
     assert not asks_possession("What do I need?")

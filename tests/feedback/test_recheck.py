@@ -4,13 +4,15 @@ import pytest
 from teaching import ASKED, agent_of, corrected, shown
 
 from memagent import Agent, Answer, Memory, Scope
-from memagent.feedback.recheck import breaks, mends
+from memagent.feedback.recheck import breaks, fixes
 from memagent.recall.lessons import same_question
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
 
 
-def test_a_check_keeps_what_mends_and_undoes_what_does_not(memory: Memory, ada: Scope) -> None:
+def test_a_recheck_keeps_what_fixes_the_answer_and_undoes_the_rest(
+    memory: Memory, ada: Scope
+) -> None:
     memory.add("Ada works in Rome.", scope=ada)
     kept = corrected(agent_of(memory), ada, "Ada works in Lisbon.", check=True)
     assert kept.checked is not None
@@ -43,7 +45,7 @@ def test_a_change_that_breaks_a_neighbour_is_undone(memory: Memory, ada: Scope) 
 
 
 def conflict(memory: Memory, scope: Scope, givers: Sequence[str]) -> str:
-    """Let two people be judged on ten lessons each, then contradict each other; who is believed?
+    """Judge ten lessons each of two people, then let them contradict each other; who is believed?
 
     `givers` names who is tagged with each lesson: the first of each two is right in nine of ten.
     """
@@ -113,14 +115,14 @@ def test_a_model_words_the_lesson_only_with_what_was_said(memory: Memory, ada: S
         ("Hers.", "His.", False),
     ],
 )
-def test_what_mends_a_question_of_yes_or_no(said: str, answer: str, expected: bool) -> None:
-    assert mends(answer, "Is Ada in Rome?", "Perhaps.", said, "correction") is expected
+def test_which_answers_fix_a_yes_or_no_question(said: str, answer: str, expected: bool) -> None:
+    assert fixes(answer, "Is Ada in Rome?", "Perhaps.", said, "correction") is expected
 
 
 def test_an_answer_that_turns_from_no_to_yes_is_broken() -> None:
     asked = "Is Bob in Rome?"
-    assert mends("Yes.", asked, "No.", "Bob has moved.", "hint")
-    assert not mends("No.", asked, "No.", "Bob has moved.", "hint")
+    assert fixes("Yes.", asked, "No.", "Bob has moved.", "hint")
+    assert not fixes("No.", asked, "No.", "Bob has moved.", "hint")
     for before, after in (("No.", "Yes."), ("Yes.", "No.")):
         assert breaks(before, after, asked, "In Faro.", "In Rome.")
         assert not breaks(before, before, asked, "In Faro.", "In Rome.")

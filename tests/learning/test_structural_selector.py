@@ -1,4 +1,4 @@
-"""Worked examples that are like a question in structure, whatever they speak of."""
+"""Few-shot examples similar to a question in structure, whatever their topic."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_names_shared_words_and_topics_are_numbered_in_the_order_they_come() -> 
 
 
 @pytest.mark.parametrize(
-    ("question", "told", "wanted"),
+    ("question", "evidence", "expected"),
     [
         ("Is John in the kitchen?", "John went to the kitchen.", YES),
         ("Is John in the kitchen?", "John went to the hall.", NO),
@@ -35,16 +35,16 @@ def test_names_shared_words_and_topics_are_numbered_in_the_order_they_come() -> 
     ],
 )
 def test_the_most_alike_has_the_same_structure_and_comes_last(
-    question: str, told: str, wanted: Example
+    question: str, evidence: str, expected: Example
 ) -> None:
     likeness = StructuralSelector([WHO, NO, WHERE, YES])
-    nearest = likeness.nearest(question, [told], 3)
-    assert nearest[-1] == wanted
+    nearest = likeness.nearest(question, [evidence], 3)
+    assert nearest[-1] == expected
     assert len(nearest) == 3
-    assert likeness.nearest(question, [told], 1) == [wanted]
+    assert likeness.nearest(question, [evidence], 1) == [expected]
 
 
-def test_an_answer_that_is_told_comes_once_as_long_as_there_are_others() -> None:
+def test_an_answer_in_the_evidence_comes_once_as_long_as_there_are_others() -> None:
     again = example("Where is Fred?", "office", "Fred went to the office.")
     other = example("Where was Fred?", "hall", "Fred had gone to the hall.")
     likeness = StructuralSelector([WHERE, again, other])
@@ -52,7 +52,7 @@ def test_an_answer_that_is_told_comes_once_as_long_as_there_are_others() -> None
     assert len(likeness.nearest("Where is Bill?", ["Bill went to the park."], 3)) == 3
 
 
-def test_an_answer_that_is_not_told_may_come_again() -> None:
+def test_an_answer_outside_the_evidence_may_repeat() -> None:
     again = example("Is Fred in the hall?", "yes", "Fred went to the hall.")
     nearest = StructuralSelector([NO, YES, again]).nearest(
         "Is Bill in the bed?", ["Bill went to the bed."], 2

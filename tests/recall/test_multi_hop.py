@@ -1,4 +1,4 @@
-"""Looking on, look by look: to the point in time a question asks by, and from name to name."""
+"""Multi-hop recall: to the time reference of a question, and from name to name."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ MOVED = (
 BEFORE = "Where was the ring before the harbour?"
 
 
-def tell(memory: Memory, scope: Scope, *texts: str) -> None:
+def add_in_order(memory: Memory, scope: Scope, *texts: str) -> None:
     for number, text in enumerate(texts):
         note = NewRecord(text=text, valid_from=START + timedelta(hours=number))
         memory.add_many([note], scope=scope)
@@ -34,7 +34,7 @@ def values(recollection: Recollection) -> list[str]:
 def test_a_question_by_a_point_in_time_is_followed_to_it_and_to_its_side(
     memory: Memory, ada: Scope
 ) -> None:
-    tell(memory, ada, *MOVED)
+    add_in_order(memory, ada, *MOVED)
     recollection = memory.recall(BEFORE, scope=ada)
     assert values(recollection) == [
         "Zoe went to the cabin.",
@@ -48,7 +48,7 @@ def test_a_question_by_a_point_in_time_is_followed_to_it_and_to_its_side(
 def test_the_model_is_asked_what_is_left_without_what_was_passed_by(
     memory: Memory, ada: Scope
 ) -> None:
-    tell(memory, ada, *MOVED)
+    add_in_order(memory, ada, *MOVED)
     chat = ScriptedChat(["The cabin."])
     answer = Agent(memory=memory, model=chat).ask(BEFORE, scope=ada)
     assert str(chat.requests[-1][-1].content) == (
@@ -59,42 +59,46 @@ def test_the_model_is_asked_what_is_left_without_what_was_passed_by(
 
 
 def test_what_a_passed_pronoun_stands_for_is_passed_by_too(memory: Memory, ada: Scope) -> None:
-    told = ("Zoe went to the cabin.", "Zoe slept.", "Then she went to the harbour.")
-    tell(memory, ada, *told, "Zoe lost the ring.")
+    texts = ("Zoe went to the cabin.", "Zoe slept.", "Then she went to the harbour.")
+    add_in_order(memory, ada, *texts, "Zoe lost the ring.")
     recollection = memory.recall(BEFORE, scope=ada)
-    assert values(recollection) == [*told, "Zoe lost the ring."]
+    assert values(recollection) == [*texts, "Zoe lost the ring."]
     assert recollection.texts == ("Zoe went to the cabin.", "Zoe lost the ring.")
 
 
-def test_a_place_told_of_what_is_asked_about_is_passed_by_too(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, "I lived in Porto.", "I moved to Lisbon.", "I live in Faro.")
+def test_a_place_of_the_topic_itself_is_passed_by_too(memory: Memory, ada: Scope) -> None:
+    add_in_order(memory, ada, "I lived in Porto.", "I moved to Lisbon.", "I live in Faro.")
     recollection = memory.recall("Where did I live before Lisbon?", scope=ada)
     assert recollection.remaining == "Where did I live?"
     assert recollection.texts == ("I lived in Porto.",)
 
 
 def test_where_one_lived_is_not_where_one_ate(memory: Memory, ada: Scope) -> None:
-    told = ("I lived in Porto.", "I ate at the pier.", "I moved to Lisbon.", "I live in Faro.")
-    tell(memory, ada, *told)
+    texts = ("I lived in Porto.", "I ate at the pier.", "I moved to Lisbon.", "I live in Faro.")
+    add_in_order(memory, ada, *texts)
     recollection = memory.recall("Where did I live before Lisbon?", scope=ada)
     assert recollection.texts == ("I lived in Porto.",)
     assert recollection.queries[1:] == ("Where did I live", "I lisbon", "I")
 
 
 def test_who_came_before_is_found_by_the_thing_they_had(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, "Eva took the ring.", "Ana took the ring.", "Ana slept.", "Zoe has the ring.")
+    add_in_order(
+        memory, ada, "Eva took the ring.", "Ana took the ring.", "Ana slept.", "Zoe has the ring."
+    )
     recollection = memory.recall("Who had the ring before Ana?", scope=ada)
     assert recollection.texts == ("Eva took the ring.",)
 
 
 def test_what_comes_after_is_the_nearest_after(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, *(f"Zoe went to {place}." for place in ("Rome", "Bonn", "Faro", "Oslo")))
+    add_in_order(
+        memory, ada, *(f"Zoe went to {place}." for place in ("Rome", "Bonn", "Faro", "Oslo"))
+    )
     recollection = memory.recall("Where was Zoe after Bonn?", scope=ada)
     assert recollection.texts == ("Zoe went to Faro.",)
 
 
-def test_a_record_that_tells_it_all_needs_no_second_look(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, "I lived in Porto before Lisbon.", "I live in Lisbon.")
+def test_a_complete_record_needs_no_second_hop(memory: Memory, ada: Scope) -> None:
+    add_in_order(memory, ada, "I lived in Porto before Lisbon.", "I live in Lisbon.")
     question = "Where did I live before Lisbon?"
     recollection = memory.recall(question, scope=ada)
     assert values(recollection) == ["I lived in Porto before Lisbon."]
@@ -110,7 +114,7 @@ def test_without_experience_both_sides_are_shown_with_the_whole_question(memory:
         "Zoe went to the harbour.",
     )
     ada = Scope(user="ada")
-    tell(memory, ada, *story)
+    add_in_order(memory, ada, *story)
     recollection = memory.recall(BEFORE, scope=ada)
     assert recollection.texts == story
     assert recollection.remaining is None
@@ -120,15 +124,15 @@ def test_without_experience_both_sides_are_shown_with_the_whole_question(memory:
     assert advised.texts == ("Zoe went to Rome.", "Zoe lost the ring.")
 
 
-def test_a_point_in_time_that_was_never_told_of_leads_nowhere(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, "Zoe went to the cabin.", "Zoe lost the ring.")
+def test_an_unknown_point_in_time_leads_nowhere(memory: Memory, ada: Scope) -> None:
+    add_in_order(memory, ada, "Zoe went to the cabin.", "Zoe lost the ring.")
     recollection = memory.recall("Where was the ring before the opera?", scope=ada)
     assert recollection.remaining is None
     assert "Zoe lost the ring." in values(recollection)
 
 
-def test_what_was_passed_by_is_the_first_to_find_no_room(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, *MOVED)
+def test_passed_records_are_trimmed_first(memory: Memory, ada: Scope) -> None:
+    add_in_order(memory, ada, *MOVED)
     room = PromptParts(recollection=memory.recall(BEFORE, scope=ada)).trimmed()
     assert room is not None
     assert values(room.recollection) == ["Zoe went to the cabin."]
@@ -141,25 +145,29 @@ def test_what_was_passed_by_is_the_first_to_find_no_room(memory: Memory, ada: Sc
 def test_names_lead_from_record_to_record_until_nothing_new_comes(
     memory: Memory, ada: Scope
 ) -> None:
-    tell(memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
+    add_in_order(
+        memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring."
+    )
     recollection = memory.recall("Where is the ring?", scope=ada)
     assert recollection.queries == ("Where is the ring?", "Zoe", "Ana", "Eva")
     assert values(recollection)[0] == "Eva is in Faro."
     bob = Scope(user="bob")
-    tell(memory, bob, "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
+    add_in_order(memory, bob, "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
     assert values(memory.recall("Where is the ring?", scope=bob)) == ["Zoe took the ring."]
 
 
 @pytest.mark.parametrize(("max_hops", "found"), [(1, 1), (2, 1), (3, 1), (4, 4)])
-def test_looks_are_bounded(memory: Memory, ada: Scope, max_hops: int, found: int) -> None:
-    tell(memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring.")
+def test_hops_are_limited(memory: Memory, ada: Scope, max_hops: int, found: int) -> None:
+    add_in_order(
+        memory, ada, "Eva is in Faro.", "Ana met Eva.", "Zoe met Ana.", "Zoe took the ring."
+    )
     recollection = memory.recall("Where is the ring?", scope=ada, max_hops=max_hops)
     assert len(recollection.hits) == found
     assert len(recollection.queries) <= max_hops
 
 
-def test_one_switch_of_the_agent_keeps_it_to_one_look(memory: Memory, ada: Scope) -> None:
-    tell(memory, ada, *MOVED)
+def test_one_option_of_the_agent_limits_it_to_one_hop(memory: Memory, ada: Scope) -> None:
+    add_in_order(memory, ada, *MOVED)
     chat = ScriptedChat(["?"])
     answer = Agent(memory=memory, model=chat, max_hops=1).ask(BEFORE, scope=ada)
     assert answer.recollection.queries == (BEFORE,)
@@ -167,10 +175,10 @@ def test_one_switch_of_the_agent_keeps_it_to_one_look(memory: Memory, ada: Scope
     assert str(chat.requests[-1][-1].content).endswith(f"Question: {BEFORE}")
 
 
-def test_the_nearest_after_a_time_is_found_however_much_was_told_later(
+def test_the_nearest_record_after_a_time_is_found_among_many_later_ones(
     memory: Memory, ada: Scope
 ) -> None:
     later = [f"Zoe went to the inn of road {number}." for number in range(60)]
-    tell(memory, ada, "Zoe went to the party.", "Zoe went to the beach.", *later)
+    add_in_order(memory, ada, "Zoe went to the party.", "Zoe went to the beach.", *later)
     recollection = memory.recall("Where was Zoe after the party?", scope=ada)
     assert recollection.texts == ("Zoe went to the beach.",)

@@ -49,11 +49,11 @@ def test_notes_are_scored_by_the_held_back_questions_they_still_answer(
 
 def test_the_job_goes_on_where_it_stopped(memory: Memory, ada: Scope) -> None:
     memory.add_many([NORMANS, BREAD, "too short to compress"], scope=ada)
-    told: list[int] = []
-    assert memory.notes.compress(scope=ada, limit=1, progress=told.append).notes == 1
-    assert memory.notes.compress(scope=ada, progress=told.append).notes == 1
-    assert memory.notes.compress(scope=ada, progress=told.append).notes == 0
-    assert told == [1, 1]
+    counts: list[int] = []
+    assert memory.notes.compress(scope=ada, limit=1, progress=counts.append).notes == 1
+    assert memory.notes.compress(scope=ada, progress=counts.append).notes == 1
+    assert memory.notes.compress(scope=ada, progress=counts.append).notes == 0
+    assert counts == [1, 1]
 
 
 def test_other_settings_put_a_new_note_in_the_old_ones_place(memory: Memory, ada: Scope) -> None:

@@ -1,4 +1,4 @@
-"""Names looked for among all records in time: as the database by itself would find them."""
+"""Records that mention names, before or after a record: the index in RAM against the database."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from memagent.stores.banks import episodic
 from memagent.stores.database import deferred_indexing
 from memagent.stores.database.filters import Filter
 from memagent.stores.index import lexical
-from memagent.stores.index import lexical as matches
 from memagent.testing import HashEmbedder
 from memagent.types import NewRecord
 
@@ -26,8 +25,8 @@ hours = st.none() | st.integers(0, 5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """A note to be told: whose, in which session, from when to when, and whether it is evidence."""
+class Written:
+    """A record to write: its text, user, session, validity, and whether it is evidence."""
 
     text: str
     user: str
@@ -48,8 +47,8 @@ class Told:
         return NewRecord(text=self.text, valid_from=since, valid_to=until, evidence=self.evidence)
 
 
-told = st.builds(
-    Told,
+written = st.builds(
+    Written,
     text=texts,
     user=st.sampled_from(["ada", "ada", "bob"]),
     session=st.sampled_from([None, "monday"]),
@@ -73,7 +72,7 @@ def few() -> Iterator[None]:
     """Bounds so small that a handful of records reaches them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(episodic, "CANDIDATES", 3)
-        patch.setattr(matches, "STEP", 1)
+        patch.setattr(lexical, "STEP", 1)
         patch.setattr(lexical, "MAX_MATCHES", 4)
         patch.setattr(deferred_indexing, "MAX_DEFERRED", 4)
         yield
@@ -86,7 +85,7 @@ def sides(records: Sequence[Record]) -> list[tuple[Record | None, Record | None]
 
 
 def change(memory: Memory, which: int, text: str, how: int) -> None:
-    """Update, forget, archive, enrich or tell again one of Ada's records."""
+    """Update, forget, archive, enrich or add again one of Ada's records."""
     held = memory.list(scope=ADA)
     if not held:
         return
@@ -103,18 +102,18 @@ def change(memory: Memory, which: int, text: str, how: int) -> None:
 
 
 @given(
-    first=st.lists(told, max_size=8),
+    first=st.lists(written, max_size=8),
     changes=st.lists(st.tuples(st.integers(0, 9), texts, st.integers(0, 3)), max_size=3),
-    later=st.lists(told, max_size=4),
+    later=st.lists(written, max_size=4),
     where=wheres,
     any_of=names,
     also=st.lists(st.sampled_from(WORDS), max_size=1),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_is_looked_for_in_ram_is_what_the_database_finds(
-    first: list[Told],
+def test_the_index_in_ram_finds_what_the_database_finds(
+    first: list[Written],
     changes: list[tuple[int, str, int]],
-    later: list[Told],
+    later: list[Written],
     where: Filter,
     any_of: list[str],
     also: list[str],
@@ -185,7 +184,7 @@ def test_a_second_user_changes_nothing_for_the_first(memory: Memory, ada: Scope)
     assert words.terms(Scope(user="bob"), "ant bee").postings == {"ant": [2], "bee": [3]}
 
 
-def test_what_was_told_again_counts_from_then_on(memory: Memory) -> None:
+def test_a_text_added_again_counts_from_then_on(memory: Memory) -> None:
     for text in ("ant one", "ant two", "ant one"):
         memory.add(text, scope=ADA)
     memory.maintenance.warm(scope=ADA)

@@ -1,6 +1,7 @@
 import pytest
 
 from memagent.recall.rules.questions import (
+    AnswerType,
     TimeReference,
     answer_type,
     covers,
@@ -52,7 +53,9 @@ def test_what_a_question_wants(question: str, expected: str | None) -> None:
         ("Rex is old.", "colour", "What color is Rex?", False),
     ],
 )
-def test_whether_a_text_offers_it(text: str, expected: str, question: str, yes: bool) -> None:
+def test_whether_a_text_holds_a_candidate_answer(
+    text: str, expected: AnswerType, question: str, yes: bool
+) -> None:
     assert has_candidate(text, expected, question) is yes
 
 
@@ -99,7 +102,7 @@ def test_a_text_covers_words_in_any_form() -> None:
         ("My car is blue.", False),
     ],
 )
-def test_a_question_for_a_fact_about_oneself_is_told_from_others(
+def test_a_personal_question_asks_for_a_fact_about_the_speaker(
     question: str, personal: bool
 ) -> None:
     assert is_personal(question) == personal

@@ -1,0 +1,54 @@
+"""Feedback request: a turn, and the correction or hint that somebody gave on it."""
+
+from dataclasses import dataclass
+
+from memagent.errors import InvalidInput
+from memagent.recall.lessons import is_denial
+from memagent.stores.banks.episodic import check
+from memagent.types import Feedback, NewRecord, Scope
+
+MAX_CHARS = 4000
+"""The length limit of feedback, since a lesson is shown whole or not at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedbackRequest:
+    """A request to learn from feedback: a question, its answer, and the text of the feedback.
+
+    `turn` holds the ids of the turn's records, `memories` those of the records shown with the
+    answer. `source` names the person who gave the feedback, if that is not the user; `who` and
+    `why` go into the history.
+    """
+
+    question: str
+    answer: str
+    text: str
+    kind: Feedback
+    scope: Scope
+    source: str | None = None
+    turn: tuple[str, ...] = ()
+    memories: tuple[str, ...] = ()
+    who: str | None = None
+    why: str | None = None
+
+
+def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str] | None:
+    """Return the kind and the text of feedback, None without a correction or a hint.
+
+    Raises:
+        InvalidInput: both are given, or the text is empty or too long.
+    """
+    if correction is not None and hint is not None:
+        raise InvalidInput("give a correction or a hint, not both")
+    text = correction if correction is not None else hint
+    if text is None:
+        return None
+    check(NewRecord(text=text))
+    if len(text) > MAX_CHARS:
+        raise InvalidInput(
+            f"the feedback has {len(text):,} characters, at most {MAX_CHARS:,} are accepted: add a"
+            " long text to the memory, and give a short correction"
+        )
+    if hint is not None:
+        return "hint", text
+    return ("denial" if is_denial(text) else "correction"), text
