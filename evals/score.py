@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
+from memagent.files import write_atomic
 
 SAMPLES_FILE = "samples.jsonl"
 MEASURED = ("cached_tokens", "seconds", "memory_seconds")
@@ -78,10 +79,8 @@ class ScoreFile:
         Raises:
             RunError: they cannot be written; the file is as it was.
         """
-        beside = self.path.with_suffix(".new")
         try:
-            beside.write_text("".join(map(_line, scores)), encoding="utf-8")
-            beside.replace(self.path)
+            write_atomic(self.path, map(_line, scores))
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror}") from error
 
@@ -101,7 +100,7 @@ class ScoreFile:
             raise RunError(f"{self.path} cannot be read: {error}") from error
         whole, _, rest = text.rpartition("\n")
         if rest and mend:
-            self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+            write_atomic(self.path, whole + "\n" if whole else "")
         scores: dict[tuple[str, str, str], Score] = {}
         for number, line in enumerate(whole.split("\n") if whole else [], start=1):
             try:

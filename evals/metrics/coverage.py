@@ -7,6 +7,7 @@ from typing import Any
 
 from memagent.errors import RunError
 from memagent.evals.metrics.statistics import wilson
+from memagent.files import write_atomic
 from memagent.types import Record
 
 VOTES_FILE = "votes.json"
@@ -59,7 +60,7 @@ def keep_votes(folder: Path, votes: Iterable[tuple[float, bool]]) -> None:
     """
     path = folder / VOTES_FILE
     try:
-        path.write_text(json.dumps(list(votes)) + "\n", encoding="utf-8")
+        write_atomic(path, json.dumps(list(votes)) + "\n")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 

@@ -17,6 +17,7 @@ from memagent.evals.report.payload import payload
 from memagent.evals.report.sections import Section, sections
 from memagent.evals.runs.saved import SavedRun
 from memagent.evals.suite import Drawing, Suite
+from memagent.files import write_atomic
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -122,10 +123,8 @@ def write_page(run: SavedRun, path: Path, suite: Suite | None = None) -> None:
         RunError: it cannot be written.
     """
     text = page(run, suite)
-    beside = path.with_name(f"{path.name}.new")
     try:
-        beside.write_text(text, encoding="utf-8", errors="replace")
-        beside.replace(path)
+        write_atomic(path, text.encode("utf-8", "replace"))
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from dataclasses import replace
 from typing import Any
 
+from memagent.files import write_atomic
 from memagent.errors import RunError
 from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
@@ -144,9 +145,7 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{MANIFEST_FILE}.new"
-        beside.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        beside.replace(folder / MANIFEST_FILE)
+        write_atomic(folder / MANIFEST_FILE, json.dumps(manifest, indent=2) + "\n")
     except OSError as error:
         raise RunError(f"cannot write a run into {folder}: {error.strerror}") from error
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from memagent.files import write_atomic
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.runs import manifest
@@ -31,11 +32,9 @@ class MeasuresFile:
         Raises:
             RunError: they cannot be written.
         """
-        beside = self.path.with_suffix(".new")
         try:
             text = json.dumps({"answers": self._sum(), "tables": tables}, allow_nan=False)
-            beside.write_text(text + "\n", encoding="utf-8")
-            beside.replace(self.path)
+            write_atomic(self.path, text + "\n")
         except ValueError as error:
             raise RunError(f"cannot write {self.path}: {error}; expected None instead") from error
         except OSError as error:

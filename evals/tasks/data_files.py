@@ -11,6 +11,7 @@ from urllib.parse import quote
 from memagent.errors import InvalidInput, ModelUnavailable, RunError
 from memagent.evals.tasks.documents.streamingqa.files import QuestionSplit, lines, question_file
 from memagent.evals.tasks.documents.streamingqa.generator import KEYS_FILE, archive_file
+from memagent.files import write_atomic
 from memagent.models.download import fetch
 
 STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"
@@ -155,7 +156,7 @@ def _checked(place: Path, path: Path, file: DataFile) -> Pulled:
             f" {_put_aside(path)}"
         )
     text = json.dumps(known | {file.name: digest}, indent=2) + "\n"
-    (place / CHECKSUMS_FILE).write_text(text, encoding="utf-8")
+    write_atomic(place / CHECKSUMS_FILE, text)
     return Pulled(bytes=path.stat().st_size, sha256=digest, lines=count)
 
 

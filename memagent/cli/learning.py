@@ -21,6 +21,7 @@ from memagent.cli.output import (
 )
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput
+from memagent.files import read_text
 
 if TYPE_CHECKING:
     from memagent.learning.learn import CostEstimate, Learned, LearningOptions
@@ -240,11 +241,7 @@ def _problems(source: str, settings: Settings) -> "list[Problem]":
         if not found:
             raise InvalidInput("gsm8k: set MEMAGENT_DATA to a folder with gsm8k/train*.jsonl")
         path = found[0]
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return list(read_problems(lines, path.name))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error
+    return list(read_problems(read_text(path).split("\n"), path.name))
 
 
 def _answered(problems: "list[Problem]", check: CheckName) -> None:

@@ -17,7 +17,7 @@ SERVER = "server:"
 def open_embedder(
     spec: str | Embeddings, *, precision: Precision | None = None, api_key: str | None = None
 ) -> Embeddings:
-    """Return an embedder: a sentence-transformers name or folder, a server's, or the object given.
+    """Return an embedder: a sentence-transformers name or folder, a server's, or the object itself.
 
     "server:http://host:8000/v1" is an OpenAI-style server's first model, and
     "server:http://host:8000/v1#name" the one of that name. The default model needs no network when

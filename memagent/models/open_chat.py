@@ -27,7 +27,7 @@ def open_chat(
     retries: int = CHAT_RETRIES,
     in_flight: int = MAX_LIMIT,
 ) -> "BaseChatModel":
-    """Return a chat model: "local", "local:<path>", a URL, "vllm:<model>", or the object given.
+    """Return a chat model: "local", "local:<path>", a URL, "vllm:<model>", or the object itself.
 
     A path is a GGUF file's. A URL is an OpenAI-style server's ("http://host:8000/v1"); without
     `model` its first is taken. "vllm:<model>" connects to the vLLM on this machine that serves the

@@ -11,6 +11,7 @@ from memagent.errors import InvalidInput, RunError
 from memagent.evals.task import Sample, Source, Task
 from memagent.evals.tasks.babi.checksums import CHECKSUMS
 from memagent.evals.tasks.babi.generator.generate import generate
+from memagent.files import read_text
 
 _LINE = re.compile(r"(\d+) (.+)")
 
@@ -180,12 +181,7 @@ def _file(folder: Path, number: int, split: Split) -> Path | None:
 
 def _read(path: Path) -> str:
     """Return a file's text, with any line endings."""
-    try:
-        return _bytes(path).decode("utf-8").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{path}: expected UTF-8 text, found byte {error.start} to be none"
-        ) from error
+    return read_text(path).replace("\r\n", "\n")
 
 
 def _bytes(path: Path) -> bytes:

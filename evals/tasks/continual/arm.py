@@ -11,12 +11,12 @@ from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput, UserError
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.metrics.continual import Results
-from memagent.evals.runs.retry import failure_of
 from memagent.evals.runs.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
 from memagent.evals.tasks.continual.streams import Asked, Stream
 from memagent.evals.tasks.story_arms import studied_samples
 from memagent.learning.few_shot import diverse_examples
+from memagent.models.retry import failure_of
 from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, NewRecord, Policy, Scope
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.task import Sample, Task
+from memagent.files import decode_text
 from memagent.learning.problems import Problem, nearly_same, read_problems, same_number
 from memagent.text.english import words
 
@@ -51,10 +52,11 @@ def load(path: Path, memory: int, samples: int = 0) -> Exam:
         InvalidInput: a line is no problem with an answer, or none is left to ask.
     """
     try:
-        text = path.read_bytes()
-        problems = list(read_problems(text.decode().splitlines(), path.name))
-    except (OSError, UnicodeDecodeError) as error:
+        raw = path.read_bytes()
+        text = decode_text(raw, str(path))
+    except (OSError, InvalidInput) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
+    problems = list(read_problems(text.splitlines(), path.name))
     for number, one in enumerate(problems, start=1):
         if not one.answer or not one.solution:
             raise InvalidInput(f"{path.name}:{number}: expected an answer with #### in it")
@@ -70,7 +72,7 @@ def load(path: Path, memory: int, samples: int = 0) -> Exam:
         split=f"train, from problem {memory + 1}",
         asked=asked,
         training=known,
-        sha256=hashlib.sha256(text + f"{memory} {samples}".encode()).hexdigest(),
+        sha256=hashlib.sha256(raw + f"{memory} {samples}".encode()).hexdigest(),
         grade=graded,
         samples=samples,
     )

@@ -6,7 +6,8 @@ import pytest
 
 from memagent.errors import InvalidInput, ModelUnavailable, StoreError, UserError
 from memagent.evals.runs import retry
-from memagent.evals.runs.retry import NotAnswered, ServerGone, with_retries, failure_of
+from memagent.evals.runs.retry import NotAnswered, ServerGone, with_retries
+from memagent.models.retry import failure_of
 
 REQUEST = httpx.Request("POST", "http://server/v1/chat/completions")
 
