@@ -24,12 +24,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; torch reads 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the real models in one worker, so that they are loaded once."""
-    for item in items:
-        if item.get_closest_marker("real") is not None:
-            item.add_marker(pytest.mark.xdist_group("real"))
+TOGETHER = {"test_local.py": "models", "test_real.py": "models", "test_distributed.py": "ray"}
+"""Files whose tests one worker runs, so that what is slow to load is loaded once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return a scheduler like `--dist loadgroup`, which does not work with pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(Path(nodeid.partition("::")[0]).name, nodeid)
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)
