@@ -11,7 +11,7 @@ from probing import SECRET
 
 from memagent import Memory, Record, Scope
 from memagent.cli import app
-from memagent.memory import memory as memory_module
+from memagent.memory import engine
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
 
@@ -99,7 +99,7 @@ def memagent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chat: ScriptedChat
 ) -> Command:
     """Run the command line with the shipped fakes; returns exit code, stdout and stderr."""
-    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(engine, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr(open_chat, "chat_of", lambda _: chat)
 
     def run(*arguments: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:

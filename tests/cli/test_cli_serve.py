@@ -123,7 +123,7 @@ def test_a_failure_shows_the_end_of_the_log_and_then_the_cause(
 def test_vllm_of_a_python_that_is_none_is_told(memagent: Command, tmp_path: Path) -> None:
     code, _, err = memagent("serve-model", "m", "--python", str(tmp_path / "python"), "--dry-run")
     assert code == 0
-    assert "is no Python that runs" in err
+    assert "does not run as a Python" in err
     with pytest.raises(ModelUnavailable):
         vllm.find(tmp_path / "python")
 
