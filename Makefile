@@ -22,7 +22,7 @@ demo: setup
 		--out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 test: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4
 
 check: lint types layers test
 

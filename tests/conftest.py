@@ -11,7 +11,7 @@ from probing import SECRET
 
 from memagent import Memory, Record, Scope
 from memagent.cli import app
-from memagent.memory import memory as memory_module
+from memagent.memory import engine
 from memagent.models import open_chat
 from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
 
@@ -24,12 +24,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; torch reads 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the real models in one worker, so that they are loaded once."""
-    for item in items:
-        if item.get_closest_marker("real") is not None:
-            item.add_marker(pytest.mark.xdist_group("real"))
+TOGETHER = {"test_local.py": "models", "test_real.py": "models", "test_distributed.py": "ray"}
+"""Files whose tests one worker runs, so that what is slow to load is loaded once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return a scheduler like `--dist loadgroup`, which does not work with pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER.get(Path(nodeid.partition("::")[0]).name, nodeid)
+
+    return Scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +99,7 @@ def memagent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], chat: ScriptedChat
 ) -> Command:
     """Run the command line with the shipped fakes; returns exit code, stdout and stderr."""
-    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(engine, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr(open_chat, "chat_of", lambda _: chat)
 
     def run(*arguments: str, stdin: bytes = b"", terminal: bool = False) -> Outcome:

@@ -11,7 +11,7 @@ from memagent.embedding import local
 from memagent.embedding.encoder import Encoder
 from memagent.embedding.local import SentenceEmbedder
 from memagent.embedding.remote import RemoteEmbedder
-from memagent.errors import ConfigError, EmbedderMismatch, InvalidInput, WeightsMissing
+from memagent.errors import ConfigError, EmbedderMismatch, InvalidInput
 from memagent.testing import HashEmbedder
 
 Rows = NDArray[np.float32]
@@ -149,10 +149,3 @@ def test_the_precision_is_the_setting_s_unless_it_is_given(
     monkeypatch.setenv("MEMAGENT_EMBEDDER_PRECISION", "half")
     with pytest.raises(ConfigError, match="embedder_precision"):
         open_embedder(str(tmp_path))
-
-
-@pytest.mark.xdist_group("real")  # it loads the library
-def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMissing, match="holds no embedder") as caught:
-        SentenceEmbedder(tmp_path, "empty", "float32").embed_query("hello")
-    assert "\n" not in str(caught.value)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope, open_embedder
+from memagent.embedding.local import SentenceEmbedder
 from memagent.embedding.precision import BENCHMARK_PASSAGES, BENCHMARK_QUESTIONS, fidelity
+from memagent.errors import WeightsMissing
 from memagent.models.weights import MINILM, locate
 
 pytestmark = pytest.mark.real
@@ -136,3 +138,9 @@ def test_a_store_written_in_float32_opens_in_what_the_machine_does_best(
         memory.add_many(BENCHMARK_PASSAGES, scope=ada)
     with Memory.open(tmp_path, embedder="all-MiniLM-L6-v2") as memory:
         assert "Lisbon" in memory.search("When does our flight leave?", scope=ada)[0].record.text
+
+
+def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing, match="holds no embedder") as caught:
+        SentenceEmbedder(tmp_path, "empty", "float32").embed_query("hello")
+    assert "\n" not in str(caught.value)

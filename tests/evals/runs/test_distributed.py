@@ -52,7 +52,6 @@ def outcomes(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.wire
-@pytest.mark.xdist_group("ray")
 def test_a_cluster_gives_the_answers_of_a_local_run(
     tmp_path: Path, servers: list[StubServer]
 ) -> None:
@@ -76,7 +75,6 @@ def test_a_cluster_gives_the_answers_of_a_local_run(
 
 
 @pytest.mark.wire
-@pytest.mark.xdist_group("ray")
 def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
     tmp_path: Path, servers: list[StubServer]
 ) -> None:

@@ -6,7 +6,6 @@ whole.
 
 import base64
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -16,17 +15,13 @@ from pathlib import Path
 
 import numpy as np
 from crashing import SIZES, write
+from forking import FORKED
 
 from memagent import Memory, Scope
 from memagent.errors import EmbedderMismatch
 from memagent.testing import HashEmbedder
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "25"))
-PROCESSES = multiprocessing.get_context("forkserver")
-"""Writers are forked off a process that has imported memagent, once."""
-PROCESSES.set_forkserver_preload(
-    ["pytest", "memagent.memory.memory", "memagent.stores.transfer.reembed", "memagent.testing"]
-)
 
 
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scope) -> None:
@@ -36,7 +31,9 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scop
     told: Counter[str] = Counter()
     size = SIZES[0]
     for number in range(ROUNDS):
-        acknowledged = _killed_after(rng.uniform(0.0, 0.25), tmp_path / "m", number, size)
+        acknowledged = _killed_after(
+            rng.randrange(12), rng.uniform(0.0, 0.05), tmp_path / "m", number, size
+        )
         told.update(action for action, *_ in acknowledged)
         unsure: set[str] = set()
         moving = False
@@ -95,19 +92,21 @@ def _check_vectors(memory: Memory, scope: Scope, size: int) -> None:
             assert np.allclose(raw, HashEmbedder(size).embed_query(key["text"]), atol=1e-3)
 
 
-def _killed_after(seconds: float, folder: Path, number: int, size: int) -> list[list[str]]:
-    """Run a writer, kill it `seconds` after it is ready, and return what it acknowledged."""
-    heard, said = PROCESSES.Pipe(duplex=False)
-    writer = PROCESSES.Process(target=write, args=(folder, number, size, said))
+def _killed_after(
+    calls: int, seconds: float, folder: Path, number: int, size: int
+) -> list[list[str]]:
+    """Run a writer, kill it some calls and seconds after it is ready, and return what it said."""
+    heard, said = FORKED.Pipe(duplex=False)
+    writer = FORKED.Process(target=write, args=(folder, number, size, said))
     writer.start()
     said.close()
     with heard:
         assert heard.recv_bytes() == b"ready"
+        lines = [heard.recv_bytes().decode() for _ in range(calls)]
         writer.join(seconds)
         writer.kill()
         writer.join()
         assert writer.exitcode == -signal.SIGKILL
-        lines = []
         with suppress(EOFError):
             while True:
                 lines.append(heard.recv_bytes().decode())
