@@ -1,4 +1,4 @@
-"""Evaluation of a suite as one call, which returns the rows and the folder of the run."""
+"""Evaluation of a suite in one call, which returns the rows and the folder of the run."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,9 @@ from memagent.testing import ScriptedChat
 
 logger = logging.getLogger(__name__)
 EMBEDDED_CONCURRENCY = 4
-"""Stories asked side by side of the embedded model, where nobody says."""
+"""Stories asked side by side of the embedded model, by default."""
 SERVER_CONCURRENCY = 64
-"""Stories asked side by side of each server, where nobody says."""
+"""Stories asked side by side of each server, by default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +99,7 @@ class Progress(Protocol):
 
 
 class _Silent:
-    """Progress that nobody sees."""
+    """Progress that shows nothing."""
 
     def start(self, run: Run) -> None:
         """Ignore it."""
@@ -132,8 +132,8 @@ def run(
     `resume` the run in it goes on.
 
     Raises:
-        BadOption: an argument has a value that is not possible; `option` names it. InvalidInput: a
-        line of a file is malformed, or servers or workers are to be used with a chat
+        BadOption: an argument has a value that is not possible; `option` names it.
+        InvalidInput: a line of a file is malformed, or servers or workers are given beside a chat
             model instead of its name.
         RunError: there is no such suite or file, the folder holds another run, the server stayed
             away, or too many questions got no answer; what was answered is kept.

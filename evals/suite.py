@@ -77,7 +77,7 @@ class Reference:
 class References:
     """Published results that a report prints beside those of a run.
 
-    They stand only beside tasks of the same `source`. `about` tells in a sentence, without its full
+    They stand only beside tasks of the same `source`. `about` says in a sentence, without its full
     stop, how the models differ from a run of the suite; `label` and `own_label` are the short forms
     for the models and for the run.
     """

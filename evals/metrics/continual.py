@@ -1,10 +1,10 @@
-"""What a learner keeps while it goes on learning, from one matrix of results.
+"""Metrics of continual learning, from one matrix of results.
 
 An update is one write to the memory, or one session. ACC, BWT and FWT are those of Lopez-Paz and
 Ranzato (NIPS 2017); min-ACC, WC-ACC, WF, WP and FORG those of De Lange et al. (ICLR 2023), who show
-that a learner can lose a task for a while and have it back when others look. A metric that is not
-defined is None, never 0 or NaN: it would be the mean of nothing, or one of its scores was not
-measured.
+that a learner can lose a task for a while and have it back at the next evaluation. A metric that
+is not defined is None, never 0 or NaN: it would be the mean of nothing, or one of its scores was
+not measured.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Intervals and tests for scores that were taken on the same questions.
+"""Means, intervals and tests for scores on the same questions.
 
 A question counts as one observation. Questions of one story are not quite independent of one
 another, so that where a story has many the intervals are somewhat too narrow.
@@ -19,6 +19,11 @@ _BATCH = 1000
 _TAIL = 0.025
 _ROUNDING = 1e-9
 """Two means that are nearer than this differ by rounding alone."""
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the arithmetic mean, 0 for none."""
+    return sum(values) / len(values) if values else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +78,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     """Test whether two arms get the same questions right, two-sided and exact (binomial).
 
-    `first` and `second` tell of the same questions, in the same order. Where they never differ, or
+    `first` and `second` are of the same questions, in the same order. Where they never differ, or
     differ once, p is 1.
 
     Raises:
@@ -132,7 +137,7 @@ def memory_efficiency(none: float, memory: float, oracle: float) -> float | None
 
     That is (memory - none) / (oracle - none) of three mean scores: 0 is no better than no memory, 1
     as good as gold evidence; it may lie outside. None where `oracle` does not beat `none`: where
-    the model answers without being told, or cannot use what it is told.
+    the model answers without evidence, or cannot use it.
     """
     gain = oracle - none
     return (memory - none) / gain if gain > _ROUNDING else None
@@ -197,12 +202,16 @@ def support_recall(
         InvalidInput: the two are not of the same length.
     """
     _check_lengths(gold, recalled)
-    wanted = [(set(one), set(found)) for one, found in zip(gold, recalled, strict=True) if one]
+    pairs = [
+        (set(supports), set(found))
+        for supports, found in zip(gold, recalled, strict=True)
+        if supports
+    ]
     return SupportRecall(
-        questions=len(wanted),
-        complete=sum(one <= found for one, found in wanted),
-        supports=sum(len(one) for one, _ in wanted),
-        recalled=sum(len(one & found) for one, found in wanted),
+        questions=len(pairs),
+        complete=sum(supports <= found for supports, found in pairs),
+        supports=sum(len(supports) for supports, _ in pairs),
+        recalled=sum(len(supports & found) for supports, found in pairs),
     )
 
 

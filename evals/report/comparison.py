@@ -1,4 +1,4 @@
-"""Two ways of answering the same questions, compared question by question."""
+"""Comparison of two arms, question by question."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -126,12 +126,12 @@ def check_data(first: SavedRun, second: SavedRun) -> None:
     common = [(task, theirs[task.name]) for task in first.tasks if task.name in theirs]
     if not common:
         raise RunError(f"{first.folder} and {second.folder} have no task in common")
-    for one, two in common:
-        if one.sha256 != two.sha256:
+    for left, right in common:
+        if left.sha256 != right.sha256:
             raise RunError(
-                f"{one.name} was asked from different data: {one.source}, {one.split}"
-                f" (sha256 {one.sha256[:12]}) in {first.folder}, {two.source}, {two.split}"
-                f" (sha256 {two.sha256[:12]}) in {second.folder}; only the same questions compare"
+                f"{left.name} was asked from different data: {left.source}, {left.split}"
+                f" (sha256 {left.sha256[:12]}) in {first.folder}, {right.source}, {right.split}"
+                f" (sha256 {right.sha256[:12]}) in {second.folder}; only the same questions compare"
             )
 
 

@@ -1,4 +1,4 @@
-"""Grade a run again from the predictions it kept; no model is asked."""
+"""Regrading of a run from the predictions it kept, without a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class Regrade:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rescored:
-    """How many answers were graded again, and those that changed by it."""
+    """How many answers were graded again, and which of them changed."""
 
     graded: int
     changed: tuple[Regrade, ...]
@@ -30,8 +30,8 @@ class Rescored:
 def rescore(run: SavedRun, suite: Suite, selection: Selection) -> Rescored:
     """Grade every answer again by its task, and put the file of answers in place at once.
 
-    `wanted` says where the data is; its tasks and split are those of the run. Questions that got no
-    answer stay as they are. The run's further tables are worked out again.
+    `selection` says where the data is; its tasks and split are those of the run. Questions that got
+    no answer stay as they are. The run's further tables are computed again.
 
     Raises:
         RunError: the data cannot be loaded or is not the run's, or the file cannot be written; the

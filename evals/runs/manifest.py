@@ -232,7 +232,7 @@ def migrate(folder: Path) -> bool:
     """Rewrite a run of an older format in place; returns False if there was nothing to do.
 
     Format 1 knew one grade and no share of the supports that were shown, only whether all were:
-    one cannot make a mean of that, so the share is left out. Its arms did not say how many worked
+    no mean can be made of that, so the share is left out. Its arms did not say how many few-shot
     examples they showed.
 
     A last line that a kill cut short is left out.

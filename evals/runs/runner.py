@@ -1,4 +1,4 @@
-"""Runner that asks what a run has still to ask, with bounded concurrency, and keeps each answer."""
+"""Runner of the open questions of a run, with bounded concurrency; it keeps each answer."""
 
 import logging
 import threading

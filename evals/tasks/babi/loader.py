@@ -59,8 +59,8 @@ def _parse_line(raw: str, where: str, story: Sequence[Line], separator: str) -> 
             f"{where}: expected 'question<TAB>answer<TAB>supporting IDs', found {text[:60]!r}"
         )
     supports = rest[1].split()
-    told = {str(line.number) for line in story if not line.gold} if number > 1 else set()
-    if not supports or not told.issuperset(supports):
+    statements = {str(line.number) for line in story if not line.gold} if number > 1 else set()
+    if not supports or not statements.issuperset(supports):
         raise InvalidInput(
             f"{where}: expected IDs of earlier statements as support, found {rest[1]!r}"
         )
@@ -111,10 +111,10 @@ def generated(
     length: int | None = None,
     distractors: int = 0,
 ) -> Task:
-    """Return one task of generated stories, as long and as distracting as `generate` is told.
+    """Return one task of generated stories, with the `length` and `distractors` of `generate`.
 
     Raises:
-        InvalidInput: the task cannot be told at that length or with those distractors.
+        InvalidInput: the task cannot be generated at that length or with those distractors.
     """
     seeds = (2 * seed - 1, 2 * seed) if split != "train" else (2 * seed - 1,)
     texts = [

@@ -1,4 +1,4 @@
-"""The nouns of a stream: the documents that are read, and the questions that come after."""
+"""Documents of a stream, and the questions about them."""
 
 import hashlib
 import re
@@ -77,7 +77,7 @@ class StreamTask(Task):
 
 
 def document(number: int, text: str, group: str, when: datetime | None = None) -> Document:
-    """Return a document of plain text, its sentences told apart by English punctuation."""
+    """Return a document of plain text, split into sentences by English punctuation."""
     return Document(
         number=number,
         sentences=tuple(sentences(text)),
@@ -99,13 +99,13 @@ def sentences(text: str) -> list[str]:
 
 
 def gold_sentences(question: Sample, documents: Sequence[Document]) -> list[tuple[int, int]]:
-    """Return where a question's references stand: (number, place) of each sentence with one."""
-    wanted = [normalised(one) for one in question.gold]
+    """Return the places of a question's references: (number, place) of each sentence with one."""
+    references = [normalised(reference) for reference in question.gold]
     return [
         (number, place)
         for number in question.supports
         for place, sentence in enumerate(documents[number - 1].sentences)
-        if any(one and one in normalised(sentence) for one in wanted)
+        if any(one and one in normalised(sentence) for one in references)
     ]
 
 
@@ -114,8 +114,8 @@ def digest_of(documents: Iterable[Document], questions: Iterable[Sample]) -> str
     digest = hashlib.sha256()
     for one in documents:
         digest.update(f"{one.number}\t{one.date}\t{one.text}\n".encode())
-    for asked in questions:
-        digest.update(f"{asked.id}\t{asked.question}\t{asked.gold}\n".encode())
+    for question in questions:
+        digest.update(f"{question.id}\t{question.question}\t{question.gold}\n".encode())
     return digest.hexdigest()
 
 
@@ -125,20 +125,20 @@ def retention(task: StreamTask, first: int) -> tuple[StreamTask, StreamTask]:
     How much was retained is the ratio of the second score to the first.
     """
     read = task.documents[:first]
-    asked = [one for one in task.asked if one.supports and max(one.supports) <= len(read)]
+    early = [one for one in task.asked if one.supports and max(one.supports) <= len(read)]
     before, after = (
         StreamTask(
             name=f"{task.name.partition('/')[0]}/retention-{when}",
             source=task.source,
             split=task.split,
-            asked=asked,
+            asked=early,
             training=(),
-            sha256=digest_of(told, asked),
-            documents=told,
+            sha256=digest_of(documents, early),
+            documents=documents,
             stream=stream,
             recent=task.recent,
         )
-        for when, told, stream in (
+        for when, documents, stream in (
             ("before", read, f"{task.stream}/first-{len(read)}"),
             ("after", task.documents, task.stream),
         )

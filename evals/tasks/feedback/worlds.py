@@ -1,6 +1,6 @@
-"""Worlds of people, cities and years, what a memory was told of them, and what is so now.
+"""Worlds of people, cities and years: the facts that a memory holds, and those that are true now.
 
-A world of "changed", whose memory holds what was so before Ada moved:
+A world of "changed", where the memory holds the facts from before Ada moved:
 
     Ada works in Paris.
     Bob works in Lisbon.
@@ -29,8 +29,8 @@ CITIES = tuple(
     " Seattle Toronto Sydney Dublin Cairo Lisbon Prague Warsaw Detroit"
     " Phoenix Munich".split()
 )
-"""Large ones. SmolLM2-135M writes others than it reads of some names (Miami, Atlanta, Delhi), with
-which the worlds that this was made with began: those are left out."""
+"""Large cities. Some (Miami, Atlanta, Delhi) are left out: SmolLM2-135M writes others than it reads
+for their names."""
 YEARS = tuple(str(year) for year in range(1961, 2021))
 NOBODY = "nobody"
 """The gold answer of a question whose premise is false."""
@@ -38,10 +38,10 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """A question to a world: what is right, and what a teacher says of a wrong answer.
+    """A question to a world: its right answer, and the feedback on a wrong one.
 
-    `supports` are the facts that the answer follows from, `correction` and `hint` empty where the
-    teacher says nothing.
+    `supports` are the facts that the answer follows from; `correction` and `hint` are empty where
+    there is no feedback.
     """
 
     section: Section
@@ -54,14 +54,18 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """What the memory was told, in order, and the questions."""
+    """Facts in the memory, in order, and questions.
+
+    The names of its fields, and of those of an item and a trial, are in the digest of a task: with
+    other names, runs of earlier versions could not be compared.
+    """
 
     told: tuple[str, ...]
     items: tuple[Item, ...]
 
     @property
     def taught(self) -> tuple[Item, ...]:
-        """The questions that the teacher listens to."""
+        """The questions that get feedback."""
         return tuple(one for one in self.items if one.section == "same")
 
 
@@ -76,7 +80,7 @@ class Trial(Sample):
 
 def world(condition: str, sizes: Mapping[str, int], seed: str) -> World:
     """Return a world; the same seed gives the same."""
-    rng = random.Random(f"communicative-{seed}")
+    rng = random.Random(f"communicative-{seed}")  # an earlier name of the suite
     people = rng.sample(NAMES, 4 * sizes["people"])
     cast = _Cast(
         rng=rng,
@@ -89,10 +93,10 @@ def world(condition: str, sizes: Mapping[str, int], seed: str) -> World:
     )
     items = list({"changed": _changed, "hops": _hops, "premise": _premise}[condition](cast))
     items += [_city("unrelated", one, cast) for one in cast.others]
-    told = [_works(one, cast.city[one]) for one in (*cast.asked, *cast.others)]
-    told += [f"{one} joined in {cast.year[one]}." for one in (*cast.asked, *cast.others)]
-    told += [_led(under, over) for under, over in zip(cast.led, cast.asked, strict=True)]
-    return World(told=tuple(rng.sample(told, len(told))), items=tuple(items))
+    facts = [_works(one, cast.city[one]) for one in (*cast.asked, *cast.others)]
+    facts += [f"{one} joined in {cast.year[one]}." for one in (*cast.asked, *cast.others)]
+    facts += [_led(under, over) for under, over in zip(cast.led, cast.asked, strict=True)]
+    return World(told=tuple(rng.sample(facts, len(facts))), items=tuple(items))
 
 
 def trials(story: str, made: World, rounds: int) -> Iterator[Trial]:
@@ -115,7 +119,7 @@ def trials(story: str, made: World, rounds: int) -> Iterator[Trial]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Cast:
-    """The people of a world: who is asked about, others, who is led, and who is not there."""
+    """The people of a world: those asked about, others, the led, and strangers."""
 
     rng: random.Random
     asked: list[str]
@@ -127,7 +131,7 @@ class _Cast:
 
 
 def _changed(cast: _Cast) -> Iterator[Item]:
-    """Who was asked about works elsewhere now: where one of the others works."""
+    """The person asked about works elsewhere now: where one of the others works."""
     for one, under, other in zip(cast.asked, cast.led, cast.others, strict=True):
         now = cast.city[other]
         while now == cast.city[one]:
@@ -147,7 +151,7 @@ def _changed(cast: _Cast) -> Iterator[Item]:
 
 
 def _hops(cast: _Cast) -> Iterator[Item]:
-    """The city of somebody's boss follows from two facts that were told."""
+    """The city of a person's boss follows from two facts."""
     for one, under in zip(cast.asked, cast.led, strict=True):
         city = cast.city[one]
         yield Item(
@@ -174,7 +178,7 @@ def _hops(cast: _Cast) -> Iterator[Item]:
 
 
 def _premise(cast: _Cast) -> Iterator[Item]:
-    """Nothing is told of who is asked about, because there is no such person."""
+    """There is no such person as the one asked about."""
     for one, stranger in zip(cast.asked, cast.strangers, strict=True):
         yield Item(
             section="same",

@@ -1,4 +1,4 @@
-"""Which solved problems are shown before a question of GSM8K."""
+"""Arms of GSM8K, which show different solved problems before a question."""
 
 import random
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from memagent.types import Example, Scope
 
 ARMS = ("none", "random", "retrieved", "obfuscated", "one-per-question", "oracle")
 """Nothing; the same randomly drawn solutions before every question; those of the most similar
-problems, several of one problem if so be; the same found by the question's structure; one of each
-problem; and the question's own solution, which is leakage and an upper bound."""
-LESSONS = Scope(user="gsm8k/lessons")
+problems, with several of one problem; the same found by the question's structure; at most one of
+each problem; and the question's own solution, which is leakage and an upper bound."""
+BANK = Scope(user="gsm8k/lessons")
 
 
 class SolvedArm:
@@ -41,7 +41,7 @@ class SolvedArm:
         if (name.shots == 0) != (name.kind == "none"):
             raise InvalidInput(f"{str(name)!r}: only none+0 shows nothing, and it shows nothing")
         self._name = name
-        self._rationales = Rationales(parts.memory, LESSONS)
+        self._rationales = Rationales(parts.memory, BANK)
         self._model = parts.model
         if name.kind not in ("none", "oracle"):
             self._fill(cast(Exam, task), parts)
@@ -56,7 +56,7 @@ class SolvedArm:
         return Reply(answer=answer, shown=shown, guarded=guarded)
 
     def _shown(self, sample: Solved) -> tuple[Sequence[Example], bool | None]:
-        """Return the worked examples, and whether one was left out that would have leaked."""
+        """Return the few-shot examples, and whether one was left out that would have leaked."""
         kind = self._name.kind
         if kind == "oracle":
             own = Example(evidence=(), question=sample.question, answer=sample.solution)

@@ -1,8 +1,8 @@
-"""Recognition, recall and retention (after Orhan 2023), asked of the memory's banks; no model.
+"""Memory-probes suite: recognition, recall and retention (Orhan 2023) of the banks; no model.
 
 Items are studied once. Recognition: does the item match better than a foil that was not studied?
 Recall: does its first part bring it back? Retention: the same after further writes. Forgetting: is
-an item that was erased found no more often than one never told? A sample of recall:
+an erased item found no more often than one that was never written? A sample of recall:
 
     studied: "Ada polished the brass lantern at noon." and 99 more
     cue:     "Ada polished the brass"
@@ -19,14 +19,15 @@ from memagent.evals.suite import BadOption, Member, Selection, Suite, refuse_fil
 from memagent.evals.task import Grade, Task
 from memagent.evals.tasks.interference.measures import proportion
 from memagent.evals.tasks.probes.arm import SEEN, BankArm, Study, exact, forgotten
-from memagent.evals.tasks.probes.banks import BANKS, MOST, Item, items
+from memagent.evals.tasks.probes.banks import BANKS
+from memagent.evals.tasks.probes.items import MOST, Item, items
 
 TASKS = {
     "recognition": "a studied item against one never studied, by key match",
     "recognition-near": "a studied item against its own near paraphrase",
     "recall": "the first part of an item brings back what was stored",
     "retention": "recognition and recall after 0, 1, 10, 100 and 1000 further writes",
-    "forgetting": "what was erased is found no more often than what was never told",
+    "forgetting": "an erased item is found no more often than one never written",
 }
 SETTINGS = {"items": 100, "others": 20}
 """How many items are studied; how many others a store holds from which one is erased."""
@@ -34,7 +35,7 @@ FURTHER = (0, 1, 10, 100, 1000)
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted probes.
+    """Return the selected probes.
 
     Raises:
         BadOption: there is no such probe, or there are not so many items.
@@ -141,20 +142,20 @@ def _study(
 
 
 def _erased(item: Item, studied: Sequence[Item], others: int) -> Study:
-    """Return a sample of forgetting: the item, told among some others, is erased."""
+    """Return a sample of forgetting: the item, written among some others, is erased."""
     place = studied.index(item)
     around = [studied[(place + step) % len(studied)] for step in range(1, others + 1)]
-    told = sorted({item, *around}, key=lambda one: int(one.id))
+    studied_with = sorted({item, *around}, key=lambda one: int(one.id))
     return Study(
         id=f"probes/forgetting/{item.id}",
         story=f"probes/forgetting/{item.id}",
-        facts=tuple((number, one.text) for number, one in enumerate(told, start=1)),
+        facts=tuple((number, one.text) for number, one in enumerate(studied_with, start=1)),
         question=item.text,
         gold=("forgotten",),
         supports=(),
         asked="forgetting",
         item=item,
-        studied=tuple(told),
+        studied=tuple(studied_with),
     )
 
 

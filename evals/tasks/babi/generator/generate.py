@@ -1,7 +1,8 @@
-"""Stories for all twenty tasks, simulated and told in the released wording and format.
+"""Generator of stories for all twenty tasks, in the released wording and format.
 
-A world says what is so, and a reader's knowledge what of it was told. A question is asked only when
-its answer follows from that, and its supports are the lines that the released files would name.
+A world holds the facts, and a reader's knowledge those that the story mentions. A question is asked
+only when its answer follows from that, and its supports are the lines that the released files would
+name.
 """
 
 import random
@@ -67,7 +68,7 @@ def generate(
     with each question, or with all the facts of a story of tasks 4 and 15 to 19.
 
     Raises:
-        InvalidInput: no such task, or it cannot be told at that length or with those distractors.
+        InvalidInput: there is no such task, or not of that length or with those distractors.
     """
     kind = KINDS.get(number)
     if kind is None:

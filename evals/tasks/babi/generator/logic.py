@@ -1,4 +1,4 @@
-"""Stories of animals with people's names: tasks 15 and 16."""
+"""Stories of deduction, induction, times and motives: tasks 14, 15, 16 and 20."""
 
 import random
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Stories of people who move about: tasks 1, 11, 12 and 13."""
+"""Stories of people who move about: tasks 1 and 9 to 13."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The words of the released stories, and the names that longer and harder stories add to them."""
+"""Story under construction, and the words of the released and of harder stories."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence

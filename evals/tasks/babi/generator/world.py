@@ -1,4 +1,4 @@
-"""What a reader knows after every line of a story, and by which lines."""
+"""World of a story, and the knowledge of its reader with the lines it comes from."""
 
 import random
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the lines of a story tell of people, places and things, for the solver."""
+"""Events in the lines of a story: moves, and things taken, dropped and given."""
 
 import re
 from collections.abc import Sequence

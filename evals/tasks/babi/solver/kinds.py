@@ -1,4 +1,4 @@
-"""What follows from what somebody is, or wants: tasks 15, 16 and 20."""
+"""Conclusions from what a person is, or wants: tasks 15, 16 and 20."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where people and things are, were or may be: tasks 1 to 3, 6, and 9 to 14."""
+"""Places where people and things are, were or may be: tasks 1 to 3, 6, and 9 to 14."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
