@@ -6,10 +6,10 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from dataclasses import replace
 from typing import Any
 
 from memagent.errors import RunError

@@ -16,7 +16,7 @@ from memagent.evals.arm import ArmName, MakeArm, Parts
 from memagent.evals.runs.plan import by_story
 from memagent.evals.runs.retry import ServerGone
 from memagent.evals.runs.run import Run
-from memagent.evals.runs.worker import Asker, WorkerPool, Worker
+from memagent.evals.runs.worker import Asker, Worker, WorkerPool
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.memory.memory import Memory

@@ -164,7 +164,9 @@ def _renamed_tables(tables: Tables) -> Tables:
     """Return tables under the present names of suites and tasks."""
     return {
         manifest.renamed(name): [
-            {**row, "task": manifest.renamed(row["task"])} if isinstance(row.get("task"), str) else row
+            {**row, "task": manifest.renamed(row["task"])}
+            if isinstance(row.get("task"), str)
+            else row
             for row in rows
         ]
         for name, rows in tables.items()
