@@ -18,8 +18,7 @@ MEASURES_FILE = "measures.json"
 
 
 class MeasuresFile:
-    """File of a run's further tables, with the SHA-256 of the answers that they were computed
-    from."""
+    """File of a run's further tables, with the SHA-256 of the answers they were computed from."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / MEASURES_FILE

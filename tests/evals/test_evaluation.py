@@ -37,9 +37,8 @@ class Watcher:
 
 def test_one_call_returns_the_rows_and_the_folder(tmp_path: Path) -> None:
     watcher = Watcher()
-    result = evals.run(
-        "babi", ["none", "memory+0"], tasks="1", limit=3, out=tmp_path / "run", progress=watcher, **FAKES
-    )  # fmt: skip
+    where = {"tasks": "1", "limit": 3, "out": tmp_path / "run", "progress": watcher}
+    result = evals.run("babi", ["none", "memory+0"], **where, **FAKES)
     assert result.folder == tmp_path / "run"
     assert [(row["task"], row["name"], row["n"]) for row in result.rows] == [
         ("babi/1", "none+3", 3),

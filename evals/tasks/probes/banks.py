@@ -104,7 +104,7 @@ class HopDirections:
         self._memory = memory
         self._scope = scope
         self._learned = Scope(user=scope.user, agent="lessons")
-        # The bank has no public door of its own: `memory.changes.learn_direction` decides what to keep.
+        # `memory.changes.learn_direction` decides what to keep; here everything is kept.
         self._bank = HopDirectionBank(
             memory.engine.store, memory.engine.bank, memory.engine.encoder.documents
         )

@@ -104,13 +104,8 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
 @pytest.mark.wire
 def test_several_servers_share_the_questions(tmp_path: Path, servers: list[StubServer]) -> None:
     both, one = begun(tmp_path / "both"), begun(tmp_path / "one")
-    run_in_process(
-        both,
-        [open_chat(server.url) for server in servers],
-        HashEmbedder(),
-        lambda _: None,
-        StoryArm,
-    )
+    chats = [open_chat(server.url) for server in servers]
+    run_in_process(both, chats, HashEmbedder(), lambda _: None, StoryArm)
     shares = [len(server.requests) for server in servers]
     run_in_process(one, open_chat(servers[0].url), HashEmbedder(), lambda _: None, StoryArm)
     assert sum(shares) == len(both.scores)
