@@ -123,7 +123,7 @@ class StoryArm:
         question, scope = sample.question, Scope(user=sample.id)
         if self.name.kind in RECALLING:
             recollection = self._memory.recall(
-                question, scope=scope, k=self._agent.k, learned_scope=self._learned
+                question, scope=scope, k=self._agent.driver.k, learned_scope=self._learned
             )
             question, evidence = recollection.remaining or question, recollection.texts
         else:

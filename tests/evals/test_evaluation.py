@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import read_scores, reader
@@ -18,7 +19,7 @@ from memagent.evals.suite import BadOption
 from memagent.evals.tasks.babi.suite import SUITE
 from memagent.testing import HashEmbedder, ScriptedChat
 
-FAKES = {"model": ScriptedChat(reader), "embedder": HashEmbedder()}
+FAKES: dict[str, Any] = {"model": ScriptedChat(reader), "embedder": HashEmbedder()}
 
 
 class Watcher:
@@ -37,7 +38,7 @@ class Watcher:
 
 def test_one_call_returns_the_rows_and_the_folder(tmp_path: Path) -> None:
     watcher = Watcher()
-    where = {"tasks": "1", "limit": 3, "out": tmp_path / "run", "progress": watcher}
+    where: dict[str, Any] = {"tasks": "1", "limit": 3, "out": tmp_path / "run", "progress": watcher}
     result = evals.run("babi", ["none", "memory+0"], **where, **FAKES)
     assert result.folder == tmp_path / "run"
     assert [(row["task"], row["name"], row["n"]) for row in result.rows] == [
@@ -54,7 +55,7 @@ def test_one_call_returns_the_rows_and_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> None:
-    where = {"tasks": ["1"], "limit": 2, "out": str(tmp_path / "run"), **FAKES}
+    where: dict[str, Any] = {"tasks": ["1"], "limit": 2, "out": str(tmp_path / "run"), **FAKES}
     first = evals.run("babi", "none", **where)
     with pytest.raises(RunError, match="holds a run already"):
         evals.run("babi", "none", **where)
@@ -90,11 +91,11 @@ def test_a_suite_of_one_s_own_is_asked_in_its_own_arms(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_is_not_possible_names_its_option(
-    arguments: dict[str, object], option: str, tmp_path: Path
+    arguments: dict[str, Any], option: str, tmp_path: Path
 ) -> None:
-    out = {} if option == "--resume" else {"out": tmp_path / "run"}
+    out: dict[str, Any] = {} if option == "--resume" else {"out": tmp_path / "run"}
     with pytest.raises(BadOption) as caught:
-        evals.run("babi", **(FAKES | out | arguments))  # type: ignore[arg-type]
+        evals.run("babi", **(FAKES | out | arguments))
     assert caught.value.option == option
     assert not (tmp_path / "run").exists()
 
