@@ -15,7 +15,7 @@ from memagent.memory.memory import Memory
 from memagent.types import Answer
 
 SHOTS = 3
-"""How many few-shot examples an arm shows whose name does not say."""
+"""Number of few-shot examples of an arm whose name does not say."""
 _NAME = re.compile(r"(?P<kind>[a-z0-9-]+)(?::(?P<size>\d+))?(?:\+(?P<shots>\d+))?")
 
 

@@ -1,6 +1,7 @@
 """Score of one question, and the file of a run that keeps a line for each."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from memagent.errors import RunError
 
+logger = logging.getLogger(__name__)
 SAMPLES_FILE = "samples.jsonl"
 MEASURED = ("cached_tokens", "seconds", "memory_seconds")
 """Fields that depend on the machine and its load; all others repeat."""
@@ -100,6 +102,8 @@ class ScoreFile:
         except (OSError, UnicodeDecodeError) as error:
             raise RunError(f"{self.path} cannot be read: {error}") from error
         whole, _, rest = text.rpartition("\n")
+        if rest:
+            logger.warning("%s ends in a line that was cut short, which is left out", self.path)
         if rest and mend:
             self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")
         scores: dict[tuple[str, str, str], Score] = {}

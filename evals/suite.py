@@ -29,7 +29,7 @@ class BadOption(InvalidInput):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Which tasks of a suite to load, and from which files.
+    """Selection of tasks of a suite, and of the files to load them from.
 
     `tasks` names them, as "1,2,11"; `data` is the folder of released files, `file` a file of the
     user's own. `settings` are sizes that the suite knows, those that were named.

@@ -221,7 +221,7 @@ def _minus(first: float | None, second: float | None) -> float | None:
 
 
 FULL = 100
-"""What L2 metrics call a score of 1."""
+"""Score of L2 metrics for a score of 1."""
 
 
 def lifetime(results: Results) -> tuple[Block, ...] | None:

@@ -68,7 +68,7 @@ Block = Training | Evaluation
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transfer:
-    """What training one task did to another: the other's evaluations before and after it.
+    """Transfer from training one task to another: the other's evaluations before and after it.
 
     It is forward if the other had not been trained yet, backward if it had.
     """

@@ -15,7 +15,7 @@ PASS_MARK = 0.95
 """The accuracy at which a bAbI task counts as passed (Weston et al., 2015)."""
 RESAMPLES = 9999
 _BATCH = 1000
-"""How many resamples are in RAM at once."""
+"""Number of resamples in RAM at once."""
 _TAIL = 0.025
 _ROUNDING = 1e-9
 """Two means that are nearer than this differ by rounding alone."""
@@ -28,7 +28,7 @@ def mean(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class McNemar:
-    """How many questions only the first or only the second got right, and the exact p value."""
+    """Number of questions that only the first, or the second, got right, and the exact p value."""
 
     only_first: int
     only_second: int
@@ -47,7 +47,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SupportRecall:
-    """What was recalled of the gold supports: counts, over the questions that have any."""
+    """Counts of the gold supports that were recalled, over the questions that have any."""
 
     questions: int
     complete: int

@@ -10,7 +10,7 @@ from memagent.evals.metrics.statistics import PASS_MARK
 from memagent.evals.suite import Drawing, Tables
 
 COLOURS = 8
-"""How many colours the page knows, as the classes `c0` to `c7`."""
+"""Number of colours of the page, as the classes `c0` to `c7`."""
 _BAR_WIDTH, _BAR_HEIGHT, _LABEL = 300, 20, 82
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 84, 12, 42
@@ -55,7 +55,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RatioPoint:
-    """What was reached at a compression ratio of at least 1; `series` are joined by a line."""
+    """A value at a compression ratio of at least 1; points of one `series` are joined by a line."""
 
     label: str
     series: str

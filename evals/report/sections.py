@@ -19,7 +19,7 @@ from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
 
 CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))
-"""Which arms are compared, the second with the first."""
+"""Pairs of arms that are compared, the second with the first."""
 LAG = "lag"
 """The grade that holds how long before a question its fact came."""
 Key = tuple[str, str]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -17,12 +18,13 @@ from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
 from memagent.evals.task import Task
 
+logger = logging.getLogger(__name__)
 MANIFEST_FILE = "run.json"
 FORMAT = 2
 OLDER = (1,)
 """The formats that `memagent eval migrate` reads."""
 DECIDING = ("suite", "plan", "tasks")
-"""What a resumed run must have in common with its beginning."""
+"""Entries that a resumed run must have in common with its beginning."""
 RENAMED = {"communicative": "feedback"}
 """Suites that had another name in earlier versions, whose runs are read under the present one."""
 PACKAGES = (
@@ -260,6 +262,7 @@ def migrate(folder: Path) -> bool:
         "concurrency": concurrency,
     }
     write(folder, manifest | now)
+    logger.info("migrated %s to format %d", folder, FORMAT)
     return True
 
 

@@ -36,7 +36,7 @@ class ModelPool:
     embedder: Embeddings | None
     urls: Sequence[str]
     workers: int | None
-    """How many processes on a Ray cluster; None asks in this process."""
+    """Number of processes on a Ray cluster; None asks in this process."""
     concurrency: int
 
     @classmethod

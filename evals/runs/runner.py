@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A")
 B = TypeVar("B")
 AHEAD = 8
-"""How many times `limit` items may be taken before the oldest call is back."""
+"""At most this many times `limit` items are taken before the oldest call is back."""
 
 
 def in_flight(

@@ -16,9 +16,9 @@ from memagent.models.download import fetch
 
 logger = logging.getLogger(__name__)
 STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"
-"""Where the questions and the list of keys were released."""
+"""Address of the released questions and list of keys."""
 WMT_URL = "https://data.statmt.org/news-crawl/doc/en"
-"""Where the archives lie, for those who have their user name and password."""
+"""Address of the archives, which need a user name and a password."""
 CHECKSUMS_FILE = "checksums.json"
 """Checksums of files fetched before, by name: the release has none, so these are our own."""
 
@@ -60,7 +60,7 @@ Questions whose year has no archive are left out. (The addresses were not tried:
 docs/evals-streaming.md.)
 """
 }
-"""How to get what cannot be pulled, by the data's name; `{{folder}}` is where it belongs."""
+"""Recipes for data that cannot be pulled, by its name; `{{folder}}` is its folder."""
 ALL: dict[str, tuple[DataFile, ...]] = {
     "streamingqa": (
         DataFile(

@@ -31,11 +31,11 @@ DEFAULT_ARMS = ("none", "full", "memory", "oracle")
 RECALLING = ("memory", "memory-random", "memory-similar", "wrong")
 SEARCHING = ("bm25", "dense")
 WINDOW = 10
-"""How many facts `window` shows whose name does not say."""
+"""Number of facts that `window` shows where its name does not say."""
 ALL = 400
 """More than all the keys that the rankings of one search put forward."""
 STUDIED = 100
-"""How many training questions the few-shot examples are drawn from."""
+"""Number of training questions that the few-shot examples are drawn from."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 Fact = tuple[int, str]
 

@@ -23,9 +23,9 @@ KINDS = ("memory", "activation", "fifo", "lru")
 """All records stay active, or after each update only so many, chosen by that policy."""
 POLICIES: dict[str, Policy] = {"activation": "activation", "fifo": "fifo", "lru": "lru"}
 CAPACITY = 40
-"""How many records are kept where the arm's name does not say."""
+"""Number of records to keep where the arm's name does not say."""
 TOGETHER = 4
-"""How many questions of one round are out at once."""
+"""Number of questions of one round that are asked side by side."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 

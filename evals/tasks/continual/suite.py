@@ -36,9 +36,9 @@ TASKS = {
     "lessons": "the memory learns the direction of hops; the questions are held out",
 }
 SETTINGS = {"updates": 20, "probes": 5, "exponent": 0.5}
-"""How many updates; at most how many probes a column; d of the recurrence, 0 is uniform."""
+"""Number of updates; greatest number of probes a column; d of the recurrence, 0 is uniform."""
 MOST = 200
-"""At most so many updates."""
+"""Greatest number of updates."""
 WINDOWS = (10,)
 MATRIX_COLUMNS = ("task", "arm", "columns", "probes", "trained", "baseline", "scores")
 

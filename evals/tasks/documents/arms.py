@@ -28,7 +28,7 @@ from memagent.types import Hit, Scope
 TOKENS = 16
 """The greatest length of an answer, as in MAC's protocol."""
 POOL = 16
-"""How many passages are searched for the newest of the equally relevant."""
+"""Number of passages that are searched for the newest of the equally relevant."""
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 

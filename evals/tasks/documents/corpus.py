@@ -23,7 +23,7 @@ from memagent.types import NewRecord, Scope
 
 logger = logging.getLogger(__name__)
 BATCH = 64
-"""How many documents one transaction writes."""
+"""Number of documents that one transaction writes."""
 Writing = Callable[[Document], NewRecord]
 """Turns a document into a record: its text, and the keys that it is found by."""
 _WRITING = threading.RLock()

@@ -11,7 +11,7 @@ from memagent.evals.tasks.documents.scores import grade, normalised
 from memagent.text.english import needs_context
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where a stream without dates begins; each of its documents is a minute later."""
+"""Start of a stream without dates; each of its documents is a minute later."""
 # Not the splitter of `memagent.text.english`: scores of earlier runs rest on these boundaries.
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
 _ABBREVIATED = re.compile(r"\b(?:[A-Z]|[Ss]t|Mrs?|Dr|Prof|Rev|No|vs|[Cc]a?|e\.g|i\.e|cf|etc)\.$")

@@ -11,7 +11,7 @@ from typing import Literal
 from memagent.types import Example
 
 Show = Literal["nothing", "sentence", "passage"]
-"""How much of a passage the model is shown."""
+"""Part of a passage that the model is shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,18 +18,18 @@ from memagent.text.english import content_words, sentences, stem
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 
 RATIO = 4
-"""How many times shorter notes are where a name does not say."""
+"""Compression ratio of notes where a name does not say."""
 GATHERED_TOKENS = 160
-"""How many tokens are gathered from notes: about one passage."""
+"""Number of tokens that are gathered from notes: about one passage."""
 MANY, GROUP = 64, 4
-"""How many notes are aggregated in groups, and how many in each."""
+"""Number of notes that are aggregated in groups, and the size of a group."""
 ALL = 1_000_000
 """More notes than any stream has: all are weighed, as in MAC, instead of the best eight."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """How passages are compressed, and what of the notes is shown.
+    """Way of compressing passages, and the part of the notes that is shown.
 
     That is the best note, its line that is left of the sentence found, the lines gathered from
     several notes (with the arguments `how`), or the sentence behind the note.

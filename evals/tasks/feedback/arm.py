@@ -28,14 +28,14 @@ KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer", "ram
 hops; and the same with feedback by verdicts, hints or answers, or by answers that the model itself
 rewrites as lessons."""
 NEAREST = 3
-"""How many facts `rag-only` shows whose name does not say."""
+"""Number of facts that `rag-only` shows where its name does not say."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _DENYING = frozenset("no not none nobody isn't aren't doesn't don't unknown nowhere never".split())
 
 
 @dataclass(slots=True)
 class _Taught:
-    """Whether a world is in the memory, and how many rounds of feedback it had."""
+    """State of a world: whether it is in the memory, and its rounds of feedback so far."""
 
     rounds: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)

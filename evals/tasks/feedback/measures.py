@@ -19,7 +19,7 @@ from memagent.evals.tasks.interference.measures import proportion
 
 NAME = "feedback"
 CURVE_COLUMNS = ("task", "arm", "section", "round", "accuracy", "low", "high", "n")
-"""What the rows of the learning curve must hold to be drawn."""
+"""Columns that the rows of the learning curve must have to be drawn."""
 Answered = tuple[Trial, Score]
 """A question after so many rounds of feedback, and the score of its answer."""
 

@@ -26,7 +26,7 @@ SETTINGS = {"worlds": 10, "people": 3, "rounds": 2}
 MOST = 10
 """At most so many people are asked about: a world has four times as many names."""
 LESSONS = 8
-"""How many worlds the few-shot examples are drawn from."""
+"""Number of worlds that the few-shot examples are drawn from."""
 
 
 def load(selection: Selection) -> Sequence[Task]:

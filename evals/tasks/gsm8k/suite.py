@@ -25,8 +25,8 @@ from memagent.evals.tasks.gsm8k.arm import ARMS, SolvedArm
 from memagent.learning.problems import is_duplicate
 
 SETTINGS = {"memory": 1000, "samples": 0}
-"""How many problems from the start of the file are the memory's (the rest are asked), and how often
-the model solves each of them itself; 0 takes the solutions that they were released with."""
+"""Number of problems from the start of the file that are the memory's (the rest are asked), and how
+often the model solves each of them itself; 0 takes the solutions that they were released with."""
 
 AGREEMENT = "self-consistency"
 AGREEMENT_COLUMNS = ("threshold", "precision", "coverage", "kept", "of", "low", "high")

@@ -28,14 +28,14 @@ KINDS = ("none", "full", "window", "summary", "dense", "memory", "memory-superse
 the memory recalls; the same where a newer fact about a person supersedes the older."""
 UNBOUNDED = ("none", "full")
 BUDGET = 40
-"""How many tokens of evidence an arm may show whose name does not say."""
+"""Number of tokens of evidence that an arm may show where its name does not say."""
 CANDIDATES = 10
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Written:
-    """How much of a stream was written: facts, episodes, and the summary so far."""
+    """Progress through a stream: facts and episodes written, and the summary so far."""
 
     facts: int = 0
     episodes: int = 0

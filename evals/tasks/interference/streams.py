@@ -53,13 +53,13 @@ class Trial(Sample):
 
     @property
     def lag(self) -> int:
-        """How many episodes came since."""
+        """Number of episodes since."""
         return self.insertion - self.episode
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Who went where in which episode (from 1), in words."""
+    """A move of a person to a place in an episode (from 1), in words."""
 
     episode: int
     person: str

@@ -17,7 +17,7 @@ CONDITIONS = {
 SETTINGS = {"streams": 10, "episodes": 8, "people": 2, "cast": 6}
 """Streams; episodes of each; people in one episode; all the people that episodes share."""
 LESSONS = 12
-"""How many streams the few-shot examples are drawn from."""
+"""Number of streams that the few-shot examples are drawn from."""
 
 
 def load(selection: Selection) -> Sequence[Task]:

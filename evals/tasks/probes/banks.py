@@ -19,7 +19,7 @@ AROUND = (
 )
 """Text around each sentence of the compression bank: shorter texts get no note."""
 RATIO = 0.25
-"""How long a note is, as a share of the text."""
+"""Length of a note, as a share of the text."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 

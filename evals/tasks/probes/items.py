@@ -40,7 +40,7 @@ WHENS = (
 Side = Literal["before", "after"]
 SIDES: tuple[Side, ...] = ("before", "after")
 MOST = len(NAMES) * len(VERBS) * len(LOOKS)
-"""How many items there are: one for each cue."""
+"""Number of items: one for each cue."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ TASKS = {
     "forgetting": "an erased item is found no more often than one never written",
 }
 SETTINGS = {"items": 100, "others": 20}
-"""How many items are studied; how many others a store holds from which one is erased."""
+"""Number of studied items; number of others in a store from which one is erased."""
 FURTHER = (0, 1, 10, 100, 1000)
 
 

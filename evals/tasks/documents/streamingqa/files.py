@@ -190,7 +190,7 @@ def _moment(value: object, where: str) -> datetime:
 
 
 SENTENCES = 6
-"""How many sentences a passage has."""
+"""Number of sentences in a passage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,7 +28,7 @@ from memagent.evals.tasks.documents.streamingqa.files import (
 )
 
 SIZES = {"small": 12, "medium": 60, "large": 360}
-"""How many towns a world of each size has; of each there are about eighteen articles."""
+"""Number of towns in a world of each size; each has about eighteen articles."""
 SEEDS: dict[QuestionSplit, int] = {"train": 1, "valid": 2, "eval": 3}
 """A split's world has towns and people of its own."""
 RECENT = datetime(2020, 1, 1, tzinfo=UTC)
@@ -127,7 +127,7 @@ _FILLERS = (
     "Residents have complained about the noise of the new crossing",
 )
 PASSAGES = 2
-"""How many passages of six sentences an article has."""
+"""Number of passages of six sentences in an article."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

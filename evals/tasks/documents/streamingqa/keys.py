@@ -67,7 +67,7 @@ class KeySet:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes it holds."""
+        """Size of the set in bytes."""
         return int(self._high.nbytes + self._low.nbytes)
 
 

@@ -41,7 +41,7 @@ from memagent.evals.tasks.documents.streamingqa.keys import KeySet
 
 logger = logging.getLogger(__name__)
 MAC = 1665
-"""How many questions MAC's protocol draws, each with its article."""
+"""Number of questions that MAC's protocol draws, each with its article."""
 RECENT = datetime(2020, 1, 1, tzinfo=UTC)
 """From here on the articles are recent."""
 QUARTERS = (1, 2, 3, 4)

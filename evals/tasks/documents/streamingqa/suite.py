@@ -21,7 +21,7 @@ from memagent.evals.tasks.documents.streamingqa.loader import MAC, NAME
 
 DEFAULT = (f"{NAME}/recent", f"{NAME}/past")
 DRAWN = {"mac": MAC, "all": None}
-"""How many questions of the released files are drawn."""
+"""Number of questions drawn from the released files, by variant."""
 
 
 def load(selection: Selection) -> Sequence[Task]:
