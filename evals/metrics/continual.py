@@ -263,12 +263,12 @@ def l2_metrics(results: Results) -> dict[str, Any]:
 
 
 def _transferred(moved: Sequence[Transfer], direction: Direction) -> dict[str, float | None]:
-    own = [one for one in moved if one.direction == direction]
+    own = [transfer for transfer in moved if transfer.direction == direction]
     return {
-        f"{direction}_contrast": mean_defined(one.contrast for one in own),
-        f"{direction}_ratio": mean_defined(one.ratio for one in own),
+        f"{direction}_contrast": mean_defined(transfer.contrast for transfer in own),
+        f"{direction}_ratio": mean_defined(transfer.ratio for transfer in own),
     }
 
 
 def _evaluation(row: Sequence[float | None]) -> Evaluation:
-    return Evaluation(scores=tuple(() if one is None else (FULL * one,) for one in row))
+    return Evaluation(scores=tuple(() if value is None else (FULL * value,) for value in row))

@@ -87,7 +87,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     from statsmodels.stats.contingency_tables import mcnemar as test
 
     _check_aligned(first, second)
-    pairs = [(bool(one), bool(other)) for one, other in zip(first, second, strict=True)]
+    pairs = [(bool(left), bool(right)) for left, right in zip(first, second, strict=True)]
     table = [[pairs.count((row, column)) for column in (True, False)] for row in (True, False)]
     outcome = test(table, exact=True)
     return McNemar(only_first=table[0][1], only_second=table[1][0], p=float(outcome.pvalue))
@@ -221,7 +221,7 @@ def _resampled_means(arms: Sequence[Sequence[float]], seed: int) -> Any:
     from scipy.stats import bootstrap
 
     def means(*scores: Any, axis: int) -> Any:
-        return np.stack([np.mean(one, axis=axis) for one in scores])
+        return np.stack([np.mean(values, axis=axis) for values in scores])
 
     drawn = bootstrap(
         tuple(np.asarray(arm, dtype=float) for arm in arms),

@@ -177,7 +177,7 @@ def _pooled(arm: ArmName, table: Sequence[Mapping[str, Any]]) -> float | None:
     common = set.intersection(*map(set, found))
     if not common:
         return None
-    none, own, oracle = (mean([one[task] for task in sorted(common)]) for one in found)
+    none, own, oracle = (mean([by_task[task] for task in sorted(common)]) for by_task in found)
     return memory_efficiency(none, own, oracle)
 
 

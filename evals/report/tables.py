@@ -63,9 +63,9 @@ def shared_scores(
     lists = [answered.get((task, str(name))) for name in names]
     if arm.kind in REFERENCES or not all(lists):
         return None
-    right = [{one.id: float(one.correct) for one in scores or ()} for scores in lists]
+    right = [{score.id: float(score.correct) for score in scores or ()} for scores in lists]
     common = [number for number in right[0] if number in right[1] and number in right[2]]
-    none, own, oracle = ([one[number] for number in common] for one in right)
+    none, own, oracle = ([by_id[number] for number in common] for by_id in right)
     return none, own, oracle
 
 
@@ -140,7 +140,7 @@ def _row(task: TaskName, arm: ArmName, scores: Sequence[Score], failed: int) -> 
         "tokens": mean([score.prompt_tokens + score.completion_tokens for score in scores]),
         "seconds": mean([score.seconds for score in scores]),
         "recall": mean(recalls) if recalls else None,
-        "supports_shown": mean([float(one == 1.0) for one in recalls]) if recalls else None,
+        "supports_shown": mean([float(share == 1.0) for share in recalls]) if recalls else None,
         "source": task.source,
         "split": task.split,
     }

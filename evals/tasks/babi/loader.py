@@ -64,7 +64,7 @@ def _parse_line(raw: str, where: str, story: Sequence[Line], separator: str) -> 
         raise InvalidInput(
             f"{where}: expected IDs of earlier statements as support, found {rest[1]!r}"
         )
-    return Line(number, question.strip(), gold, tuple(int(one) for one in supports))
+    return Line(number, question.strip(), gold, tuple(int(line) for line in supports))
 
 
 Split = Literal["test", "train"]
@@ -119,10 +119,10 @@ def generated(
     seeds = (2 * seed - 1, 2 * seed) if split != "train" else (2 * seed - 1,)
     texts = [
         (
-            f"generated, seed {one}",
-            generate(number, seed=one, length=length, distractors=distractors),
+            f"generated, seed {text_seed}",
+            generate(number, seed=text_seed, length=length, distractors=distractors),
         )
-        for one in seeds
+        for text_seed in seeds
     ]
     return _task(number, "generated", texts)
 

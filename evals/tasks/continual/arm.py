@@ -84,9 +84,9 @@ class StreamArm:
         memory, self._kind = self._parts.memory, stream.kind
         for scope in (self._learned, self._stories):
             memory.forget(scope=scope, everything=True)
-        probes = [[(column, one) for one in some] for column, some in enumerate(stream.probes)]
+        probes = [[(column, probe) for probe in some] for column, some in enumerate(stream.probes)]
         if stream.kind == "lessons":
-            for _, probe in (one for some in probes for one in some):
+            for _, probe in (probe for some in probes for probe in some):
                 memory.add_many(_records(probe, 0), scope=self._scope(probe))
         self._agents = [self._agent(column) for column in stream.columns]
         self._probes = RepeatedQuestions(
@@ -116,10 +116,10 @@ class StreamArm:
 
     def _prompt(self, probe: tuple[int, Sample]) -> str:
         """Return what decides the answer to a probe now: its task, the question and the records."""
-        column, one = probe
-        scope = self._scope(one) if self._kind == "lessons" else self._stories
-        found = self._parts.memory.recall(one.question, scope=scope, learned_scope=self._learned)
-        return json.dumps([column, found.remaining or one.question, list(found.texts)])
+        column, sample = probe
+        scope = self._scope(sample) if self._kind == "lessons" else self._stories
+        found = self._parts.memory.recall(sample.question, scope=scope, learned_scope=self._learned)
+        return json.dumps([column, found.remaining or sample.question, list(found.texts)])
 
     def _round(self, prompts: Sequence[str]) -> list[str | None]:
         """Ask prompts side by side; None where the server does not answer."""
@@ -147,8 +147,10 @@ class StreamArm:
         """Return the agent for one task's questions; its examples show the gold facts alone."""
         agent = Agent(memory=None, model=self._parts.model, instructions=SHORT_ANSWER)
         if self.name.shots:
-            own = [one for one in self._task.training if one.story.startswith(f"{column}/")]
-            examples = [_example(one) for one in studied_samples(own, self._parts.seed)]
+            own = [
+                sample for sample in self._task.training if sample.story.startswith(f"{column}/")
+            ]
+            examples = [_example(sample) for sample in studied_samples(own, self._parts.seed)]
             agent.examples = diverse_examples(examples, self._parts.embedder, self.name.shots)
         return agent
 

@@ -62,14 +62,14 @@ def stream(kind: str, *, updates: int, probes: int, exponent: float, seed: int) 
     rng = random.Random(f"continual-{kind}-{seed}")
     stories: list[Sample] = []
     if kind == "stories":
-        names = ["".join(one).capitalize() for one in product(*_SYLLABLES)]
+        names = ["".join(syllables).capitalize() for syllables in product(*_SYLLABLES)]
         rng.shuffle(names)
         lasts = [_shuffled(_lasts(task.asked), rng) for task in tasks]
         for number, column in enumerate(order):
             sample = lasts[column][order[:number].count(column)]
             stories.append(renamed(sample, [names.pop() for _ in range(4)]))
         probed = [
-            tuple(one for one, of in zip(stories, order, strict=True) if of == column)[:probes]
+            tuple(story for story, of in zip(stories, order, strict=True) if of == column)[:probes]
             for column in range(len(numbers))
         ]
     else:
@@ -101,7 +101,7 @@ def _question(
     name: str, whole: Stream, update: int, column: int, number: int, probe: Sample
 ) -> StreamQuestion:
     """Return one probe as asked after an update; its facts are those of the updates so far."""
-    facts = [text for one in whole.updates[:update] for _, text in one.facts]
+    facts = [text for story in whole.updates[:update] for _, text in story.facts]
     return StreamQuestion(
         id=f"{name}/{update}/{column}/{number}",
         story=name,
@@ -133,7 +133,7 @@ def renamed(sample: Sample, names: Sequence[str]) -> Sample:
 
 def _lasts(samples: Sequence[Sample]) -> list[Sample]:
     """Return of each story the last question, which asks what holds at its end."""
-    return list({one.story: one for one in samples}.values())
+    return list({sample.story: sample for sample in samples}.values())
 
 
 def _shuffled(some: Sequence[Sample], rng: random.Random) -> list[Sample]:

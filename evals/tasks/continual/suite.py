@@ -68,7 +68,7 @@ def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
         seed=seed,
     )
     numbers = STORIES if kind == "stories" else LESSONS
-    training = [one for number in numbers for one in generated_task(number).training]
+    training = [sample for number in numbers for sample in generated_task(number).training]
     return Task(
         name=f"continual/{kind}",
         source="generated",
@@ -85,10 +85,10 @@ def results(task: Task, scores: Sequence[Score]) -> Results:
     A cell is None where a probe of it got no answer.
     """
     questions = [cast(StreamQuestion, sample) for sample in task.asked]
-    right = {one.id: one.correct for one in scores if not one.error}
+    right = {score.id: score.correct for score in scores if not score.error}
     cells: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
-    for one in questions:
-        cells[one.update, one.column].append(right.get(one.id))
+    for question in questions:
+        cells[question.update, question.column].append(right.get(question.id))
     whole = questions[0].stream
     rows = [
         tuple(_mean(cells[update, column]) for column in range(len(whole.columns)))
@@ -109,7 +109,7 @@ def measures(
     for task in tasks:
         whole = cast(StreamQuestion, task.asked[0]).stream
         for arm in arms:
-            own = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+            own = [score for score in scores if (score.task, score.arm) == (task.name, str(arm))]
             found = results(task, own)
             asked = changed(task, own)
             of = {"task": task.name, "arm": str(arm)}
@@ -136,14 +136,14 @@ def measures(
 
 def changed(task: Task, scores: Sequence[Score]) -> int:
     """Return how many times a probe was shown other records than the time before."""
-    shown = {one.id: one.shown for one in scores if not one.error}
+    shown = {score.id: score.shown for score in scores if not score.error}
     last: dict[str, tuple[str, ...] | None] = {}
     count = 0
-    for one in (cast(StreamQuestion, sample) for sample in task.asked):
-        probe = one.id.split("/", 3)[3]
-        if one.id in shown:
-            count += probe not in last or last[probe] != shown[one.id]
-            last[probe] = shown[one.id]
+    for question in (cast(StreamQuestion, sample) for sample in task.asked):
+        probe = question.id.split("/", 3)[3]
+        if question.id in shown:
+            count += probe not in last or last[probe] != shown[question.id]
+            last[probe] = shown[question.id]
     return count
 
 
@@ -181,7 +181,7 @@ def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
 
 
 def _mean(right: Sequence[bool | None]) -> float | None:
-    known = [one for one in right if one is not None]
+    known = [value for value in right if value is not None]
     return sum(known) / len(known) if known and len(known) == len(right) else None
 
 

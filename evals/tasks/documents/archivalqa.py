@@ -63,7 +63,7 @@ def tasks(path: Path, name: str) -> dict[str, StreamTask]:
         stream=f"{name}/{path.stem}",
     )
     first = min(FIRST, (len(documents) + 1) // 2)
-    return {one.name: one for one in (stream, *retention(stream, first))}
+    return {task.name: task for task in (stream, *retention(stream, first))}
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(line)
         answers = row["answers"] if "answers" in row else [row["answer"]]
         texts = [row["question"], row["document"], *answers]
-        if not answers or not all(isinstance(one, str) and one.strip() for one in texts):
+        if not answers or not all(isinstance(text, str) and text.strip() for text in texts):
             raise KeyError("question, answers and document as text")
         return row | {
             "answers": tuple(answers),

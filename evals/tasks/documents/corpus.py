@@ -62,9 +62,9 @@ class Corpus:
             before, started, written = bytes_on_disk(memory, self._folder), time.perf_counter(), 0
             for start in range(0, len(documents), BATCH):
                 batch = documents[start : start + BATCH]
-                records = memory.get([str(one.number) for one in batch], scope=self.scope)
+                records = memory.get([str(document.number) for document in batch], scope=self.scope)
                 known = {record.id for record in records}
-                new = [writing(one) for one in batch if str(one.number) not in known]
+                new = [writing(document) for document in batch if str(document.number) not in known]
                 memory.add_many(new, scope=self.scope)
                 written += len(new)
             seconds = time.perf_counter() - started

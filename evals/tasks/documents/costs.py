@@ -71,8 +71,8 @@ def costs(folder: Path) -> dict[str, list[dict[str, Any]]]:
     Raises:
         RunError: a file of it is malformed.
     """
-    reading = [_reading(one) for one in _sums(folder / DOCUMENTS_FILE, ("stream",))]
-    notes = [_notes(one) for one in _sums(folder / NOTES_FILE, ("stream", "way"))]
+    reading = [_reading(row) for row in _sums(folder / DOCUMENTS_FILE, ("stream",))]
+    notes = [_notes(row) for row in _sums(folder / NOTES_FILE, ("stream", "way"))]
     return {name: rows for name, rows in (("reading", reading), ("notes", notes)) if rows}
 
 

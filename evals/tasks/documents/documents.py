@@ -105,15 +105,15 @@ def gold_sentences(question: Sample, documents: Sequence[Document]) -> list[tupl
         (number, place)
         for number in question.supports
         for place, sentence in enumerate(documents[number - 1].sentences)
-        if any(one and one in normalised(sentence) for one in references)
+        if any(reference and reference in normalised(sentence) for reference in references)
     ]
 
 
 def digest_of(documents: Iterable[Document], questions: Iterable[Sample]) -> str:
     """Return the SHA-256 of what is read and asked."""
     digest = hashlib.sha256()
-    for one in documents:
-        digest.update(f"{one.number}\t{one.date}\t{one.text}\n".encode())
+    for document in documents:
+        digest.update(f"{document.number}\t{document.date}\t{document.text}\n".encode())
     for question in questions:
         digest.update(f"{question.id}\t{question.question}\t{question.gold}\n".encode())
     return digest.hexdigest()
@@ -125,7 +125,11 @@ def retention(task: StreamTask, first: int) -> tuple[StreamTask, StreamTask]:
     How much was retained is the ratio of the second score to the first.
     """
     read = task.documents[:first]
-    early = [one for one in task.asked if one.supports and max(one.supports) <= len(read)]
+    early = [
+        question
+        for question in task.asked
+        if question.supports and max(question.supports) <= len(read)
+    ]
     before, after = (
         StreamTask(
             name=f"{task.name.partition('/')[0]}/retention-{when}",

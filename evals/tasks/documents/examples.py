@@ -134,4 +134,4 @@ EXAMPLES = (
 
 def few_shot_examples(n: int, show: Show, dated: bool) -> Sequence[Example]:
     """Return the first `n` examples as an arm shows them; there are no more than eight."""
-    return [one.example(show, dated) for one in EXAMPLES[:n]]
+    return [example.example(show, dated) for example in EXAMPLES[:n]]

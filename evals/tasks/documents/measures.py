@@ -27,15 +27,15 @@ def measures(
     """
     names = [task.name for task in tasks]
     answered: dict[tuple[str, str], dict[str, Score]] = {}
-    for one in scores:
-        if one.error is None and one.task in names:
-            answered.setdefault((one.task, one.arm), {})[one.id] = one
+    for score in scores:
+        if score.error is None and score.task in names:
+            answered.setdefault((score.task, score.arm), {})[score.id] = score
     found: dict[str, list[dict[str, Any]]] = {"against": [], "retention": [], "prompts": []}
     for task in names:
         for arm in arms:
             own = answered.get((task, str(arm)), {})
             if own:
-                tokens = mean([float(one.prompt_tokens) for one in own.values()])
+                tokens = mean([float(score.prompt_tokens) for score in own.values()])
                 row = {"task": task, "name": str(arm), "n": len(own), "prompt_tokens": tokens}
                 found["prompts"].append(row)
             for kind in REFERENCES:

@@ -135,7 +135,9 @@ class NoteArm(DocumentArm):
             asked.question, scope=scope, tokens=GATHERED_TOKENS, as_of=as_of, **self._kept.how
         )
         names = {piece.note for piece in found.pieces}
-        passage = {one.id: _passage(one) for one in self._memory.get(sorted(names), scope=scope)}
+        passage = {
+            record.id: _passage(record) for record in self._memory.get(sorted(names), scope=scope)
+        }
         return [(passage[piece.note], piece.text) for piece in found.pieces]
 
     def _texts(self, question: str, hit: Hit) -> Sequence[str]:

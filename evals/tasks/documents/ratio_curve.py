@@ -105,23 +105,25 @@ def _value(run: KeptRun, task: str, arm: ArmName, of: Callable[[Score], float | 
 
 def drawn(curve: Curve) -> str:
     """Return a curve as SVG: a line for each series, and one across for each level."""
-    names = dict.fromkeys([one.arm for one in curve.levels] + [one.series for one in curve.points])
+    names = dict.fromkeys(
+        [item.arm for item in curve.levels] + [item.series for item in curve.points]
+    )
     colour = {name: number % charts.COLOURS for number, name in enumerate(names)}
     points = [
         charts.RatioPoint(
-            label=one.arm,
-            series=one.series,
-            ratio=one.ratio,
-            value=one.value.value or 0.0,
-            low=_or(one.value.low, one.value.value),
-            high=_or(one.value.high, one.value.value),
-            colour=colour[one.series],
+            label=point.arm,
+            series=point.series,
+            ratio=point.ratio,
+            value=point.value.value or 0.0,
+            low=_or(point.value.low, point.value.value),
+            high=_or(point.value.high, point.value.value),
+            colour=colour[point.series],
         )
-        for one in curve.points
+        for point in curve.points
     ]
     levels = [
-        charts.Level(label=one.arm, value=one.value.value or 0.0, colour=colour[one.arm])
-        for one in curve.levels
+        charts.Level(label=level.arm, value=level.value.value or 0.0, colour=colour[level.arm])
+        for level in curve.levels
     ]
     return charts.ratio_curve(points, levels, curve.measure)
 

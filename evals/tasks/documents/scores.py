@@ -64,7 +64,7 @@ def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
     return {
         "em_strict": em_strict(prediction, reference),
         "em_prefix": em_prefix(prediction, reference),
-        "em_max_ref": max(em_strict(prediction, one) for one in sample.gold),
+        "em_max_ref": max(em_strict(prediction, reference) for reference in sample.gold),
         "f1": f1(prediction, reference),
-        "f1_max_ref": max(f1(prediction, one) for one in sample.gold),
+        "f1_max_ref": max(f1(prediction, reference) for reference in sample.gold),
     }

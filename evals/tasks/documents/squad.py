@@ -75,7 +75,7 @@ def tasks(path: Path) -> dict[str, StreamTask]:
     documents, questions = read(path)
     if not questions:
         raise InvalidInput(f"{path} holds no question")
-    answered = [one for one in questions if one.gold]
+    answered = [question for question in questions if question.gold]
     made = {
         name: StreamTask(
             name=name,
@@ -89,25 +89,25 @@ def tasks(path: Path) -> dict[str, StreamTask]:
         )
         for name, asked in (
             ("squad/stream", answered),
-            ("squad/unanswerable", [one for one in questions if not one.gold]),
+            ("squad/unanswerable", [question for question in questions if not question.gold]),
         )
     }
     first = min(FIRST, (len(documents) + 1) // 2)
-    made |= {one.name: one for one in retention(made["squad/stream"], first)}
+    made |= {task.name: task for task in retention(made["squad/stream"], first)}
     return made
 
 
 def _questions(paragraph: Mapping[str, Any], title: str, number: int) -> Iterator[DocumentQuestion]:
-    for one in paragraph["qas"]:
-        impossible = bool(one.get("is_impossible", False))
-        texts = [str(answer["text"]) for answer in one["answers"]]
+    for row in paragraph["qas"]:
+        impossible = bool(row.get("is_impossible", False))
+        texts = [str(answer["text"]) for answer in row["answers"]]
         if bool(texts) is impossible:
             raise KeyError("answers")
         yield DocumentQuestion(
-            id=str(one["id"]),
+            id=str(row["id"]),
             story=f"squad/{number}",
             facts=(),
-            question=str(one["question"]).strip(),
+            question=str(row["question"]).strip(),
             gold=tuple(dict.fromkeys(texts)),
             supports=() if impossible else (number,),
             group=title,
@@ -147,14 +147,14 @@ def chosen(
         BadOption: one of them is none.
     """
     if names is None:
-        return [known[one] for one in default]
+        return [known[task] for task in default]
     if names.strip() == "all":
         return list(known.values())
     full = [f"{name}/{part.strip().removeprefix(f'{name}/')}" for part in names.split(",")]
-    for one in full:
-        if one not in known:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(known)}")
-    return [known[one] for one in dict.fromkeys(full)]
+    for task in full:
+        if task not in known:
+            raise BadOption("--tasks", f"{task!r} is not one of {', '.join(known)}")
+    return [known[task] for task in dict.fromkeys(full)]
 
 
 SUITE = Suite(

@@ -66,7 +66,7 @@ class TaughtArm:
             rate_limit=RateLimit(None),
         )
         if name.shots:
-            examples = [_example(one) for one in studied_samples(task.training, parts.seed)]
+            examples = [_example(sample) for sample in studied_samples(task.training, parts.seed)]
             self._agent.examples = diverse_examples(examples, parts.embedder, name.shots)
 
     def ask(self, sample: Sample) -> Reply:

@@ -43,10 +43,12 @@ def measures(
     rows = []
     every: dict[str, list[Answered]] = {str(arm): [] for arm in arms}
     for task in tasks:
-        trials = {one.id: cast(Trial, one) for one in task.asked}
+        trials = {sample.id: cast(Trial, sample) for sample in task.asked}
         for arm in every:
-            own = [one for one in scores if (one.task, one.arm) == (task.name, arm)]
-            answered = [(trials[one.id], one) for one in own if not one.error and one.id in trials]
+            own = [score for score in scores if (score.task, score.arm) == (task.name, arm)]
+            answered = [
+                (trials[score.id], score) for score in own if not score.error and score.id in trials
+            ]
             every[arm] += answered
             rows += [{"task": task.name, "arm": arm} | row for row in _curve(answered)]
     if len(tasks) > 1:

@@ -42,7 +42,7 @@ def load(selection: Selection) -> Sequence[Task]:
             "--set", f"expected at least 1 world, 1 to {MOST} people, and no fewer rounds than 0"
         )
     chosen = selected_names(selection, NAME, CONDITIONS)
-    return [task(one, sizes, selection.seed) for one in chosen]
+    return [task(condition, sizes, selection.seed) for condition in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:

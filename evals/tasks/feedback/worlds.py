@@ -66,7 +66,7 @@ class World:
     @property
     def taught(self) -> tuple[Item, ...]:
         """The questions that get feedback."""
-        return tuple(one for one in self.items if one.section == "same")
+        return tuple(item for item in self.items if item.section == "same")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,9 +92,9 @@ def world(condition: str, sizes: Mapping[str, int], seed: str) -> World:
         year=dict(zip(people, rng.sample(YEARS, len(people)), strict=True)),
     )
     items = list({"changed": _changed, "hops": _hops, "premise": _premise}[condition](cast))
-    items += [_city("unrelated", one, cast) for one in cast.others]
-    facts = [_works(one, cast.city[one]) for one in (*cast.asked, *cast.others)]
-    facts += [f"{one} joined in {cast.year[one]}." for one in (*cast.asked, *cast.others)]
+    items += [_city("unrelated", person, cast) for person in cast.others]
+    facts = [_works(person, cast.city[person]) for person in (*cast.asked, *cast.others)]
+    facts += [f"{person} joined in {cast.year[person]}." for person in (*cast.asked, *cast.others)]
     facts += [_led(under, over) for under, over in zip(cast.led, cast.asked, strict=True)]
     return World(told=tuple(rng.sample(facts, len(facts))), items=tuple(items))
 
@@ -132,54 +132,54 @@ class _Cast:
 
 def _changed(cast: _Cast) -> Iterator[Item]:
     """The person asked about works elsewhere now: where one of the others works."""
-    for one, under, other in zip(cast.asked, cast.led, cast.others, strict=True):
+    for person, under, other in zip(cast.asked, cast.led, cast.others, strict=True):
         now = cast.city[other]
-        while now == cast.city[one]:
-            cast.city[one] = cast.rng.choice(CITIES)
+        while now == cast.city[person]:
+            cast.city[person] = cast.rng.choice(CITIES)
         yield Item(
             section="same",
-            question=f"In which city does {one} work?",
+            question=f"In which city does {person} work?",
             gold=now,
-            correction=_works(one, now),
-            hint=f"{one} has moved to where {other} works.",
+            correction=_works(person, now),
+            hint=f"{person} has moved to where {other} works.",
         )
         yield Item(
             section="related", question=f"In which city does the boss of {under} work?", gold=now
         )
-        yield Item(section="related", question=f"What city does {one} go to for work?", gold=now)
-        yield _year("unrelated", one, cast)
+        yield Item(section="related", question=f"What city does {person} go to for work?", gold=now)
+        yield _year("unrelated", person, cast)
 
 
 def _hops(cast: _Cast) -> Iterator[Item]:
     """The city of a person's boss follows from two facts."""
-    for one, under in zip(cast.asked, cast.led, strict=True):
-        city = cast.city[one]
+    for person, under in zip(cast.asked, cast.led, strict=True):
+        city = cast.city[person]
         yield Item(
             section="same",
             question=f"In which city does the boss of {under} work?",
             gold=city,
-            supports=(_led(under, one), _works(one, city)),
+            supports=(_led(under, person), _works(person, city)),
             correction=f"The boss of {under} works in {city}.",
-            hint=f"The boss of {under} is {one}.",
+            hint=f"The boss of {under} is {person}.",
         )
         yield Item(
             section="related",
             question=f"In which year did the boss of {under} join?",
-            gold=cast.year[one],
-            supports=(_led(under, one), f"{one} joined in {cast.year[one]}."),
+            gold=cast.year[person],
+            supports=(_led(under, person), f"{person} joined in {cast.year[person]}."),
         )
         yield Item(
             section="related",
             question=f"What city does the boss of {under} go to for work?",
             gold=city,
-            supports=(_led(under, one), _works(one, city)),
+            supports=(_led(under, person), _works(person, city)),
         )
-        yield _city("unrelated", one, cast)
+        yield _city("unrelated", person, cast)
 
 
 def _premise(cast: _Cast) -> Iterator[Item]:
     """There is no such person as the one asked about."""
-    for one, stranger in zip(cast.asked, cast.strangers, strict=True):
+    for person, stranger in zip(cast.asked, cast.strangers, strict=True):
         yield Item(
             section="same",
             question=f"In which city does {stranger} work?",
@@ -191,31 +191,31 @@ def _premise(cast: _Cast) -> Iterator[Item]:
         yield Item(
             section="related", question=f"What city does {stranger} go to for work?", gold=NOBODY
         )
-        yield _city("unrelated", one, cast)
-        yield _year("unrelated", one, cast)
+        yield _city("unrelated", person, cast)
+        yield _year("unrelated", person, cast)
 
 
-def _city(section: Section, one: str, cast: _Cast) -> Item:
-    city = cast.city[one]
+def _city(section: Section, person: str, cast: _Cast) -> Item:
+    city = cast.city[person]
     return Item(
         section=section,
-        question=f"In which city does {one} work?",
+        question=f"In which city does {person} work?",
         gold=city,
-        supports=(_works(one, city),),
+        supports=(_works(person, city),),
     )
 
 
-def _year(section: Section, one: str, cast: _Cast) -> Item:
+def _year(section: Section, person: str, cast: _Cast) -> Item:
     return Item(
         section=section,
-        question=f"In which year did {one} join?",
-        gold=cast.year[one],
-        supports=(f"{one} joined in {cast.year[one]}.",),
+        question=f"In which year did {person} join?",
+        gold=cast.year[person],
+        supports=(f"{person} joined in {cast.year[person]}.",),
     )
 
 
-def _works(one: str, city: str) -> str:
-    return f"{one} works in {city}."
+def _works(person: str, city: str) -> str:
+    return f"{person} works in {city}."
 
 
 def _led(under: str, over: str) -> str:

@@ -66,12 +66,12 @@ def leakage(
     """
     rows = []
     for task in tasks:
-        twin = loader.twins(task, {one.id for one in scores})
+        twin = loader.twins(task, {score.id for score in scores})
         for arm in arms:
-            asked = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
-            seen = sum(any(_is_of(one, text) for text in one.shown) for one in asked)
-            possible = sum(one.id in twin for one in asked)
-            left_out = [one.guarded for one in asked if one.guarded is not None]
+            asked = [score for score in scores if (score.task, score.arm) == (task.name, str(arm))]
+            seen = sum(any(_is_of(score, text) for text in score.shown) for score in asked)
+            possible = sum(score.id in twin for score in asked)
+            left_out = [score.guarded for score in asked if score.guarded is not None]
             rows.append(
                 {
                     "arm": str(arm),

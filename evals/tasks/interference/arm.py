@@ -64,7 +64,7 @@ class EpisodeArm:
         self._locks: dict[str, threading.Lock] = {}
         self._agent = Agent(memory=None, model=parts.model, instructions=SHORT_ANSWER)
         if name.shots:
-            examples = [_example(one) for one in studied_samples(task.training, parts.seed)]
+            examples = [_example(sample) for sample in studied_samples(task.training, parts.seed)]
             self._agent.examples = diverse_examples(examples, parts.embedder, name.shots)
 
     def ask(self, sample: Sample) -> Reply:

@@ -56,13 +56,13 @@ def measures(
     """Return the tables of a run: its measures, the curve over the lag, and the matrices."""
     tables: dict[str, list[dict[str, Any]]] = {"interference": [], "lags": [], "matrix": []}
     for task in tasks:
-        trials = {one.id: cast(Trial, one) for one in task.asked}
+        trials = {sample.id: cast(Trial, sample) for sample in task.asked}
         for arm in arms:
             of = {"task": task.name, "arm": str(arm)}
             cells = [
-                Cell(trials[one.id], one)
-                for one in scores
-                if (one.task, one.arm) == (task.name, str(arm)) and not one.error
+                Cell(trials[score.id], score)
+                for score in scores
+                if (score.task, score.arm) == (task.name, str(arm)) and not score.error
             ]
             tables["interference"].append(of | measured(cells))
             tables["lags"] += [of | point for point in lags(cells)]
@@ -92,7 +92,9 @@ def forgetting(accuracy: Matrix) -> float | None:
         last = accuracy[-1][episode]
         seen = [row[episode] for row in accuracy]
         if last is not None:
-            lost.append(max(one for one in seen if one is not None) - last)
+            lost.append(
+                max(accuracy_then for accuracy_then in seen if accuracy_then is not None) - last
+            )
     return sum(lost) / len(lost) if lost else None
 
 

@@ -103,20 +103,20 @@ def trials(story: str, condition: str, sizes: Mapping[str, int], seed: str) -> I
         so_far += shuffled.sample(facts, len(facts))
         for episode in range(1, insertion + 1):
             asked = episodes[episode - 1][0]
-            same = [one for one in so_far if one.person == asked.person and one != asked]
-            if condition == "conflict" and any(one.episode > episode for one in same):
+            same = [fact for fact in so_far if fact.person == asked.person and fact != asked]
+            if condition == "conflict" and any(fact.episode > episode for fact in same):
                 continue
             on = f"was {asked.person} on day {episode}" if condition == "dated" else None
             yield Trial(
                 id=f"{story}/{insertion}/{episode}",
                 story=story,
-                facts=tuple((line, one.text) for line, one in enumerate(so_far, start=1)),
+                facts=tuple((line, fact.text) for line, fact in enumerate(so_far, start=1)),
                 question=f"Where {on or f'is {asked.person}'}?",
                 gold=(asked.place,),
                 supports=(so_far.index(asked) + 1,),
                 insertion=insertion,
                 episode=episode,
-                subjects=tuple(one.person for one in so_far),
-                competing=tuple(one.place for one in same),
-                told=tuple(one.place for one in so_far),
+                subjects=tuple(fact.person for fact in so_far),
+                competing=tuple(fact.place for fact in same),
+                told=tuple(fact.place for fact in so_far),
             )

@@ -35,7 +35,7 @@ def load(selection: Selection) -> Sequence[Task]:
     if not sizes["people"] <= sizes["cast"] <= len(NAMES):
         raise BadOption("--set", f"expected a cast from people up to {len(NAMES)}")
     chosen = selected_names(selection, "interference", CONDITIONS)
-    return [task(one, sizes, selection.seed) for one in chosen]
+    return [task(condition, sizes, selection.seed) for condition in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:

@@ -82,7 +82,7 @@ class BankArm:
         The baseline is another store, which never held it.
         """
         scope, make = Scope(user="probed"), BANKS[self.name.kind]
-        others = [one for one in study.studied if one != study.item]
+        others = [item for item in study.studied if item != study.item]
         with self._store() as memory:
             bank = make(memory, scope)
             bank.study(study.studied)
@@ -93,8 +93,8 @@ class BankArm:
             make(memory, scope).study(others)
             never = memory.probes.target(scope=scope, texts=[study.item.text])
         return {
-            "before": {one.kind: one.before for one in findings.probes},
-            "after": {one.kind: one.after for one in findings.probes},
+            "before": {finding.kind: finding.before for finding in findings.probes},
+            "after": {finding.kind: finding.after for finding in findings.probes},
             "never": dict(never.before),
             "lost": len(findings.lost),
         }

@@ -157,7 +157,7 @@ class Notes(Episodes):
     def value(self, item: Item) -> str:
         """Return the note on the sentence, "" where nothing came of it."""
         notes = self._memory.list(scope=self._scope, kind="note", limit=MOST)
-        return next((one.text for one in notes if item.id in one.sources), "")
+        return next((note.text for note in notes if item.id in note.sources), "")
 
 
 BANKS: dict[str, Callable[[Memory, Scope], Bank]] = {

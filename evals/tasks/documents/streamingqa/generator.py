@@ -197,7 +197,8 @@ class World:
         fact = self._random.choice(office.sentences).format(p=person, t=town, d=day)
         size = 6 * PASSAGES
         sentences = [
-            one.format(n=self._random.randint(2, 90)) for one in self._random.sample(_FILLERS, size)
+            filler.format(n=self._random.randint(2, 90))
+            for filler in self._random.sample(_FILLERS, size)
         ]
         sentences[self._random.randrange(size)] = fact
         return Story(

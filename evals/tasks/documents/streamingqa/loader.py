@@ -77,14 +77,14 @@ def load(
         name=NAME,
         source=source,
         split=f"{split}, {len(asked)} of {len(questions)} questions",
-        asked=[one for one, _ in asked],
+        asked=[question for question, _ in asked],
         training=(),
         sha256="",
         documents=documents,
         stream=f"{NAME}/{split}",
         recent=RECENT,
     )
-    return {one.name: one for one in _tasks(whole, asked)}
+    return {task.name: task for task in _tasks(whole, asked)}
 
 
 def articles(folder: Path, keys: Collection[str]) -> Iterator[Article]:
@@ -139,7 +139,7 @@ def _lines(archives: Sequence[Path], folder: Path, keys: Collection[str]) -> Ite
 def _document(number: int, passage: Passage) -> Document:
     return Document(
         number=number,
-        sentences=tuple(f"{' '.join(one.split())}." for one in passage.sentences),
+        sentences=tuple(f"{' '.join(sentence.split())}." for sentence in passage.sentences),
         text=passage.text,
         group=_name(passage.article),
         when=passage.published,
@@ -152,14 +152,14 @@ def _asked(
 ) -> Iterator[tuple[DocumentQuestion, NewsQuestion]]:
     """Yield the questions whose article was read, in the order of their dates."""
     by_article: dict[str, list[Document]] = {}
-    for one in documents:
-        by_article.setdefault(one.group, []).append(one)
-    for question in sorted(questions, key=lambda one: (one.asked_at, one.id)):
+    for document in documents:
+        by_article.setdefault(document.group, []).append(document)
+    for question in sorted(questions, key=lambda question: (question.asked_at, question.id)):
         group = _name(question.evidence_id)
         parts = by_article.get(group)
         if parts is None:
             continue
-        gold = [one.number for one in parts if _holds(one, question.answers)]
+        gold = [document.number for document in parts if _holds(document, question.answers)]
         asked = DocumentQuestion(
             id=question.id,
             story=group,
@@ -180,7 +180,7 @@ def _name(key: str) -> str:
 
 def _holds(document: Document, answers: Sequence[str]) -> bool:
     text = normalised(document.text)
-    return any(normalised(one) in text for one in answers)
+    return any(normalised(answer) in text for answer in answers)
 
 
 def _tasks(
@@ -189,10 +189,10 @@ def _tasks(
     """Yield recent and past (all is read first), the quarters (as time passes), and retention."""
     ages: tuple[Literal["recent", "past"], ...] = ("recent", "past")
     for age in ages:
-        yield _part(whole, age, [one for one, news in asked if news.age == age])
+        yield _part(whole, age, [question for question, news in asked if news.age == age])
     for quarter in QUARTERS:
         months = range(3 * quarter - 2, 3 * quarter + 1)
-        some = [one for one, news in asked if news.asked_at.month in months]
+        some = [question for question, news in asked if news.asked_at.month in months]
         yield replace(_part(whole, f"q{quarter}", some), as_time_passes=True)
     yield from retention(whole, min(FIRST, (len(whole.documents) + 1) // 2))
 

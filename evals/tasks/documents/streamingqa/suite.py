@@ -66,8 +66,11 @@ SUITE = Suite(
         Member(name=f"{NAME}/recent", about="all is read, then asked about the month before"),
         Member(name=f"{NAME}/past", about="all is read, then asked about the years before"),
         *(
-            Member(name=f"{NAME}/q{one}", about=f"asked in quarter {one}, of what was read by then")
-            for one in loader.QUARTERS
+            Member(
+                name=f"{NAME}/q{quarter}",
+                about=f"asked in quarter {quarter}, of what was read by then",
+            )
+            for quarter in loader.QUARTERS
         ),
         Member(name=f"{NAME}/retention-before", about="of the first 200, right after these"),
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),
