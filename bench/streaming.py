@@ -40,7 +40,7 @@ from memagent.evals.suite import Selection
 from memagent.evals.tasks.documents.arms import DocumentArm
 from memagent.evals.tasks.documents.documents import StreamTask
 from memagent.evals.tasks.documents.scores import normalised
-from memagent.evals.tasks.documents.streamingqa.files import KeySet
+from memagent.evals.tasks.documents.streamingqa.keys import KeySet
 from memagent.testing import ScriptedChat
 from memagent.types import NewRecord
 

@@ -1,4 +1,4 @@
-"""What an arm is called, what it gives back, and what it is made of."""
+"""Arm of an evaluation: one way of answering, with its name, its parts and its reply."""
 
 import re
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from memagent.memory.memory import Memory
 from memagent.types import Answer
 
 SHOTS = 3
-"""How many worked examples an arm shows whose name does not say."""
+"""Number of few-shot examples of an arm whose name does not say."""
 _NAME = re.compile(r"(?P<kind>[a-z0-9-]+)(?::(?P<size>\d+))?(?:\+(?P<shots>\d+))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ArmName:
-    """A way of asking, in full: `window:10+3` shows the last 10 facts after 3 worked examples."""
+    """Full name of an arm: `window:10+3` shows the last 10 facts after 3 few-shot examples."""
 
     kind: str
     size: int | None = None
@@ -29,16 +29,16 @@ class ArmName:
 
     @classmethod
     def parse(cls, text: str, shots: int = SHOTS) -> "ArmName":
-        """Read a name; one that does not say how many worked examples gets `shots`.
+        """Read a name; one that does not say how many few-shot examples gets `shots`.
 
         Raises:
-            InvalidInput: it is no such name.
+            InvalidInput: it is not such a name.
         """
-        found = _NAME.fullmatch(text.strip())
-        if found is None:
+        match = _NAME.fullmatch(text.strip())
+        if match is None:
             raise InvalidInput(f"arm {text!r}: expected a name such as memory, window:10 or full+0")
-        size, own = found["size"], found["shots"]
-        return cls(found["kind"], int(size) if size else None, int(own) if own else shots)
+        size, number = match["size"], match["shots"]
+        return cls(match["kind"], int(size) if size else None, int(number) if number else shots)
 
     def __str__(self) -> str:
         size = "" if self.size is None else f":{self.size}"
@@ -47,7 +47,7 @@ class ArmName:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """What arms are made with; the memory is the run's own, in its folder."""
+    """Parts that an arm is made from; the memory is the run's own, in its folder."""
 
     memory: Memory
     embedder: Embeddings
@@ -58,10 +58,11 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """An answer, what the model was shown for it, and the share of the gold supports in that.
+    """An answer, the texts the model was shown for it, and the share of the gold supports in them.
 
-    `recall` is None where nobody's own evidence was looked for. `guarded` tells whether a worked
-    example was left out that is the question itself or a duplicate, None where nobody looked.
+    `recall` is None where an arm searches for no evidence of its own. `guarded` says whether a
+    few-shot example was left out that is the question itself or a duplicate, and is None where the
+    arm does not check.
     """
 
     answer: Answer
@@ -74,7 +75,7 @@ class Arm(Protocol):
     """One way of answering a task's questions."""
 
     def ask(self, sample: Sample) -> Reply:
-        """Answer a sample's question; of one story, samples must come in order."""
+        """Answer a sample's question; the samples of one story must come in order."""
         ...
 
 

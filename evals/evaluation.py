@@ -1,8 +1,7 @@
-"""Evaluation of a suite as one call, which returns the rows and the folder of the run."""
+"""Evaluation of a suite in one call, which returns the rows and the folder of the run."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,28 +10,19 @@ from typing import Any, Protocol
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
-from memagent.config import Settings, load_settings
-from memagent.embedding.open_embedder import open_embedder
+from memagent.config import load_settings
 from memagent.errors import InvalidInput
 from memagent.evals.arm import SHOTS, ArmName
 from memagent.evals.registry import find_suite
 from memagent.evals.report.measures import measure_tables
 from memagent.evals.report.tables import as_object, rows
 from memagent.evals.runs.plan import Plan
-from memagent.evals.runs.ray import WorkerSpec, ray_pool
+from memagent.evals.runs.pool import ModelPool
 from memagent.evals.runs.run import Run
-from memagent.evals.runs.runner import ask_all, run_in_process
-from memagent.evals.runs.worker import Asker
 from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Selection, Suite, Tables, load_tasks
-from memagent.models.open_chat import open_chat, options_of
-from memagent.testing import ScriptedChat
 
 logger = logging.getLogger(__name__)
-EMBEDDED_CONCURRENCY = 4
-"""Stories asked side by side of the embedded model, where nobody says."""
-SERVER_CONCURRENCY = 64
-"""Stories asked side by side of each server, where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +40,8 @@ class Options:
 
     split: str | None = None
     variant: str | None = None
-    file: Path | None = None
-    data: Path | None = None
+    file: str | Path | None = None
+    data: str | Path | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     shots: int = SHOTS
     shuffle: bool = False
@@ -99,7 +89,7 @@ class Progress(Protocol):
 
 
 class _Silent:
-    """Progress that nobody sees."""
+    """Progress that shows nothing."""
 
     def start(self, run: Run) -> None:
         """Ignore it."""
@@ -132,8 +122,8 @@ def run(
     `resume` the run in it goes on.
 
     Raises:
-        BadOption: an argument has a value that is not possible; `option` names it. InvalidInput: a
-        line of a file is malformed, or servers or workers are to be used with a chat
+        BadOption: an argument has a value that is not possible; `option` names it.
+        InvalidInput: a line of a file is malformed, or servers or workers are given beside a chat
             model instead of its name.
         RunError: there is no such suite or file, the folder holds another run, the server stayed
             away, or too many questions got no answer; what was answered is kept.
@@ -147,18 +137,15 @@ def run(
     )
     if resume and out is None:
         raise BadOption("--resume", "name the run's folder with --out")
-    _check_settings(suite, options.settings)
-    pool = _Pool.of(suite, settings, model, embedder, options)
-    selection = Selection(
-        tasks=tasks if tasks is None or isinstance(tasks, str) else ",".join(tasks),
-        split=options.split,
-        variant=options.variant,
-        data=options.data or settings.data,
-        file=options.file,
-        seed=seed,
-        settings=options.settings,
+    pool = ModelPool.of(
+        suite,
+        settings,
+        model=model if isinstance(model, BaseChatModel) else None,
+        embedder=embedder if isinstance(embedder, Embeddings) else None,
+        servers=options.servers,
+        workers=options.workers,
     )
-    every_setting = {**suite.settings, **options.settings}
+    selection = _selection(tasks, seed, options, options.data or settings.data)
     plan = Plan(
         arms=_arm_names(suite, arms, options.shots),
         limit=limit,
@@ -168,7 +155,7 @@ def run(
         embedder=pool.embedder_name,
         concurrency=options.concurrency or pool.concurrency,
         max_failures=options.max_failures,
-        settings={key: value for key, value in every_setting.items() if value is not None},
+        settings=_settings(suite, options.settings),
     )
     loaded = load_tasks(suite, selection)
     folder = Path(out or Path("runs") / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
@@ -176,7 +163,7 @@ def run(
     logger.info("%s run of %s in %s", "resuming a" if resume else "starting a", name, folder)
     progress.start(whole)
     if whole.remaining():
-        pool.ask(whole, progress)
+        pool.ask(whole, progress.answered)
     else:
         whole.put_in_order()  # a run that ended at its last answer had not come to it
     return Result(
@@ -186,114 +173,6 @@ def run(
         tables=measure_tables(suite, folder, loaded, plan.arms, whole.scores),
         scores=tuple(whole.scores),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Pool:
-    """Models and workers that answer the questions of a run."""
-
-    suite: Suite
-    settings: Settings
-    model: BaseChatModel | None
-    embedder: Embeddings | None
-    urls: Sequence[str]
-    workers: int | None
-    """How many processes on a Ray cluster; None asks in this process."""
-    concurrency: int
-
-    @classmethod
-    def of(
-        cls,
-        suite: Suite,
-        settings: Settings,
-        model: str | BaseChatModel | None,
-        embedder: str | Embeddings | None,
-        options: Options,
-    ) -> "_Pool":
-        """Return the pool that the arguments of a run ask for.
-
-        Raises:
-            BadOption: `workers` is malformed, or the suite asks no model.
-            InvalidInput: servers or workers are to be used with a chat model.
-        """
-        if options.workers and not suite.model:
-            raise BadOption("--workers", f"{suite.name} asks no model")
-        urls = tuple(options.servers) or (settings.model,)
-        workers = _ray_workers(options.workers, len(urls))
-        own_model = model if isinstance(model, BaseChatModel) else None
-        own_embedder = embedder if isinstance(embedder, Embeddings) else None
-        if own_model is not None and (options.servers or workers):
-            raise InvalidInput("servers and workers need a model's name or URL, not a chat model")
-        embedded = own_model is None and settings.model.startswith("local") and not options.servers
-        return cls(
-            suite=suite,
-            settings=settings,
-            model=own_model,
-            embedder=own_embedder,
-            urls=urls,
-            workers=workers,
-            concurrency=max(len(urls), workers or 1)
-            * (EMBEDDED_CONCURRENCY if embedded else SERVER_CONCURRENCY),
-        )
-
-    @property
-    def model_name(self) -> str:
-        """The name of the model in the manifest."""
-        if not self.suite.model:
-            return "none"
-        return self.settings.model if self.model is None else _name_of(self.model)
-
-    @property
-    def embedder_name(self) -> str:
-        """The name of the embedder in the manifest."""
-        return self.settings.embedder if self.embedder is None else _name_of(self.embedder)
-
-    def ask(self, run: Run, progress: Progress) -> None:
-        """Have the questions asked: in this process, or by workers on a cluster."""
-        if self.workers is not None:
-            with self._ray_pool(run) as asker:
-                ask_all(run, asker, progress.answered)
-            return
-        embedder = self.embedder or open_embedder(self.settings.embedder)
-        run_in_process(run, self._chats(), embedder, progress.answered, self.suite.make)
-
-    def _chats(self) -> list[BaseChatModel]:
-        if not self.suite.model:
-            return [ScriptedChat([]) for _ in self.urls]
-        if self.model is not None:
-            return [self.model]
-        return [open_chat(url, **options_of(self.settings)) for url in self.urls]
-
-    def _ray_pool(self, run: Run) -> AbstractContextManager[Asker]:
-        specs = [
-            WorkerSpec(
-                make=self.suite.make,
-                model=self.urls[place % len(self.urls)],
-                embedder=self.embedder or self.settings.embedder,
-                seed=run.plan.seed,
-                options=options_of(self.settings),
-            )
-            for place in range(self.workers or 1)
-        ]
-        return ray_pool(specs, run.plan.concurrency)
-
-
-def _name_of(model: BaseChatModel | Embeddings) -> str:
-    return str(getattr(model, "model_name", None) or type(model).__name__)
-
-
-def _ray_workers(text: str | None, servers: int) -> int | None:
-    """Read "ray", which is a worker for each server, or "ray:4".
-
-    Raises:
-        BadOption: it is neither.
-    """
-    if text is None:
-        return None
-    kind, _, number = text.partition(":")
-    if kind != "ray" or (number and (not number.isdigit() or int(number) < 1)):
-        raise BadOption("--workers", f"{text!r} is not ray or ray:N")
-    return int(number) if number else servers
 
 
 def _arm_names(
@@ -319,13 +198,29 @@ def _arm_names(
     return tuple(dict.fromkeys(names))
 
 
-def _check_settings(suite: Suite, settings: Mapping[str, float]) -> None:
-    """Refuse a setting that the suite does not have.
+def _settings(suite: Suite, settings: Mapping[str, float]) -> dict[str, float]:
+    """Return the settings of a run, with the suite's own where none was named.
 
     Raises:
-        BadOption: it does not have it.
+        BadOption: the suite does not have one of them.
     """
     for name in settings:
         if name not in suite.settings:
             known = ", ".join(suite.settings) or "none"
             raise BadOption("--set", f"{name!r} is not one of {known}")
+    every = {**suite.settings, **settings}
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def _selection(
+    tasks: Sequence[str] | str | None, seed: int, options: Options, data: str | Path | None
+) -> Selection:
+    return Selection(
+        tasks=tasks if tasks is None or isinstance(tasks, str) else ",".join(tasks),
+        split=options.split,
+        variant=options.variant,
+        data=None if data is None else Path(data),
+        file=None if options.file is None else Path(options.file),
+        seed=seed,
+        settings=options.settings,
+    )

@@ -1,6 +1,7 @@
-"""What came of one question, and the file of a run that keeps a line for each."""
+"""Score of one question, and the file of a run that keeps a line for each."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,19 +10,20 @@ from typing import Any
 from memagent.errors import RunError
 from memagent.files import write_atomic
 
+logger = logging.getLogger(__name__)
 SAMPLES_FILE = "samples.jsonl"
 MEASURED = ("cached_tokens", "seconds", "memory_seconds")
-"""What depends on the machine and on what else was asked; all else repeats."""
+"""Fields that depend on the machine and its load; all others repeat."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
     """One question of one arm: what was shown, what came back, how it was graded, what it cost.
 
-    `recall` is the share of the gold supports among what was shown, `guarded` tells whether a
-    worked example was left out that would have given the answer away. Where `error` is set there is
-    no answer: the question counts neither as right nor as wrong, and is asked again when the run is
-    resumed.
+    `recall` is the share of the gold supports among what was shown, `guarded` says whether a
+    few-shot example was left out that would have given the answer away. Where `error` is set there
+    is no answer: the question counts neither as right nor as wrong, and is asked again when the run
+    is resumed.
     """
 
     id: str
@@ -44,16 +46,16 @@ class Score:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a run holds at most one score of: the task, the arm and the question."""
+        """The task, the arm and the question, of which a run holds at most one score."""
         return self.task, self.arm, self.id
 
     def outcome(self) -> dict[str, Any]:
-        """Return all that the same run gives again: everything but what was measured."""
+        """Return everything that the same run gives again: all but times and cached tokens."""
         return {name: value for name, value in asdict(self).items() if name not in MEASURED}
 
 
 class ScoreFile:
-    """The scores of a run, a JSON line each, flushed one by one."""
+    """File with the scores of a run, a JSON line each, flushed one by one."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / SAMPLES_FILE
@@ -70,11 +72,11 @@ class ScoreFile:
         except OSError as error:
             raise RunError(
                 f"cannot write to {self.path} ({error.strerror}): all answers before are kept;"
-                " mend that and go on with --resume"
+                " fix that and go on with --resume"
             ) from error
 
     def replace(self, scores: Iterable[Score]) -> None:
-        """Put these scores in the place of all, at once or not at all.
+        """Replace all scores by these, at once or not at all.
 
         Raises:
             RunError: they cannot be written; the file is as it was.
@@ -85,12 +87,12 @@ class ScoreFile:
             raise RunError(f"cannot write {self.path}: {error.strerror}") from error
 
     def read(self, *, mend: bool = True) -> list[Score]:
-        """Read the scores back, of a question asked twice the last.
+        """Read the scores; of a question that was asked twice, the last.
 
         A last line that a kill cut short is left out, and with `mend` dropped from the file.
 
         Raises:
-            RunError: the file cannot be read, or a line is no score.
+            RunError: the file cannot be read, or a line is not a score.
         """
         if not self.path.exists():
             return []
@@ -99,6 +101,8 @@ class ScoreFile:
         except (OSError, UnicodeDecodeError) as error:
             raise RunError(f"{self.path} cannot be read: {error}") from error
         whole, _, rest = text.rpartition("\n")
+        if rest:
+            logger.warning("%s ends in a line that was cut short, which is left out", self.path)
         if rest and mend:
             write_atomic(self.path, whole + "\n" if whole else "")
         scores: dict[tuple[str, str, str], Score] = {}
@@ -116,5 +120,5 @@ def _line(score: Score) -> str:
 
 
 def score_of(row: dict[str, Any]) -> Score:
-    """Return a score that JSON kept."""
+    """Return the score of a row read from JSON."""
     return Score(**row | {"gold": tuple(row["gold"]), "shown": tuple(row["shown"])})

@@ -29,7 +29,7 @@ class BadOption(InvalidInput):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Which tasks of a suite to load, and from which files.
+    """Selection of tasks of a suite, and of the files to load them from.
 
     `tasks` names them, as "1,2,11"; `data` is the folder of released files, `file` a file of the
     user's own. `settings` are sizes that the suite knows, those that were named.
@@ -77,7 +77,7 @@ class Reference:
 class References:
     """Published results that a report prints beside those of a run.
 
-    They stand only beside tasks of the same `source`. `about` tells in a sentence, without its full
+    They stand only beside tasks of the same `source`. `about` says in a sentence, without its full
     stop, how the models differ from a run of the suite; `label` and `own_label` are the short forms
     for the models and for the run.
     """

@@ -1,11 +1,11 @@
-"""The nouns of an evaluation: a task, the samples it asks, and how an answer is graded."""
+"""Task of an evaluation: the samples it asks, and how an answer is graded."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from memagent.evals.metrics.answers import exact_mention
-
+_WORD = re.compile(r"\w+")
 Source = Literal["released", "edited", "generated"]
 """Edited: a file named as released holds something else. No table mixes two sources."""
 
@@ -23,10 +23,10 @@ class TaskName(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One question, with all that was told before it.
+    """One question, with the facts that came before it.
 
     `facts` are (line number, text) in order; `supports` the line numbers of the gold evidence,
-    which only the oracle arm may look at. `ordered` is set where the order of the answers counts.
+    which only the oracle arm may read. `ordered` is set where the order of the answers counts.
     """
 
     id: str
@@ -43,8 +43,23 @@ Grade = Callable[["Task", Sample, str], Mapping[str, float]]
 
 
 def is_right(grades: Mapping[str, float]) -> bool:
-    """Tell whether an answer with these grades is right: whether the first of them is 1."""
+    """Say whether an answer with these grades is right: whether the first of them is 1."""
     return next(iter(grades.values())) == 1.0
+
+
+def exact_mention(
+    prediction: str, gold: Sequence[str], vocabulary: Collection[str], *, ordered: bool = False
+) -> bool:
+    """Say whether a prediction mentions the gold answers and no other answer of the task.
+
+    Small models answer in sentences ("Mary is in the garden."), so words outside the vocabulary do
+    not count, while naming two places where one is right does. With `ordered` the mentions must
+    come in the gold order.
+    """
+    answers = {word.lower() for word in (*vocabulary, *gold)}
+    mentioned = [word for word in _WORD.findall(prediction.lower()) if word in answers]
+    expected = [word.lower() for word in gold]
+    return mentioned == expected if ordered else set(mentioned) == set(expected)
 
 
 def mention(task: "Task", sample: Sample, prediction: str) -> dict[str, float]:
@@ -55,7 +70,7 @@ def mention(task: "Task", sample: Sample, prediction: str) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """Samples to ask, and training samples to draw worked examples from; they share no story.
+    """Samples to ask, and training samples to draw few-shot examples from; they share no story.
 
     An answer is right whose first grade is 1. `edited` names the files that are named as released
     ones but hold something else.

@@ -1,10 +1,10 @@
-"""What a learner keeps while it goes on learning, from one matrix of results.
+"""Metrics of continual learning, from one matrix of results.
 
 An update is one write to the memory, or one session. ACC, BWT and FWT are those of Lopez-Paz and
 Ranzato (NIPS 2017); min-ACC, WC-ACC, WF, WP and FORG those of De Lange et al. (ICLR 2023), who show
-that a learner can lose a task for a while and have it back when others look. A metric that is not
-defined is None, never 0 or NaN: it would be the mean of nothing, or one of its scores was not
-measured.
+that a learner can lose a task for a while and have it back at the next evaluation. A metric that
+is not defined is None, never 0 or NaN: it would be the mean of nothing, or one of its scores was
+not measured.
 """
 
 from collections.abc import Iterable, Sequence
@@ -221,7 +221,7 @@ def _minus(first: float | None, second: float | None) -> float | None:
 
 
 FULL = 100
-"""What L2 metrics call a score of 1."""
+"""Score of L2 metrics for a score of 1."""
 
 
 def lifetime(results: Results) -> tuple[Block, ...] | None:
@@ -263,12 +263,12 @@ def l2_metrics(results: Results) -> dict[str, Any]:
 
 
 def _transferred(moved: Sequence[Transfer], direction: Direction) -> dict[str, float | None]:
-    own = [one for one in moved if one.direction == direction]
+    own = [transfer for transfer in moved if transfer.direction == direction]
     return {
-        f"{direction}_contrast": mean_defined(one.contrast for one in own),
-        f"{direction}_ratio": mean_defined(one.ratio for one in own),
+        f"{direction}_contrast": mean_defined(transfer.contrast for transfer in own),
+        f"{direction}_ratio": mean_defined(transfer.ratio for transfer in own),
     }
 
 
 def _evaluation(row: Sequence[float | None]) -> Evaluation:
-    return Evaluation(scores=tuple(() if one is None else (FULL * one,) for one in row))
+    return Evaluation(scores=tuple(() if value is None else (FULL * value,) for value in row))

@@ -1,4 +1,4 @@
-"""What a threshold on self-consistency keeps, and how much of that is right (T-SAS, Jeong 2023)."""
+"""Precision and coverage of a threshold on self-consistency (T-SAS, Jeong 2023)."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ THRESHOLDS = tuple(step / 10 for step in range(1, 11))
 
 
 def curve(votes: Iterable[tuple[float, bool]]) -> list[dict[str, Any]]:
-    """Return precision and coverage by threshold, of votes told as (share, whether right).
+    """Return precision and coverage by threshold, of votes as pairs (share, whether right).
 
     Coverage is the share of questions that a threshold keeps, precision the share of those that are
     right, None where it keeps none; with its 95% Wilson interval.
@@ -42,13 +42,13 @@ def curve(votes: Iterable[tuple[float, bool]]) -> list[dict[str, Any]]:
 def votes_of(records: Iterable[Record]) -> list[tuple[float, bool]]:
     """Return the vote of each checked problem, from what was kept of its samples."""
     best: dict[str, tuple[float, bool]] = {}
-    for one in sorted(records, key=lambda record: record.seq):
-        told = one.metadata
-        if told["solution"] in ("right", "wrong"):
-            found = (float(told["share"]), told["solution"] == "right")
-            held = best.get(str(told["problem"]))
-            if held is None or found[0] > held[0]:
-                best[str(told["problem"])] = found
+    for record in sorted(records, key=lambda record: record.seq):
+        kept = record.metadata
+        if kept["solution"] in ("right", "wrong"):
+            vote = (float(kept["share"]), kept["solution"] == "right")
+            before = best.get(str(kept["problem"]))
+            if before is None or vote[0] > before[0]:
+                best[str(kept["problem"])] = vote
     return list(best.values())
 
 
@@ -66,7 +66,7 @@ def keep_votes(folder: Path, votes: Iterable[tuple[float, bool]]) -> None:
 
 
 def kept_votes(folder: Path) -> list[tuple[float, bool]]:
-    """Return the votes in the folder of a run, none where nobody voted.
+    """Return the votes in the folder of a run, none where there was no vote.
 
     Raises:
         RunError: they cannot be read.

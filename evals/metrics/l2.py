@@ -1,7 +1,7 @@
 """L2 metrics of lifelong learning, from blocks of training and of evaluation.
 
 After the metrics of DARPA's L2M programme (New et al., 2022). Scores are from 0 to 100. A metric
-that is not defined is None. Curves are taken as they are: who wants them smooth smooths them first.
+that is not defined is None. Curves are taken as they are, and not smoothed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ TERMINAL_PART = 10
 LEAST_SATURATION = 0.2
 """The share of the expert's saturation below which sample efficiency is zero."""
 _ROUNDING = 1e-9
-"""A slope nearer to zero than this is that of a level curve, worked out with rounding."""
+"""A slope nearer to zero than this is that of a level curve, but for rounding."""
 Variant = Literal["mrlep", "mrtlp"]
 """Maintenance against the evaluation after, or the terminal performance of, the newest training."""
 Direction = Literal["forward", "backward"]
@@ -68,7 +68,7 @@ Block = Training | Evaluation
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transfer:
-    """What training one task did to another: the other's evaluations before and after it.
+    """Transfer from training one task to another: the other's evaluations before and after it.
 
     It is forward if the other had not been trained yet, backward if it had.
     """

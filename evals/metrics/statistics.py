@@ -1,4 +1,4 @@
-"""Intervals and tests for scores that were taken on the same questions.
+"""Means, intervals and tests for scores on the same questions.
 
 A question counts as one observation. Questions of one story are not quite independent of one
 another, so that where a story has many the intervals are somewhat too narrow.
@@ -15,15 +15,20 @@ PASS_MARK = 0.95
 """The accuracy at which a bAbI task counts as passed (Weston et al., 2015)."""
 RESAMPLES = 9999
 _BATCH = 1000
-"""How many resamples are in RAM at once."""
+"""Number of resamples in RAM at once."""
 _TAIL = 0.025
 _ROUNDING = 1e-9
 """Two means that are nearer than this differ by rounding alone."""
 
 
+def mean(values: Sequence[float]) -> float:
+    """Return the arithmetic mean, 0 for none."""
+    return sum(values) / len(values) if values else 0.0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class McNemar:
-    """How many questions only the first or only the second got right, and the exact p value."""
+    """Number of questions that only the first, or the second, got right, and the exact p value."""
 
     only_first: int
     only_second: int
@@ -42,7 +47,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SupportRecall:
-    """What was recalled of the gold supports: counts, over the questions that have any."""
+    """Counts of the gold supports that were recalled, over the questions that have any."""
 
     questions: int
     complete: int
@@ -73,7 +78,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     """Test whether two arms get the same questions right, two-sided and exact (binomial).
 
-    `first` and `second` tell of the same questions, in the same order. Where they never differ, or
+    `first` and `second` are of the same questions, in the same order. Where they never differ, or
     differ once, p is 1.
 
     Raises:
@@ -82,7 +87,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     from statsmodels.stats.contingency_tables import mcnemar as test
 
     _check_aligned(first, second)
-    pairs = [(bool(one), bool(other)) for one, other in zip(first, second, strict=True)]
+    pairs = [(bool(left), bool(right)) for left, right in zip(first, second, strict=True)]
     table = [[pairs.count((row, column)) for column in (True, False)] for row in (True, False)]
     outcome = test(table, exact=True)
     return McNemar(only_first=table[0][1], only_second=table[1][0], p=float(outcome.pvalue))
@@ -132,7 +137,7 @@ def memory_efficiency(none: float, memory: float, oracle: float) -> float | None
 
     That is (memory - none) / (oracle - none) of three mean scores: 0 is no better than no memory, 1
     as good as gold evidence; it may lie outside. None where `oracle` does not beat `none`: where
-    the model answers without being told, or cannot use what it is told.
+    the model answers without evidence, or cannot use it.
     """
     gain = oracle - none
     return (memory - none) / gain if gain > _ROUNDING else None
@@ -197,12 +202,16 @@ def support_recall(
         InvalidInput: the two are not of the same length.
     """
     _check_lengths(gold, recalled)
-    wanted = [(set(one), set(found)) for one, found in zip(gold, recalled, strict=True) if one]
+    pairs = [
+        (set(supports), set(found))
+        for supports, found in zip(gold, recalled, strict=True)
+        if supports
+    ]
     return SupportRecall(
-        questions=len(wanted),
-        complete=sum(one <= found for one, found in wanted),
-        supports=sum(len(one) for one, _ in wanted),
-        recalled=sum(len(one & found) for one, found in wanted),
+        questions=len(pairs),
+        complete=sum(supports <= found for supports, found in pairs),
+        supports=sum(len(supports) for supports, _ in pairs),
+        recalled=sum(len(supports & found) for supports, found in pairs),
     )
 
 
@@ -212,7 +221,7 @@ def _resampled_means(arms: Sequence[Sequence[float]], seed: int) -> Any:
     from scipy.stats import bootstrap
 
     def means(*scores: Any, axis: int) -> Any:
-        return np.stack([np.mean(one, axis=axis) for one in scores])
+        return np.stack([np.mean(values, axis=axis) for values in scores])
 
     drawn = bootstrap(
         tuple(np.asarray(arm, dtype=float) for arm in arms),

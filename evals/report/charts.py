@@ -10,7 +10,7 @@ from memagent.evals.metrics.statistics import PASS_MARK
 from memagent.evals.suite import Drawing, Tables
 
 COLOURS = 8
-"""How many colours the page knows, as the classes `c0` to `c7`."""
+"""Number of colours of the page, as the classes `c0` to `c7`."""
 _BAR_WIDTH, _BAR_HEIGHT, _LABEL = 300, 20, 82
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 84, 12, 42
@@ -55,7 +55,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RatioPoint:
-    """What was reached at a compression ratio of at least 1; `series` are joined by a line."""
+    """A value at a compression ratio of at least 1; points of one `series` are joined by a line."""
 
     label: str
     series: str
@@ -130,7 +130,7 @@ def spots(points: Sequence[Spot], x_name: str) -> str:
     most = max((point.x for point in points), default=0.0)
     ticks = _axes(root, most, x_name)
     placed: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda one: -one.y):
+    for point in sorted(points, key=lambda point: -point.y):
         x, y = _x(point.x, ticks[-1]), _y(point.y)
         dot = SubElement(
             root, "circle", {"cx": _n(x), "cy": _n(y), "r": "5", "class": f"dot c{point.colour}"}
@@ -147,21 +147,25 @@ def curves(points: Sequence[Point], x_name: str, title: str) -> str:
     ticks = _axes(root, max((point.x for point in points), default=0.0), x_name, whole=whole)
     placed: list[tuple[float, float]] = []
     for line in dict.fromkeys(point.line for point in points):
-        curve = sorted((one for one in points if one.line == line), key=lambda one: one.x)
-        places = [(_x(one.x, ticks[-1]), _y(one.value)) for one in curve]
+        curve = sorted((point for point in points if point.line == line), key=lambda point: point.x)
+        places = [(_x(point.x, ticks[-1]), _y(point.value)) for point in curve]
         path = " ".join(f"{_n(x)},{_n(y)}" for x, y in places)
         SubElement(root, "polyline", {"points": path, "class": f"curve c{curve[0].colour}"})
-        for (x, y), one in zip(places, curve, strict=True):
+        for (x, y), point in zip(places, curve, strict=True):
             between = ""
-            if one.low is not None and one.high is not None:
-                _line(root, x, _y(one.low), x, _y(one.high), f"whisker c{one.colour}")
-                between = f" ({one.low:.1%} to {one.high:.1%})"
+            if point.low is not None and point.high is not None:
+                _line(root, x, _y(point.low), x, _y(point.high), f"whisker c{point.colour}")
+                between = f" ({point.low:.1%} to {point.high:.1%})"
             dot = SubElement(
-                root, "circle", {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
+                root,
+                "circle",
+                {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{point.colour}"},
             )
             SubElement(
                 dot, "title"
-            ).text = f"{line}, {x_name} {one.x:g}: {one.value:.1%}{between}, {one.n} questions"
+            ).text = (
+                f"{line}, {x_name} {point.x:g}: {point.value:.1%}{between}, {point.n} questions"
+            )
         x, y = places[-1]
         _text(root, x + 9, _free(placed, x, y) + 4, line, "start", "label")
     return _svg(root)
@@ -181,23 +185,25 @@ def ratio_curve(points: Sequence[RatioPoint], levels: Sequence[Level], y_name: s
         _text(root, at(2**power), _HEIGHT - _BOTTOM + 16, f"{2**power}x", "middle")
     _text(root, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, "compression ratio", "middle", "label")
     placed: list[tuple[float, float]] = []
-    for level in sorted(levels, key=lambda one: -one.value):
+    for level in sorted(levels, key=lambda level: -level.value):
         y = _y(level.value)
         _line(root, _LEFT, y, _WIDTH - _RIGHT, y, f"level c{level.colour}")
         _text(root, _LEFT + 4, _free(placed, _LEFT, y) - 3, level.label, "start", "label")
     for series in dict.fromkeys(point.series for point in points):
-        own = sorted((one for one in points if one.series == series), key=lambda one: one.ratio)
-        path = " ".join(f"{_n(at(one.ratio))},{_n(_y(one.value))}" for one in own)
-        SubElement(root, "polyline", {"points": path, "class": f"curve c{own[0].colour}"})
-        for one in own:
-            x, y = at(one.ratio), _y(one.value)
-            _line(root, x, _y(one.low), x, _y(one.high), f"whisker c{one.colour}")
-            place = {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{one.colour}"}
+        joined = sorted(
+            (point for point in points if point.series == series), key=lambda point: point.ratio
+        )
+        path = " ".join(f"{_n(at(point.ratio))},{_n(_y(point.value))}" for point in joined)
+        SubElement(root, "polyline", {"points": path, "class": f"curve c{joined[0].colour}"})
+        for point in joined:
+            x, y = at(point.ratio), _y(point.value)
+            _line(root, x, _y(point.low), x, _y(point.high), f"whisker c{point.colour}")
+            place = {"cx": _n(x), "cy": _n(y), "r": "4", "class": f"dot c{point.colour}"}
             SubElement(SubElement(root, "circle", place), "title").text = (
-                f"{one.label}: {one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
-                f" at {one.ratio:.1f}x"
+                f"{point.label}: {point.value:.1%} ({point.low:.1%} to {point.high:.1%})"
+                f" at {point.ratio:.1f}x"
             )
-        x, y = at(own[-1].ratio), _y(own[-1].value)
+        x, y = at(joined[-1].ratio), _y(joined[-1].value)
         _text(root, x + 9, _free(placed, x, y) + 4, series, "start", "label")
     return _svg(root)
 

@@ -1,4 +1,4 @@
-"""Two ways of answering the same questions, compared question by question."""
+"""Comparison of two arms, question by question."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def compared(first: Sequence[Score], second: Sequence[Score]) -> list[Comparison
             twin = other[score.task, score.id]
             pairs.setdefault(score.task, []).append((score, twin))
     tests = {
-        task: mcnemar([one.correct for one, _ in both], [two.correct for _, two in both])
+        task: mcnemar([left.correct for left, _ in both], [right.correct for _, right in both])
         for task, both in pairs.items()
     }
     corrected = holm({task: test.p for task, test in tests.items()})
@@ -67,16 +67,19 @@ def compared(first: Sequence[Score], second: Sequence[Score]) -> list[Comparison
             first=both[0][0].arm,
             second=both[0][1].arm,
             n=len(both),
-            first_right=sum(one.correct for one, _ in both),
-            second_right=sum(two.correct for _, two in both),
+            first_right=sum(left.correct for left, _ in both),
+            second_right=sum(right.correct for _, right in both),
             only_first=tests[task].only_first,
             only_second=tests[task].only_second,
             p=tests[task].p,
             holm=corrected[task],
             difference=difference(
-                [float(two.correct) for _, two in both], [float(one.correct) for one, _ in both]
+                [float(right.correct) for _, right in both],
+                [float(left.correct) for left, _ in both],
             ),
-            changed=tuple(_changed(one, two) for one, two in both if one.correct != two.correct),
+            changed=tuple(
+                _changed(left, right) for left, right in both if left.correct != right.correct
+            ),
         )
         for task, both in pairs.items()
     ]
@@ -92,7 +95,9 @@ def between(
     """
     check_data(first, second)
     found = [
-        one for left, right in arms for one in compared(first.of_arm(left), second.of_arm(right))
+        comparison
+        for left, right in arms
+        for comparison in compared(first.of_arm(left), second.of_arm(right))
     ]
     if not found:
         raise RunError(
@@ -126,22 +131,22 @@ def check_data(first: SavedRun, second: SavedRun) -> None:
     common = [(task, theirs[task.name]) for task in first.tasks if task.name in theirs]
     if not common:
         raise RunError(f"{first.folder} and {second.folder} have no task in common")
-    for one, two in common:
-        if one.sha256 != two.sha256:
+    for left, right in common:
+        if left.sha256 != right.sha256:
             raise RunError(
-                f"{one.name} was asked from different data: {one.source}, {one.split}"
-                f" (sha256 {one.sha256[:12]}) in {first.folder}, {two.source}, {two.split}"
-                f" (sha256 {two.sha256[:12]}) in {second.folder}; only the same questions compare"
+                f"{left.name} was asked from different data: {left.source}, {left.split}"
+                f" (sha256 {left.sha256[:12]}) in {first.folder}, {right.source}, {right.split}"
+                f" (sha256 {right.sha256[:12]}) in {second.folder}; only the same questions compare"
             )
 
 
-def _changed(one: Score, two: Score) -> Changed:
+def _changed(left: Score, right: Score) -> Changed:
     return Changed(
-        id=one.id,
-        task=one.task,
-        question=one.question,
-        gold=one.gold,
-        first=one.prediction,
-        second=two.prediction,
-        right="first" if one.correct else "second",
+        id=left.id,
+        task=left.task,
+        question=left.question,
+        gold=left.gold,
+        first=left.prediction,
+        second=right.prediction,
+        right="first" if left.correct else "second",
     )

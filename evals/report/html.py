@@ -149,18 +149,19 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
     """Return a section's drawings: bars by task, cost against accuracy, and the lags if any."""
     from markupsafe import Markup
 
-    asked = [one for one in section.overall.values() if one.questions]
+    asked = [overall for overall in section.overall.values() if overall.questions]
     tokens = [
         Spot(
-            label=one.arm,
-            x=one.prompt_tokens + one.completion_tokens,
-            y=one.accuracy,
-            colour=colour[one.arm],
+            label=overall.arm,
+            x=overall.prompt_tokens + overall.completion_tokens,
+            y=overall.accuracy,
+            colour=colour[overall.arm],
         )
-        for one in asked
+        for overall in asked
     ]
     seconds = [
-        Spot(label=one.arm, x=one.seconds, y=one.accuracy, colour=colour[one.arm]) for one in asked
+        Spot(label=overall.arm, x=overall.seconds, y=overall.accuracy, colour=colour[overall.arm])
+        for overall in asked
     ]
     return {
         "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
@@ -168,7 +169,7 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         "seconds": Markup(spots(seconds, "seconds per question")),
         "lags": {
             task: Markup(curves(_lags(section, task, colour), "lag", f"accuracy by lag, {task}"))
-            for task in dict.fromkeys(one.task for one in section.lags)
+            for task in dict.fromkeys(lag.task for lag in section.lags)
         },
     }
 
@@ -190,16 +191,16 @@ def _by_heading(section: Section, drawings: Sequence[Drawing]) -> dict[str, dict
 def _lags(section: Section, task: str, colour: Mapping[str, int]) -> list[Point]:
     return [
         Point(
-            line=one.arm,
-            x=one.lag,
-            n=one.n,
-            value=one.right / one.n,
-            low=one.interval[0],
-            high=one.interval[1],
-            colour=colour.get(one.arm, 0),
+            line=lag.arm,
+            x=lag.lag,
+            n=lag.n,
+            value=lag.right / lag.n,
+            low=lag.interval[0],
+            high=lag.interval[1],
+            colour=colour.get(lag.arm, 0),
         )
-        for one in section.lags
-        if one.task == task
+        for lag in section.lags
+        if lag.task == task
     ]
 
 
@@ -224,7 +225,9 @@ def _references(run: SavedRun, section: Section, suite: Suite | None) -> dict[st
     known = suite.references if suite else None
     if known is None or section.source != known.source:
         return None
-    tasks = [task for task in section.tasks if all(task in one.accuracy for one in known.models)]
+    tasks = [
+        task for task in section.tasks if all(task in model.accuracy for model in known.models)
+    ]
     if not tasks:
         return None
     ours = [str(arm) for arm in run.arms if arm.kind == "memory"]

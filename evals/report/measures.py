@@ -64,10 +64,10 @@ def as_tables(measures: Tables) -> "list[Table]":
     One with many columns and a single row for each arm is turned: its arms are its columns.
     """
     tables = []
-    for title, one in flat(measures).items():
-        names = [name for name in one.columns if name != "task"]
-        for task in dict.fromkeys(row.get("task") for row in one.rows):
-            own = [row for row in one.rows if row.get("task") == task]
+    for title, table in flat(measures).items():
+        names = [name for name in table.columns if name != "task"]
+        for task in dict.fromkeys(row.get("task") for row in table.rows):
+            own = [row for row in table.rows if row.get("task") == task]
             whole = title if task is None else f"{title}, {task}"
             arms = [row.get("arm") for row in own]
             turned = len(names) > WIDE and None not in arms and len(set(arms)) == len(arms)

@@ -1,4 +1,4 @@
-"""Every question of a run, packed for a page that shows them a few at a time."""
+"""Payload of the HTML report: every question of a run, packed as JSON."""
 
 from typing import Any
 

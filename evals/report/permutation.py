@@ -19,7 +19,7 @@ from memagent.evals.task import Sample, Task, is_right
 
 logger = logging.getLogger(__name__)
 PERMUTATIONS = 2_000
-"""How many times answers are permuted."""
+"""Number of permutations."""
 ALL = "all tasks"
 
 

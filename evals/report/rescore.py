@@ -1,5 +1,6 @@
-"""Grade a run again from the predictions it kept; no model is asked."""
+"""Regrading of a run from the predictions it kept, without a model."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,8 @@ from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score, ScoreFile
 from memagent.evals.suite import BadOption, Selection, Suite, load_tasks
 from memagent.evals.task import Sample, Task, is_right
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +24,7 @@ class Regrade:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rescored:
-    """How many answers were graded again, and those that changed by it."""
+    """Number of answers that were graded again, and those that changed."""
 
     graded: int
     changed: tuple[Regrade, ...]
@@ -30,8 +33,8 @@ class Rescored:
 def rescore(run: SavedRun, suite: Suite, selection: Selection) -> Rescored:
     """Grade every answer again by its task, and put the file of answers in place at once.
 
-    `wanted` says where the data is; its tasks and split are those of the run. Questions that got no
-    answer stay as they are. The run's further tables are worked out again.
+    `selection` says where the data is; its tasks and split are those of the run. Questions that got
+    no answer stay as they are. The run's further tables are computed again.
 
     Raises:
         RunError: the data cannot be loaded or is not the run's, or the file cannot be written; the
@@ -45,6 +48,7 @@ def rescore(run: SavedRun, suite: Suite, selection: Selection) -> Rescored:
         for before, now in zip(run.scores, after, strict=True)
         if before != now
     )
+    logger.info("%d of %d answers have other grades now", len(changed), len(after))
     if changed:
         ScoreFile(run.folder).replace(after)
     measure_tables(suite, run.folder, tasks, run.arms, after)

@@ -1,14 +1,14 @@
-"""What a report says of the tasks of one source: numbers only, no layout."""
+"""Sections of a report, one for the tasks of each source: numbers only, no layout."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.metrics.answers import mean
 from memagent.evals.metrics.statistics import (
     Estimate,
     efficiency,
+    mean,
     memory_efficiency,
     passed,
     wilson,
@@ -19,9 +19,9 @@ from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
 
 CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))
-"""Which arms are compared, the second with the first."""
+"""Pairs of arms that are compared, the second with the first."""
 LAG = "lag"
-"""The grade that holds how long before a question its fact was told."""
+"""The grade that holds how long before a question its fact came."""
 Key = tuple[str, str]
 
 
@@ -63,7 +63,7 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lag:
-    """A task's questions that were asked an arm so long after their fact; how many are right."""
+    """Questions of a task at one lag between fact and question, and how many are right."""
 
     task: str
     arm: str
@@ -97,8 +97,8 @@ class Section:
         return [arm for arm in self.arms if any(arm == key[1] for key in self.efficiency)]
 
     @property
-    def looking(self) -> list[str]:
-        """The arms whose own evidence was held against the gold supports."""
+    def searching(self) -> list[str]:
+        """The arms whose own evidence was compared with the gold supports."""
         return [
             arm
             for arm in self.arms
@@ -177,7 +177,7 @@ def _pooled(arm: ArmName, table: Sequence[Mapping[str, Any]]) -> float | None:
     common = set.intersection(*map(set, found))
     if not common:
         return None
-    none, own, oracle = (mean([one[task] for task in sorted(common)]) for one in found)
+    none, own, oracle = (mean([by_task[task] for task in sorted(common)]) for by_task in found)
     return memory_efficiency(none, own, oracle)
 
 

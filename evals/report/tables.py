@@ -1,4 +1,4 @@
-"""A run as tables, and as rows for programs."""
+"""Rows of a run for programs, and the same as tables for people."""
 
 import csv
 import io
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.metrics.answers import mean
-from memagent.evals.metrics.statistics import memory_efficiency, wilson
+from memagent.evals.metrics.statistics import mean, memory_efficiency, wilson
 from memagent.evals.score import Score
 from memagent.evals.suite import Tables
 from memagent.evals.task import TaskName
@@ -57,16 +56,16 @@ def shared_scores(
 ) -> tuple[list[float], list[float], list[float]] | None:
     """Return what `none`, this arm and `oracle` scored on the questions that all three answered.
 
-    The two must show as many worked examples. None where the run has not both of them, and of the
+    The two must show as many few-shot examples. None where the run has not both of them, and of the
     two themselves.
     """
     names = [ArmName(REFERENCES[0], None, arm.shots), arm, ArmName(REFERENCES[1], None, arm.shots)]
     lists = [answered.get((task, str(name))) for name in names]
     if arm.kind in REFERENCES or not all(lists):
         return None
-    right = [{one.id: float(one.correct) for one in scores or ()} for scores in lists]
+    right = [{score.id: float(score.correct) for score in scores or ()} for scores in lists]
     common = [number for number in right[0] if number in right[1] and number in right[2]]
-    none, own, oracle = ([one[number] for number in common] for one in right)
+    none, own, oracle = ([by_id[number] for number in common] for by_id in right)
     return none, own, oracle
 
 
@@ -98,13 +97,13 @@ def _table(title: str, table: Sequence[dict[str, Any]]) -> "Table":
     from rich.table import Table
 
     caption = (
-        "+3: with so many worked examples; n: questions; gold: share with all supporting lines"
-        " shown; worth: memory efficiency, (arm - none) / (oracle - none); tokens, s: per question"
+        "+3: with so many few-shot examples; n: questions; gold: share with all supporting lines"
+        " shown; efficiency: (arm - none) / (oracle - none); tokens, s: per question"
     )
     shown = Table(title=title, caption=caption)
     for name in ("task", "arm"):
         shown.add_column(name, overflow="fold")
-    for name in ("accuracy", "95% CI", "n", "gold", "worth", "tokens", "s"):
+    for name in ("accuracy", "95% CI", "n", "gold", "efficiency", "tokens", "s"):
         shown.add_column(name, justify="right", no_wrap=True)
     for row in table:
         supports = row["supports_shown"]
@@ -141,7 +140,7 @@ def _row(task: TaskName, arm: ArmName, scores: Sequence[Score], failed: int) -> 
         "tokens": mean([score.prompt_tokens + score.completion_tokens for score in scores]),
         "seconds": mean([score.seconds for score in scores]),
         "recall": mean(recalls) if recalls else None,
-        "supports_shown": mean([float(one == 1.0) for one in recalls]) if recalls else None,
+        "supports_shown": mean([float(share == 1.0) for share in recalls]) if recalls else None,
         "source": task.source,
         "split": task.split,
     }

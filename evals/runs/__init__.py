@@ -1,1 +1,1 @@
-"""Runs: what is asked, by whom, kept where, resumed how."""
+"""Runs of an evaluation: plan, manifest, workers, retries, and the folder that keeps them."""

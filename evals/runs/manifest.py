@@ -2,28 +2,30 @@
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from dataclasses import replace
 from typing import Any
 
-from memagent.files import write_atomic
 from memagent.errors import RunError
 from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
 from memagent.evals.task import Task
+from memagent.files import write_atomic
 
+logger = logging.getLogger(__name__)
 MANIFEST_FILE = "run.json"
 FORMAT = 2
 OLDER = (1,)
 """The formats that `memagent eval migrate` reads."""
 DECIDING = ("suite", "plan", "tasks")
-"""What a resumed run must have in common with its beginning."""
+"""Entries that a resumed run must have in common with its beginning."""
 RENAMED = {"communicative": "feedback"}
 """Suites that had another name in earlier versions, whose runs are read under the present one."""
 PACKAGES = (
@@ -231,7 +233,7 @@ def migrate(folder: Path) -> bool:
     """Rewrite a run of an older format in place; returns False if there was nothing to do.
 
     Format 1 knew one grade and no share of the supports that were shown, only whether all were:
-    one cannot make a mean of that, so the share is left out. Its arms did not say how many worked
+    no mean can be made of that, so the share is left out. Its arms did not say how many few-shot
     examples they showed.
 
     A last line that a kill cut short is left out.
@@ -259,6 +261,7 @@ def migrate(folder: Path) -> bool:
         "concurrency": concurrency,
     }
     write(folder, manifest | now)
+    logger.info("migrated %s to format %d", folder, FORMAT)
     return True
 
 

@@ -20,7 +20,7 @@ from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import ConfigError
 from memagent.evals.arm import ArmName, MakeArm, Parts
 from memagent.evals.runs.retry import DELAYS, ServerGone
-from memagent.evals.runs.worker import Asker, WorkerPool, Worker
+from memagent.evals.runs.worker import Asker, Worker, WorkerPool
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.memory.memory import Memory

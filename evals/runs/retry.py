@@ -14,7 +14,7 @@ DELAYS = (1.0, 2.0, 4.0, 8.0, *[15.0] * 20)
 """Seconds before each further attempt while the server is gone: five minutes in all, in which a
 server that was restarted has loaded its model again."""
 MAX_ATTEMPTS = 3
-"""How often a question is asked that the server fails at while it is there."""
+"""Greatest number of attempts at a question that the server fails at while it is there."""
 
 
 class ServerGone(RunError):

@@ -1,4 +1,4 @@
-"""A run: a folder that holds its manifest, a line for each question asked, and the memory."""
+"""Run of an evaluation: a folder with its manifest, a line for each question, and the memory."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runner that asks what a run has still to ask, with bounded concurrency, and keeps each answer."""
+"""Runner of the open questions of a run, with bounded concurrency; it keeps each answer."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ from memagent.evals.arm import ArmName, MakeArm, Parts
 from memagent.evals.runs.plan import by_story
 from memagent.evals.runs.retry import ServerGone
 from memagent.evals.runs.run import Run
-from memagent.evals.runs.worker import Asker, WorkerPool, Worker
+from memagent.evals.runs.worker import Asker, Worker, WorkerPool
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.memory.memory import Memory
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 A = TypeVar("A")
 B = TypeVar("B")
 AHEAD = 8
-"""How many times `limit` items may be taken before the oldest call is back."""
+"""At most this many times `limit` items are taken before the oldest call is back."""
 
 
 def in_flight(

@@ -8,19 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from memagent.files import write_atomic
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.runs import manifest
 from memagent.evals.score import SAMPLES_FILE, Score, ScoreFile
 from memagent.evals.suite import Selection, Tables
+from memagent.files import write_atomic
 
 MEASURES_FILE = "measures.json"
 
 
 class MeasuresFile:
-    """File of a run's further tables, with the SHA-256 of the answers that they were computed
-    from."""
+    """File of a run's further tables, with the SHA-256 of the answers they were computed from."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / MEASURES_FILE
@@ -163,7 +162,9 @@ def _renamed_tables(tables: Tables) -> Tables:
     """Return tables under the present names of suites and tasks."""
     return {
         manifest.renamed(name): [
-            {**row, "task": manifest.renamed(row["task"])} if isinstance(row.get("task"), str) else row
+            {**row, "task": manifest.renamed(row["task"])}
+            if isinstance(row.get("task"), str)
+            else row
             for row in rows
         ]
         for name, rows in tables.items()

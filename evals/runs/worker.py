@@ -1,4 +1,4 @@
-"""Worker that asks the questions of a story in order and grades the answers, and a pool of them."""
+"""Worker that asks the questions of a story and grades the answers, and a pool of workers."""
 
 import threading
 import time

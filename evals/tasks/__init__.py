@@ -1,1 +1,1 @@
-"""Evaluations that ship, registered by name."""
+"""Tasks that ship with memagent, registered by the name of their suite."""

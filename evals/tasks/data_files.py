@@ -1,7 +1,8 @@
-"""The files that evaluations ask from: where they come from, and whether they came whole."""
+"""Data files of evaluations: their addresses, checksums and downloads."""
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ from memagent.evals.tasks.documents.streamingqa.generator import KEYS_FILE, arch
 from memagent.files import write_atomic
 from memagent.models.download import fetch
 
+logger = logging.getLogger(__name__)
 STREAMINGQA_URL = "https://storage.googleapis.com/dm-streamingqa"
-"""Where the questions and the list of keys were released."""
+"""Address of the released questions and list of keys."""
 WMT_URL = "https://data.statmt.org/news-crawl/doc/en"
-"""Where the archives lie, for those who have their user name and password."""
+"""Address of the archives, which need a user name and a password."""
 CHECKSUMS_FILE = "checksums.json"
-"""What was fetched before, by name: the release tells no checksums, so these are our own."""
+"""Checksums of files fetched before, by name: the release has none, so these are our own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +38,7 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pulled:
-    """What came: its size, its SHA-256 (hex), and its lines."""
+    """A fetched file: its size, its SHA-256 (hex), and its lines."""
 
     bytes: int
     sha256: str
@@ -49,7 +51,7 @@ RECIPES = {
      for file in {" ".join(question_file(split) for split in get_args(QuestionSplit))} \\
          {KEYS_FILE}; do wget -c {STREAMINGQA_URL}/$file; done
 2. Fetch the archives of the English WMT News Crawl, split by documents, with the user name and the
-   password that its page, https://data.statmt.org/news-crawl, tells:
+   password that its page, https://data.statmt.org/news-crawl, gives:
      for year in $(seq 2007 2021); do wget -c --user NAME --password WORD \\
          {WMT_URL}/news-docs.$year.en.filtered.gz; done
 3. Copy the files of step 1 into {{folder}} and those of step 2 into {{folder}}/wmt.
@@ -59,7 +61,7 @@ Questions whose year has no archive are left out. (The addresses were not tried:
 docs/evals-streaming.md.)
 """
 }
-"""How to get what cannot be pulled, by the data's name; `{{folder}}` is where it belongs."""
+"""Recipes for data that cannot be pulled, by its name; `{{folder}}` is its folder."""
 ALL: dict[str, tuple[DataFile, ...]] = {
     "streamingqa": (
         DataFile(
@@ -83,19 +85,19 @@ ALL: dict[str, tuple[DataFile, ...]] = {
 }
 
 
-def chosen(name: str, wanted: Sequence[str] | None) -> list[DataFile]:
-    """Return the wanted files; if none are named, those that have an address.
+def chosen(name: str, files: Sequence[str] | None) -> list[DataFile]:
+    """Return the named files; if none are named, those that have an address.
 
     Raises:
         InvalidInput: one of them is none.
     """
-    known = {one.name: one for one in ALL[name]}
-    if wanted is None:
-        return [one for one in known.values() if one.url]
-    for one in wanted:
-        if one not in known:
-            raise InvalidInput(f"{name} has no file {one!r}: there are {', '.join(known)}")
-    return [known[one] for one in wanted]
+    known = {file.name: file for file in ALL[name]}
+    if files is None:
+        return [file for file in known.values() if file.url]
+    for file in files:
+        if file not in known:
+            raise InvalidInput(f"{name} has no file {file!r}: there are {', '.join(known)}")
+    return [known[file] for file in files]
 
 
 def held(folder: Path | None, name: str, file: DataFile) -> Path | None:
@@ -120,15 +122,16 @@ def pull(folder: Path, name: str, file: DataFile, origin: str | None = None) -> 
     if not path.exists() and not url:
         raise RunError(
             f"{file.name} is licensed and served apart: put it at {path}, or name a server that has"
-            f" it with --from; `memagent data recipe {name}` tells how"
+            f" it with --from; `memagent data recipe {name}` says how"
         )
+    logger.info("fetching %s", file.name)
     try:
         fetch(url, path, {})
     except ModelUnavailable as error:
         raise RunError(
             f"{file.name} cannot be fetched ({error}): what came is kept and the next try goes on"
             f" from there; without a network, put the file at {path}"
-            f" (`memagent data recipe {name}` tells how)"
+            f" (`memagent data recipe {name}` says how)"
         ) from error
     return _checked(place, path, file)
 

@@ -9,7 +9,7 @@ import pytest
 
 from memagent.cli import memory
 from memagent.errors import ModelUnavailable
-from memagent.evals import evaluation
+from memagent.evals.runs import pool
 from memagent.memory import memory as memory_module
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -131,8 +131,8 @@ def test_a_database_of_another_program_is_one_line(memagent: Command, tmp_path: 
 def test_the_evaluation_prints_one_object_and_writes_every_question(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "garden"))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "garden"))
     where = ["--out", str(tmp_path / "run"), "--arms", "none,memory", "--limit", "3"]
     code, out, _ = memagent("eval", "run", "babi", "--tasks", "1", *where, "--json")
     rows = json.loads(out)["rows"]
@@ -152,8 +152,8 @@ def test_the_evaluation_prints_one_object_and_writes_every_question(
 def test_any_task_runs_with_no_data_and_an_edited_file_is_named(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "one"))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "one"))
     asked = ["eval", "run", "babi", "--arms", "none", "--limit", "2", "--json"]
     code, out, err = memagent(*asked, "--tasks", "7", "--out", str(tmp_path / "generated"))
     (row,) = json.loads(out)["rows"]
@@ -172,8 +172,8 @@ def test_any_task_runs_with_no_data_and_an_edited_file_is_named(
 def test_an_evaluation_keeps_a_server_fuller_than_the_embedded_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "garden"))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "garden"))
     for model, together in (("local", 4), ("http://server/v1", 64)):
         out = tmp_path / str(together)
         asked = ["--tasks", "1", "--limit", "1", "--arms", "none", "--model", model]
@@ -187,8 +187,8 @@ def test_an_evaluation_that_is_stopped_says_how_to_go_on(
     def stop(_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(stop))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(stop))
     where = ["--out", str(tmp_path / "run"), "--arms", "none", "--limit", "3", "--tasks", "1"]
     code, out, err = memagent("eval", "run", "babi", *where)
     assert (code, out) == (130, "")
@@ -212,8 +212,8 @@ def test_an_evaluation_with_questions_that_got_no_answer_fails_and_says_so(
     def refuse(_: object) -> str:
         raise ModelUnavailable("404: no such model")
 
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(refuse))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(refuse))
     where = ["--out", str(tmp_path / "run"), "--arms", "none", "--limit", "3", "--tasks", "1"]
     code, out, err = memagent("eval", "run", "babi", *where, "--json")
     (row,) = json.loads(out)["rows"]

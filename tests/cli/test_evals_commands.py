@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.evals import evaluation
+from memagent.evals.runs import pool
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -14,9 +14,9 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda _: "garden")
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: chat)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_run_of_harder_stories_keeps_how_hard_they_are(memagent: Command, tmp_
 def test_probes_open_no_model(
     memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "open_chat", None)
+    monkeypatch.setattr(pool, "open_chat", None)
     asked = ["eval", "run", "probes", "--tasks", "recall", "--set", "items=3", "--json"]
     code, out, _ = memagent(*asked, "--out", str(tmp_path / "run"))
     assert code == 0

@@ -1,4 +1,4 @@
-"""SHA-256 of the released files, by folder and name, so that an edited copy is told from them.
+"""SHA-256 of the released files, by folder and name, to detect an edited copy.
 
 Only the training files of `en` are known; a file that is not here counts as released.
 """

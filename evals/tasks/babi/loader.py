@@ -60,12 +60,12 @@ def _parse_line(raw: str, where: str, story: Sequence[Line], separator: str) -> 
             f"{where}: expected 'question<TAB>answer<TAB>supporting IDs', found {text[:60]!r}"
         )
     supports = rest[1].split()
-    told = {str(line.number) for line in story if not line.gold} if number > 1 else set()
-    if not supports or not told.issuperset(supports):
+    statements = {str(line.number) for line in story if not line.gold} if number > 1 else set()
+    if not supports or not statements.issuperset(supports):
         raise InvalidInput(
             f"{where}: expected IDs of earlier statements as support, found {rest[1]!r}"
         )
-    return Line(number, question.strip(), gold, tuple(int(one) for one in supports))
+    return Line(number, question.strip(), gold, tuple(int(line) for line in supports))
 
 
 Split = Literal["test", "train"]
@@ -112,18 +112,18 @@ def generated(
     length: int | None = None,
     distractors: int = 0,
 ) -> Task:
-    """Return one task of generated stories, as long and as distracting as `generate` is told.
+    """Return one task of generated stories, with the `length` and `distractors` of `generate`.
 
     Raises:
-        InvalidInput: the task cannot be told at that length or with those distractors.
+        InvalidInput: the task cannot be generated at that length or with those distractors.
     """
     seeds = (2 * seed - 1, 2 * seed) if split != "train" else (2 * seed - 1,)
     texts = [
         (
-            f"generated, seed {one}",
-            generate(number, seed=one, length=length, distractors=distractors),
+            f"generated, seed {text_seed}",
+            generate(number, seed=text_seed, length=length, distractors=distractors),
         )
-        for one in seeds
+        for text_seed in seeds
     ]
     return _task(number, "generated", texts)
 

@@ -2,7 +2,7 @@
 
 A run asks a frozen model with a few examples in the prompt, and trains no weight. The published
 models were trained on the training questions, and measured on the released test files. So the
-numbers tell how hard a task is, not which model is better.
+numbers say how hard a task is, not which model is better.
 
 None of the figures was read in the papers themselves: each was copied from the place that its
 `confirmation` names.

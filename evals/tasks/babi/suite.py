@@ -1,4 +1,4 @@
-"""bAbI as an evaluation: its twenty tasks by number, from released files or generated."""
+"""bAbI suite: twenty tasks by number, from released files or generated."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +16,8 @@ DEFAULT = (1, 2, 11, 12)
 """The tasks that are run when none are named."""
 VARIANTS = get_args(Variant)
 SETTINGS = {"length": None, "distractors": None, "story_seed": None}
-"""Of generated stories: statements of each at least, statements that nobody asks about with each
-question, and which stories they are, 1 if nobody says; `--seed` draws questions among them."""
+"""Of generated stories: their least number of statements, how many distracting statements come with
+each question, and the seed of the stories (1 by default); `--seed` draws questions among them."""
 TITLES = (
     "one supporting fact",
     "two supporting facts",
@@ -43,11 +43,11 @@ TITLES = (
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted tasks, from the released files if there is a data folder.
+    """Return the selected tasks, from the released files if there is a data folder.
 
     Raises:
         BadOption: a task, split or variant is none.
-        InvalidInput: a line is malformed, or no such story can be told.
+        InvalidInput: a line is malformed, or no such story can be generated.
         RunError: there is no such folder or file.
     """
     if selection.split is not None and selection.split not in get_args(Split):
@@ -56,19 +56,21 @@ def load(selection: Selection) -> Sequence[Task]:
         raise BadOption("--variant", f"{selection.variant!r} is not one of {', '.join(VARIANTS)}")
     if selection.file is not None:
         raise BadOption("--file", "babi reads a folder of files: set MEMAGENT_DATA")
-    told = _told(selection)
+    settings = _settings(selection)
     folder = _folder(selection)
     numbers = DEFAULT if selection.tasks is None else _numbers(selection.tasks)
     split = cast("Split | None", selection.split)
     if folder is None:
-        return [babi.generated(number, split, **told) for number in numbers]
-    if told:
-        raise BadOption("--set", f"{', '.join(told)}: of generated stories; unset MEMAGENT_DATA")
+        return [babi.generated(number, split, **settings) for number in numbers]
+    if settings:
+        raise BadOption(
+            "--set", f"{', '.join(settings)}: of generated stories; unset MEMAGENT_DATA"
+        )
     return [babi.load(folder, number, split) for number in numbers]
 
 
-def _told(selection: Selection) -> dict[str, int]:
-    """Return how stories are to be generated, by the generator's own names."""
+def _settings(selection: Selection) -> dict[str, int]:
+    """Return the settings of the generator, under its own names."""
     names = {"story_seed": "seed"}
     if any(value != int(value) or value < 0 for value in selection.settings.values()):
         raise BadOption("--set", "expected whole numbers from 0")

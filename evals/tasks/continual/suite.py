@@ -1,4 +1,4 @@
-"""Continual learning as an evaluation: bAbI streams, probed after every write."""
+"""Continual-learning suite: bAbI streams with the same questions after every update."""
 
 import hashlib
 from collections import defaultdict
@@ -25,26 +25,26 @@ from memagent.evals.tasks.continual.arm import KINDS, StreamArm
 from memagent.evals.tasks.continual.streams import (
     LESSONS,
     STORIES,
-    Asked,
+    StreamQuestion,
+    generated_task,
     samples,
     stream,
-    told_task,
 )
 
 TASKS = {
-    "stories": "the memory is told one story after another; asked is what they told",
-    "lessons": "the memory learns where to look on; asked are held-out questions",
+    "stories": "one story after another is written; the questions are about the stories",
+    "lessons": "the memory learns the direction of hops; the questions are held out",
 }
 SETTINGS = {"updates": 20, "probes": 5, "exponent": 0.5}
-"""How many updates; at most how many probes a column; d of the recurrence, 0 is uniform."""
+"""Number of updates; greatest number of probes a column; d of the recurrence, 0 is uniform."""
 MOST = 200
-"""At most so many updates."""
+"""Greatest number of updates."""
 WINDOWS = (10,)
 MATRIX_COLUMNS = ("task", "arm", "columns", "probes", "trained", "baseline", "scores")
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted streams, of generated stories.
+    """Return the selected streams, of generated stories.
 
     Raises:
         BadOption: there is no such stream, or a size is none.
@@ -68,7 +68,7 @@ def _task(kind: str, sizes: dict[str, float], seed: int) -> Task:
         seed=seed,
     )
     numbers = STORIES if kind == "stories" else LESSONS
-    training = [one for number in numbers for one in told_task(number).training]
+    training = [sample for number in numbers for sample in generated_task(number).training]
     return Task(
         name=f"continual/{kind}",
         source="generated",
@@ -84,12 +84,12 @@ def results(task: Task, scores: Sequence[Score]) -> Results:
 
     A cell is None where a probe of it got no answer.
     """
-    asked = [cast(Asked, one) for one in task.asked]
-    right = {one.id: one.correct for one in scores if not one.error}
+    questions = [cast(StreamQuestion, sample) for sample in task.asked]
+    right = {score.id: score.correct for score in scores if not score.error}
     cells: dict[tuple[int, int], list[bool | None]] = defaultdict(list)
-    for one in asked:
-        cells[one.update, one.column].append(right.get(one.id))
-    whole = asked[0].stream
+    for question in questions:
+        cells[question.update, question.column].append(right.get(question.id))
+    whole = questions[0].stream
     rows = [
         tuple(_mean(cells[update, column]) for column in range(len(whole.columns)))
         for update in range(len(whole.updates) + 1)
@@ -102,14 +102,14 @@ def measures(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the metrics of each stream and arm, the L2 metrics, and the matrix they come from.
 
-    "asked" counts the probes whose notes were other than after the update before, "reused" those
-    that kept their answer; "probes" is how many there are.
+    "asked" counts the probes whose records changed since the update before, "reused" those that
+    kept their answer; "probes" is how many there are.
     """
     tables: dict[str, list[dict[str, Any]]] = {"continual": [], "l2": [], "matrix": []}
     for task in tasks:
-        whole = cast(Asked, task.asked[0]).stream
+        whole = cast(StreamQuestion, task.asked[0]).stream
         for arm in arms:
-            own = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
+            own = [score for score in scores if (score.task, score.arm) == (task.name, str(arm))]
             found = results(task, own)
             asked = changed(task, own)
             of = {"task": task.name, "arm": str(arm)}
@@ -135,15 +135,15 @@ def measures(
 
 
 def changed(task: Task, scores: Sequence[Score]) -> int:
-    """Return how many probes were shown other notes than at the time before."""
-    shown = {one.id: one.shown for one in scores if not one.error}
+    """Return how many times a probe was shown other records than the time before."""
+    shown = {score.id: score.shown for score in scores if not score.error}
     last: dict[str, tuple[str, ...] | None] = {}
     count = 0
-    for one in (cast(Asked, sample) for sample in task.asked):
-        probe = one.id.split("/", 3)[3]
-        if one.id in shown:
-            count += probe not in last or last[probe] != shown[one.id]
-            last[probe] = shown[one.id]
+    for question in (cast(StreamQuestion, sample) for sample in task.asked):
+        probe = question.id.split("/", 3)[3]
+        if question.id in shown:
+            count += probe not in last or last[probe] != shown[question.id]
+            last[probe] = shown[question.id]
     return count
 
 
@@ -181,7 +181,7 @@ def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
 
 
 def _mean(right: Sequence[bool | None]) -> float | None:
-    known = [one for one in right if one is not None]
+    known = [value for value in right if value is not None]
     return sum(known) / len(known) if known and len(known) == len(right) else None
 
 

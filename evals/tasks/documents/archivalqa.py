@@ -1,12 +1,12 @@
-"""Questions with their documents as JSON lines: for ArchivalQA, and for a stream of one's own.
+"""ArchivalQA suite: questions with their documents as JSON lines, also of one's own.
 
     {"question": "Who won?", "answers": ["Ann Lee"], "document": "Ann Lee won ...",
      "date": "1987-03-02", "title": "Race", "id": "q1"}
 
 `answer` may stand for `answers`; `date` (of the document), `asked` (the question's), `title` and
 `id` may be left out. Lines with the same document share it. ArchivalQA's own files hold questions
-and paragraph ids, its documents are licensed apart (the New York Times Annotated Corpus); whoever
-has both joins them into this.
+and paragraph ids; its documents (the New York Times Annotated Corpus) have a licence of their own,
+and have to be joined with the questions into this format.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.suite import Member, Selection, Suite
 from memagent.evals.task import Task
-from memagent.evals.tasks.documents.corpus import costs
+from memagent.evals.tasks.documents.costs import costs
 from memagent.evals.tasks.documents.documents import (
     START,
     Document,
@@ -28,8 +28,9 @@ from memagent.evals.tasks.documents.documents import (
     retention,
     sentences,
 )
-from memagent.evals.tasks.documents.measures import drawings, measures
+from memagent.evals.tasks.documents.measures import measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
+from memagent.evals.tasks.documents.ratio_curve import drawings
 from memagent.evals.tasks.documents.squad import FIRST, chosen
 from memagent.evals.tasks.documents.streamingqa.files import lines, spelled
 
@@ -44,10 +45,10 @@ def tasks(path: Path, name: str) -> dict[str, StreamTask]:
     rows = [_row(line, f"{path}:{number}") for number, line in lines(path)]
     if not rows:
         raise InvalidInput(f"{path} holds no question")
-    told: dict[str, Mapping[str, Any]] = {}
+    row_of: dict[str, Mapping[str, Any]] = {}
     for row in rows:
-        told.setdefault(row["document"], row)
-    ordered = sorted(told.values(), key=lambda row: row["when"] or START)
+        row_of.setdefault(row["document"], row)
+    ordered = sorted(row_of.values(), key=lambda row: row["when"] or START)
     documents = [_document(number, row) for number, row in enumerate(ordered, start=1)]
     numbers = {row["document"]: number for number, row in enumerate(ordered, start=1)}
     asked = [_question(place, row, numbers) for place, row in enumerate(rows, start=1)]
@@ -62,7 +63,7 @@ def tasks(path: Path, name: str) -> dict[str, StreamTask]:
         stream=f"{name}/{path.stem}",
     )
     first = min(FIRST, (len(documents) + 1) // 2)
-    return {one.name: one for one in (stream, *retention(stream, first))}
+    return {task.name: task for task in (stream, *retention(stream, first))}
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(line)
         answers = row["answers"] if "answers" in row else [row["answer"]]
         texts = [row["question"], row["document"], *answers]
-        if not answers or not all(isinstance(one, str) and one.strip() for one in texts):
+        if not answers or not all(isinstance(text, str) and text.strip() for text in texts):
             raise KeyError("question, answers and document as text")
         return row | {
             "answers": tuple(answers),
@@ -118,7 +119,7 @@ NAME = "archivalqa"
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted tasks of `--file`.
+    """Return the selected tasks of `--file`.
 
     Raises:
         BadOption: a task is none.

@@ -1,6 +1,7 @@
-"""What the model is shown in each arm of a stream; documents, examples and decoding are the same.
+"""Arms of document tasks: each finds and shows the documents of a stream in another way.
 
-An arm is how documents are written (`evals/shelf.py`) and what of them is shown: a `Way`.
+Documents, examples and decoding are the same in every arm. A `Way` says how documents are written
+(see the module `corpus`) and what of them is shown.
 """
 
 import re
@@ -25,9 +26,9 @@ from memagent.recall.recaller import TIE_WINDOW
 from memagent.types import Hit, Scope
 
 TOKENS = 16
-"""At most how long an answer gets, as in MAC's protocol."""
+"""The greatest length of an answer, as in MAC's protocol."""
 POOL = 16
-"""Among how many passages the newest of the equally relevant is looked for."""
+"""Number of passages that are searched for the newest of the equally relevant."""
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -35,11 +36,11 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 class Way:
     """One way of showing a stream.
 
-    `rank` is by what passages are found: meaning and words, one of these alone, or nothing. With
-    `time`, what is newer than the question is not seen; with `recency`, of about equally relevant
-    passages those of a year that the question names come first, or else the newest. A `frozen`
-    memory stopped reading where the recent past begins; a `wrong` one has only the passages of
-    other articles.
+    `rank` says how passages are found: by meaning and words, by one of these alone, or not at all.
+    With `time`, passages newer than the question are not seen; with `recency`, of about equally
+    relevant passages those of a year that the question names come first, or else the newest. A
+    `frozen` memory stopped reading where the recent past begins; a `wrong` one has only the
+    passages of other articles.
     """
 
     rank: Literal["both", "meaning", "words", "gold", "none"] = "both"
@@ -68,7 +69,7 @@ DOCUMENT_ARMS = tuple(WAYS)
 
 
 class DocumentArm:
-    """Answers questions about a stream by what one way shows of it.
+    """Arm that answers questions about a stream from the passages that one way shows.
 
     A name's size is how many sentences or passages are shown, one if it does not say. Only the
     oracles read the gold supports.
@@ -96,27 +97,27 @@ class DocumentArm:
         )
 
     def prepare(self) -> None:
-        """Read the documents, unless that was done, so that no question's time has it in it."""
+        """Read the documents, unless that was done, so that no question's time includes it."""
         if self._way.rank not in ("none", "gold"):
             self._corpus.fill(self._memory, self._task.documents, self._way.writing)
 
     def ask(self, sample: Sample) -> Reply:
-        """Answer a question by what is shown of the documents read so far."""
-        asked = cast(DocumentQuestion, sample)
+        """Answer a question from the documents read so far."""
+        question = cast(DocumentQuestion, sample)
         self.prepare()
         started = time.perf_counter()
-        found = self.find(asked)
+        found = self.find(question)
         seconds = time.perf_counter() - started
         shown = tuple(dict.fromkeys(text for _, text in found))
         answer = self._agent.ask(
-            asked.question, scope=Scope(user="asking"), remember=False, evidence=shown
+            question.question, scope=Scope(user="asking"), remember=False, evidence=shown
         )
         timings = replace(answer.timings, search=seconds)
-        own = None if self._way.wrong else recall(sample, [number for number, _ in found])
-        return Reply(answer=replace(answer, timings=timings), shown=shown, recall=own)
+        share = None if self._way.wrong else recall(sample, [number for number, _ in found])
+        return Reply(answer=replace(answer, timings=timings), shown=shown, recall=share)
 
     def find(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
-        """Return what is shown for a question: the numbers of passages, and texts, best last."""
+        """Return the texts shown for a question, with the numbers of their passages, best last."""
         if self._way.rank == "none":
             return []
         if self._way.rank == "gold":
@@ -149,7 +150,7 @@ class DocumentArm:
         return hits
 
     def _seen(self, asked: DocumentQuestion) -> dict[str, Any]:
-        """Return the filter of what an arm may see for a question."""
+        """Return the filter of the passages that the arm may see for a question."""
         seen: dict[str, Any] = {}
         bounds: list[datetime] = []
         if asked.asked_at is not None:

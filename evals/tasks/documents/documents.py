@@ -1,4 +1,4 @@
-"""The nouns of a stream: the documents that are read, and the questions that come after."""
+"""Documents of a stream, and the questions about them."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from memagent.evals.tasks.documents.scores import grade, normalised
 from memagent.text.english import needs_context
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where a stream without dates begins; each of its documents is a minute later."""
+"""Start of a stream without dates; each of its documents is a minute later."""
 # Not the splitter of `memagent.text.english`: scores of earlier runs rest on these boundaries.
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
 _ABBREVIATED = re.compile(r"\b(?:[A-Z]|[Ss]t|Mrs?|Dr|Prof|Rev|No|vs|[Cc]a?|e\.g|i\.e|cf|etc)\.$")
@@ -77,7 +77,7 @@ class StreamTask(Task):
 
 
 def document(number: int, text: str, group: str, when: datetime | None = None) -> Document:
-    """Return a document of plain text, its sentences told apart by English punctuation."""
+    """Return a document of plain text, split into sentences by English punctuation."""
     return Document(
         number=number,
         sentences=tuple(sentences(text)),
@@ -99,23 +99,23 @@ def sentences(text: str) -> list[str]:
 
 
 def gold_sentences(question: Sample, documents: Sequence[Document]) -> list[tuple[int, int]]:
-    """Return where a question's references stand: (number, place) of each sentence with one."""
-    wanted = [normalised(one) for one in question.gold]
+    """Return the places of a question's references: (number, place) of each sentence with one."""
+    references = [normalised(reference) for reference in question.gold]
     return [
         (number, place)
         for number in question.supports
         for place, sentence in enumerate(documents[number - 1].sentences)
-        if any(one and one in normalised(sentence) for one in wanted)
+        if any(reference and reference in normalised(sentence) for reference in references)
     ]
 
 
 def digest_of(documents: Iterable[Document], questions: Iterable[Sample]) -> str:
     """Return the SHA-256 of what is read and asked."""
     digest = hashlib.sha256()
-    for one in documents:
-        digest.update(f"{one.number}\t{one.date}\t{one.text}\n".encode())
-    for asked in questions:
-        digest.update(f"{asked.id}\t{asked.question}\t{asked.gold}\n".encode())
+    for document in documents:
+        digest.update(f"{document.number}\t{document.date}\t{document.text}\n".encode())
+    for question in questions:
+        digest.update(f"{question.id}\t{question.question}\t{question.gold}\n".encode())
     return digest.hexdigest()
 
 
@@ -125,20 +125,24 @@ def retention(task: StreamTask, first: int) -> tuple[StreamTask, StreamTask]:
     How much was retained is the ratio of the second score to the first.
     """
     read = task.documents[:first]
-    asked = [one for one in task.asked if one.supports and max(one.supports) <= len(read)]
+    early = [
+        question
+        for question in task.asked
+        if question.supports and max(question.supports) <= len(read)
+    ]
     before, after = (
         StreamTask(
             name=f"{task.name.partition('/')[0]}/retention-{when}",
             source=task.source,
             split=task.split,
-            asked=asked,
+            asked=early,
             training=(),
-            sha256=digest_of(told, asked),
-            documents=told,
+            sha256=digest_of(documents, early),
+            documents=documents,
             stream=stream,
             recent=task.recent,
         )
-        for when, told, stream in (
+        for when, documents, stream in (
             ("before", read, f"{task.stream}/first-{len(read)}"),
             ("after", task.documents, task.stream),
         )

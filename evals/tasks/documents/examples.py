@@ -1,6 +1,6 @@
-"""Worked examples for questions about documents, written for this: nobody is asked about them.
+"""Few-shot examples for questions about documents, which are in no data set.
 
-They show how short an answer is wanted. Each arm shows the same ones, each with as much of its
+They show how short an answer should be. Each arm shows the same ones, each with as much of its
 passage as the arm shows of its own.
 """
 
@@ -11,11 +11,11 @@ from typing import Literal
 from memagent.types import Example
 
 Show = Literal["nothing", "sentence", "passage"]
-"""How much of a passage the model is shown."""
+"""Part of a passage that the model is shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Worked:
+class DocumentExample:
     """A passage by sentences, its date, and a question that the sentence at `place` answers."""
 
     sentences: tuple[str, ...]
@@ -36,7 +36,7 @@ class Worked:
 
 
 EXAMPLES = (
-    Worked(
+    DocumentExample(
         sentences=(
             "The lighthouse on Gannet Rock was built from local granite.",
             "The engineer Tobias Wenlock finished it in 1868, after nine years of work.",
@@ -48,7 +48,7 @@ EXAMPLES = (
         question="In what year was the lighthouse on Gannet Rock finished?",
         answer="1868",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "Sorrel soup is eaten in spring in the valleys of Upper Marn.",
             "The leaves are cooked with potatoes, cream and a little lemon.",
@@ -60,7 +60,7 @@ EXAMPLES = (
         question="What do most families serve with sorrel soup?",
         answer="dark rye bread",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "The council of Port Ellery met for three hours on Monday.",
             "Members chose Judith Okafor-Lindqvist to head the new transport board.",
@@ -72,7 +72,7 @@ EXAMPLES = (
         question="Who heads the transport board of Port Ellery?",
         answer="Judith Okafor-Lindqvist",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "Glass frogs live in the trees along quiet streams.",
             "By day they hide their red blood cells in the liver, which makes them hard to see.",
@@ -83,7 +83,7 @@ EXAMPLES = (
         question="Where do glass frogs hide their red blood cells by day?",
         answer="in the liver",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "The Hallam Bridge closed to cars last winter.",
             "Engineers had found cracks in two of its piers.",
@@ -95,7 +95,7 @@ EXAMPLES = (
         question="How much are the repairs of the Hallam Bridge expected to cost?",
         answer="6.5 million pounds",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "The Brackwater Choir gave its last concert of the season on Sunday.",
             "The Brackwater Choir named Pia Holmquist-Reyes as its new conductor.",
@@ -106,7 +106,7 @@ EXAMPLES = (
         question="Who is the conductor of the Brackwater Choir?",
         answer="Pia Holmquist-Reyes",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "Wool from the island of Skerrow was sold as far away as Lisbon.",
             "The trade ended when the harbour silted up in the 17th century.",
@@ -117,7 +117,7 @@ EXAMPLES = (
         question="When did the wool trade of Skerrow end?",
         answer="17th century",
     ),
-    Worked(
+    DocumentExample(
         sentences=(
             "The Tamber river rises in the Grey Hills and flows east.",
             "It forms the border between the provinces of Loam and Wester.",
@@ -134,4 +134,4 @@ EXAMPLES = (
 
 def few_shot_examples(n: int, show: Show, dated: bool) -> Sequence[Example]:
     """Return the first `n` examples as an arm shows them; there are no more than eight."""
-    return [one.example(show, dated) for one in EXAMPLES[:n]]
+    return [example.example(show, dated) for example in EXAMPLES[:n]]

@@ -1,21 +1,15 @@
-"""F1, and recall of gold documents, by how far the notes of a run are compressed."""
+"""Further tables of document tasks: F1 against other arms, retention, and prompt sizes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memagent.evals.arm import ArmName
-from memagent.evals.metrics.answers import mean
-from memagent.evals.metrics.statistics import Estimate, difference, ratio
-from memagent.evals.report import charts
+from memagent.evals.metrics.statistics import difference, mean, ratio
 from memagent.evals.score import Score
-from memagent.evals.suite import Drawing, KeptRun
 from memagent.evals.task import TaskName
-from memagent.evals.tasks.documents.corpus import costs
-from memagent.evals.tasks.documents.note_arms import RATIO, way_of
 
 REFERENCES = ("none", "oracle", "memory")
-"""What the other arms' F1 is held against, where it shows as many worked examples."""
+"""The arms that the others' F1 is compared with, where they show as many few-shot examples."""
 BEFORE, AFTER = "/retention-before", "/retention-after"
 ById = Mapping[str, Score]
 """The answered questions of a task and arm, by their ids."""
@@ -33,15 +27,15 @@ def measures(
     """
     names = [task.name for task in tasks]
     answered: dict[tuple[str, str], dict[str, Score]] = {}
-    for one in scores:
-        if one.error is None and one.task in names:
-            answered.setdefault((one.task, one.arm), {})[one.id] = one
+    for score in scores:
+        if score.error is None and score.task in names:
+            answered.setdefault((score.task, score.arm), {})[score.id] = score
     found: dict[str, list[dict[str, Any]]] = {"against": [], "retention": [], "prompts": []}
     for task in names:
         for arm in arms:
             own = answered.get((task, str(arm)), {})
             if own:
-                tokens = mean([float(one.prompt_tokens) for one in own.values()])
+                tokens = mean([float(score.prompt_tokens) for score in own.values()])
                 row = {"task": task, "name": str(arm), "n": len(own), "prompt_tokens": tokens}
                 found["prompts"].append(row)
             for kind in REFERENCES:
@@ -49,14 +43,14 @@ def measures(
                 theirs = answered.get((task, str(other)), {})
                 if other != arm and own.keys() & theirs.keys():
                     row = {"task": task, "name": str(arm), "against": str(other)}
-                    found["against"].append(row | _held_against(own, theirs))
+                    found["against"].append(row | _compared(own, theirs))
             later = answered.get((task.replace(BEFORE, AFTER), str(arm)), {})
             if task.endswith(BEFORE) and later:
                 found["retention"].append({"name": str(arm)} | _retained(own, later))
     return {title: rows for title, rows in found.items() if rows}
 
 
-def _held_against(own: ById, other: ById) -> dict[str, Any]:
+def _compared(own: ById, other: ById) -> dict[str, Any]:
     mine, theirs = _paired(own, other)
     part, apart = ratio(mine, theirs), difference(mine, theirs)
     return {
@@ -90,137 +84,3 @@ def _paired(one: ById, other: ById) -> tuple[list[float], list[float]]:
     both = [id for id in one if id in other]
     first, second = ([scores[id].grades["f1"] for id in both] for scores in (one, other))
     return first, second
-
-
-BESIDE = ("none", "memory", "memory-page", "oracle")
-"""What is not compressed: no memory, raw passages by sentence and whole, the gold passage."""
-EXPLANATION = (
-    "By how many times shorter the notes are than the passages they were made from, in tokens; with"
-    " 95% bootstrap intervals. Broken lines are arms that show nothing compressed: no memory, raw"
-    " passages, the gold passage."
-)
-MEASURES: dict[str, Callable[[Score], float | None]] = {
-    "F1": lambda score: score.grades.get("f1"),
-    "recall of gold documents": lambda score: score.recall,
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compressed:
-    """What notes reached that are `ratio` times shorter; arms of one `series` differ by that."""
-
-    arm: str
-    series: str
-    ratio: float
-    value: Estimate
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Level:
-    """What an arm reached that shows nothing compressed."""
-
-    arm: str
-    value: Estimate
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Curve:
-    """One measure of one task by ratio, beside what is not compressed."""
-
-    task: str
-    measure: str
-    points: Sequence[Compressed]
-    levels: Sequence[Level]
-
-
-def ratio_curves(run: KeptRun, tasks: Sequence[str]) -> list[Curve]:
-    """Return a curve for each of these tasks and each measure; none where no arm had notes.
-
-    The ratio is the measured one, of the tokens of passages to those of their notes, or else the
-    one that the arm's name asks for. Intervals are bootstrap intervals over the questions.
-    """
-    ratios = _ratios(run)
-    found = []
-    for task in tasks:
-        for measure, of in MEASURES.items():
-            values = {arm: _value(run, task, arm, of) for arm in run.arms}
-            points = [
-                Compressed(
-                    arm=str(arm),
-                    series=str(ArmName(arm.kind, None, arm.shots)),
-                    ratio=ratios.get(way, float(arm.size or RATIO)),
-                    value=value,
-                )
-                for arm, value in values.items()
-                if (way := way_of(arm)) is not None and value.n
-            ]
-            levels = [
-                Level(arm=str(arm), value=value)
-                for arm, value in values.items()
-                if arm.kind in BESIDE and arm.size is None and value.n
-            ]
-            if points:
-                found.append(Curve(task=task, measure=measure, points=points, levels=levels))
-    return found
-
-
-def _ratios(run: KeptRun) -> dict[str, float]:
-    """Return the measured ratio of each way of writing notes, over all its streams."""
-    before: dict[str, int] = {}
-    after: dict[str, int] = {}
-    for row in costs(run.folder).get("notes", []):
-        before[row["way"]] = before.get(row["way"], 0) + row["before"]
-        after[row["way"]] = after.get(row["way"], 0) + row["after"]
-    return {way: before[way] / tokens for way, tokens in after.items() if tokens}
-
-
-def _value(run: KeptRun, task: str, arm: ArmName, of: Callable[[Score], float | None]) -> Estimate:
-    answered = (
-        score
-        for score in run.scores
-        if (score.task, score.arm) == (task, str(arm)) and score.error is None
-    )
-    values = [value for value in map(of, answered) if value is not None]
-    return difference(values, [0.0] * len(values))
-
-
-def drawn(curve: Curve) -> str:
-    """Return a curve as SVG: a line for each series, and one across for each level."""
-    names = dict.fromkeys([one.arm for one in curve.levels] + [one.series for one in curve.points])
-    colour = {name: number % charts.COLOURS for number, name in enumerate(names)}
-    points = [
-        charts.RatioPoint(
-            label=one.arm,
-            series=one.series,
-            ratio=one.ratio,
-            value=one.value.value or 0.0,
-            low=_or(one.value.low, one.value.value),
-            high=_or(one.value.high, one.value.value),
-            colour=colour[one.series],
-        )
-        for one in curve.points
-    ]
-    levels = [
-        charts.Level(label=one.arm, value=one.value.value or 0.0, colour=colour[one.arm])
-        for one in curve.levels
-    ]
-    return charts.ratio_curve(points, levels, curve.measure)
-
-
-def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
-    """Return the ratio curves of a run as drawings, each in the section of its task."""
-    return [
-        Drawing(
-            title=f"{curve.measure}, {curve.task}",
-            svg=drawn(curve),
-            task=curve.task,
-            heading="Compression",
-            explanation=EXPLANATION,
-        )
-        for curve in ratio_curves(run, [task.name for task in run.tasks])
-    ]
-
-
-def _or(bound: float | None, value: float | None) -> float:
-    """Return the end of an interval, or of a single question its value."""
-    return (value or 0.0) if bound is None else bound

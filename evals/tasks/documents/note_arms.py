@@ -1,4 +1,4 @@
-"""Arms that know a stream by its compressed notes alone: `notes:4` keeps a quarter of a passage.
+"""Arms of document tasks that show compressed notes alone: `notes:4` keeps a quarter of a passage.
 
 The passages are read and found as in the arm `memory`; each then gets a note, and is archived.
 """
@@ -18,31 +18,31 @@ from memagent.text.english import content_words, sentences, stem
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 
 RATIO = 4
-"""How many times shorter notes are where a name does not say."""
-ROOM = 160
-"""How many tokens are gathered from notes: about those of one passage."""
+"""Compression ratio of notes where a name does not say."""
+GATHERED_TOKENS = 160
+"""Number of tokens that are gathered from notes: about one passage."""
 MANY, GROUP = 64, 4
-"""How many notes are aggregated in groups, and how many in each."""
+"""Number of notes that are aggregated in groups, and the size of a group."""
 ALL = 1_000_000
-"""More notes than any stream has: what all weigh, as in MAC, in the place of the best eight."""
+"""More notes than any stream has: all are weighed, as in MAC, instead of the best eight."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kept:
-    """How passages are compressed, and what is shown.
+    """Way of compressing passages, and the part of the notes that is shown.
 
-    That is the best note, the line of it that is left of the sentence found, what several notes
-    say (gathered in a `how`), or the sentence behind the note.
+    That is the best note, its line that is left of the sentence found, the lines gathered from
+    several notes (with the arguments `how`), or the sentence behind the note.
     """
 
     method: Method = "runs"
     aware: bool = True
     keys: KeyedBy = "source"
-    show: Literal["note", "line", "gathered", "drilled"] = "note"
+    show: Literal["note", "line", "gathered", "expanded"] = "note"
     how: Mapping[str, Any] = field(default_factory=lambda: {"self_match": False})
 
     def way(self, ratio: int) -> str:
-        """Return what notes are called that are written so; arms of one way share them."""
+        """Return the name of notes written in this way; arms of one way share them."""
         return f"{self.method}-{'aware' if self.aware else 'salience'}-{self.keys}:{ratio}"
 
 
@@ -60,19 +60,19 @@ NOTES: dict[str, Kept] = {
         show="gathered", how={"self_match": False, "k": MANY, "group": GROUP}
     ),
     "notes-gathered-all": Kept(show="gathered", how={"self_match": False, "k": ALL}),
-    "notes-drilled": Kept(show="drilled"),
+    "notes-drilled": Kept(show="expanded"),
 }
 NOTE_ARMS = (*DOCUMENT_ARMS, *NOTES)
 
 
 def way_of(name: ArmName) -> str | None:
-    """Return in what way the notes of an arm are written, None of an arm without notes."""
+    """Return the name of the way in which an arm's notes are written, None without notes."""
     kept = NOTES.get(name.kind)
     return None if kept is None else kept.way(RATIO if name.size is None else name.size)
 
 
 class NoteArm(DocumentArm):
-    """Answers questions about a stream by the notes on its passages; the name's size is the ratio.
+    """Arm that answers from the notes on the passages; the size in its name is the ratio.
 
     Raises:
         InvalidInput: there is no such arm, the ratio is less than 1, or the task is no stream.
@@ -109,7 +109,7 @@ class NoteArm(DocumentArm):
         )
 
     def find(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
-        """Return what is shown for a question: the number of the passage, and what is left of it.
+        """Return the texts shown for a question, with the numbers of their passages.
 
         A passage that got no note, because it is short or a model failed, is shown as it is.
         """
@@ -124,23 +124,25 @@ class NoteArm(DocumentArm):
     def _hits(self, asked: DocumentQuestion) -> Sequence[Hit]:
         """Return the notes found, and the passages that have none, best first.
 
-        As of a time, what is archived now is in sight again.
+        In a search as of a time, records that are archived now are found again.
         """
         return [hit for hit in super()._hits(asked) if hit.record.archived is None]
 
     def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
-        """Return what several notes say, each line with the number of its passage."""
+        """Return lines gathered from several notes, each with the number of its passage."""
         as_of, scope = self._seen(asked).get("as_of"), self._corpus.scope
         found = self._memory.notes.gather(
-            asked.question, scope=scope, tokens=ROOM, as_of=as_of, **self._kept.how
+            asked.question, scope=scope, tokens=GATHERED_TOKENS, as_of=as_of, **self._kept.how
         )
         names = {piece.note for piece in found.pieces}
-        passage = {one.id: _passage(one) for one in self._memory.get(sorted(names), scope=scope)}
+        passage = {
+            record.id: _passage(record) for record in self._memory.get(sorted(names), scope=scope)
+        }
         return [(passage[piece.note], piece.text) for piece in found.pieces]
 
     def _texts(self, question: str, hit: Hit) -> Sequence[str]:
         show = self._kept.show
-        if show == "drilled":
+        if show == "expanded":
             found = Recollection(hits=(hit,))
             return self._memory.notes.expand(question, found, scope=self._corpus.scope).texts
         if show == "line":

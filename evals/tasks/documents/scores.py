@@ -1,6 +1,6 @@
-"""Scores of short answers to questions, each by its own name; as pure functions.
+"""Scores of short answers, each under its own name.
 
-Which is which (MAC's and StreamingQA's figures cannot be compared, because these differ):
+MAC's and StreamingQA's figures cannot be compared, because they use different ones:
 
 - `em_strict`: the whole normalised prediction is the shortest reference;
 - `em_prefix`: so is as much of its beginning as that reference is long (MAC's released code);
@@ -18,7 +18,7 @@ from memagent.evals.task import Sample, Task
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 NO_ANSWER = ("", "no answer", "not known", "unknown", "i dont know", "none")
-"""What counts as saying that there is no answer, normalised."""
+"""Predictions that say there is no answer, normalised."""
 
 
 def normalised(text: str) -> str:
@@ -39,19 +39,19 @@ def em_strict(prediction: str, reference: str) -> float:
 
 def em_prefix(prediction: str, reference: str) -> float:
     """Return 1 where the prediction begins with the reference, normalised, letter by letter."""
-    wanted = normalised(reference)
-    return float(normalised(prediction)[: len(wanted)] == wanted)
+    start = normalised(reference)
+    return float(normalised(prediction)[: len(start)] == start)
 
 
 def f1(prediction: str, reference: str) -> float:
     """Return the harmonic mean of precision and recall of words, normalised, as SQuAD."""
-    said, wanted = normalised(prediction).split(), normalised(reference).split()
-    if not said or not wanted:
-        return float(said == wanted)
-    shared = sum((Counter(said) & Counter(wanted)).values())
+    found, expected = normalised(prediction).split(), normalised(reference).split()
+    if not found or not expected:
+        return float(found == expected)
+    shared = sum((Counter(found) & Counter(expected)).values())
     if not shared:
         return 0.0
-    precision, recall = shared / len(said), shared / len(wanted)
+    precision, recall = shared / len(found), shared / len(expected)
     return 2 * precision * recall / (precision + recall)
 
 
@@ -64,7 +64,7 @@ def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
     return {
         "em_strict": em_strict(prediction, reference),
         "em_prefix": em_prefix(prediction, reference),
-        "em_max_ref": max(em_strict(prediction, one) for one in sample.gold),
+        "em_max_ref": max(em_strict(prediction, reference) for reference in sample.gold),
         "f1": f1(prediction, reference),
-        "f1_max_ref": max(f1(prediction, one) for one in sample.gold),
+        "f1_max_ref": max(f1(prediction, reference) for reference in sample.gold),
     }

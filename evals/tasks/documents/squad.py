@@ -1,4 +1,4 @@
-"""SQuAD (Rajpurkar et al. 2016, 2018) as a stream, in the released format.
+"""SQuAD suite (Rajpurkar et al. 2016, 2018): its passages as a stream of documents.
 
 A sample (shortened): an article with a title and paragraphs, each a passage with its questions:
 
@@ -6,8 +6,8 @@ A sample (shortened): an article with a title and paragraphs, each a passage wit
       {"id": "56dd", "question": "Where is Normandy?", "is_impossible": false,
        "answers": [{"text": "France", "answer_start": 159}]}]}]}]}
 
-Files of version 1.1 have no `is_impossible`. Questions of version 2.0 without an answer are asked
-apart: right is who says that there is none.
+Files of version 1.1 have no `is_impossible`. Questions of version 2.0 without an answer are a
+task of their own: an answer is right that says there is none.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.suite import BadOption, Member, Selection, Suite
 from memagent.evals.task import Task
-from memagent.evals.tasks.documents.corpus import costs
+from memagent.evals.tasks.documents.costs import costs
 from memagent.evals.tasks.documents.documents import (
     Document,
     DocumentQuestion,
@@ -27,8 +27,9 @@ from memagent.evals.tasks.documents.documents import (
     document,
     retention,
 )
-from memagent.evals.tasks.documents.measures import drawings, measures
+from memagent.evals.tasks.documents.measures import measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
+from memagent.evals.tasks.documents.ratio_curve import drawings
 
 FIRST = 200
 """After how many documents retention is asked first, as CMT; of a shorter stream, its half."""
@@ -39,7 +40,7 @@ def read(path: Path) -> tuple[list[Document], list[DocumentQuestion]]:
     """Return the passages of a file in order, and all its questions.
 
     Raises:
-        InvalidInput: it has not the released layout; the message says where.
+        InvalidInput: it does not have the released layout; the message says where.
         RunError: it cannot be read.
     """
     try:
@@ -68,13 +69,13 @@ def tasks(path: Path) -> dict[str, StreamTask]:
     """Return the tasks of a file by name, as `squad/stream`.
 
     Raises:
-        InvalidInput: it has not the released layout, or holds no question.
+        InvalidInput: it does not have the released layout, or holds no question.
         RunError: it cannot be read.
     """
     documents, questions = read(path)
     if not questions:
         raise InvalidInput(f"{path} holds no question")
-    answered = [one for one in questions if one.gold]
+    answered = [question for question in questions if question.gold]
     made = {
         name: StreamTask(
             name=name,
@@ -88,25 +89,25 @@ def tasks(path: Path) -> dict[str, StreamTask]:
         )
         for name, asked in (
             ("squad/stream", answered),
-            ("squad/unanswerable", [one for one in questions if not one.gold]),
+            ("squad/unanswerable", [question for question in questions if not question.gold]),
         )
     }
     first = min(FIRST, (len(documents) + 1) // 2)
-    made |= {one.name: one for one in retention(made["squad/stream"], first)}
+    made |= {task.name: task for task in retention(made["squad/stream"], first)}
     return made
 
 
 def _questions(paragraph: Mapping[str, Any], title: str, number: int) -> Iterator[DocumentQuestion]:
-    for one in paragraph["qas"]:
-        impossible = bool(one.get("is_impossible", False))
-        texts = [str(answer["text"]) for answer in one["answers"]]
+    for row in paragraph["qas"]:
+        impossible = bool(row.get("is_impossible", False))
+        texts = [str(answer["text"]) for answer in row["answers"]]
         if bool(texts) is impossible:
             raise KeyError("answers")
         yield DocumentQuestion(
-            id=str(one["id"]),
+            id=str(row["id"]),
             story=f"squad/{number}",
             facts=(),
-            question=str(one["question"]).strip(),
+            question=str(row["question"]).strip(),
             gold=tuple(dict.fromkeys(texts)),
             supports=() if impossible else (number,),
             group=title,
@@ -122,7 +123,7 @@ MEMBERS = (
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted tasks of `--file`, or of the file in the data folder.
+    """Return the selected tasks of `--file`, or of the file in the data folder.
 
     Raises:
         BadOption: a task is none.
@@ -138,22 +139,22 @@ def load(selection: Selection) -> Sequence[Task]:
 
 
 def chosen(
-    name: str, known: Mapping[str, Task], asked: str | None, default: Sequence[str]
+    name: str, known: Mapping[str, Task], names: str | None, default: Sequence[str]
 ) -> Sequence[Task]:
-    """Return the tasks that were asked for, as "stream,retention-before", in full, or "all".
+    """Return the named tasks, as "stream,retention-before", in full, or "all".
 
     Raises:
         BadOption: one of them is none.
     """
-    if asked is None:
-        return [known[one] for one in default]
-    if asked.strip() == "all":
+    if names is None:
+        return [known[task] for task in default]
+    if names.strip() == "all":
         return list(known.values())
-    names = [f"{name}/{part.strip().removeprefix(f'{name}/')}" for part in asked.split(",")]
-    for one in names:
-        if one not in known:
-            raise BadOption("--tasks", f"{one!r} is not one of {', '.join(known)}")
-    return [known[one] for one in dict.fromkeys(names)]
+    full = [f"{name}/{part.strip().removeprefix(f'{name}/')}" for part in names.split(",")]
+    for task in full:
+        if task not in known:
+            raise BadOption("--tasks", f"{task!r} is not one of {', '.join(known)}")
+    return [known[task] for task in dict.fromkeys(full)]
 
 
 SUITE = Suite(

@@ -1,7 +1,7 @@
-"""A memory that is taught by feedback: each round every question is asked, then corrected.
+"""Arms of a memory that gets feedback: in each round every question is asked, then corrected.
 
-The teacher is a script: of each answer to a question of "same" that is wrong it gives a verdict, a
-hint or the answer, by the arm. Nothing else is told. Asking writes nothing.
+The teacher is a script: for each wrong answer to a question of "same" it gives a verdict, a hint or
+the answer, as the arm says. The memory gets nothing else, and asking writes nothing.
 """
 
 import threading
@@ -24,26 +24,26 @@ from memagent.text.english import words
 from memagent.types import Answer, Example, NewRecord, Recollection, Scope
 
 KINDS = ("none", "rag-only", "r3", "ram-verdict", "ram-hint", "ram-answer", "ram-written")
-"""What the model knows by itself; the best facts by meaning alone; what the memory recalls, with
-several looks; and that, taught by verdicts, hints or answers, or by answers that the model itself
-words as lessons."""
+"""The model alone; the best facts by meaning alone; the facts that the memory recalls in several
+hops; and the same with feedback by verdicts, hints or answers, or by answers that the model itself
+rewrites as lessons."""
 NEAREST = 3
-"""How many facts `rag-only` shows whose name does not say."""
+"""Number of facts that `rag-only` shows where its name does not say."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 _DENYING = frozenset("no not none nobody isn't aren't doesn't don't unknown nowhere never".split())
 
 
 @dataclass(slots=True)
 class _Taught:
-    """How many rounds of feedback a world had."""
+    """State of a world: whether it is in the memory, and its rounds of feedback so far."""
 
     rounds: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
-    told: bool = False
+    written: bool = False
 
 
 class TaughtArm:
-    """One way of answering, and of being taught.
+    """One way of answering, and of learning from feedback.
 
     A prompt that was asked before keeps its answer: decoding is greedy.
 
@@ -66,8 +66,8 @@ class TaughtArm:
             rate_limit=RateLimit(None),
         )
         if name.shots:
-            worked = [_example(one) for one in studied_samples(task.training, parts.seed)]
-            self._agent.examples = diverse_examples(worked, parts.embedder, name.shots)
+            examples = [_example(sample) for sample in studied_samples(task.training, parts.seed)]
+            self._agent.examples = diverse_examples(examples, parts.embedder, name.shots)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a question after its rounds of feedback; samples come in the order of rounds."""
@@ -75,9 +75,9 @@ class TaughtArm:
         scope = Scope(user=f"{self.name}/{trial.story}")
         state = self._taught.setdefault(trial.story, _Taught())
         with state.lock:
-            if not state.told or state.rounds > trial.round:
+            if not state.written or state.rounds > trial.round:
                 self._begin(trial.world, scope)
-                state.told, state.rounds = True, 0
+                state.written, state.rounds = True, 0
             while state.rounds < trial.round:
                 for item in trial.world.taught:
                     self._teach(item, scope)
@@ -87,14 +87,14 @@ class TaughtArm:
 
     def _begin(self, world: World, scope: Scope) -> None:
         self._memory.forget(scope=scope, everything=True)
-        notes = [
+        records = [
             NewRecord(text=text, valid_from=_START + timedelta(minutes=line))
             for line, text in enumerate(world.told)
         ]
-        self._memory.add_many(notes, scope=scope)
+        self._memory.add_many(records, scope=scope)
 
     def _teach(self, item: Item, scope: Scope) -> None:
-        """Ask a question, and give the feedback that the arm is taught by."""
+        """Ask a question, and give the feedback of the arm."""
         if not self.name.kind.startswith("ram"):
             return
         answer = self._answer(item.question, scope)
@@ -112,9 +112,9 @@ class TaughtArm:
         found = self._found(question, scope)
         key = (found.remaining or question, found.texts)
         if key not in self._answers:
-            given = None if self._recalls else found.texts
+            evidence = None if self._recalls else found.texts
             self._answers[key] = self._agent.ask(
-                question, scope=scope, remember=False, evidence=given
+                question, scope=scope, remember=False, evidence=evidence
             )
         return replace(self._answers[key], recollection=found)
 
@@ -133,12 +133,12 @@ class TaughtArm:
 
 
 def is_right(prediction: str, item: Item) -> bool:
-    """Tell whether an answer names the right city or year and no other, or denies the premise."""
-    asked = {word.lower() for word in words(item.question)}
-    said = {word for word in words(prediction) if word.lower() not in asked}
-    named = said & (set(CITIES) | set(YEARS))
+    """Say whether an answer names the right city or year and no other, or denies the premise."""
+    question = {word.lower() for word in words(item.question)}
+    new = {word for word in words(prediction) if word.lower() not in question}
+    named = new & (set(CITIES) | set(YEARS))
     if item.gold == NOBODY:
-        denied = {word.lower().replace("’", "'") for word in said} & _DENYING  # noqa: RUF001
+        denied = {word.lower().replace("’", "'") for word in new} & _DENYING  # noqa: RUF001
         return not named and bool(denied)
     return named == {item.gold}
 

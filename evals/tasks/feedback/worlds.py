@@ -1,6 +1,6 @@
-"""Worlds of people, cities and years, what a memory was told of them, and what is so now.
+"""Worlds of people, cities and years: the facts that a memory holds, and those that are true now.
 
-A world of "changed", whose memory holds what was so before Ada moved:
+A world of "changed", where the memory holds the facts from before Ada moved:
 
     Ada works in Paris.
     Bob works in Lisbon.
@@ -29,8 +29,8 @@ CITIES = tuple(
     " Seattle Toronto Sydney Dublin Cairo Lisbon Prague Warsaw Detroit"
     " Phoenix Munich".split()
 )
-"""Large ones. SmolLM2-135M writes others than it reads of some names (Miami, Atlanta, Delhi), with
-which the worlds that this was made with began: those are left out."""
+"""Large cities. Some (Miami, Atlanta, Delhi) are left out: SmolLM2-135M writes others than it reads
+for their names."""
 YEARS = tuple(str(year) for year in range(1961, 2021))
 NOBODY = "nobody"
 """The gold answer of a question whose premise is false."""
@@ -38,10 +38,10 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """A question to a world: what is right, and what a teacher says of a wrong answer.
+    """A question to a world: its right answer, and the feedback on a wrong one.
 
-    `supports` are the facts that the answer follows from, `correction` and `hint` empty where the
-    teacher says nothing.
+    `supports` are the facts that the answer follows from; `correction` and `hint` are empty where
+    there is no feedback.
     """
 
     section: Section
@@ -54,15 +54,19 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """What the memory was told, in order, and the questions."""
+    """Facts in the memory, in order, and questions.
+
+    The names of its fields, and of those of an item and a trial, are in the digest of a task: with
+    other names, runs of earlier versions could not be compared.
+    """
 
     told: tuple[str, ...]
     items: tuple[Item, ...]
 
     @property
     def taught(self) -> tuple[Item, ...]:
-        """The questions that the teacher listens to."""
-        return tuple(one for one in self.items if one.section == "same")
+        """The questions that get feedback."""
+        return tuple(item for item in self.items if item.section == "same")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +80,7 @@ class Trial(Sample):
 
 def world(condition: str, sizes: Mapping[str, int], seed: str) -> World:
     """Return a world; the same seed gives the same."""
-    rng = random.Random(f"communicative-{seed}")
+    rng = random.Random(f"communicative-{seed}")  # an earlier name of the suite
     people = rng.sample(NAMES, 4 * sizes["people"])
     cast = _Cast(
         rng=rng,
@@ -88,11 +92,11 @@ def world(condition: str, sizes: Mapping[str, int], seed: str) -> World:
         year=dict(zip(people, rng.sample(YEARS, len(people)), strict=True)),
     )
     items = list({"changed": _changed, "hops": _hops, "premise": _premise}[condition](cast))
-    items += [_city("unrelated", one, cast) for one in cast.others]
-    told = [_works(one, cast.city[one]) for one in (*cast.asked, *cast.others)]
-    told += [f"{one} joined in {cast.year[one]}." for one in (*cast.asked, *cast.others)]
-    told += [_led(under, over) for under, over in zip(cast.led, cast.asked, strict=True)]
-    return World(told=tuple(rng.sample(told, len(told))), items=tuple(items))
+    items += [_city("unrelated", person, cast) for person in cast.others]
+    facts = [_works(person, cast.city[person]) for person in (*cast.asked, *cast.others)]
+    facts += [f"{person} joined in {cast.year[person]}." for person in (*cast.asked, *cast.others)]
+    facts += [_led(under, over) for under, over in zip(cast.led, cast.asked, strict=True)]
+    return World(told=tuple(rng.sample(facts, len(facts))), items=tuple(items))
 
 
 def trials(story: str, made: World, rounds: int) -> Iterator[Trial]:
@@ -115,7 +119,7 @@ def trials(story: str, made: World, rounds: int) -> Iterator[Trial]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Cast:
-    """The people of a world: who is asked about, others, who is led, and who is not there."""
+    """The people of a world: those asked about, others, the led, and strangers."""
 
     rng: random.Random
     asked: list[str]
@@ -127,55 +131,55 @@ class _Cast:
 
 
 def _changed(cast: _Cast) -> Iterator[Item]:
-    """Who was asked about works elsewhere now: where one of the others works."""
-    for one, under, other in zip(cast.asked, cast.led, cast.others, strict=True):
+    """The person asked about works elsewhere now: where one of the others works."""
+    for person, under, other in zip(cast.asked, cast.led, cast.others, strict=True):
         now = cast.city[other]
-        while now == cast.city[one]:
-            cast.city[one] = cast.rng.choice(CITIES)
+        while now == cast.city[person]:
+            cast.city[person] = cast.rng.choice(CITIES)
         yield Item(
             section="same",
-            question=f"In which city does {one} work?",
+            question=f"In which city does {person} work?",
             gold=now,
-            correction=_works(one, now),
-            hint=f"{one} has moved to where {other} works.",
+            correction=_works(person, now),
+            hint=f"{person} has moved to where {other} works.",
         )
         yield Item(
             section="related", question=f"In which city does the boss of {under} work?", gold=now
         )
-        yield Item(section="related", question=f"What city does {one} go to for work?", gold=now)
-        yield _year("unrelated", one, cast)
+        yield Item(section="related", question=f"What city does {person} go to for work?", gold=now)
+        yield _year("unrelated", person, cast)
 
 
 def _hops(cast: _Cast) -> Iterator[Item]:
-    """The city of somebody's boss follows from two facts that were told."""
-    for one, under in zip(cast.asked, cast.led, strict=True):
-        city = cast.city[one]
+    """The city of a person's boss follows from two facts."""
+    for person, under in zip(cast.asked, cast.led, strict=True):
+        city = cast.city[person]
         yield Item(
             section="same",
             question=f"In which city does the boss of {under} work?",
             gold=city,
-            supports=(_led(under, one), _works(one, city)),
+            supports=(_led(under, person), _works(person, city)),
             correction=f"The boss of {under} works in {city}.",
-            hint=f"The boss of {under} is {one}.",
+            hint=f"The boss of {under} is {person}.",
         )
         yield Item(
             section="related",
             question=f"In which year did the boss of {under} join?",
-            gold=cast.year[one],
-            supports=(_led(under, one), f"{one} joined in {cast.year[one]}."),
+            gold=cast.year[person],
+            supports=(_led(under, person), f"{person} joined in {cast.year[person]}."),
         )
         yield Item(
             section="related",
             question=f"What city does the boss of {under} go to for work?",
             gold=city,
-            supports=(_led(under, one), _works(one, city)),
+            supports=(_led(under, person), _works(person, city)),
         )
-        yield _city("unrelated", one, cast)
+        yield _city("unrelated", person, cast)
 
 
 def _premise(cast: _Cast) -> Iterator[Item]:
-    """Nothing is told of who is asked about, because there is no such person."""
-    for one, stranger in zip(cast.asked, cast.strangers, strict=True):
+    """There is no such person as the one asked about."""
+    for person, stranger in zip(cast.asked, cast.strangers, strict=True):
         yield Item(
             section="same",
             question=f"In which city does {stranger} work?",
@@ -187,31 +191,31 @@ def _premise(cast: _Cast) -> Iterator[Item]:
         yield Item(
             section="related", question=f"What city does {stranger} go to for work?", gold=NOBODY
         )
-        yield _city("unrelated", one, cast)
-        yield _year("unrelated", one, cast)
+        yield _city("unrelated", person, cast)
+        yield _year("unrelated", person, cast)
 
 
-def _city(section: Section, one: str, cast: _Cast) -> Item:
-    city = cast.city[one]
+def _city(section: Section, person: str, cast: _Cast) -> Item:
+    city = cast.city[person]
     return Item(
         section=section,
-        question=f"In which city does {one} work?",
+        question=f"In which city does {person} work?",
         gold=city,
-        supports=(_works(one, city),),
+        supports=(_works(person, city),),
     )
 
 
-def _year(section: Section, one: str, cast: _Cast) -> Item:
+def _year(section: Section, person: str, cast: _Cast) -> Item:
     return Item(
         section=section,
-        question=f"In which year did {one} join?",
-        gold=cast.year[one],
-        supports=(f"{one} joined in {cast.year[one]}.",),
+        question=f"In which year did {person} join?",
+        gold=cast.year[person],
+        supports=(f"{person} joined in {cast.year[person]}.",),
     )
 
 
-def _works(one: str, city: str) -> str:
-    return f"{one} works in {city}."
+def _works(person: str, city: str) -> str:
+    return f"{person} works in {city}."
 
 
 def _led(under: str, over: str) -> str:

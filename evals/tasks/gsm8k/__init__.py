@@ -1,1 +1,1 @@
-"""GSM8K: word problems with solutions of similar problems shown."""
+"""GSM8K: word problems, asked with the solutions of similar problems."""

@@ -1,4 +1,4 @@
-"""Which solved problems are shown before a question of GSM8K."""
+"""Arms of GSM8K, which show different solved problems before a question."""
 
 import random
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from memagent.types import Example, Scope
 
 ARMS = ("none", "random", "retrieved", "obfuscated", "one-per-question", "oracle")
 """Nothing; the same randomly drawn solutions before every question; those of the most similar
-problems, several of one problem if so be; the same found by the question's structure; one of each
-problem; and the question's own solution, which is leakage and an upper bound."""
-LESSONS = Scope(user="gsm8k/lessons")
+problems, with several of one problem; the same found by the question's structure; at most one of
+each problem; and the question's own solution, which is leakage and an upper bound."""
+BANK = Scope(user="gsm8k/lessons")
 
 
 class SolvedArm:
@@ -41,7 +41,7 @@ class SolvedArm:
         if (name.shots == 0) != (name.kind == "none"):
             raise InvalidInput(f"{str(name)!r}: only none+0 shows nothing, and it shows nothing")
         self._name = name
-        self._rationales = Rationales(parts.memory, LESSONS)
+        self._rationales = Rationales(parts.memory, BANK)
         self._model = parts.model
         if name.kind not in ("none", "oracle"):
             self._fill(cast(Exam, task), parts)
@@ -52,11 +52,13 @@ class SolvedArm:
         examples, guarded = self._shown(cast(Solved, sample))
         agent = Agent(memory=None, model=self._model, instructions=SOLVE, examples=examples)
         answer = agent.ask(sample.question, scope=Scope(user="gsm8k"), remember=False)
-        shown = tuple(f"{' '.join(one.question.split())}\n{one.answer}" for one in examples)
+        shown = tuple(
+            f"{' '.join(example.question.split())}\n{example.answer}" for example in examples
+        )
         return Reply(answer=answer, shown=shown, guarded=guarded)
 
     def _shown(self, sample: Solved) -> tuple[Sequence[Example], bool | None]:
-        """Return the worked examples, and whether one was left out that would have leaked."""
+        """Return the few-shot examples, and whether one was left out that would have leaked."""
         kind = self._name.kind
         if kind == "oracle":
             own = Example(evidence=(), question=sample.question, answer=sample.solution)
@@ -74,20 +76,22 @@ class SolvedArm:
 
     def _drawn(self, task: Task, seed: int) -> list[Example]:
         """Draw the same solutions for every question, one a problem, and of no asked problem."""
-        every = {str(one.metadata["problem"]): one for one in self._rationales.list()}
-        asked = [set(words(one.question.lower())) for one in task.asked]
+        every = {
+            str(rationale.metadata["problem"]): rationale for rationale in self._rationales.list()
+        }
+        asked = [set(words(sample.question.lower())) for sample in task.asked]
         ids = sorted(every)
         random.Random(seed).shuffle(ids)
         drawn: list[Example] = []
-        for one in map(example_of, (every[id] for id in ids)):
-            said = set(words(one.question.lower()))
+        for example in map(example_of, (every[id] for id in ids)):
+            said = set(words(example.question.lower()))
             if len(drawn) < self._name.shots and not any(nearly_same(said, two) for two in asked):
-                drawn.append(one)
+                drawn.append(example)
         return drawn
 
     def _fill(self, task: Exam, parts: Parts) -> None:
         """Fill the bank once for all arms; what is in it already stays."""
-        known = [cast(Solved, one).problem for one in task.training]
+        known = [cast(Solved, sample).problem for sample in task.training]
         if task.samples:
             how = LearningOptions(samples=task.samples, seed=parts.seed)
             learn(parts.model, self._rationales, known, same_number, how)
@@ -95,4 +99,4 @@ class SolvedArm:
                 keep_votes(parts.folder, votes_of(self._rationales.list(everything=True)))
             return
         todo = pending(known, self._rationales)
-        self._rationales.keep_all((one, [(one.solution, "right", 1.0)]) for one in todo)
+        self._rationales.keep_all((problem, [(problem.solution, "right", 1.0)]) for problem in todo)

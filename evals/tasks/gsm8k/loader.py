@@ -57,8 +57,8 @@ def load(path: Path, memory: int, samples: int = 0) -> Exam:
     except (OSError, InvalidInput) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
     problems = list(read_problems(text.splitlines(), path.name))
-    for number, one in enumerate(problems, start=1):
-        if not one.answer or not one.solution:
+    for number, problem in enumerate(problems, start=1):
+        if not problem.answer or not problem.solution:
             raise InvalidInput(f"{path.name}:{number}: expected an answer with #### in it")
     if not 0 < memory < len(problems):
         raise InvalidInput(
@@ -87,9 +87,11 @@ def graded(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
 
 def twins(task: Task, ids: Collection[str]) -> set[str]:
     """Return those of the asked samples that are also on the memory's side, or nearly so."""
-    known = [set(words(one.question.lower())) for one in task.training]
-    asked = {one.id: set(words(one.question.lower())) for one in task.asked if one.id in ids}
-    return {id for id, said in asked.items() if any(nearly_same(said, one) for one in known)}
+    known = [set(words(sample.question.lower())) for sample in task.training]
+    asked = {
+        sample.id: set(words(sample.question.lower())) for sample in task.asked if sample.id in ids
+    }
+    return {id for id, said in asked.items() if any(nearly_same(said, other) for other in known)}
 
 
 def _samples(problems: Sequence[Problem], side: str) -> list[Sample]:
@@ -98,10 +100,10 @@ def _samples(problems: Sequence[Problem], side: str) -> list[Sample]:
             id=f"gsm8k/{side}/{place}",
             story=f"gsm8k/{side}/{place}",
             facts=(),
-            question=one.question,
-            gold=(one.answer,),
+            question=problem.question,
+            gold=(problem.answer,),
             supports=(),
-            solution=one.solution,
+            solution=problem.solution,
         )
-        for place, one in enumerate(problems)
+        for place, problem in enumerate(problems)
     ]

@@ -1,4 +1,4 @@
-"""GSM8K as an evaluation: are the solutions of similar problems worth more than random ones?"""
+"""GSM8K suite: problems asked with the solutions of similar or of random problems."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,8 +25,8 @@ from memagent.evals.tasks.gsm8k.arm import ARMS, SolvedArm
 from memagent.learning.problems import is_duplicate
 
 SETTINGS = {"memory": 1000, "samples": 0}
-"""How many problems, from the start of the file, are the memory's (the rest are asked); how often
-the model solves each of them itself, or 0 for the solutions that they were released with."""
+"""Number of problems from the start of the file that are the memory's (the rest are asked), and how
+often the model solves each of them itself; 0 takes the solutions that they were released with."""
 
 AGREEMENT = "self-consistency"
 AGREEMENT_COLUMNS = ("threshold", "precision", "coverage", "kept", "of", "low", "high")
@@ -36,7 +36,7 @@ def load(selection: Selection) -> Sequence[Task]:
     """Return the task, from `--file` or from the data folder's gsm8k/train*.jsonl.
 
     Raises:
-        BadOption: a task is wanted that there is not, or the memory has too few or too many.
+        BadOption: a task is selected that does not exist, or the memory has too few or too many.
         RunError: there is no such file.
         InvalidInput: a line is malformed.
     """
@@ -61,17 +61,17 @@ def leakage(
     """Return how many questions each arm could have been shown the answer of, and was.
 
     `possible` is the share whose own problem, or a duplicate of it, is on the memory's side,
-    `guarded` that of those for which it was found and left out, `shown` that of those who got to
-    see it: but by `oracle` nobody.
+    `guarded` that of questions for which it was found and left out, `shown` that of questions which
+    were shown it: none, except by `oracle`.
     """
     rows = []
     for task in tasks:
-        twin = loader.twins(task, {one.id for one in scores})
+        twin = loader.twins(task, {score.id for score in scores})
         for arm in arms:
-            asked = [one for one in scores if (one.task, one.arm) == (task.name, str(arm))]
-            seen = sum(any(_is_of(one, text) for text in one.shown) for one in asked)
-            possible = sum(one.id in twin for one in asked)
-            left_out = [one.guarded for one in asked if one.guarded is not None]
+            asked = [score for score in scores if (score.task, score.arm) == (task.name, str(arm))]
+            seen = sum(any(_is_of(score, text) for text in score.shown) for score in asked)
+            possible = sum(score.id in twin for score in asked)
+            left_out = [score.guarded for score in asked if score.guarded is not None]
             rows.append(
                 {
                     "arm": str(arm),
@@ -115,7 +115,7 @@ def drawings(run: KeptRun, colours: Mapping[str, int]) -> list[Drawing]:
 
 
 def _is_of(score: Score, shown: str) -> bool:
-    """Tell whether what was shown is a solution of the asked problem or of a duplicate."""
+    """Say whether what was shown is a solution of the asked problem or of a duplicate."""
     return is_duplicate(score.question, shown.partition("\n")[0])
 
 

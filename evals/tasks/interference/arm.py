@@ -1,8 +1,8 @@
-"""What the model is shown of a stream of episodes: by every arm within one budget of tokens.
+"""Arms that show a stream of episodes to the model, each within one budget of tokens.
 
 A budget is the size in an arm's name (`memory:40`), counted in tokens of four characters over the
-notes alone; all else of a prompt is the same in every arm. Asking is a fork: it writes nothing, so
-that what is asked, and how often, changes no later prompt.
+evidence alone; the rest of the prompt is the same in every arm. Asking writes nothing, so that
+questions change no later prompt.
 """
 
 import threading
@@ -24,18 +24,18 @@ from memagent.stores.ranking import tokens_of
 from memagent.types import Answer, Example, NewRecord, Scope
 
 KINDS = ("none", "full", "window", "summary", "dense", "memory", "memory-supersede")
-"""Nothing; every fact; the last; a running summary by the model; the best by meaning alone; what
+"""Nothing; every fact; the last; a running summary by the model; the best by meaning alone; those
 the memory recalls; the same where a newer fact about a person supersedes the older."""
 UNBOUNDED = ("none", "full")
 BUDGET = 40
-"""How many tokens of notes an arm may show whose name does not say."""
+"""Number of tokens of evidence that an arm may show where its name does not say."""
 CANDIDATES = 10
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class _Told:
-    """How much of a stream was told: so many facts, so many episodes, the summaries so far."""
+class _Written:
+    """Progress through a stream: facts and episodes written, and the summary so far."""
 
     facts: int = 0
     episodes: int = 0
@@ -45,9 +45,9 @@ class _Told:
 class EpisodeArm:
     """One way of showing streams of episodes.
 
-    A prompt that was asked before keeps its answer: decoding is greedy. What `memory-supersede`
-    supersedes is given by the streams, which say whom a fact is about; how well a system notices
-    that by itself is not measured.
+    A prompt that was asked before keeps its answer: decoding is greedy. The streams say
+    whom a fact is about, and so what `memory-supersede` supersedes; how well a system notices that
+    by itself is not measured.
 
     Raises:
         InvalidInput: there is no such arm.
@@ -59,21 +59,21 @@ class EpisodeArm:
         self.name = name
         self.budget = name.size or (None if name.kind in UNBOUNDED else BUDGET)
         self._parts = parts
-        self._told: dict[str, _Told] = {}
+        self._written: dict[str, _Written] = {}
         self._answers: dict[tuple[str, tuple[str, ...]], Answer] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._agent = Agent(memory=None, model=parts.model, instructions=SHORT_ANSWER)
         if name.shots:
-            worked = [_example(one) for one in studied_samples(task.training, parts.seed)]
-            self._agent.examples = diverse_examples(worked, parts.embedder, name.shots)
+            examples = [_example(sample) for sample in studied_samples(task.training, parts.seed)]
+            self._agent.examples = diverse_examples(examples, parts.embedder, name.shots)
 
     def ask(self, sample: Sample) -> Reply:
-        """Answer a question about an episode, and change nothing that later ones are shown."""
+        """Answer a question about an episode, without a change to any later prompt."""
         trial = cast(Trial, sample)
         scope = Scope(user=f"{self.name}/{trial.story}")
         with self._locks.setdefault(trial.story, threading.Lock()):
-            self._tell(trial, scope)
-            question, texts = self._notes(trial, scope)
+            self._write(trial, scope)
+            question, texts = self._evidence(trial, scope)
         shown = texts if self.budget is None else within(texts, self.budget)
         key = question, shown
         if key not in self._answers:
@@ -81,32 +81,32 @@ class EpisodeArm:
                 question, scope=scope, remember=False, evidence=shown
             )
         supports = {text for line, text in trial.facts if line in trial.supports}
-        found = None if self.name.kind == "summary" else float(supports <= set(shown))
-        return Reply(answer=self._answers[key], shown=shown, recall=found)
+        recall = None if self.name.kind == "summary" else float(supports <= set(shown))
+        return Reply(answer=self._answers[key], shown=shown, recall=recall)
 
-    def _tell(self, trial: Trial, scope: Scope) -> None:
-        """Tell what was not told yet, episode by episode; from the beginning if it is too much."""
-        told = self._told.get(trial.story)
-        if told is None or told.episodes > trial.insertion:
-            told = self._told[trial.story] = _Told()
+    def _write(self, trial: Trial, scope: Scope) -> None:
+        """Write the new episodes one by one; from the beginning if later ones are written."""
+        written = self._written.get(trial.story)
+        if written is None or written.episodes > trial.insertion:
+            written = self._written[trial.story] = _Written()
             if self._remembers:
                 self._parts.memory.forget(scope=scope, everything=True)
         size = len(trial.facts) // trial.insertion
-        while told.episodes < trial.insertion:
-            facts = trial.facts[told.facts : told.facts + size]
+        while written.episodes < trial.insertion:
+            facts = trial.facts[written.facts : written.facts + size]
             if self.name.kind == "summary":
-                told.summary = self._summary(told.summary, [text for _, text in facts])
+                written.summary = self._summary(written.summary, [text for _, text in facts])
             if self._remembers:
                 for line, _ in facts:
-                    self._parts.memory.add_many([self._note(trial, line)], scope=scope)
-            told.facts, told.episodes = told.facts + size, told.episodes + 1
+                    self._parts.memory.add_many([self._record(trial, line)], scope=scope)
+            written.facts, written.episodes = written.facts + size, written.episodes + 1
 
     @property
     def _remembers(self) -> bool:
         return self.name.kind in ("dense", "memory", "memory-supersede")
 
-    def _note(self, trial: Trial, line: int) -> NewRecord:
-        """Return a fact as a note that holds from its place in the stream on."""
+    def _record(self, trial: Trial, line: int) -> NewRecord:
+        """Return a fact as a record that holds from its place in the stream on."""
         older = [n for n in range(1, line) if trial.subjects[n - 1] == trial.subjects[line - 1]]
         supersedes = older and self.name.kind == "memory-supersede"
         return NewRecord(
@@ -117,7 +117,7 @@ class EpisodeArm:
         )
 
     def _summary(self, before: str, news: Sequence[str]) -> str:
-        """Let the model put news into its summary, and cut that to the budget."""
+        """Have the model add facts to its summary, and cut that to the budget."""
         budget = self.budget or BUDGET
         with translated():
             message = self._parts.model.invoke(
@@ -126,13 +126,13 @@ class EpisodeArm:
         text = " ".join(str(message.text).split())
         return text[: 4 * budget]
 
-    def _notes(self, trial: Trial, scope: Scope) -> tuple[str, tuple[str, ...]]:
-        """Return what is asked, and what would be shown if there were no budget, oldest first."""
+    def _evidence(self, trial: Trial, scope: Scope) -> tuple[str, tuple[str, ...]]:
+        """Return the question, and the evidence before the budget is applied, oldest first."""
         kind, question = self.name.kind, trial.question
         if kind == "none":
             return question, ()
         if kind == "summary":
-            summary = self._told[trial.story].summary
+            summary = self._written[trial.story].summary
             return question, (summary,) if summary else ()
         if not self._remembers:
             return question, tuple(text for _, text in trial.facts)
@@ -159,6 +159,6 @@ def within(texts: Sequence[str], budget: int) -> tuple[str, ...]:
 
 
 def _example(sample: Sample) -> Example:
-    """Return a worked example: a first episode, all of it shown, the same in every arm."""
+    """Return a few-shot example: a first episode, all of it shown, the same in every arm."""
     evidence = tuple(text for _, text in sample.facts)
     return Example(evidence=evidence, question=sample.question, answer=sample.gold[0])

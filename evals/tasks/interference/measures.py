@@ -1,6 +1,6 @@
-"""What interference does to answers: the lag matrix, its curve, and where errors come from.
+"""Measures of interference: the lag matrix, its curve, and where errors come from.
 
-A[j][i] is the accuracy on the question of episode i after j episodes were told. Forgetting is the
+A[j][i] is the accuracy on the question of episode i after j episodes. Forgetting is the
 mean over i of the best A[j][i] less the last. The best of several noisy values is too high, so that
 with few streams it is above 0 where nothing is forgotten; `loss`, the immediate less the final
 accuracy, is not. Cells of one stream depend on one another: the Wilson intervals are too narrow.
@@ -32,20 +32,20 @@ class Cell:
 
 
 def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
-    """Grade an answer, and tell what a wrong one is.
+    """Grade an answer, and classify a wrong one.
 
-    An "intrusion" is the one place that another fact about the same person tells, a "swap" one that
-    was told of somebody else; all other errors name no place, several, or one never told. The "lag"
-    goes with them, for a report's curve.
+    An "intrusion" is the one place of another fact about the same person, a "swap" the place of
+    another person; all other errors name no place, several, or one that is in no fact. The "lag" is
+    among the grades for a report's curve.
     """
     trial = cast(Trial, sample)
-    said = {word for word in _WORD.findall(prediction.lower()) if word in PLACES}
-    right = said == set(trial.gold)
-    (one,) = said if len(said) == 1 and not right else (None,)
+    places = {word for word in _WORD.findall(prediction.lower()) if word in PLACES}
+    right = places == set(trial.gold)
+    (place,) = places if len(places) == 1 and not right else (None,)
     return {
         "exact_mention": float(right),
-        "intrusion": float(one in trial.competing),
-        "swap": float(one in trial.told and one not in trial.competing),
+        "intrusion": float(place in trial.competing),
+        "swap": float(place in trial.told and place not in trial.competing),
         "lag": float(trial.lag),
     }
 
@@ -56,13 +56,13 @@ def measures(
     """Return the tables of a run: its measures, the curve over the lag, and the matrices."""
     tables: dict[str, list[dict[str, Any]]] = {"interference": [], "lags": [], "matrix": []}
     for task in tasks:
-        trials = {one.id: cast(Trial, one) for one in task.asked}
+        trials = {sample.id: cast(Trial, sample) for sample in task.asked}
         for arm in arms:
             of = {"task": task.name, "arm": str(arm)}
             cells = [
-                Cell(trials[one.id], one)
-                for one in scores
-                if (one.task, one.arm) == (task.name, str(arm)) and not one.error
+                Cell(trials[score.id], score)
+                for score in scores
+                if (score.task, score.arm) == (task.name, str(arm)) and not score.error
             ]
             tables["interference"].append(of | measured(cells))
             tables["lags"] += [of | point for point in lags(cells)]
@@ -92,7 +92,9 @@ def forgetting(accuracy: Matrix) -> float | None:
         last = accuracy[-1][episode]
         seen = [row[episode] for row in accuracy]
         if last is not None:
-            lost.append(max(one for one in seen if one is not None) - last)
+            lost.append(
+                max(accuracy_then for accuracy_then in seen if accuracy_then is not None) - last
+            )
     return sum(lost) / len(lost) if lost else None
 
 
@@ -105,7 +107,7 @@ def lags(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 
 
 def measured(cells: Sequence[Cell]) -> dict[str, Any]:
-    """Return one row: immediate and final accuracy, what was forgotten, and what errors are.
+    """Return one row: immediate and final accuracy, forgetting, and the kinds of errors.
 
     The rates of intrusions and swaps are shares of the errors, None without any. "notes" is the
     greatest number of tokens that the notes of a question had, of four characters.

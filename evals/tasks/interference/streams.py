@@ -1,7 +1,7 @@
-"""Interference within a session (after Coleman, Hurtado and Lomonaco 2023): streams of episodes.
+"""Streams of episodes for interference within a session (Coleman, Hurtado and Lomonaco 2023).
 
-An episode is told, then what it and every earlier one told is asked; then comes the next. A sample,
-asked after the second of two episodes about the first, whose fact still holds:
+After each episode come the questions about it and every earlier one. A sample, asked after the
+second of two episodes about the first, whose fact still holds:
 
     1 Mary went to the garden.      episode 1
     2 John moved to the cellar.
@@ -10,7 +10,7 @@ asked after the second of two episodes about the first, whose fact still holds:
     Where is Mary? garden
 
 The paper's abstract confirms the purpose; episodes, conditions and questions are ours. No place is
-told twice in a stream, so that a wrong answer tells where it comes from.
+in two facts of a stream, so that a wrong answer shows where it comes from.
 """
 
 import random
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from memagent.evals.task import Sample
 
 LINES = 40
-"""At most so many facts in a stream: there are no more names, and no more places."""
+"""The greatest number of facts in a stream: there are no more names and places."""
 
 GO = ("went to", "went back to", "travelled to", "journeyed to", "moved to")
 NAMES = tuple(
@@ -38,10 +38,11 @@ PLACES = tuple(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial(Sample):
-    """The question of `episode`, asked after `insertion` episodes were told (both from 1).
+    """The question of `episode`, asked after `insertion` episodes (both from 1).
 
-    `subjects` says of each fact whom it tells of. `competing` are the answers that other facts
-    about the same person give, `told` all answers that the stream gave so far.
+    `subjects` are the persons of the facts. `competing` are the answers that other facts about the
+    same person give, `told` the answers that all facts of the stream so far give. The names of the
+    fields are in the digest of a task.
     """
 
     insertion: int
@@ -52,13 +53,13 @@ class Trial(Sample):
 
     @property
     def lag(self) -> int:
-        """How many episodes were told since."""
+        """Number of episodes since."""
         return self.insertion - self.episode
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Who went where in which episode (from 1), in words."""
+    """A move of a person to a place in an episode (from 1), in words."""
 
     episode: int
     person: str
@@ -73,13 +74,13 @@ def stream(condition: str, sizes: Mapping[str, int], seed: str) -> list[list[Fac
     cast = names[: sizes["cast"]]
     episodes: list[list[Fact]] = []
     for episode in range(1, sizes["episodes"] + 1):
-        told = names[: sizes["people"]]
+        people = names[: sizes["people"]]
         if condition == "no-conflict":
             names = names[sizes["people"] :]
         else:
-            told = rng.sample(cast, sizes["people"])
+            people = rng.sample(cast, sizes["people"])
         day = f"On day {episode} " if condition == "dated" else ""
-        gone = [(person, places.pop(), rng.choice(GO)) for person in told]
+        gone = [(person, places.pop(), rng.choice(GO)) for person in people]
         episodes.append(
             [
                 Fact(episode, person, place, f"{day}{person} {verb} the {place}.")
@@ -92,30 +93,30 @@ def stream(condition: str, sizes: Mapping[str, int], seed: str) -> list[list[Fac
 def trials(story: str, condition: str, sizes: Mapping[str, int], seed: str) -> Iterator[Trial]:
     """Yield after each insertion the questions about all episodes so far whose facts still hold.
 
-    What was told anew is not asked in "conflict": the newer episode asks it.
+    In "conflict", a fact that a newer one replaces is not asked about: the newer episode asks it.
     """
     episodes = stream(condition, sizes, seed)
     # Which of an episode's lines is asked about must not show in the order of its lines.
     shuffled = random.Random(f"order-{seed}")
-    told: list[Fact] = []
+    so_far: list[Fact] = []
     for insertion, facts in enumerate(episodes, start=1):
-        told += shuffled.sample(facts, len(facts))
+        so_far += shuffled.sample(facts, len(facts))
         for episode in range(1, insertion + 1):
             asked = episodes[episode - 1][0]
-            same = [one for one in told if one.person == asked.person and one != asked]
-            if condition == "conflict" and any(one.episode > episode for one in same):
+            same = [fact for fact in so_far if fact.person == asked.person and fact != asked]
+            if condition == "conflict" and any(fact.episode > episode for fact in same):
                 continue
             on = f"was {asked.person} on day {episode}" if condition == "dated" else None
             yield Trial(
                 id=f"{story}/{insertion}/{episode}",
                 story=story,
-                facts=tuple((line, one.text) for line, one in enumerate(told, start=1)),
+                facts=tuple((line, fact.text) for line, fact in enumerate(so_far, start=1)),
                 question=f"Where {on or f'is {asked.person}'}?",
                 gold=(asked.place,),
-                supports=(told.index(asked) + 1,),
+                supports=(so_far.index(asked) + 1,),
                 insertion=insertion,
                 episode=episode,
-                subjects=tuple(one.person for one in told),
-                competing=tuple(one.place for one in same),
-                told=tuple(one.place for one in told),
+                subjects=tuple(fact.person for fact in so_far),
+                competing=tuple(fact.place for fact in same),
+                told=tuple(fact.place for fact in so_far),
             )

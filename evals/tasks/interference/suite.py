@@ -1,4 +1,4 @@
-"""Interference as an evaluation: its conditions, arms and sizes."""
+"""Interference suite: its conditions and sizes."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from memagent.evals.tasks.interference.measures import grade, measures
 from memagent.evals.tasks.interference.streams import LINES, NAMES, trials
 
 CONDITIONS = {
-    "no-conflict": "every person is told of once",
-    "conflict": "persons are told of again; asked is where they are now",
-    "dated": "persons are told of again, with the day; asked is where they were on a day",
+    "no-conflict": "every person has one fact",
+    "conflict": "persons have newer facts; the questions are where they are now",
+    "dated": "persons have newer facts, with the day; the questions are where they were on a day",
 }
 SETTINGS = {"streams": 10, "episodes": 8, "people": 2, "cast": 6}
-"""Streams; episodes of each; people told of in one; all the people that episodes share."""
+"""Streams; episodes of each; people in one episode; all the people that episodes share."""
 LESSONS = 12
-"""How many streams the worked examples are drawn from."""
+"""Number of streams that the few-shot examples are drawn from."""
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted conditions, generated; the same seed gives the same streams.
+    """Return the selected conditions, generated; the same seed gives the same streams.
 
     Raises:
         BadOption: there is no such condition, or a stream would be too long.
@@ -35,11 +35,11 @@ def load(selection: Selection) -> Sequence[Task]:
     if not sizes["people"] <= sizes["cast"] <= len(NAMES):
         raise BadOption("--set", f"expected a cast from people up to {len(NAMES)}")
     chosen = selected_names(selection, "interference", CONDITIONS)
-    return [task(one, sizes, selection.seed) for one in chosen]
+    return [task(condition, sizes, selection.seed) for condition in chosen]
 
 
 def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:
-    """Return one condition: streams to ask, and others to draw worked examples from."""
+    """Return one condition: streams to ask about, and others to draw examples from."""
     name = f"interference/{condition}"
     asked = [
         trial
@@ -65,7 +65,7 @@ def task(condition: str, sizes: Mapping[str, int], seed: int) -> Task:
 
 SUITE = Suite(
     name="interference",
-    about="what is told later makes what was told before harder to recall",
+    about="whether later facts make earlier ones harder to recall",
     members=[
         Member(name=f"interference/{name}", about=about) for name, about in CONDITIONS.items()
     ],

@@ -1,4 +1,4 @@
-"""Asks a bank, without a model: do I know this, what goes with it, and is it gone?"""
+"""Arms that ask the memory's banks, without a model, for recognition, recall and forgetting."""
 
 import json
 import tempfile
@@ -11,23 +11,24 @@ from typing import Literal, cast
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.evals.tasks.probes.banks import BANKS, Bank, Item
+from memagent.evals.tasks.probes.banks import BANKS, Bank
+from memagent.evals.tasks.probes.items import Item
 from memagent.memory.memory import Memory
 from memagent.types import Answer, Recollection, Scope
 
-Asked = Literal["recognition", "recall", "forgetting"]
+Probe = Literal["recognition", "recall", "forgetting"]
 SEEN, NEW, EVEN = "studied", "foil", "neither"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Study(Sample):
-    """What is asked about an item that was studied with others, after so many `further` writes.
+    """A question about an item that was studied with others, after so many `further` writes.
 
-    `foil` was never studied; with `near` it is the item's own near paraphrase. `fillers` are what
-    the further writes are taken from.
+    `foil` was never studied; with `near` it is the item's own near paraphrase. `fillers` are the
+    items of the further writes.
     """
 
-    asked: Asked
+    asked: Probe
     item: Item
     studied: tuple[Item, ...]
     fillers: tuple[Item, ...] = ()
@@ -63,7 +64,7 @@ class BankArm:
         return _reply(_recognised(bank, study))
 
     def _bank(self, study: Study) -> Bank:
-        """Return the bank of a story, with all written; of one story, that is the same."""
+        """Return the bank of a story with its items, which are written once."""
         scope = Scope(user=f"{self.name}/{study.story}")
         bank = BANKS[self.name.kind](self._parts.memory, scope)
         if study.story not in self._written:
@@ -76,12 +77,12 @@ class BankArm:
         return bank
 
     def _forgotten(self, study: Study) -> Mapping[str, object]:
-        """Forget the item in a store of its own, and ask for it in every way.
+        """Forget the item in a store of its own, and search for it in every way.
 
-        The baseline is another store, which was never told of it.
+        The baseline is another store, which never held it.
         """
         scope, make = Scope(user="probed"), BANKS[self.name.kind]
-        others = [one for one in study.studied if one != study.item]
+        others = [item for item in study.studied if item != study.item]
         with self._store() as memory:
             bank = make(memory, scope)
             bank.study(study.studied)
@@ -92,15 +93,15 @@ class BankArm:
             make(memory, scope).study(others)
             never = memory.probes.target(scope=scope, texts=[study.item.text])
         return {
-            "before": {one.kind: one.before for one in findings.probes},
-            "after": {one.kind: one.after for one in findings.probes},
+            "before": {finding.kind: finding.before for finding in findings.probes},
+            "after": {finding.kind: finding.after for finding in findings.probes},
             "never": dict(never.before),
             "lost": len(findings.lost),
         }
 
     @contextmanager
     def _store(self) -> Iterator[Memory]:
-        """Open an empty store on the disk, for a while."""
+        """Open an empty store in a temporary folder."""
         with (
             tempfile.TemporaryDirectory() as folder,
             Memory.open(folder, embedder=self._parts.embedder) as memory,
@@ -109,14 +110,14 @@ class BankArm:
 
 
 def exact(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
-    """Grade what a bank said: it has to be one of the gold values."""
+    """Grade the answer of a bank: it has to be one of the gold values."""
     return {"exact": float(prediction in sample.gold)}
 
 
 def forgotten(task: Task, sample: Sample, prediction: str) -> dict[str, float]:
-    """Grade what the probes found; 1 where they found it before, and now no more than never told.
+    """Grade a deletion check: 1 where the item was found before, and now no more than the baseline.
 
-    Of each kind of probe, the grade is 1 where it finds no more than where it was never told.
+    The grade of each kind of check is 1 where it finds no more than in the baseline.
     """
     found = json.loads(prediction)
     kinds = {

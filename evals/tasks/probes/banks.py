@@ -1,108 +1,30 @@
-"""The memory's banks, as probes study and ask them, each behind the same few verbs.
+"""Adapters of the memory's banks, which give each the same few verbs for the probes.
 
-A bank that is added to `BANKS` is probed like the others. One that `compresses` keeps less than it
-was given: there recognition is expected above recall.
+A bank that is added to `BANKS` is probed like the others. One that `compresses` keeps less than the
+items it studied: there recognition is expected above recall.
 """
 
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 
+from memagent.evals.tasks.probes.items import MOST, Item
 from memagent.memory.memory import Memory
 from memagent.stores.banks.hop_directions import HopDirectionBank
 from memagent.types import Hit, NewRecord, Scope
-
-NAMES = (
-    "Ada Boris Carla Dmitri Elena Farid Greta Hamid Ines Jonas Kira Lars Mina Noor Olga Pavel"
-    " Quentin Rosa Sven Tara"
-).split()
-VERBS = (
-    ("polished", "cleaned"),
-    ("mislaid", "lost"),
-    ("mended", "repaired"),
-    ("purchased", "bought"),
-    ("concealed", "hid"),
-    ("painted", "coloured"),
-    ("wrapped", "packed"),
-    ("admired", "praised"),
-    ("dropped", "let fall"),
-    ("borrowed", "took on loan"),
-)
-LOOKS = "brass wooden striped broken golden tiny rusty velvet glass leather silver paper".split()
-THINGS = (
-    "lantern violin carpet teapot compass mirror ladder basket helmet saddle kettle curtain anchor"
-    " hammer pillow bottle clock umbrella trumpet blanket"
-).split()
-WHENS = (
-    "at noon",
-    "before dawn",
-    "after supper",
-    "during the storm",
-    "on the ferry",
-    "at the fair",
-    "behind the mill",
-    "in great haste",
-    "without a word",
-    "for a neighbour",
-)
-Side = Literal["before", "after"]
-SIDES: tuple[Side, ...] = ("before", "after")
-MOST = len(NAMES) * len(VERBS) * len(LOOKS)
-"""How many items there are: one for each cue."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
-    """A sentence, the first part of it as a cue, and the same said in other words.
-
-    `question` and `side` make a rationale of it: having found the sentence, look before or after.
-    """
-
-    id: str
-    text: str
-    cue: str
-    near: str
-    question: str
-    side: Side
-
-
-def items(count: int, seed: int) -> list[Item]:
-    """Return so many items; the same seed gives the same, and more of them begin with fewer."""
-    rng = random.Random(f"items-{seed}")
-    cues = rng.sample(range(MOST), MOST)[:count]
-    return [_item(number, cue, rng) for number, cue in enumerate(cues)]
-
-
-def _item(number: int, cue: int, rng: random.Random) -> Item:
-    cue, name = divmod(cue, len(NAMES))
-    look, verb = divmod(cue, len(VERBS))
-    done, again = VERBS[verb]
-    thing, when = rng.choice(THINGS), rng.choice(WHENS)
-    who, what = NAMES[name], f"the {LOOKS[look]}"
-    return Item(
-        id=str(number),
-        text=f"{who} {done} {what} {thing} {when}.",
-        cue=f"{who} {done} {what}",
-        near=f"{when.capitalize()} {who} {again} {what} {thing}.",
-        question=f"Where is the {thing}?",
-        side=rng.choice(SIDES),
-    )
-
 
 AROUND = (
     " Nobody else was there, and nothing more was said of it on that day. What came after it is"
     " told in another place, and at another time, by somebody who had heard of it from others."
 )
-"""What is told around each sentence of the compression bank: shorter texts get no note."""
+"""Text around each sentence of the compression bank: shorter texts get no note."""
 RATIO = 0.25
-"""How long a note is, as a share of the text."""
+"""Length of a note, as a share of the text."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Bank(Protocol):
-    """What can be studied, and asked."""
+    """A bank that can study items, and be asked for them."""
 
     compresses: bool
 
@@ -142,7 +64,7 @@ class Episodes:
 
     def study(self, items: Sequence[Item]) -> None:
         """Keep sentences."""
-        self._memory.add_many([_note(item) for item in items], scope=self._scope)
+        self._memory.add_many([_record(item) for item in items], scope=self._scope)
 
     def match(self, item: Item, *, near: bool = False) -> float:
         """Return the best cosine of any key."""
@@ -161,7 +83,7 @@ class Episodes:
         return item.text
 
     def evict(self, capacity: int) -> None:
-        """Archive what is worth least by activation."""
+        """Archive the items with the lowest activation."""
         self._memory.maintenance.retain(capacity, scope=self._scope)
 
     def forget(self, item: Item) -> None:
@@ -169,10 +91,10 @@ class Episodes:
         self._memory.forget([item.id], scope=self._scope)
 
 
-class Rationales:
-    """The rationale bank: a question and what was found for it are to bring back where to look on.
+class HopDirections:
+    """The bank of hop directions: a question and the sentence found bring back the direction.
 
-    Names and what is asked of are masked in its keys, and the five nearest cases vote: two items
+    Names and the thing asked for are masked in its keys, and the five nearest cases vote: two items
     that differ in masked words alone are one case to it.
     """
 
@@ -181,53 +103,53 @@ class Rationales:
     def __init__(self, memory: Memory, scope: Scope) -> None:
         self._memory = memory
         self._scope = scope
-        self._lessons = Scope(user=scope.user, agent="lessons")
-        # The bank has no public door of its own: `Memory.learn` decides by itself what to keep.
+        self._learned = Scope(user=scope.user, agent="lessons")
+        # `memory.changes.learn_direction` decides what to keep; here everything is kept.
         self._bank = HopDirectionBank(
             memory.engine.store, memory.engine.bank, memory.engine.encoder.documents
         )
 
     def study(self, items: Sequence[Item]) -> None:
-        """Keep the sentences, and of each on which side of it to look on."""
-        records = self._memory.add_many([_note(item) for item in items], scope=self._scope)
+        """Keep the sentences, and for each the direction of the next hop."""
+        records = self._memory.add_many([_record(item) for item in items], scope=self._scope)
         for item, record in zip(items, records, strict=True):
             found = Hit(record=record, key=item.text, score=1.0, why={})
-            self._bank.keep(item.question, found, item.side, self._lessons)
+            self._bank.keep(item.question, found, item.side, self._learned)
 
     def match(self, item: Item, *, near: bool = False) -> float:
         """Return how alike the most similar case is."""
         found = item.near if near else item.text
-        return self._bank.match(item.question, found, self._lessons)
+        return self._bank.match(item.question, found, self._learned)
 
     def recall(self, item: Item) -> str:
         """Return the side that the most similar cases advise."""
-        return self._bank.advise(item.question, item.text, self._lessons) or ""
+        return self._bank.advise(item.question, item.text, self._learned) or ""
 
     def value(self, item: Item) -> str:
         """Return the side."""
         return item.side
 
     def evict(self, capacity: int) -> None:
-        """Archive what is worth least by activation."""
-        self._memory.maintenance.retain(capacity, scope=self._lessons)
+        """Archive the items with the lowest activation."""
+        self._memory.maintenance.retain(capacity, scope=self._learned)
 
     def forget(self, item: Item) -> None:
-        """Erase the sentence, with which the rationale goes."""
+        """Erase the sentence, and with it the direction."""
         self._memory.forget([item.id], scope=self._scope)
 
 
 class Notes(Episodes):
-    """The compression bank: a sentence is told among others, and only a note on it is found.
+    """The compression bank: a sentence stands among others, and only a note on it is found.
 
-    What is recalled is the note, which is never the sentence word for word.
+    The bank recalls the note, which is never the sentence word for word.
     """
 
     compresses = True
 
     def study(self, items: Sequence[Item]) -> None:
-        """Keep sentences, write notes on them, and put them out of the searches' sight."""
-        told = [_note(item, item.text + AROUND) for item in items]
-        self._memory.add_many(told, scope=self._scope)
+        """Keep sentences, write notes on them, and archive them."""
+        records = [_record(item, item.text + AROUND) for item in items]
+        self._memory.add_many(records, scope=self._scope)
         self._memory.notes.compress(
             "runs", scope=self._scope, ratio=RATIO, keys="own", archive=True
         )
@@ -235,17 +157,17 @@ class Notes(Episodes):
     def value(self, item: Item) -> str:
         """Return the note on the sentence, "" where nothing came of it."""
         notes = self._memory.list(scope=self._scope, kind="note", limit=MOST)
-        return next((one.text for one in notes if item.id in one.sources), "")
+        return next((note.text for note in notes if item.id in note.sources), "")
 
 
 BANKS: dict[str, Callable[[Memory, Scope], Bank]] = {
     "episodic": Episodes,
-    "rationale": Rationales,
+    "rationale": HopDirections,
     "compression": Notes,
 }
 
 
-def _note(item: Item, text: str = "") -> NewRecord:
-    """Return an item as a note; what it says is the item's text if nothing else is given."""
-    told = text or item.text
-    return NewRecord(text=told, id=item.id, valid_from=_START + timedelta(minutes=int(item.id)))
+def _record(item: Item, text: str = "") -> NewRecord:
+    """Return an item as a record of its text, or of another."""
+    when = _START + timedelta(minutes=int(item.id))
+    return NewRecord(text=text or item.text, id=item.id, valid_from=when)

@@ -1,8 +1,8 @@
-"""Recognition, recall and retention (after Orhan 2023), asked of the memory's banks; no model.
+"""Memory-probes suite: recognition, recall and retention (Orhan 2023) of the banks; no model.
 
 Items are studied once. Recognition: does the item match better than a foil that was not studied?
 Recall: does its first part bring it back? Retention: the same after further writes. Forgetting: is
-an item that was erased found no more often than one never told? A sample of recall:
+an erased item found no more often than one that was never written? A sample of recall:
 
     studied: "Ada polished the brass lantern at noon." and 99 more
     cue:     "Ada polished the brass"
@@ -19,22 +19,23 @@ from memagent.evals.suite import BadOption, Member, Selection, Suite, refuse_fil
 from memagent.evals.task import Grade, Task
 from memagent.evals.tasks.interference.measures import proportion
 from memagent.evals.tasks.probes.arm import SEEN, BankArm, Study, exact, forgotten
-from memagent.evals.tasks.probes.banks import BANKS, MOST, Item, items
+from memagent.evals.tasks.probes.banks import BANKS
+from memagent.evals.tasks.probes.items import MOST, Item, items
 
 TASKS = {
     "recognition": "a studied item against one never studied, by key match",
     "recognition-near": "a studied item against its own near paraphrase",
     "recall": "the first part of an item brings back what was stored",
     "retention": "recognition and recall after 0, 1, 10, 100 and 1000 further writes",
-    "forgetting": "what was erased is found no more often than what was never told",
+    "forgetting": "an erased item is found no more often than one never written",
 }
 SETTINGS = {"items": 100, "others": 20}
-"""How many items are studied; how many others a store holds from which one is erased."""
+"""Number of studied items; number of others in a store from which one is erased."""
 FURTHER = (0, 1, 10, 100, 1000)
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted probes.
+    """Return the selected probes.
 
     Raises:
         BadOption: there is no such probe, or there are not so many items.
@@ -44,7 +45,9 @@ def load(selection: Selection) -> Sequence[Task]:
     most = (MOST - FURTHER[-1]) // 2
     if not all(1 <= size <= most for size in sizes.values()):
         raise BadOption("--set", f"expected sizes from 1 to {most}")
-    return [task(one, sizes, selection.seed) for one in selected_names(selection, "probes", TASKS)]
+    return [
+        task(name, sizes, selection.seed) for name in selected_names(selection, "probes", TASKS)
+    ]
 
 
 def task(name: str, sizes: Mapping[str, int], seed: int) -> Task:
@@ -53,24 +56,24 @@ def task(name: str, sizes: Mapping[str, int], seed: int) -> Task:
     drawn = items(2 * count + FURTHER[-1], seed)
     studied, foils, fillers = drawn[:count], drawn[count : 2 * count], tuple(drawn[2 * count :])
     if name == "forgetting":
-        asked = [_erased(one, studied, sizes["others"]) for one in studied]
+        asked = [_erased(item, studied, sizes["others"]) for item in studied]
     elif name == "retention":
         asked = [
             sample
             for further in FURTHER
-            for one, foil in zip(studied, foils, strict=True)
+            for item, foil in zip(studied, foils, strict=True)
             for sample in (
-                _study("retention", one, studied, foil=foil, fillers=fillers, further=further),
-                _study("retention", one, studied, fillers=fillers, further=further),
+                _study("retention", item, studied, foil=foil, fillers=fillers, further=further),
+                _study("retention", item, studied, fillers=fillers, further=further),
             )
         ]
     elif name == "recall":
-        asked = [_study(name, one, studied) for one in studied]
+        asked = [_study(name, item, studied) for item in studied]
     else:
         near = name == "recognition-near"
         asked = [
-            _study(name, one, studied, foil=one if near else foil, near=near)
-            for one, foil in zip(studied, foils, strict=True)
+            _study(name, item, studied, foil=item if near else foil, near=near)
+            for item, foil in zip(studied, foils, strict=True)
         ]
     grade: Grade = forgotten if name == "forgetting" else exact
     return Task(
@@ -92,13 +95,13 @@ def retained(
     for task in tasks:
         if task.name != "probes/retention":
             continue
-        studies = {one.id: cast(Study, one) for one in task.asked}
+        studies = {sample.id: cast(Study, sample) for sample in task.asked}
         for arm in arms:
             found: dict[tuple[int, str], list[bool]] = defaultdict(list)
-            for one in scores:
-                if (one.task, one.arm) == (task.name, str(arm)) and not one.error:
-                    study = studies[one.id]
-                    found[study.further, study.asked].append(one.correct)
+            for score in scores:
+                if (score.task, score.arm) == (task.name, str(arm)) and not score.error:
+                    study = studies[score.id]
+                    found[study.further, study.asked].append(score.correct)
             points += [
                 {
                     "arm": str(arm),
@@ -126,7 +129,7 @@ def _study(
     return Study(
         id=f"probes/{name}/{further}/{item.id}/{'recall' if recall else 'recognition'}",
         story=f"probes/{name}/{further}",
-        facts=tuple((number, one.text) for number, one in enumerate(studied, start=1)),
+        facts=tuple((number, item.text) for number, item in enumerate(studied, start=1)),
         question=item.cue if recall else item.text,
         gold=(item.text, item.side) if recall else (SEEN,),
         supports=(),
@@ -141,20 +144,20 @@ def _study(
 
 
 def _erased(item: Item, studied: Sequence[Item], others: int) -> Study:
-    """Return a sample of forgetting: the item, told among some others, is erased."""
+    """Return a sample of forgetting: the item, written among some others, is erased."""
     place = studied.index(item)
     around = [studied[(place + step) % len(studied)] for step in range(1, others + 1)]
-    told = sorted({item, *around}, key=lambda one: int(one.id))
+    studied_with = sorted({item, *around}, key=lambda item: int(item.id))
     return Study(
         id=f"probes/forgetting/{item.id}",
         story=f"probes/forgetting/{item.id}",
-        facts=tuple((number, one.text) for number, one in enumerate(told, start=1)),
+        facts=tuple((number, item.text) for number, item in enumerate(studied_with, start=1)),
         question=item.text,
         gold=("forgotten",),
         supports=(),
         asked="forgetting",
         item=item,
-        studied=tuple(told),
+        studied=tuple(studied_with),
     )
 
 

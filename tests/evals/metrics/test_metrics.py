@@ -1,6 +1,7 @@
 import pytest
 
-from memagent.evals.metrics.answers import exact_mention, mean
+from memagent.evals.metrics.statistics import mean
+from memagent.evals.task import exact_mention
 
 PLACES = {"garden", "kitchen", "office"}
 

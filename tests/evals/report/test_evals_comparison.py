@@ -86,7 +86,7 @@ def test_compare_prints_counts_and_what_changed_sides(tmp_path: Path) -> None:
         "gained  babi/1/0  Where is Mary?  gold 'attic': memory+3 'cellar', memory+3 'attic'"
         in outcome.stdout
     )
-    assert "1 more changed: --changed 3 or --json tells all" in outcome.stdout
+    assert "1 more changed: --changed 3 or --json shows all" in outcome.stdout
     row = json.loads(told("compare", str(one), str(two), "--json").stdout)["comparisons"][0]
     assert (row["task"], row["n"], row["only_first"], row["only_second"]) == ("babi/1", 3, 1, 2)
     assert [one["id"] for one in row["changed"]] == ["babi/1/0", "babi/1/1", "babi/1/2"]

@@ -10,7 +10,7 @@ import pytest
 from memagent.evals.metrics.coverage import curve
 from memagent.evals.report.charts import Bar, CurveChart, Point, Spot, bars, curves, spots
 from memagent.evals.tasks.continual.suite import stream_charts
-from memagent.evals.tasks.feedback.suite import learning_charts
+from memagent.evals.tasks.feedback.measures import learning_charts
 from memagent.evals.tasks.gsm8k.suite import agreement_charts
 
 COLOUR = {"ram-hint+3": 2, "r3+3": 4}

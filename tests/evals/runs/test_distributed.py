@@ -64,10 +64,10 @@ def test_a_cluster_gives_the_answers_of_a_local_run(
     ]
     seen: list[Score] = []
     far = begun(tmp_path / "far")
-    with ray_pool(recipes, 4) as crew:
-        ask_all(far, crew, seen.append)
+    with ray_pool(recipes, 4) as pool:
+        ask_all(far, pool, seen.append)
         again = begun(tmp_path / "again", limit=3)
-        ask_all(again, crew, lambda _: None)
+        ask_all(again, pool, lambda _: None)
     assert outcomes(tmp_path / "far") == outcomes(tmp_path / "local")
     assert len(seen) == alone == 2 * 10 * len(ARMS)
     assert len(again.scores) == 2 * 3 * len(ARMS)
@@ -91,8 +91,8 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    with ray_pool([recipe], 4) as crew:
-        ask_all(run, crew, kill)
+    with ray_pool([recipe], 4) as pool:
+        ask_all(run, pool, kill)
     assert len(killed) == 1
     assert not run.failed
     assert [one["id"] for one in outcomes(tmp_path)] == [one.id for one in run.scores]
@@ -102,7 +102,8 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
 @pytest.mark.wire
 def test_several_servers_share_the_questions(tmp_path: Path, servers: list[StubServer]) -> None:
     both, one = begun(tmp_path / "both"), begun(tmp_path / "one")
-    run_in_process(both, [open_chat(server.url) for server in servers], HashEmbedder(), lambda _: None, StoryArm)
+    chats = [open_chat(server.url) for server in servers]
+    run_in_process(both, chats, HashEmbedder(), lambda _: None, StoryArm)
     shares = [len(server.requests) for server in servers]
     run_in_process(one, open_chat(servers[0].url), HashEmbedder(), lambda _: None, StoryArm)
     assert sum(shares) == len(both.scores)
@@ -127,16 +128,16 @@ class Slow:
         yield Score(id="a", task=task.name, arm=str(name), question="?", gold=("x",))
 
 
-def test_a_crew_gives_a_story_to_who_has_the_fewest() -> None:
+def test_a_pool_gives_a_story_to_the_worker_with_the_fewest() -> None:
     slow, quick = Slow(), Slow()
     quick.gate.set()
-    crew = WorkerPool([slow, quick])
+    pool = WorkerPool([slow, quick])
     task = babi.load(None, 1, None)
-    held = threading.Thread(target=lambda: list(crew.ask(task, ARMS[0], [], threading.Event())))
+    held = threading.Thread(target=lambda: list(pool.ask(task, ARMS[0], [], threading.Event())))
     held.start()
     assert slow.begun.wait(30)
     for _ in range(3):
-        assert len(list(crew.ask(task, ARMS[0], [], threading.Event()))) == 1
+        assert len(list(pool.ask(task, ARMS[0], [], threading.Event()))) == 1
     slow.gate.set()
     held.join()
     assert (slow.asked, quick.asked) == (1, 3)

@@ -6,8 +6,7 @@ import pytest
 
 from memagent.errors import InvalidInput, ModelUnavailable, StoreError, UserError
 from memagent.evals.runs import retry
-from memagent.evals.runs.retry import NotAnswered, ServerGone, with_retries
-from memagent.models.retry import failure_of
+from memagent.evals.runs.retry import NotAnswered, ServerGone, failure_of, with_retries
 
 REQUEST = httpx.Request("POST", "http://server/v1/chat/completions")
 

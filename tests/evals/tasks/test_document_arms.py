@@ -12,7 +12,8 @@ from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, DocumentArm, by_time
-from memagent.evals.tasks.documents.corpus import DOCUMENTS_FILE, corpus_of
+from memagent.evals.tasks.documents.corpus import corpus_of
+from memagent.evals.tasks.documents.costs import DOCUMENTS_FILE
 from memagent.evals.tasks.documents.documents import (
     Document,
     DocumentQuestion,

@@ -17,7 +17,13 @@ from memagent.evals.score import Score
 from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.continual.arm import StreamArm
-from memagent.evals.tasks.continual.streams import Asked, Stream, recurring, renamed, samples
+from memagent.evals.tasks.continual.recurrence import recurring
+from memagent.evals.tasks.continual.streams import (
+    Stream,
+    StreamQuestion,
+    renamed,
+    samples,
+)
 from memagent.evals.tasks.continual.suite import SUITE, changed, load, measures, results
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
@@ -142,7 +148,7 @@ def test_a_cell_with_a_question_that_got_no_answer_is_undefined(tmp_path: Path, 
 
 def test_a_stream_of_stories_has_one_answer_to_each_question_and_recurs_as_drawn() -> None:
     (one,) = load(Selection(tasks="stories", settings={"updates": 12, "probes": 3}, seed=4))
-    first = cast(Asked, one.asked[0])
+    first = cast(StreamQuestion, one.asked[0])
     whole = first.stream
     assert whole.order == recurring(4, 12, exponent=0.5, seed=4)
     people = [
@@ -156,13 +162,15 @@ def test_a_stream_of_stories_has_one_answer_to_each_question_and_recurs_as_drawn
     for column, some in enumerate(whole.probes):
         assert len(some) == min(3, whole.order.count(column))
     told = [text for update in whole.updates[:5] for _, text in update.facts]
-    fifth = next(cast(Asked, each) for each in one.asked if cast(Asked, each).update == 5)
+    fifth = next(
+        cast(StreamQuestion, each) for each in one.asked if cast(StreamQuestion, each).update == 5
+    )
     assert [text for _, text in fifth.facts] == told
 
 
 def test_lessons_and_probes_share_no_story() -> None:
     (one,) = load(Selection(tasks="lessons", settings={"updates": 6, "probes": 2}))
-    whole = cast(Asked, one.asked[0]).stream
+    whole = cast(StreamQuestion, one.asked[0]).stream
     probed = {probe.story for some in whole.probes for probe in some}
     assert probed.isdisjoint(update.story for update in whole.updates)
     assert all("/train/" in update.story for update in whole.updates)
@@ -174,7 +182,7 @@ def test_lessons_are_learnt_and_probes_keep_to_their_own_stories(memory: Memory)
     parts = Parts(memory=memory, embedder=HashEmbedder(), model=ScriptedChat(lambda _: "x"))
     arm = StreamArm(ArmName("memory", shots=1), one, parts)
     for sample in one.asked:
-        probe = cast(Asked, sample).probe
+        probe = cast(StreamQuestion, sample).probe
         assert set(arm.ask(sample).shown) <= {text for _, text in probe.facts}
 
 

@@ -14,7 +14,8 @@ from memagent.evals.runs.runner import run_in_process
 from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Task
 from memagent.evals.tasks.feedback.arm import KINDS, is_right
-from memagent.evals.tasks.feedback.suite import CONDITIONS, SUITE, load, measures
+from memagent.evals.tasks.feedback.measures import measures
+from memagent.evals.tasks.feedback.suite import CONDITIONS, SUITE, load
 from memagent.evals.tasks.feedback.worlds import CITIES, YEARS, Trial
 from memagent.testing import HashEmbedder, ScriptedChat
 

@@ -9,8 +9,8 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Memory
 from memagent.errors import InvalidInput, RunError
-from memagent.evals import evaluation
 from memagent.evals.arm import ArmName, Parts
+from memagent.evals.runs import pool
 from memagent.evals.suite import BadOption, Selection
 from memagent.evals.tasks.gsm8k import loader
 from memagent.evals.tasks.gsm8k.arm import SolvedArm
@@ -133,8 +133,8 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
         # Ann's problem is solved; of any other no two samples agree.
         return f"#### {5 if 'Ann' in str(messages[-1].content) else next(others)}"
 
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(solve))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(solve))
     out = tmp_path / "run"
     asked = ["eval", "run", "gsm8k", "--file", str(file), "--arms", "retrieved+1"]
     asked += ["--set", "memory=4", "--set", "samples=2", "--out", str(out), "--json"]
@@ -155,9 +155,9 @@ def test_a_run_keeps_how_samples_voted_and_its_page_draws_precision_and_coverage
 def test_a_run_prints_what_could_have_leaked_and_compares_its_arms(
     memagent: Command, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
     chat = ScriptedChat(lambda messages: "#### 9" if len(messages) > 2 else "#### 1")
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: chat)
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: chat)
     monkeypatch.setenv("MEMAGENT_DATA", str(file.parent.parent))
     out = str(tmp_path / "run")
     code, printed, _ = memagent("eval", "run", "gsm8k", "--set", "memory=4", "--out", out, "--json")

@@ -13,7 +13,8 @@ from memagent.evals.suite import BadOption, Selection
 from memagent.evals.task import Task
 from memagent.evals.tasks.probes import banks, suite
 from memagent.evals.tasks.probes.arm import BankArm, Study, exact, forgotten
-from memagent.evals.tasks.probes.banks import BANKS, MOST, Bank, Episodes, Item, items
+from memagent.evals.tasks.probes.banks import BANKS, Bank, Episodes
+from memagent.evals.tasks.probes.items import MOST, Item, items
 from memagent.evals.tasks.probes.suite import FURTHER, SUITE, TASKS, load, retained
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest, chisquare
 
 from memagent.errors import InvalidInput
-from memagent.evals.tasks.continual.streams import chances, lags_of, recurring
+from memagent.evals.tasks.continual.recurrence import chances, lags_of, recurring
 
 
 @pytest.mark.parametrize(

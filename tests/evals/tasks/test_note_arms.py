@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 from memagent import Memory
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName, Parts
-from memagent.evals.tasks.documents.corpus import DOCUMENTS_FILE, NOTES_FILE, costs
+from memagent.evals.tasks.documents.costs import DOCUMENTS_FILE, NOTES_FILE, costs
 from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask, document
 from memagent.evals.tasks.documents.note_arms import NOTES, make
 from memagent.testing import HashEmbedder, ScriptedChat

@@ -10,8 +10,8 @@ from memagent.evals.report.charts import Level, RatioPoint, ratio_curve
 from memagent.evals.report.html import page
 from memagent.evals.runs.saved import SavedRun, open_saved
 from memagent.evals.score import Score
-from memagent.evals.tasks.documents.corpus import NOTES_FILE
-from memagent.evals.tasks.documents.measures import drawn, ratio_curves
+from memagent.evals.tasks.documents.costs import NOTES_FILE
+from memagent.evals.tasks.documents.ratio_curve import drawn, ratio_curves
 from memagent.evals.tasks.documents.squad import SUITE
 
 STREAM = TASK | {"name": "squad/stream"}

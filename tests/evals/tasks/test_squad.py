@@ -105,15 +105,15 @@ def test_a_run_prints_every_score_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The model of this test says what it is shown, so that `memory` is right and `wrong` not."""
-    from memagent.evals import evaluation
+    from memagent.evals.runs import pool
     from memagent.testing import HashEmbedder, ScriptedChat
 
     def said(messages: Any) -> str:
         text = str(messages[-1].content)
         return text.split("- ")[1].split()[0] if "- " in text else ""
 
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(said))
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(said))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr("memagent.evals.runs.run.manifest._model", lambda spec: {"spec": spec})
     asked = ["--file", str(file(tmp_path)), "--arms", "none,memory,oracle,wrong,dense,bm25"]
     code, out, err = memagent(
@@ -145,15 +145,15 @@ def test_a_run_over_notes_prints_how_short_they_came_out(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from memagent.evals import evaluation
+    from memagent.evals.runs import pool
     from memagent.testing import HashEmbedder, ScriptedChat
 
     whole = json.loads(file(tmp_path, 1, 2).read_text())
     for paragraph in whole["data"][0]["paragraphs"]:
         paragraph["context"] += " It rained on all of them for as long as anybody stayed." * 5
     (tmp_path / "races.json").write_text(json.dumps(whole))
-    monkeypatch.setattr(evaluation, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "Ann0x0"))
-    monkeypatch.setattr(evaluation, "open_embedder", lambda _: HashEmbedder())
+    monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(lambda _: "Ann0x0"))
+    monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr("memagent.evals.runs.run.manifest._model", lambda spec: {"spec": spec})
     asked = ["--file", str(tmp_path / "races.json"), "--arms", "none,memory,notes:4"]
     out = str(tmp_path / "run")

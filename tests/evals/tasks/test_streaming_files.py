@@ -12,7 +12,6 @@ import pytest
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.tasks.documents.streamingqa.files import (
     Article,
-    KeySet,
     article_of,
     passages,
     question_file,
@@ -21,6 +20,7 @@ from memagent.evals.tasks.documents.streamingqa.files import (
     sorting_key,
     spelled,
 )
+from memagent.evals.tasks.documents.streamingqa.keys import KeySet
 
 APRIL = datetime(2020, 4, 26, tzinfo=UTC)
 UNSPLIT = b"QW5uIExlZSB3b24u"  # "Ann Lee won." in base64
@@ -188,7 +188,7 @@ def test_many_keys_take_little_memory(tmp_path: Path) -> None:
             file.write(f"20200426000000000000\0\1{number:064x}\0\1\n")
     program = (
         "import resource, sys; from pathlib import Path;"
-        "from memagent.evals.tasks.documents.streamingqa.files import KeySet;"
+        "from memagent.evals.tasks.documents.streamingqa.keys import KeySet;"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "before = peak(); held = KeySet.read(Path(sys.argv[1]));"
         "print(len(held), (peak() - before) * 1024)"

@@ -14,7 +14,6 @@ from memagent.evals.suite import BadOption, Selection
 from memagent.evals.tasks.documents.documents import Document, StreamTask, gold_sentences
 from memagent.evals.tasks.documents.streamingqa import loader
 from memagent.evals.tasks.documents.streamingqa.files import (
-    KeySet,
     QuestionSplit,
     question_file,
     read_articles,
@@ -29,6 +28,7 @@ from memagent.evals.tasks.documents.streamingqa.generator import (
     article,
     write_world,
 )
+from memagent.evals.tasks.documents.streamingqa.keys import KeySet
 from memagent.evals.tasks.documents.streamingqa.suite import SUITE
 
 DAY = timedelta(days=1)

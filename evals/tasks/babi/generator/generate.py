@@ -1,7 +1,8 @@
-"""Stories for all twenty tasks, simulated and told in the released wording and format.
+"""Generator of stories for all twenty tasks, in the released wording and format.
 
-A world says what is so, and a reader's knowledge what of it was told. A question is asked only when
-its answer follows from that, and its supports are the lines that the released files would name.
+A world holds the facts, and a reader's knowledge those that the story mentions. A question is asked
+only when its answer follows from that, and its supports are the lines that the released files would
+name.
 """
 
 import random
@@ -17,9 +18,9 @@ MOST_DISTRACTORS = 6
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a task's stories are told, how many make 1,000 questions, and how long they can be."""
+    """Writer of a task's stories, their number for 1,000 questions, and their possible lengths."""
 
-    tell: Callable[[Story], None]
+    write: Callable[[Story], None]
     stories: int
     shortest: int
     longest: int
@@ -61,13 +62,13 @@ def generate(
 ) -> str:
     """Return the text of a file of stories; the same arguments give the same text.
 
-    `stories` is as many as make about 1,000 questions where it is None. `length` is how many
-    statements a story tells at least, without distractors, and None is as in the released files.
+    `stories` is as many as make about 1,000 questions where it is None. `length` is the least
+    number of statements of a story, without distractors, and None is as in the released files.
     `distractors` is how many statements about people, places or things that nobody asks about come
     with each question, or with all the facts of a story of tasks 4 and 15 to 19.
 
     Raises:
-        InvalidInput: no such task, or it cannot be told at that length or with those distractors.
+        InvalidInput: there is no such task, or not of that length or with those distractors.
     """
     kind = KINDS.get(number)
     if kind is None:
@@ -83,6 +84,6 @@ def generate(
     lines: list[str] = []
     for _ in range(kind.stories if stories is None else stories):
         story = Story(rng=rng, length=length, distractors=distractors)
-        kind.tell(story)
+        kind.write(story)
         lines += story.lines
     return "".join(f"{line}\n" for line in lines)

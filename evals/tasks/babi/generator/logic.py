@@ -1,4 +1,4 @@
-"""Stories of animals with people's names: tasks 15 and 16."""
+"""Stories of deduction, induction, times and motives: tasks 14, 15, 16 and 20."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -44,21 +44,21 @@ def motives(story: Story) -> None:
         if step == "get" and thing in taken:
             continue
         for _ in range(story.distractors):
-            story.tell(aside())
+            story.add(aside())
         if step == "feel":
-            felt[person] = story.tell(f"{person} is {mood[person]}.")
+            felt[person] = story.add(f"{person} is {mood[person]}.")
             story.ask(f"Where will {name} go?", place, (felt[person],))
         elif step == "go":
-            story.tell(f"{move_text(rng, person, place)}.")
+            story.add(f"{move_text(rng, person, place)}.")
             story.ask(f"Why did {name} go to the {place}?", mood[person], (felt[person],))
         else:
             taken.add(thing)
-            story.tell(f"{person} {rng.choice(GET)} the {thing} there.")
+            story.add(f"{person} {rng.choice(GET)} the {thing} there.")
             story.ask(f"Why did {name} get the {thing}?", mood[person], (felt[person],))
 
 
 LATER = 0.25
-"""How often the place after the next one is told first."""
+"""Share of cases in which the place after the next one comes first."""
 
 
 def times(story: Story) -> None:
@@ -67,7 +67,7 @@ def times(story: Story) -> None:
     people = [*DOUBTFUL, *MORE_PEOPLE][: max(4, -(-pace * QUESTIONS // len(TIMES)) + 1)]
     route = {person: _route(story) for person in people}
     untold = {person: list(range(len(TIMES))) for person in people}
-    told: dict[str, dict[int, int]] = {person: {} for person in people}
+    lines_of: dict[str, dict[int, int]] = {person: {} for person in people}
     aside = _asides(story)
 
     def unit() -> None:
@@ -77,11 +77,11 @@ def times(story: Story) -> None:
         person = story.rng.choice(left)
         later = len(untold[person]) > 1 and story.rng.random() < LATER
         time = untold[person].pop(1 if later else 0)
-        told[person][time] = story.tell(_text(story, person, route[person][time], time))
+        lines_of[person][time] = story.add(_text(story, person, route[person][time], time))
 
     for _ in range(QUESTIONS):
         story.block([unit] * pace, aside)
-        while not _ask(story, route, told):
+        while not _ask(story, route, lines_of):
             unit()
 
 
@@ -98,11 +98,11 @@ def _text(story: Story, person: str, place: str, time: int) -> str:
     return f"{move} {when}." if story.rng.random() < 0.5 else f"{when.capitalize()} {move}."
 
 
-def _ask(story: Story, route: dict[str, list[str]], told: dict[str, dict[int, int]]) -> bool:
-    """Ask about a place that was told last of its name, with the place just before it told too."""
+def _ask(story: Story, route: dict[str, list[str]], lines_of: dict[str, dict[int, int]]) -> bool:
+    """Ask about the last mention of a place, where the place just before it is mentioned too."""
     can = [
         (person, time)
-        for person, lines in told.items()
+        for person, lines in lines_of.items()
         for time in lines
         if time - 1 in lines
         and not any(route[person][one] == route[person][time] for one in lines if one > time)
@@ -111,7 +111,7 @@ def _ask(story: Story, route: dict[str, list[str]], told: dict[str, dict[int, in
         return False
     person, time = story.rng.choice(can)
     before, place = route[person][time - 1 : time + 1]
-    supports = (told[person][time], told[person][time - 1])
+    supports = (lines_of[person][time], lines_of[person][time - 1])
     story.ask(f"Where was {person} before the {place}? ", before, supports)
     return True
 
@@ -148,11 +148,11 @@ def fears(story: Story) -> None:
         one: f"{PLURALS[one].capitalize()} are afraid of {PLURALS[fear[one]]}." for one in PLURALS
     }
     order = rng.sample(sorted(facts), len(facts))
-    told = story.mix(
+    numbers = story.mix(
         [facts[one] for one in order],
         lambda: f"{rng.choice(BYSTANDERS)} is a {rng.choice(OTHERS)}.",
     )
-    line = dict(zip(order, told, strict=True))
+    line = dict(zip(order, numbers, strict=True))
     for _ in range(ASKED):
         person = rng.choice(people)
         supports = (line[person], line[kind[person]])
@@ -160,10 +160,10 @@ def fears(story: Story) -> None:
 
 
 def colours(story: Story) -> None:
-    """Tell kinds and colours, and ask for a colour that was told of others only (task 16).
+    """Write kinds and colours, and ask for a colour that only others have a line for (task 16).
 
     All of a kind have one colour, so that the answer follows; in a tenth of the released stories
-    others of the kind asked about differ, and the one whose kind was told last decides.
+    others of the kind asked about differ, and the one whose kind comes last decides.
     """
     rng = story.rng
     count = len(COLOURED) if story.length is None else -(-(story.length + 1) // 2)
@@ -173,14 +173,14 @@ def colours(story: Story) -> None:
     kind = {person: rng.choice(SPECIES) for person in (asked, *rest)}
     kind[like] = kind[asked]
     order = _order(rng, people, asked)
-    told = story.mix(
+    numbers = story.mix(
         [
             f"{person} is a {kind[person]}." if first else f"{person} is {colour[kind[person]]}."
             for person, first in order
         ],
         lambda: f"{rng.choice(BYSTANDERS)} is a {rng.choice(OTHERS)}.",
     )
-    line = dict(zip(order, told, strict=True))
+    line = dict(zip(order, numbers, strict=True))
     last = max(
         (person for person in people if person != asked and kind[person] == kind[asked]),
         key=lambda person: line[person, True],

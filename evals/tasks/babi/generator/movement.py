@@ -1,4 +1,4 @@
-"""Stories of people who move about: tasks 1, 11, 12 and 13."""
+"""Stories of people who move about: tasks 1 and 9 to 13."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from memagent.evals.tasks.babi.generator.world import Action, Knowledge, World
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The last that was told of a person: there, at one of two places, or not there.
+class Statement:
+    """The last statement about a person: there, at one of two places, or not there.
 
     An earlier line about the same person says nothing any more: people also move untold.
     """
@@ -33,68 +33,68 @@ class Told:
 
 def negation(story: Story) -> None:
     """Tell where people are and where they are not (task 9)."""
-    _tell(story, PEOPLE, PLACES, _deny)
+    _write(story, PEOPLE, PLACES, _deny)
 
 
 def doubt(story: Story) -> None:
     """Tell where people are, or two places where they may be (task 10)."""
-    _tell(story, DOUBTFUL, TOWN, _either)
+    _write(story, DOUBTFUL, TOWN, _either)
 
 
-def _tell(
+def _write(
     story: Story,
     people: Sequence[str],
     places: Sequence[str],
-    other: Callable[[Story, World, str], Told],
+    other: Callable[[Story, World, str], Statement],
 ) -> None:
     world = World(rng=story.rng, people=people, places=places)
-    told: dict[str, Told] = {}
+    statements: dict[str, Statement] = {}
 
     def unit() -> None:
         person, draw = story.rng.choice(people), story.rng.random()
         if draw > 0.75:
-            told[person] = other(story, world, person)
+            statements[person] = other(story, world, person)
             return
         place = world.elsewhere(person)
         world.do(Action(kind="go", person=person, place=place))
         said = move_text(story.rng, person, place) if draw < 0.5 else f"{person} is in the {place}"
-        told[person] = Told((place,), story.tell(f"{said}."))
+        statements[person] = Statement((place,), story.add(f"{said}."))
 
     for _ in range(QUESTIONS):
         story.block([unit] * story.pace(2), walkers(story.rng))
-        person = story.recent({one: last.line for one, last in told.items()})
-        _ask(story, places, person, told[person])
+        person = story.recent({name: last.line for name, last in statements.items()})
+        _ask(story, places, person, statements[person])
 
 
-def _deny(story: Story, world: World, person: str) -> Told:
-    """Say that somebody is not where they were, and move them."""
+def _deny(story: Story, world: World, person: str) -> Statement:
+    """Say that a person is not where they were, and move them."""
     left = world.place[person]
     world.do(Action(kind="go", person=person, place=world.elsewhere(person)))
     word = story.rng.choice(("not", "no longer"))
-    return Told((left,), story.tell(f"{person} is {word} in the {left}."), away=True)
+    return Statement((left,), story.add(f"{person} is {word} in the {left}."), away=True)
 
 
-def _either(story: Story, world: World, person: str) -> Told:
-    """Move somebody, and name the place and another one."""
+def _either(story: Story, world: World, person: str) -> Statement:
+    """Move a person, and name the place and another one."""
     place = world.elsewhere(person)
     world.do(Action(kind="go", person=person, place=place))
     two = [place, story.rng.choice([one for one in world.places if one != place])]
     story.rng.shuffle(two)
-    line = story.tell(f"{person} is either in the {two[0]} or the {two[1]}.")
-    return Told(tuple(two), line)
+    line = story.add(f"{person} is either in the {two[0]} or the {two[1]}.")
+    return Statement(tuple(two), line)
 
 
-def _ask(story: Story, places: Sequence[str], person: str, told: Told) -> None:
-    yes = "no" if told.away else "yes" if len(told.places) == 1 else "maybe"
-    others = [place for place in places if place not in told.places]
-    if told.away or story.rng.random() < 0.5:
-        story.ask(f"Is {person} in the {story.rng.choice(told.places)}? ", yes, (told.line,))
+def _ask(story: Story, places: Sequence[str], person: str, last: Statement) -> None:
+    yes = "no" if last.away else "yes" if len(last.places) == 1 else "maybe"
+    others = [place for place in places if place not in last.places]
+    if last.away or story.rng.random() < 0.5:
+        story.ask(f"Is {person} in the {story.rng.choice(last.places)}? ", yes, (last.line,))
     else:
-        story.ask(f"Is {person} in the {story.rng.choice(others)}? ", "no", (told.line,))
+        story.ask(f"Is {person} in the {story.rng.choice(others)}? ", "no", (last.line,))
 
 
 ALONE, TOGETHER = 0.6, 0.35
-"""How likely somebody is asked about, against the one who moved next later; fits the released."""
+"""Likelihood that a person is asked about, against the next later mover; fits the released."""
 
 
 def one_fact(story: Story) -> None:
@@ -103,7 +103,7 @@ def one_fact(story: Story) -> None:
 
     def unit() -> None:
         action = world.act(())
-        line = story.tell(f"{move_text(story.rng, action.person, action.place)}.")
+        line = story.add(f"{move_text(story.rng, action.person, action.place)}.")
         known.learn(action, line)
 
     _five(story, known, [unit] * story.pace(2), walkers(story.rng), ALONE)
@@ -152,11 +152,11 @@ def _five(
     aside: Callable[[], str],
     share: float,
 ) -> None:
-    """Five times over, tell the units and ask where somebody is."""
+    """Add the units and ask where a person is, five times."""
     for _ in range(QUESTIONS):
         story.block(units, aside)
-        told = {person: place.lines[-1] for person, place in known.place.items()}
-        place = known.place[person := story.recent(told, share)]
+        last = {person: place.lines[-1] for person, place in known.place.items()}
+        place = known.place[person := story.recent(last, share)]
         story.ask(f"Where is {person}? ", place.name, place.lines)
 
 
@@ -176,7 +176,7 @@ def _go(
     place = world.elsewhere(*people)
     for person in people:
         world.do(Action(kind="go", person=person, place=place))
-    line = story.tell(f"{move_text(story.rng, who, place)}.")
+    line = story.add(f"{move_text(story.rng, who, place)}.")
     known.move(people, place, (*before, line))
     return line
 

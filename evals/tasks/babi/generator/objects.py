@@ -28,35 +28,35 @@ Ask = Callable[[Story, Knowledge, str], bool]
 
 def two_facts(story: Story) -> None:
     """Ask where a thing is (task 2)."""
-    _tell(story, PEOPLE, HANDLED, _where_is, ready=0.65)
+    _write(story, PEOPLE, HANDLED, _where_is, ready=0.65)
 
 
 def three_facts(story: Story) -> None:
     """Ask where a thing was before (task 3)."""
-    _tell(story, PEOPLE, HANDLED, _where_was, ready=0.5, targets=THINGS, there=0.2)
+    _write(story, PEOPLE, HANDLED, _where_was, ready=0.5, targets=THINGS, there=0.2)
 
 
 def gifts(story: Story) -> None:
     """Ask who gave what to whom (task 5)."""
-    _tell(story, GIVERS, GIVEN, _gift, ready=0.8)
+    _write(story, GIVERS, GIVEN, _gift, ready=0.8)
 
 
 def yes_or_no(story: Story) -> None:
     """Ask whether somebody is somewhere (task 6)."""
-    _tell(story, PEOPLE, HANDLED, _is_there)
+    _write(story, PEOPLE, HANDLED, _is_there)
 
 
 def counts(story: Story) -> None:
     """Ask how many things somebody carries (task 7)."""
-    _tell(story, PEOPLE, GIVEN, _how_many)
+    _write(story, PEOPLE, GIVEN, _how_many)
 
 
 def lists(story: Story) -> None:
     """Ask what somebody carries (task 8)."""
-    _tell(story, PEOPLE, HANDLED, _which)
+    _write(story, PEOPLE, HANDLED, _which)
 
 
-def _tell(
+def _write(
     story: Story,
     people: Sequence[str],
     kinds: Sequence[Kind],
@@ -66,7 +66,7 @@ def _tell(
     targets: Sequence[str] = ("",),
     there: float = 1.0,
 ) -> None:
-    """Tell a few actions and ask, five times; where nothing can be asked yet, tell a few more.
+    """Add a few actions and ask, five times; where nothing can be asked yet, tell a few more.
 
     The released stories' lengths suggest that where something can be asked, it is so only with the
     chance `ready`, and that the thing of task 3, of `targets`, is drawn first and waited for.
@@ -77,7 +77,7 @@ def _tell(
 
     def unit() -> None:
         action = world.act(kinds)
-        known.learn(action, story.tell(_text(story, action, there)))
+        known.learn(action, story.add(_text(story, action, there)))
 
     for _ in range(QUESTIONS):
         target = story.rng.choice(targets)
@@ -99,10 +99,10 @@ def _text(story: Story, action: Action, there: float) -> str:
 
 
 def _where_is(story: Story, known: Knowledge, _: str) -> bool:
-    told = {thing: max(place.lines) for thing in THINGS if (place := known.where(thing))}
-    if not told:
+    last_lines = {thing: max(place.lines) for thing in THINGS if (place := known.where(thing))}
+    if not last_lines:
         return False
-    thing = story.recent(told)
+    thing = story.recent(last_lines)
     place = known.where(thing)
     assert place is not None
     story.ask(f"Where is the {thing}? ", place.name, place.lines)
@@ -145,8 +145,8 @@ def _gift(story: Story, known: Knowledge, _: str) -> bool:
 def _is_there(story: Story, known: Knowledge, _: str) -> bool:
     if not known.place:
         return False
-    told = {person: place.lines[-1] for person, place in known.place.items()}
-    place = known.place[person := story.recent(told)]
+    last_lines = {person: place.lines[-1] for person, place in known.place.items()}
+    place = known.place[person := story.recent(last_lines)]
     if story.rng.random() < 0.5:
         story.ask(f"Is {person} in the {place.name}? ", "yes", place.lines)
     else:

@@ -20,10 +20,10 @@ def sizes(story: Story) -> None:
     big = [*BIG, *MORE_BIG] if (story.length or 0) > 10 else list(BIG)
     rng.shuffle(big)
     order = [*big, *SMALL]
-    told = _statements(rng, order, story.length)
-    lines = story.mix([_sentence(rng, *pair) for pair in told], _asides(rng))
-    first = dict(reversed(list(zip(told, lines, strict=True))))
-    can = _between(told)
+    pairs = _statements(rng, order, story.length)
+    lines = story.mix([_sentence(rng, *pair) for pair in pairs], _asides(rng))
+    first = dict(reversed(list(zip(pairs, lines, strict=True))))
+    can = _between(pairs)
     for _ in range(QUESTIONS):
         large, small = rng.choice(sorted(can))
         middle = can[large, small]
@@ -43,29 +43,29 @@ def _statements(rng: random.Random, order: Sequence[str], length: int | None) ->
     With no length it is five pairs, or ten where nothing follows from five.
     """
     while True:
-        told: list[Pair] = []
+        pairs: list[Pair] = []
         for count in (5, 10) if length is None else (length,):
-            while len(told) < count:
+            while len(pairs) < count:
                 one, two = sorted(rng.sample(range(len(order)), 2))
-                told.append((order[one], order[two]))
-            if _between(told):
-                return told
+                pairs.append((order[one], order[two]))
+            if _between(pairs):
+                return pairs
 
 
-def _between(told: Sequence[Pair]) -> dict[Pair, str]:
+def _between(pairs: Sequence[Pair]) -> dict[Pair, str]:
     """Return the pairs that follow from two lines, each with the only thing in between.
 
     A pair that one line tells is left out: its answer would need no reasoning.
     """
     middles: dict[Pair, set[str]] = {}
-    for large, middle in told:
-        for other, small in told:
+    for large, middle in pairs:
+        for other, small in pairs:
             if other == middle:
                 middles.setdefault((large, small), set()).add(middle)
     return {
         pair: next(iter(found))
         for pair, found in middles.items()
-        if len(found) == 1 and pair not in told
+        if len(found) == 1 and pair not in pairs
     }
 
 

@@ -1,4 +1,4 @@
-"""The words of the released stories, and the names that longer and harder stories add to them."""
+"""Story under construction, and the words of the released and of harder stories."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ QUESTIONS = 5
 
 @dataclass(kw_only=True, slots=True)
 class Story:
-    """The lines told so far, and how hard they are to be.
+    """Lines of a story so far, and how hard they are to be.
 
-    `length` is how many statements are told at least, or None for as many as in the released files;
+    `length` is the least number of statements, or None for as many as in the released files;
     `distractors` is how many asides come with every question, or with all the facts of a story that
-    is told at one go.
+    is written in one go.
     """
 
     rng: random.Random
@@ -22,18 +22,18 @@ class Story:
     distractors: int = 0
     lines: list[str] = field(default_factory=list)
 
-    def tell(self, text: str) -> int:
+    def add(self, text: str) -> int:
         """Add a line, and return its number."""
         self.lines.append(f"{len(self.lines) + 1} {text}")
         return len(self.lines)
 
     def ask(self, question: str, answer: str, supports: Iterable[int]) -> None:
         """Add a question with its answer and the lines that the answer follows from."""
-        self.tell(f"{question}\t{answer}\t{' '.join(str(line) for line in supports)}")
+        self.add(f"{question}\t{answer}\t{' '.join(str(line) for line in supports)}")
 
-    def recent(self, told: Mapping[str, int], share: float = 0.6) -> str:
-        """Draw a name: each is `share` times as likely as the one that was told of next later."""
-        names = sorted(told, key=lambda name: (-told[name], name))
+    def recent(self, last_lines: Mapping[str, int], share: float = 0.6) -> str:
+        """Draw a name: each is `share` times as likely as the next later one."""
+        names = sorted(last_lines, key=lambda name: (-last_lines[name], name))
         (name,) = self.rng.choices(names, weights=[share**rank for rank in range(len(names))])
         return name
 
@@ -46,7 +46,7 @@ class Story:
         places = [self.rng.randrange(len(units) + 1) for _ in range(self.distractors)]
         for index in range(len(units) + 1):
             for _ in range(places.count(index)):
-                self.tell(aside())
+                self.add(aside())
             if index < len(units):
                 units[index]()
 
@@ -55,7 +55,7 @@ class Story:
         lines: list[int] = []
 
         def unit(text: str) -> Callable[[], None]:
-            return lambda: lines.append(self.tell(text))
+            return lambda: lines.append(self.add(text))
 
         self.block([unit(text) for text in texts], aside)
         return lines

@@ -1,4 +1,4 @@
-"""What a reader knows after every line of a story, and by which lines."""
+"""World of a story, and the knowledge of its reader with the lines it comes from."""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ ONLY_MOVES = 0.35
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
-    """What somebody does, with a thing or a place or another person where there is one."""
+    """An act of a person, with a thing or a place or another person where there is one."""
 
     kind: Kind
     person: str
@@ -84,7 +84,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somewhere, and the lines that tell it."""
+    """A place, and the lines that it follows from."""
 
     name: str
     lines: tuple[int, ...]
@@ -101,7 +101,7 @@ class Stay:
 
 @dataclass(slots=True)
 class Knowledge:
-    """All that follows from the lines told so far; where anything was at first, nobody is told.
+    """Conclusions from the lines so far; where anything was at first is not in them.
 
     `place` is where people are; `spot` where a thing was dropped; `stays` where it has been;
     `handled` the last line that handles it; `hands` the lines that changed what a person holds.

@@ -1,4 +1,4 @@
-"""What the lines of a story tell of people, places and things, for the solver."""
+"""Events in the lines of a story: moves, and things taken, dropped and given."""
 
 import re
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Event:
     """One line that was understood, with the lines that tell it.
 
     `lines` holds the line itself, and the line before it when that says who "she" is. `time` counts
-    from 0, yesterday, to 3, this evening; it is None where no time is told.
+    from 0, yesterday, to 3, this evening; it is None where there is no time.
     """
 
     line: int
@@ -44,27 +44,27 @@ class Event:
 
 
 def events(facts: Sequence[tuple[int, str]]) -> list[Event]:
-    """Return the events that are told, in the order of their lines; other lines are left out."""
-    told: list[Event] = []
+    """Return the events in the order of their lines; other lines are left out."""
+    history: list[Event] = []
     for line, text in facts:
         for kind, pattern in _PATTERNS:
             if found := pattern.fullmatch(text):
                 parts = found.groupdict()
-                if told or not parts.get("pronoun"):
-                    told.append(_event(line, kind, parts, told))
+                if history or not parts.get("pronoun"):
+                    history.append(_event(line, kind, parts, history))
                 break
-    return told
+    return history
 
 
-def _event(line: int, kind: Kind, parts: dict[str, str | None], told: Sequence[Event]) -> Event:
+def _event(line: int, kind: Kind, parts: dict[str, str | None], history: Sequence[Event]) -> Event:
     named = tuple(one for name in ("who", "too") if (one := parts.get(name)))
     time = parts.get("front") or parts.get("back")
     follows = bool(parts.get("pronoun"))
     return Event(
         line=line,
-        lines=frozenset({line, told[-1].line} if follows else {line}),
+        lines=frozenset({line, history[-1].line} if follows else {line}),
         kind=kind,
-        people=told[-1].people if follows else named,
+        people=history[-1].people if follows else named,
         thing=parts.get("thing") or "",
         places=tuple(one for name in ("place", "or") if (one := parts.get(name))),
         time=TIMES.index(time.lower()) if time else None,
@@ -75,10 +75,10 @@ NUMBERS = ("none", "one", "two", "three", "four", "five", "six")
 
 
 def gift(
-    told: Sequence[Event], giver: str | None, thing: str | None, receiver: str | None
+    history: Sequence[Event], giver: str | None, thing: str | None, receiver: str | None
 ) -> Event | None:
     """Return the last gift that is as asked; None stands for what is not known of it."""
-    for event in reversed(told):
+    for event in reversed(history):
         if event.kind != "give":
             continue
         known = ((giver, event.people[0]), (thing, event.thing), (receiver, event.people[1]))
@@ -87,9 +87,9 @@ def gift(
     return None
 
 
-def carried(told: Sequence[Event], person: str) -> tuple[tuple[str, ...], frozenset[int]] | None:
+def carried(history: Sequence[Event], person: str) -> tuple[tuple[str, ...], frozenset[int]] | None:
     """Return the things that a person holds, and every line that puts a thing in or out of hand."""
-    own = [event for event in told if event.thing and person in event.people]
+    own = [event for event in history if event.thing and person in event.people]
     if not own:
         return None
     held: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""What follows from what somebody is, or wants: tasks 15, 16 and 20."""
+"""Conclusions from what a person is, or wants: tasks 15, 16 and 20."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ WANTS = {
     "thirsty": ("kitchen", "milk"),
     "tired": ("bedroom", "pajamas"),
 }
-"""Where somebody goes who is so, and what for."""
+"""Places where a person in a mood goes, and the thing they go for."""
 
 
 def afraid_of(facts: Facts, person: str) -> Found | None:
@@ -28,7 +28,7 @@ def afraid_of(facts: Facts, person: str) -> Found | None:
 def colour_of(facts: Facts, person: str) -> Found | None:
     """Say what colour a person has by another one of the same kind.
 
-    Where several have a colour, it is the one whose kind was told last, as in the released files.
+    Where several have a colour, it is the one whose kind comes last, as in the released files.
     """
     kinds = _kinds(facts)
     kind = kinds.get(person.lower())

@@ -16,7 +16,7 @@ STEPS = {
     "to the right of": (1, 0),
     "to the left of": (-1, 0),
 }
-"""How far one goes right and up from the second to the first."""
+"""Steps right and up from the second to the first."""
 _RELATION = re.compile(rf"The (?P<one>.+) is (?P<how>{'|'.join(STEPS)}) the (?P<two>.+)\.")
 _SIZE = re.compile(r"The (?P<one>.+) (?P<how>is bigger than|fits inside) the (?P<two>.+)\.")
 Step = tuple[str, tuple[int, int], int]
@@ -93,7 +93,7 @@ def bigger(facts: Facts, one: str, two: str) -> Found | None:
 
 
 def _sizes(facts: Facts) -> dict[tuple[str, str], int]:
-    """Return the pairs of a bigger and a smaller thing that are told, with their first line."""
+    """Return the pairs of a bigger and a smaller thing, with their first line."""
     sizes: dict[tuple[str, str], int] = {}
     for line, text in facts:
         if found := _SIZE.fullmatch(text):

@@ -1,7 +1,7 @@
-"""Answers questions of the bAbI tasks from the told lines alone.
+"""Solver of the bAbI tasks, which answers from the lines of a story alone.
 
-It shares nothing with the generator: not its words, and not its way. The generator keeps a world
-and what a reader knows of it, line by line; the solver goes back from a question over the lines.
+It shares neither words nor method with the generator. The generator keeps a world and a reader's
+knowledge of it, line by line; the solver goes back from a question over the lines.
 """
 
 import re

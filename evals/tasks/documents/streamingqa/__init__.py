@@ -1,1 +1,1 @@
-"""StreamingQA: questions about news that goes on."""
+"""StreamingQA: questions about a stream of news."""

@@ -1,7 +1,7 @@
-"""A small world of dated news in StreamingQA's format: facts that change, and events that do not.
+"""Generator of a small world of dated news in StreamingQA's format.
 
-Of each town there are offices that change hands now and then, and events that happen once. Each is
-told by one article of two passages, among sentences that answer no question. In 2020 every office
+Each town has offices that change hands now and then, and events that happen once. One article of
+two passages reports each, among sentences that answer no question. In 2020 every office
 changes hands twice. A question about the recent past asks who holds an office that changed hands in
 the month before; one about the past names the year of what it asks for. So a memory that stopped
 reading before 2020 knows the past, and is wrong about what changed since.
@@ -28,7 +28,7 @@ from memagent.evals.tasks.documents.streamingqa.files import (
 )
 
 SIZES = {"small": 12, "medium": 60, "large": 360}
-"""How many towns a world of each size has; of each there are about eighteen articles."""
+"""Number of towns in a world of each size; each has about eighteen articles."""
 SEEDS: dict[QuestionSplit, int] = {"train": 1, "valid": 2, "eval": 3}
 """A split's world has towns and people of its own."""
 RECENT = datetime(2020, 1, 1, tzinfo=UTC)
@@ -48,9 +48,9 @@ _SYLLABLES = "ba co da fe gi ha jo ka li mo na pe ri so ta vu wo za bre chi dro 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Office:
-    """An office that changes hands, as it is told and asked; `{t}` is the town, `{p}` who."""
+    """An office that changes hands: its sentences and questions; `{t}` is the town, `{p}` who."""
 
-    told: Sequence[str]
+    sentences: Sequence[str]
     recent: dict[Origin, str]
     past: dict[Origin, str]
     title: str
@@ -58,7 +58,7 @@ class Office:
 
 OFFICES = (
     Office(
-        told=("{p} became mayor of {t} on {d}", "{p} took office as mayor of {t} on {d}"),
+        sentences=("{p} became mayor of {t} on {d}", "{p} took office as mayor of {t} on {d}"),
         recent={"written": "Who is mayor of {t} now?", "generated": "Who is the mayor of {t}?"},
         past={
             "written": "Who became mayor of {t} in {y}?",
@@ -67,7 +67,10 @@ OFFICES = (
         title="Mayor",
     ),
     Office(
-        told=("{t} Rovers named {p} as head coach on {d}", "{p} became head coach of {t} Rovers"),
+        sentences=(
+            "{t} Rovers named {p} as head coach on {d}",
+            "{p} became head coach of {t} Rovers",
+        ),
         recent={
             "written": "Who coaches {t} Rovers now?",
             "generated": "Who is the head coach of {t} Rovers?",
@@ -79,7 +82,7 @@ OFFICES = (
         title="Coach",
     ),
     Office(
-        told=(
+        sentences=(
             "{p} was appointed director of the {t} Museum",
             "The {t} Museum hired {p} to lead it",
         ),
@@ -96,7 +99,7 @@ OFFICES = (
 )
 EVENTS = (
     Office(
-        told=("{p} won the {t} marathon", "The {t} marathon was won by {p}"),
+        sentences=("{p} won the {t} marathon", "The {t} marathon was won by {p}"),
         recent={},
         past={
             "written": "Who won the {t} marathon in {y}?",
@@ -124,12 +127,12 @@ _FILLERS = (
     "Residents have complained about the noise of the new crossing",
 )
 PASSAGES = 2
-"""How many passages of six sentences an article has."""
+"""Number of passages of six sentences in an article."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """One article: when it came out, its sentences, and what it tells."""
+    """One article: when it came out, its sentences, and its facts."""
 
     published: datetime
     sentences: tuple[str, ...]
@@ -157,8 +160,8 @@ class World:
         self._random = random.Random(seed)
         self._people: set[str] = set()
         self.towns = self._names(towns)
-        told = [story for town in self.towns for story in self._of(town)]
-        self.stories = sorted(told, key=lambda story: (story.published, story.sentences))
+        stories = [story for town in self.towns for story in self._of(town)]
+        self.stories = sorted(stories, key=lambda story: (story.published, story.sentences))
 
     def questions(self) -> Iterator[Asked]:
         """Yield a question about each change of 2020, and as many about the years before.
@@ -174,7 +177,7 @@ class World:
             yield self._ask(story, RECENT + timedelta(days=self._random.randrange(366)), "past")
 
     def _of(self, town: str) -> Iterator[Story]:
-        """Yield what is told of a town: each office changes hands several times, in 2020 twice."""
+        """Yield the stories of a town: each office changes hands several times, in 2020 twice."""
         for office in OFFICES:
             years = self._random.sample(range(2007, 2020), self._random.randint(2, 4))
             for year in years:
@@ -191,12 +194,13 @@ class World:
         published = begin + timedelta(days=self._random.randrange(first, end))
         person = self._person()
         day = f"{published:%B} {published.day}"
-        told = self._random.choice(office.told).format(p=person, t=town, d=day)
+        fact = self._random.choice(office.sentences).format(p=person, t=town, d=day)
         size = 6 * PASSAGES
         sentences = [
-            one.format(n=self._random.randint(2, 90)) for one in self._random.sample(_FILLERS, size)
+            filler.format(n=self._random.randint(2, 90))
+            for filler in self._random.sample(_FILLERS, size)
         ]
-        sentences[self._random.randrange(size)] = told
+        sentences[self._random.randrange(size)] = fact
         return Story(
             published=published,
             sentences=tuple(sentences),
@@ -223,7 +227,7 @@ class World:
         return self._random.sample(every, count)
 
     def _person(self) -> str:
-        """Return a name that nobody had before, neither in whole nor its last part."""
+        """Return a name that no person had before, neither in whole nor its last part."""
         while True:
             parts = self._random.choices(_SYLLABLES, k=3)
             last = "".join(parts).capitalize()

@@ -1,7 +1,8 @@
-"""StreamingQA as tasks: the articles that questions are about, read by date, and the questions."""
+"""Loader of StreamingQA tasks: questions, and the articles that they are about, by date."""
 
 import gzip
 import hashlib
+import logging
 import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,7 +25,6 @@ from memagent.evals.tasks.documents.squad import FIRST
 from memagent.evals.tasks.documents.streamingqa.files import (
     SEPARATOR,
     Article,
-    KeySet,
     NewsQuestion,
     Passage,
     QuestionSplit,
@@ -37,9 +37,11 @@ from memagent.evals.tasks.documents.streamingqa.files import (
     read_questions,
 )
 from memagent.evals.tasks.documents.streamingqa.generator import KEYS_FILE
+from memagent.evals.tasks.documents.streamingqa.keys import KeySet
 
+logger = logging.getLogger(__name__)
 MAC = 1665
-"""How many questions MAC's protocol draws, each with its article."""
+"""Number of questions that MAC's protocol draws, each with its article."""
 RECENT = datetime(2020, 1, 1, tzinfo=UTC)
 """From here on the articles are recent."""
 QUARTERS = (1, 2, 3, 4)
@@ -62,10 +64,10 @@ def load(
     if drawn is not None and drawn < len(questions):
         places = random.Random(seed).sample(range(len(questions)), drawn)
         questions = [questions[place] for place in sorted(places)]
-    wanted = {one.evidence_id for one in questions}
-    cut = [one for article in articles(folder, wanted) for one in passages(article)]
-    cut.sort(key=lambda one: one.published)
-    documents = [_document(number, one) for number, one in enumerate(cut, start=1)]
+    keys = {question.evidence_id for question in questions}
+    cut = [passage for article in articles(folder, keys) for passage in passages(article)]
+    cut.sort(key=lambda passage: passage.published)
+    documents = [_document(number, passage) for number, passage in enumerate(cut, start=1)]
     asked = list(_asked(questions, documents))
     if not asked:
         raise RunError(
@@ -75,21 +77,21 @@ def load(
         name=NAME,
         source=source,
         split=f"{split}, {len(asked)} of {len(questions)} questions",
-        asked=[one for one, _ in asked],
+        asked=[question for question, _ in asked],
         training=(),
         sha256="",
         documents=documents,
         stream=f"{NAME}/{split}",
         recent=RECENT,
     )
-    return {one.name: one for one in _tasks(whole, asked)}
+    return {task.name: task for task in _tasks(whole, asked)}
 
 
-def articles(folder: Path, wanted: Collection[str]) -> Iterator[Article]:
-    """Yield those articles of a folder's archives that are wanted and not left out as repeats.
+def articles(folder: Path, keys: Collection[str]) -> Iterator[Article]:
+    """Yield the articles with these keys from a folder's archives, without released repeats.
 
     The archives are read through once: their lines are kept in a small archive beside them, which
-    is read instead the next time, as long as the archives and what is wanted are the same.
+    is read instead the next time, as long as the archives and the keys are the same.
 
     Raises:
         InvalidInput: a line is malformed.
@@ -98,37 +100,38 @@ def articles(folder: Path, wanted: Collection[str]) -> Iterator[Article]:
     archives = sorted((folder / "wmt").glob("news-docs.*.gz"))
     if not archives:
         raise RunError(f"no archive news-docs.*.gz in {folder / 'wmt'}: docs/evals-streaming.md")
-    told = [f"{path.name} {path.stat().st_size}" for path in archives]
-    digest = hashlib.sha256("\n".join((*told, *sorted(wanted))).encode()).hexdigest()
+    sizes = [f"{path.name} {path.stat().st_size}" for path in archives]
+    digest = hashlib.sha256("\n".join((*sizes, *sorted(keys))).encode()).hexdigest()
     chosen = folder / f"selected-{digest[:16]}.gz"
-    if chosen.exists() or _select(chosen, _lines(archives, folder, wanted)):
+    if chosen.exists() or _select(chosen, _lines(archives, folder, keys)):
         yield from read_articles(chosen)
         return
-    for line in _lines(archives, folder, wanted):  # a folder that is only read, or a full disk
+    for line in _lines(archives, folder, keys):  # a folder that is only read, or a full disk
         yield article_of(line, str(folder))
 
 
-def _select(chosen: Path, wanted: Iterable[bytes]) -> bool:
-    """Write lines into an archive, one by one; tell whether that could be done."""
+def _select(chosen: Path, selected: Iterable[bytes]) -> bool:
+    """Write lines into an archive, one by one; return whether that could be done."""
     beside = chosen.with_suffix(".new")
     try:
         with gzip.open(beside, "wb") as file:
-            file.writelines(wanted)
+            file.writelines(selected)
         beside.replace(chosen)
-    except OSError:
+    except OSError as error:
+        logger.warning("the selected articles are not kept in %s: %s", chosen, error)
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         return False
     return True
 
 
-def _lines(archives: Sequence[Path], folder: Path, wanted: Collection[str]) -> Iterator[bytes]:
-    """Yield the lines of the articles that are wanted, each once."""
+def _lines(archives: Sequence[Path], folder: Path, keys: Collection[str]) -> Iterator[bytes]:
+    """Yield the lines of the articles with these keys, each once."""
     kept, seen = KeySet.read(folder / KEYS_FILE), set[str]()
     for path in archives:
         for number, line in lines(path):
             key = key_of_line(line, f"{path}:{number}")
-            if key in wanted and key in kept and key not in seen:
+            if key in keys and key in kept and key not in seen:
                 seen.add(key)
                 yield line
 
@@ -136,7 +139,7 @@ def _lines(archives: Sequence[Path], folder: Path, wanted: Collection[str]) -> I
 def _document(number: int, passage: Passage) -> Document:
     return Document(
         number=number,
-        sentences=tuple(f"{' '.join(one.split())}." for one in passage.sentences),
+        sentences=tuple(f"{' '.join(sentence.split())}." for sentence in passage.sentences),
         text=passage.text,
         group=_name(passage.article),
         when=passage.published,
@@ -149,21 +152,21 @@ def _asked(
 ) -> Iterator[tuple[DocumentQuestion, NewsQuestion]]:
     """Yield the questions whose article was read, in the order of their dates."""
     by_article: dict[str, list[Document]] = {}
-    for one in documents:
-        by_article.setdefault(one.group, []).append(one)
-    for question in sorted(questions, key=lambda one: (one.asked_at, one.id)):
+    for document in documents:
+        by_article.setdefault(document.group, []).append(document)
+    for question in sorted(questions, key=lambda question: (question.asked_at, question.id)):
         group = _name(question.evidence_id)
-        told = by_article.get(group)
-        if told is None:
+        parts = by_article.get(group)
+        if parts is None:
             continue
-        gold = [one.number for one in told if _holds(one, question.answers)]
+        gold = [document.number for document in parts if _holds(document, question.answers)]
         asked = DocumentQuestion(
             id=question.id,
             story=group,
             facts=(),
             question=question.question,
             gold=question.answers,
-            supports=tuple(gold[:1] or [told[0].number]),
+            supports=tuple(gold[:1] or [parts[0].number]),
             group=group,
             asked_at=question.asked_at,
         )
@@ -177,7 +180,7 @@ def _name(key: str) -> str:
 
 def _holds(document: Document, answers: Sequence[str]) -> bool:
     text = normalised(document.text)
-    return any(normalised(one) in text for one in answers)
+    return any(normalised(answer) in text for answer in answers)
 
 
 def _tasks(
@@ -186,10 +189,10 @@ def _tasks(
     """Yield recent and past (all is read first), the quarters (as time passes), and retention."""
     ages: tuple[Literal["recent", "past"], ...] = ("recent", "past")
     for age in ages:
-        yield _part(whole, age, [one for one, told in asked if told.age == age])
+        yield _part(whole, age, [question for question, news in asked if news.age == age])
     for quarter in QUARTERS:
         months = range(3 * quarter - 2, 3 * quarter + 1)
-        some = [one for one, told in asked if told.asked_at.month in months]
+        some = [question for question, news in asked if news.asked_at.month in months]
         yield replace(_part(whole, f"q{quarter}", some), as_time_passes=True)
     yield from retention(whole, min(FIRST, (len(whole.documents) + 1) // 2))
 

@@ -1,4 +1,4 @@
-"""StreamingQA as an evaluation: from the released files, or else from a generated world."""
+"""StreamingQA suite: from the released files, or else from a generated world."""
 
 import tempfile
 from collections.abc import Sequence
@@ -8,10 +8,11 @@ from typing import cast, get_args
 from memagent.errors import RunError
 from memagent.evals.suite import BadOption, Member, Selection, Suite
 from memagent.evals.task import Task
-from memagent.evals.tasks.documents.corpus import costs
+from memagent.evals.tasks.documents.costs import costs
 from memagent.evals.tasks.documents.documents import StreamTask
-from memagent.evals.tasks.documents.measures import drawings, measures
+from memagent.evals.tasks.documents.measures import measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
+from memagent.evals.tasks.documents.ratio_curve import drawings
 from memagent.evals.tasks.documents.squad import chosen
 from memagent.evals.tasks.documents.streamingqa import loader
 from memagent.evals.tasks.documents.streamingqa.files import QuestionSplit, question_file
@@ -20,11 +21,11 @@ from memagent.evals.tasks.documents.streamingqa.loader import MAC, NAME
 
 DEFAULT = (f"{NAME}/recent", f"{NAME}/past")
 DRAWN = {"mac": MAC, "all": None}
-"""How many questions of the released files are drawn."""
+"""Number of questions drawn from the released files, by variant."""
 
 
 def load(selection: Selection) -> Sequence[Task]:
-    """Return the wanted tasks, from the released files if the data folder has them.
+    """Return the selected tasks, from the released files if the data folder has them.
 
     Raises:
         BadOption: a task, split or variant is none.
@@ -65,8 +66,11 @@ SUITE = Suite(
         Member(name=f"{NAME}/recent", about="all is read, then asked about the month before"),
         Member(name=f"{NAME}/past", about="all is read, then asked about the years before"),
         *(
-            Member(name=f"{NAME}/q{one}", about=f"asked in quarter {one}, of what was read by then")
-            for one in loader.QUARTERS
+            Member(
+                name=f"{NAME}/q{quarter}",
+                about=f"asked in quarter {quarter}, of what was read by then",
+            )
+            for quarter in loader.QUARTERS
         ),
         Member(name=f"{NAME}/retention-before", about="of the first 200, right after these"),
         Member(name=f"{NAME}/retention-after", about="the same questions, after all others"),

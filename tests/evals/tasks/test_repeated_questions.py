@@ -5,7 +5,7 @@ import pytest
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.evals.metrics.continual import acc, bwt, wc_acc
-from memagent.evals.tasks.continual.arm import ProbeSet, Round
+from memagent.evals.tasks.continual.questions import RepeatedQuestions, Round
 
 PROBES = (("Where is Mary?", "Where is John?"), ("Where is the cat?",))
 GOLD = {"Where is Mary?": "garden", "Where is John?": "attic", "Where is the cat?": "roof"}
@@ -35,8 +35,8 @@ class World:
         self.asked += prompts
         return [None if prompt in self.silent else prompt.split()[-1] for prompt in prompts]
 
-    def probes(self) -> ProbeSet[str]:
-        return ProbeSet(
+    def probes(self) -> RepeatedQuestions[str]:
+        return RepeatedQuestions(
             PROBES,
             prompt_of=self.prompt_of,
             ask=self.ask,
@@ -124,7 +124,7 @@ def test_a_call_that_failed_counts_nothing_and_can_be_made_again(world: World) -
 
 
 def test_answers_must_be_as_many_as_prompts(world: World) -> None:
-    probes = ProbeSet(
+    probes = RepeatedQuestions(
         PROBES, prompt_of=world.prompt_of, ask=lambda prompts: ["garden"], score=lambda *_: 1.0
     )
     with pytest.raises(ValueError, match="shorter"):
@@ -133,7 +133,7 @@ def test_answers_must_be_as_many_as_prompts(world: World) -> None:
 
 
 def test_a_task_without_probes_has_no_score(world: World) -> None:
-    probes = ProbeSet(
+    probes = RepeatedQuestions(
         [[], ["Where is Mary?"]], prompt_of=world.prompt_of, ask=world.ask, score=lambda *_: 1.0
     )
     assert probes.after(0).scores == (None, 1.0)
@@ -164,7 +164,7 @@ def test_a_real_memory_s_recall_tells_which_prompts_a_write_changed(
         asked.extend(prompts)
         return list(prompts)
 
-    probes = ProbeSet(
+    probes = RepeatedQuestions(
         [["Where is Mary?"], ["Where is Daniel?"]],
         prompt_of=prompt_of,
         ask=ask,
