@@ -33,7 +33,7 @@ PAGE = 100
 
 
 class Questions(BaseModel):
-    """Shape of the model's reply, by its server's JSON-schema decoding."""
+    """What the model is to answer with, by its server's JSON-schema decoding."""  # the model reads it
 
     questions: list[str] = Field(min_length=1, max_length=MAX_QUESTIONS)
 
