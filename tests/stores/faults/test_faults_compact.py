@@ -13,7 +13,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.cli import app
-from memagent.memory import memory as memory_module
+from memagent.memory import engine as engine_module
 from memagent.stores.database import connection as sqlite_module
 from memagent.testing import HashEmbedder
 
@@ -95,7 +95,7 @@ def test_a_reader_keeps_its_state_and_compact_says_that_the_log_stays(
 def test_the_command_says_so_too(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(memory_module, "open_embedder", lambda _: EMBEDDER)
+    monkeypatch.setattr(engine_module, "open_embedder", lambda _: EMBEDDER)
     monkeypatch.setattr(sys, "argv", ["memagent", "compact", "--home", str(folder)])
     with reading(folder), pytest.raises(SystemExit) as caught:
         app.main()

@@ -23,7 +23,7 @@ SECRET = "Zoe went to Xanadu."
 
 def reembed(memory: Memory) -> None:
     with Memory.open(Path(memory.engine.store.location).parent, embedder=OTHER) as moved:
-        moved.reembed()
+        moved.maintenance.reembed()
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_record_that_is_keyed_anew_gets_no_vector_of_an_embedder_left_behind(
 def test_an_import_that_a_move_overtakes_is_refused_whole(leaning: Path, tmp_path: Path) -> None:
     with Memory.in_memory(embedder=HashEmbedder()) as source:
         source.add("imported", scope=ADA)
-        lines = list(source.export(scope=ADA))
+        lines = list(source.maintenance.export(scope=ADA))
     embedder = LetsIn(leaning, "imported", reembed)
     with Memory.open(leaning, embedder=embedder) as memory:
         with pytest.raises(EmbedderMismatch, match="nothing of the last 1 records was written"):
@@ -132,7 +132,7 @@ def test_a_search_that_a_move_overtakes_is_refused(leaning: Path, dimensions: in
 
     def move(other: Memory) -> None:
         with Memory.open(leaning, embedder=Moved(dimensions)) as moved:
-            moved.reembed()
+            moved.maintenance.reembed()
 
     embedder = LetsIn(leaning, "Where is Zoe?", move)
     with Memory.open(leaning, embedder=embedder) as memory:
