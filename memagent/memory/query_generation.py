@@ -32,8 +32,9 @@ MAX_CHARS = 200
 PAGE = 100
 
 
+# The model reads the docstring of its reply's schema: another text may get other questions.
 class Questions(BaseModel):
-    """What the model is to answer with, by its server's JSON-schema decoding."""  # the model reads it
+    """What the model is to answer with, by its server's JSON-schema decoding."""
 
     questions: list[str] = Field(min_length=1, max_length=MAX_QUESTIONS)
 
