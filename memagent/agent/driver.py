@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.callbacks import CallbackManager
+from langchain_core.documents import Document
+from langchain_core.runnables.config import ensure_config
+
 from memagent.agent import tool_calling
 from memagent.agent.record_turn import remember
-from memagent.agent.retrieval_events import reported
 from memagent.agent.steps import TextChunk
 from memagent.agent.turn import ModelRequest, RecallRequest, Request, SaveRequest, ToolRequest
 from memagent.errors import ContextTooLong, ModelUnavailable
@@ -81,7 +84,7 @@ class Driver:
             max_hops=self.max_hops,
             expand=self.expand,
         )
-        return reported(question, recollection)
+        return _reported(question, recollection)
 
     def answer(
         self, request: Request, question: str, scope: Scope, stream: bool
@@ -190,3 +193,26 @@ def _measured(window: ContextWindow, request: ModelRequest) -> Iterator[Callable
     except ContextTooLong:
         window.overflowed()
         raise
+
+
+def _reported(question: str, recollection: Recollection) -> Recollection:
+    """Report a recall as a retriever's start and end, and return it; outside a run do nothing.
+
+    The documents carry the ids and scores of the records that were recalled.
+    """
+    config = ensure_config()
+    if not config.get("callbacks"):
+        return recollection
+    manager = CallbackManager.configure(
+        inheritable_callbacks=config.get("callbacks"),
+        inheritable_tags=config.get("tags"),
+        inheritable_metadata=config.get("metadata"),
+    )
+    run = manager.on_retriever_start({}, question, name="memory")
+    run.on_retriever_end(
+        [
+            Document(id=hit.record.id, page_content=hit.text, metadata={"score": hit.score})
+            for hit in recollection.hits
+        ]
+    )
+    return recollection
