@@ -98,7 +98,7 @@ def _parts(
     """Yield the parts of a session that are old and have no summary yet."""
     covered = {source for summary in bank.summaries(session) for source in summary.sources}
     where = Filter(scope=session, kind="episode", everything=True)
-    newest_first = store.newest(where, NO_LIMIT)
+    newest_first = store.read.newest(where, NO_LIMIT)
     records = [record for record in newest_first[::-1] if not record.superseded]
     closed = cutoff.closed(records)
     open_seq = records[closed].seq if closed < len(records) else float("inf")
@@ -169,7 +169,7 @@ def _summarise_summaries(
             source for note in summaries if note.level == level + 1 for source in note.sources
         }
         ids = [note.id for note in summaries if note.level == level and note.id not in covered]
-        records = store.get(session, ids)
+        records = store.read.get(session, ids)
         for evidence in (True, False):
             same_kind = [record for record in records if record.evidence is evidence]
             last = len(same_kind) - SUMMARIES_PER_LEVEL

@@ -93,7 +93,7 @@ class Changes:
         precomputed = PrecomputedVectors(engine.embed(keys), engine.encoder.check())
         with engine.store.transaction():
             owner = owner_of(engine.store, quotes, whose)
-            left = [one.id for one in engine.store.get(Scope(user=owner), quotes)]
+            left = [one.id for one in engine.store.read.get(Scope(user=owner), quotes)]
             metadata = {**lesson.metadata, **quoting(owner, whose)}
             if len(left) < len(set(quotes)):
                 metadata["answered"] = ""  # some of what it was made from is forgotten
@@ -190,7 +190,7 @@ class Changes:
             InvalidInput: the two are not two records of this scope, or the query is empty.
         """
         engine, whose = self._engine, self._engine.scope(scope)
-        records = {record.id: record for record in engine.store.get(whose, [wanted, found])}
+        records = {record.id: record for record in engine.store.read.get(whose, [wanted, found])}
         if len(records) != 2:
             raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
         engine.encoder.check()
@@ -246,7 +246,7 @@ class Changes:
         return connection.newest(self._engine.store, self._engine.scope(scope), ids_of(ids))
 
     def _lesson(self, id: str, scope: Scope) -> Record:
-        found = self._engine.store.get(scope, [id])
+        found = self._engine.store.read.get(scope, [id])
         if not found or undo.change_data(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
@@ -268,7 +268,7 @@ def next_version(
     """
     if text is None and metadata is None:
         raise InvalidInput("say what to update: a text, metadata, or both")
-    versions = engine.store.versions(scope, id)
+    versions = engine.store.read.versions(scope, id)
     if not versions:
         raise InvalidInput(f"there is no record {id!r} in this scope")
     old = versions[-1]

@@ -101,7 +101,7 @@ class Engine:
 
     def records(self, scope: Scope, ids: Sequence[str]) -> Records:
         """Return a scope's records by id, in the order asked for, and the ids that are missing."""
-        found = self.store.get(scope, ids)
+        found = self.store.read.get(scope, ids)
         known = {record.id for record in found}
         return Records(found, missing=[id for id in dict.fromkeys(ids) if id not in known])
 

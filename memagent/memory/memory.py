@@ -157,7 +157,7 @@ class Memory:
         if vectors is not None:
             fingerprint = encoder.check()
             precomputed = PrecomputedVectors(encoder.normalise(vectors), fingerprint)
-        shown = self.engine.store.get(whose.across_sessions(), recalled) if recalled else ()
+        shown = self.engine.store.read.get(whose.across_sessions(), recalled) if recalled else ()
         used = [record.seq for record in shown]
         trace = Trace(who=who, why=why)
         return self.engine.bank.write(
@@ -325,7 +325,7 @@ class Memory:
             raise InvalidInput(f"limit must be at least 1, not {limit}")
         whose = self.engine.scope(scope)
         seen = Filter(scope=whose, kind=kind, metadata=where, everything=everything)
-        found = self.engine.store.newest(seen, limit + 1, before=after)
+        found = self.engine.store.read.newest(seen, limit + 1, before=after)
         return Records(found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
     def count(
@@ -339,11 +339,11 @@ class Memory:
         """Return how many records `list` would go through."""
         whose = self.engine.scope(scope)
         seen = Filter(scope=whose, kind=kind, metadata=where, everything=everything)
-        return self.engine.store.count(seen)
+        return self.engine.store.read.count(seen)
 
     def users(self) -> tuple[str, ...]:
         """Return the names of the users who have records, in order."""
-        return self.engine.store.users()
+        return self.engine.store.read.users()
 
     def sessions(self, *, scope: ScopeLike | None = None, start: str = "") -> tuple[str, ...]:
         """Return the names of a scope's sessions that begin with `start`, in order."""
@@ -351,7 +351,7 @@ class Memory:
 
     def history(self, id: str, *, scope: ScopeLike | None = None) -> tuple[Event, ...]:
         """Return what happened to a record and its other versions, in order."""
-        versions = self.engine.store.versions(self.engine.scope(scope), id)
+        versions = self.engine.store.read.versions(self.engine.scope(scope), id)
         return tuple(self.engine.store.history([record.seq for record in versions]))
 
     def forget(
@@ -380,7 +380,7 @@ class Memory:
         if source is not None or where is not None or everything:
             seen = Filter(scope=whose, metadata=where, source=source, everything=True)
             found = self.engine.store.ids(seen)
-        missing = self.engine.store.missing_ids(whose, wanted)
+        missing = self.engine.store.read.missing_ids(whose, wanted)
         receipt = self.engine.eraser.forget(whose, [*wanted, *found], dry_run=dry_run)
         return replace(receipt, missing=missing)
 

@@ -145,7 +145,7 @@ class Notes:
             InvalidInput: there is no such record.
         """
         whose = self._engine.scope(scope)
-        if not self._engine.store.get(whose, [id]):
+        if not self._engine.store.read.get(whose, [id]):
             raise InvalidInput(f"there is no record {id!r} in this scope")
         return self._engine.notes.sources(whose, id, deep=deep)
 

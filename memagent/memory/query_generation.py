@@ -86,7 +86,7 @@ def _without_questions(store: SqliteStore, scope: Scope) -> Iterator[Record]:
         (*values, last, PAGE),
     ):
         last = rows[-1][0]
-        yield from store.records([row[0] for row in rows])
+        yield from store.read.records([row[0] for row in rows])
 
 
 def _questions(chat: "BaseChatModel", record: Record) -> list[str]:
@@ -110,7 +110,7 @@ def _add(store: SqliteStore, encoder: Encoder, record: Record, questions: list[s
     with store.transaction() as db:
         if store.meta("embedder") != embedder:
             raise EmbedderMismatch("the memory was moved to another embedder just now")
-        if not store.records([record.seq]):  # forgotten while the model thought
+        if not store.read.records([record.seq]):  # forgotten while the model thought
             return 0
         user = user_id(db, record.scope.user)
         add_keys(db, user, [(record.seq, question) for question in questions], blobs)

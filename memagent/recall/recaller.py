@@ -238,7 +238,7 @@ class Recaller:
             by_id.setdefault(hit.record.id, hit)
         for hit in sorted(hits, key=lambda hit: "passed" in hit.why):
             why = {"context": 1.0} | {name: 1.0 for name in hit.why if name == "passed"}
-            for record in self._store.get(scope, hit.record.context):
+            for record in self._store.read.get(scope, hit.record.context):
                 context = Hit(record=record, key=record.keys[0], score=hit.score, why=why)
                 by_id.setdefault(record.id, context)
         return list(by_id.values())

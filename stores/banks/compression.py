@@ -76,7 +76,7 @@ class CompressionBank:
             (*values, last, longer, PAGE),
         ):
             last = rows[-1]["seq"]
-            for record in self._store.records([row["seq"] for row in rows]):
+            for record in self._store.read.records([row["seq"] for row in rows]):
                 held = by_source.get(record.id)
                 if held is None or held.by != by:
                     yield record, held.id if held else self._stale(record)
@@ -104,7 +104,7 @@ class CompressionBank:
         made_for = self._store.meta("embedder") or ""
         vectors = self._embed(own) if keys == "own" else None
         with self._store.transaction():
-            sources = self._store.get(Scope(user=scope.user), note.sources)
+            sources = self._store.read.get(Scope(user=scope.user), note.sources)
             if len(sources) < len(note.sources) or any(source.superseded for source in sources):
                 return None
             if vectors is None:
@@ -120,7 +120,7 @@ class CompressionBank:
 
     def _keys(self, seqs: Sequence[int]) -> dict[str, bytes]:
         """Return the keys of records with their vectors, each once."""
-        rows = self._store.chunked(
+        rows = self._store.read.chunked(
             "SELECT text, vector FROM keys WHERE record IN (*) ORDER BY id", seqs
         )
         return {row["text"]: row["vector"] for row in rows}
@@ -136,7 +136,7 @@ class CompressionBank:
         records stay.
         """
         ids = {id for note in derived_notes(self._store, scope.user) for id in note.sources}
-        found = self._store.get(scope, sorted(ids))
+        found = self._store.read.get(scope, sorted(ids))
         records = [record for record in found if record.kind != "note"]
         return archive(self._store, records, trace=Trace(why="a note stands for it"))
 
@@ -145,12 +145,12 @@ class CompressionBank:
 
         With `deep`, in the place of notes on notes what these were made from, and so on down.
         """
-        found = self._store.get(scope, _sources_of(self._store.get(scope, [record_id])))
+        found = self._store.read.get(scope, _sources_of(self._store.read.get(scope, [record_id])))
         for _ in range(DEPTH if deep else 0):
             notes = [record for record in found if _is_note(record)]
             if not notes:
                 break
-            below = self._store.get(scope, _sources_of(notes))
+            below = self._store.read.get(scope, _sources_of(notes))
             found = [record for record in found if not _is_note(record)] + below
         return sorted(
             {record.seq: record for record in found}.values(), key=lambda record: record.moment

@@ -127,7 +127,7 @@ class EpisodicBank:
         return drafts
 
     def _last(self, scope: Scope) -> Record | None:
-        return next(iter(self._store.newest(Filter(scope=scope, evidence=True), 1)), None)
+        return next(iter(self._store.read.newest(Filter(scope=scope, evidence=True), 1)), None)
 
     def search(
         self,
@@ -147,7 +147,7 @@ class EpisodicBank:
         else:
             near = self.vectors.search(where, vector, 2 * ranking.k, ranking.k)
             candidates = _nearest(near, ranking)
-        return ranked(candidates, ranking, self._store.ranked_rows)
+        return ranked(candidates, ranking, self._store.read.ranked_rows)
 
     def _joined(
         self, query: str, vector: NDArray[np.float32], where: Filter, ranking: Ranking
@@ -158,7 +158,7 @@ class EpisodicBank:
         dense = [key for key, _, _ in self.vectors.search(where, vector, n, ranking.k)]
         best, newest = self._words.search(where, terms, n)
         fused = reciprocal_ranks(dense, best, newest)
-        rows = self._store.keys(list(fused))
+        rows = self._store.read.keys(list(fused))
         if not rows:
             return []
         vectors, weights = unpacked([row[3] for row in rows]), terms.weights
@@ -221,7 +221,7 @@ class EpisodicBank:
             held=held,
             oldest=oldest,
         )
-        records = self._store.records(seqs)
+        records = self._store.read.records(seqs)
         return sorted(records, key=lambda record: record.moment, reverse=not oldest)
 
 

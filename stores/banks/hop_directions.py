@@ -59,7 +59,7 @@ class HopDirectionBank:
         precomputed = PrecomputedVectors(self._embed(note.keys), made_for)
         owner = Scope(user=record.scope.user)
         with self._store.transaction():
-            if len(self._store.get(owner, note.sources)) < len(note.sources):
+            if len(self._store.read.get(owner, note.sources)) < len(note.sources):
                 return False
             self._episodes.write([note], scope, self._embed, precomputed=precomputed)
         return True

@@ -51,7 +51,7 @@ class State:
     key: int
 
 
-class SqliteStore(Reader):
+class SqliteStore:
     """SQLite database of one memory: a transaction for each write; safe to share between threads.
 
     `rollbacks` counts the transactions that were rolled back; a cache drops what it read in one.
@@ -63,6 +63,7 @@ class SqliteStore(Reader):
     def __init__(self, folder: Path | None) -> None:
         self.location = ":memory:" if folder is None else str(folder / FILE_NAME)
         self._lock = threading.RLock()
+        self.read = Reader(self.query, self.user)
         self.rollbacks = 0
         self._state = (0, 0)
         self._results: dict[tuple[str, tuple[str, ...]], list[sqlite3.Row]] = {}
@@ -321,7 +322,7 @@ def newest(store: SqliteStore, scope: Scope, ids: Sequence[str]) -> dict[str, Re
     The id may be that of any version; what is not in the scope is left out.
     """
     user = store.user(scope.user)
-    rows = store.chunked(
+    rows = store.read.chunked(
         """WITH RECURSIVE chain(asked, id) AS (
             SELECT id, id FROM records WHERE user = ?1 AND id IN (*) UNION ALL
             SELECT c.asked, r.id FROM chain c JOIN records r
@@ -332,5 +333,5 @@ def newest(store: SqliteStore, scope: Scope, ids: Sequence[str]) -> dict[str, Re
         (user,),
     )
     found = {row["asked"]: row["id"] for row in rows}
-    records = {record.id: record for record in store.get(scope, list(found.values()))}
+    records = {record.id: record for record in store.read.get(scope, list(found.values()))}
     return {asked: records[last] for asked, last in found.items() if last in records}

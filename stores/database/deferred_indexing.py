@@ -72,11 +72,11 @@ class DigestIndex:
                 for digest in digests
                 if (user, digest) in self._newest
             }
-            held = self._store.chunked(
+            held = self._store.read.chunked(
                 "SELECT digest, seq FROM records WHERE seq IN (*)", list(likely.values())
             )
             found = {row[0]: row[1] for row in held if likely.get(row[0]) == row[1]}
-            rows = self._store.chunked(
+            rows = self._store.read.chunked(
                 "SELECT digest, record FROM digests WHERE user = ? AND digest IN (*)",
                 digests,
                 (user,),

@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from memagent.errors import InvalidInput
 from memagent.stores.database.filters import Filter
@@ -51,19 +51,22 @@ class RankedRow(NamedTuple):
     hurt: int
 
 
+class Query(Protocol):
+    """Runs one reading statement."""
+
+    def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]: ...
+
+
 class Reader:
     """Queries for records; a row is a record with one of its keys.
 
-    One statement for both costs less than two, and sees one state of the database.
+    One statement for both costs less than two, and sees one state of the database. `user` returns a
+    user's number, None for a user never seen.
     """
 
-    def query(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Run one reading statement."""
-        raise NotImplementedError
-
-    def user(self, name: str) -> int | None:
-        """Return a user's number, or None for a user never seen."""
-        raise NotImplementedError
+    def __init__(self, query: Query, user: Callable[[str], int | None]) -> None:
+        self.query = query
+        self.user = user
 
     def ranked_rows(self, seqs: Sequence[int]) -> dict[int, RankedRow]:
         """Return records, and what ranking needs of them, by sequence number."""

@@ -73,7 +73,7 @@ def insert(
         for run in _runs(drafts):
             batch.write(run)
         old = [seq for seq in batch.seqs if seq not in batch.fresh]
-        known = {record.seq: record for record in store.records(old)} if old else {}
+        known = {record.seq: record for record in store.read.records(old)} if old else {}
         return [batch.fresh.get(seq) or known[seq] for seq in batch.seqs]
 
 
@@ -206,7 +206,7 @@ class _Batch:
 
         A record of another agent or session, whose id was given, is left alone.
         """
-        rows = self._store.chunked(
+        rows = self._store.read.chunked(
             "SELECT seq, agent, session, metadata, sources FROM records WHERE seq IN (*)",
             list({seq for seq, _ in drafts}),
         )
@@ -330,5 +330,7 @@ def _runs(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
 
 
 def _seqs_of(store: SqliteStore, user: int | None, ids: Sequence[str]) -> dict[str, int]:
-    rows = store.chunked("SELECT id, seq FROM records WHERE user = ? AND id IN (*)", ids, (user,))
+    rows = store.read.chunked(
+        "SELECT id, seq FROM records WHERE user = ? AND id IN (*)", ids, (user,)
+    )
     return {row[0]: row[1] for row in rows}

@@ -94,9 +94,9 @@ def quoting(owner: str, scope: Scope) -> dict[str, Any]:
 
 def owner_of(store: SqliteStore, ids: Sequence[str], scope: Scope) -> str:
     """Return whose records some ids are: the scope's user if they have one, else who has."""
-    if not ids or store.get(Scope(user=scope.user), ids):
+    if not ids or store.read.get(Scope(user=scope.user), ids):
         return scope.user
-    rows = store.chunked(
+    rows = store.read.chunked(
         "SELECT u.name FROM users u JOIN records r ON r.user = u.id AND r.id IN (*)", ids
     )
     return str(rows[0]["name"]) if rows else scope.user
@@ -105,7 +105,9 @@ def owner_of(store: SqliteStore, ids: Sequence[str], scope: Scope) -> str:
 def held(store: SqliteStore, by_user: dict[str, set[str]]) -> list[Record]:
     """Return the records of some ids of each user, in the order they were written."""
     found = [
-        record for user, ids in by_user.items() for record in store.get(Scope(user=user), list(ids))
+        record
+        for user, ids in by_user.items()
+        for record in store.read.get(Scope(user=user), list(ids))
     ]
     return sorted(found, key=lambda record: record.seq)
 
@@ -164,7 +166,7 @@ class Eraser:
         return replace(receipt, log_emptied=self._store.checkpoint()) if plan.erased else receipt
 
     def _plan(self, scope: Scope, ids: Sequence[str]) -> _Plan:
-        asked = self._store.get(scope, ids)
+        asked = self._store.read.get(scope, ids)
         lineage = Lineage(self._store)
         erased = lineage.of(scope.user, [record.id for record in asked])
         rekeyed = {user: set(lineage.rekeyed(user, ids)) for user, ids in erased.items()}

@@ -146,7 +146,7 @@ def restore(store: SqliteStore, records: Sequence[Record], *, trace: Trace) -> i
 
 def _uses(store: SqliteStore, seqs: Sequence[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    for seq, at in store.chunked("SELECT record, at FROM uses WHERE record IN (*)", seqs):
+    for seq, at in store.read.chunked("SELECT record, at FROM uses WHERE record IN (*)", seqs):
         found.setdefault(seq, []).append(at)
     return found
 

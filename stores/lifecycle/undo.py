@@ -19,7 +19,7 @@ ROLES = ("user", "assistant")
 def retire(store: SqliteStore, scope: Scope, ids: Sequence[str], trace: Trace) -> None:
     """Archive the records that a lesson contradicts and that are not archived already."""
     with store.transaction() as db:
-        for record in store.get(Scope(user=scope.user), ids):
+        for record in store.read.get(Scope(user=scope.user), ids):
             if record.archived is None:
                 now = micros(store.now(record.scope.user))
                 db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
@@ -32,7 +32,7 @@ def notes_closed(store: SqliteStore, scope: Scope, superseded: str | None) -> di
     user = store.user(scope.user)
     if superseded is None or user is None:
         return {}
-    notes = store.records(notes_on(store, user, superseded))
+    notes = store.read.records(notes_on(store, user, superseded))
     return {note.id: micros(note.valid_to) if note.valid_to else None for note in notes}
 
 
@@ -52,9 +52,11 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
     """
     with store.transaction() as db:
         scope = Scope(user=lesson.scope.user)
-        (held,) = store.get(scope, [lesson.id])
+        (held,) = store.read.get(scope, [lesson.id])
         if held.superseded:
-            later = [one for one in store.versions(scope, held.id) if one.supersedes == held.id]
+            later = [
+                one for one in store.read.versions(scope, held.id) if one.supersedes == held.id
+            ]
             reason = f"undo {later[0].id!r} first, it stands in its place" if later else "it is"
             raise InvalidInput(f"change {held.id!r} cannot be undone: {reason}")
         index_deferred(db)
@@ -73,18 +75,18 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
         changed = [held.seq]
         data = held.metadata["change"]
         notes: dict[str, int | None] = data.get("notes", {})
-        for old in store.get(scope, [held.supersedes] if held.supersedes else []):
+        for old in store.read.get(scope, [held.supersedes] if held.supersedes else []):
             if _reopen(store, old, user, data.get("valid_to"), trace):
                 changed.append(old.seq)
             else:
                 notes = {}
-        for record in store.get(scope, data["retired"]):
+        for record in store.read.get(scope, data["retired"]):
             if not _retired_by(store, record, held.id):
                 continue
             db.execute("UPDATE records SET archived = NULL WHERE seq = ?", (record.seq,))
             log(db, record.seq, "restore", trace)
             changed.append(record.seq)
-        for note in store.get(scope, list(notes)):
+        for note in store.read.get(scope, list(notes)):
             if _closed_once(store, note, held):
                 db.execute(
                     "UPDATE records SET valid_to = ? WHERE seq = ?", (notes[note.id], note.seq)
@@ -101,7 +103,9 @@ def changes(store: SqliteStore, scope: Scope, limit: int) -> list[Change]:
         scope=scope, kind="lesson", metadata={"change": {"exists": True}}, everything=True
     )
     return [
-        change_of(store, lesson) for lesson in store.newest(where, limit) if change_data(lesson)
+        change_of(store, lesson)
+        for lesson in store.read.newest(where, limit)
+        if change_data(lesson)
     ]
 
 
@@ -154,13 +158,13 @@ def change_of(store: SqliteStore, lesson: Record) -> Change:
 
 def turn(store: SqliteStore, scope: Scope, record_id: str) -> tuple[Record, Record] | None:
     """Return a turn as (said, replied) by the id of either; None if there is no such turn."""
-    found = store.get(scope, [record_id])
+    found = store.read.get(scope, [record_id])
     if not found or found[0].metadata.get("role") not in ROLES:
         return None
     (record,) = found
     said = record.metadata["role"] == "user"
     # A turn is written in one transaction, what was said right before what was replied.
-    (other,) = store.records([record.seq + (1 if said else -1)]) or (record,)
+    (other,) = store.read.records([record.seq + (1 if said else -1)]) or (record,)
     pair = (record, other) if said else (other, record)
     roles = tuple(part.metadata.get("role") for part in pair)
     return pair if roles == ROLES and other.scope == record.scope else None

@@ -37,7 +37,7 @@ def test_many_records_are_got_by_id_in_the_order_asked_for(large: Memory) -> Non
 
 def test_many_records_are_read_by_number_in_the_order_asked_for(large: Memory) -> None:
     seqs = [record.seq for record in large.list(scope=ADA, limit=MANY)]
-    again = large.engine.store.records([-1, *seqs, seqs[0]])
+    again = large.engine.store.read.records([-1, *seqs, seqs[0]])
     assert [record.seq for record in again] == [*seqs, seqs[0]]
 
 
@@ -64,7 +64,7 @@ def test_ids_of_odd_characters_are_got(memory: Memory) -> None:
     ids = [record.id for record in records]
     assert [one.id for one in memory.get(ids, scope=ADA)] == ids
     assert memory.get([], scope=ADA) == []
-    assert memory.engine.store.records([]) == []
+    assert memory.engine.store.read.records([]) == []
     assert memory.engine.store.history([]) == []
 
 

@@ -157,13 +157,13 @@ def test_what_was_not_read_would_not_have_been_chosen(
 def test_only_what_can_be_chosen_is_read(memory: Memory, ada: Scope) -> None:
     memory.add_many([f"number {n}" for n in range(9)], scope=ada, vectors=fan(9))
     asked: list[int] = []
-    read_rows = memory.engine.store.ranked_rows
+    read_rows = memory.engine.store.read.ranked_rows
 
     def listening(numbers: Sequence[int]) -> dict[int, RankedRow]:
         asked.extend(numbers)
         return read_rows(numbers)
 
-    memory.engine.store.ranked_rows = listening  # type: ignore[method-assign]
+    memory.engine.store.read.ranked_rows = listening  # type: ignore[method-assign]
     hits = memory.search(scope=ada, vector=fan(1)[0], k=3)
     assert [hit.record.text for hit in hits] == ["number 0", "number 1", "number 2"]
     assert (len(asked), hits.candidates) == (3, 6)

@@ -133,7 +133,7 @@ def test_the_index_in_ram_finds_what_the_database_finds(
             memory.add_many([one.note], scope=one.scope)
         if memory.engine.store.user("ada") is None:
             return
-        held = memory.engine.store.records([int(row[0]) for row in _all(memory)])
+        held = memory.engine.store.read.records([int(row[0]) for row in _all(memory)])
         for before, after in sides(held):
             for oldest in (False, True):
                 bounds = {"also": also, "before": before, "after": after, "oldest": oldest}

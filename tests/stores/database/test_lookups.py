@@ -13,7 +13,7 @@ ids = st.text("abé", min_size=1, max_size=4)
 
 
 def ids_of(memory: Memory, where: Filter, limit: int, before: str | None) -> list[str]:
-    return [record.id for record in memory.engine.store.newest(where, limit, before)]
+    return [record.id for record in memory.engine.store.read.newest(where, limit, before)]
 
 
 @settings(deadline=None)
@@ -43,22 +43,22 @@ def test_a_page_after_an_unknown_record_is_refused(memory: Memory, ada: Scope) -
     theirs = memory.add("tea", scope=Scope(user="bob"))
     for before in ("none", theirs.id, ""):
         with pytest.raises(InvalidInput, match=f"there is no record '{before}' in this scope"):
-            memory.engine.store.newest(Filter(scope=ada), 3, before=before)
+            memory.engine.store.read.newest(Filter(scope=ada), 3, before=before)
 
 
 def test_a_count_is_of_what_passes_and_users_are_those_with_records(
     memory: Memory, ada: Scope
 ) -> None:
-    assert memory.engine.store.users() == ()
+    assert memory.engine.store.read.users() == ()
     memory.add_many(["tea", "coffee"], scope=Scope(user="bob"))
     memory.add("tea", scope=ada, metadata={"page": 3})
     memory.add("milk", scope=ada)
-    assert memory.engine.store.users() == ("ada", "bob")
-    assert memory.engine.store.count(Filter(scope=ada)) == 2
-    assert memory.engine.store.count(Filter(scope=ada, metadata={"page": 3})) == 1
-    assert memory.engine.store.count(Filter(scope=Scope(user="eve"))) == 0
+    assert memory.engine.store.read.users() == ("ada", "bob")
+    assert memory.engine.store.read.count(Filter(scope=ada)) == 2
+    assert memory.engine.store.read.count(Filter(scope=ada, metadata={"page": 3})) == 1
+    assert memory.engine.store.read.count(Filter(scope=Scope(user="eve"))) == 0
     memory.forget([record.id for record in memory.list(scope=ada)], scope=ada)
-    assert memory.engine.store.users() == ("bob",)
+    assert memory.engine.store.read.users() == ("bob",)
 
 
 @settings(deadline=None)
@@ -70,7 +70,7 @@ def test_ids_are_found_by_prefix_in_order_and_three_at_most(held: list[str], pre
             memory.add(f"text {number}", scope=ada, id=id)
             memory.add(f"text {number}", scope=Scope(user="bob"), id=f"{id}b")
         expected = sorted(id for id in held if id.startswith(prefix))[:3]
-        assert memory.engine.store.ids_with_prefix(ada, prefix) == expected
+        assert memory.engine.store.read.ids_with_prefix(ada, prefix) == expected
 
 
 @settings(deadline=None)
@@ -81,13 +81,13 @@ def test_missing_ids_are_named_in_order_and_once(held: list[str], asked: list[st
         for number, id in enumerate(held):
             memory.add(f"text {number}", scope=ada, id=id)
         missing = list(dict.fromkeys(id for id in asked if id not in held))
-        assert list(memory.engine.store.missing_ids(ada, asked)) == missing
+        assert list(memory.engine.store.read.missing_ids(ada, asked)) == missing
         other = Scope(user="ada", session="2")
-        assert memory.engine.store.missing_ids(other, asked) == tuple(dict.fromkeys(asked))
+        assert memory.engine.store.read.missing_ids(other, asked) == tuple(dict.fromkeys(asked))
 
 
 def test_superseded_and_archived_records_are_not_missing(memory: Memory, ada: Scope) -> None:
     old = memory.add("tea is hot", scope=ada)
     new = memory.update(old.id, "tea is cold", scope=ada)
     memory.changes.archive([new.id], scope=ada)
-    assert memory.engine.store.missing_ids(ada, ["x", old.id, new.id, "x"]) == ("x",)
+    assert memory.engine.store.read.missing_ids(ada, ["x", old.id, new.id, "x"]) == ("x",)

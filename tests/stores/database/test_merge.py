@@ -117,4 +117,4 @@ def test_a_new_record_costs_no_more_statements_with_metadata_than_without(
         memory.add_many(notes, scope=ada)
         counts.append(len(statements))
     assert counts[0] == counts[1]
-    assert memory.engine.store.count(Filter(scope=ada)) == 3
+    assert memory.engine.store.read.count(Filter(scope=ada)) == 3

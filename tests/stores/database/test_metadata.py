@@ -124,7 +124,7 @@ def test_any_filter_either_filters_or_is_an_invalid_input(where: Any) -> None:
     with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
         memory.add("document", scope=ada, metadata={"page": 3, "tags": ["x"]})
         with suppress(InvalidInput):
-            memory.engine.store.newest(Filter(scope=ada, metadata=where), 1)
+            memory.engine.store.read.newest(Filter(scope=ada, metadata=where), 1)
 
 
 @settings(deadline=None)
@@ -135,7 +135,7 @@ def test_a_list_contains_its_elements_and_no_others(tags: list[Any]) -> None:
         memory.add("document", scope=ada, metadata={"tags": tags})
         for tag in [*tags, "no such tag"]:
             where = Filter(scope=ada, metadata={"tags": {"contains": tag}})
-            assert memory.engine.store.count(where) == (tag in tags)
+            assert memory.engine.store.read.count(where) == (tag in tags)
 
 
 def test_a_filter_keeps_its_candidates_however_many_others_match_better(

@@ -49,9 +49,9 @@ def test_roles_are_filtered_in_every_ranking(
     for text, role in (("asked", "user"), ("replied", "assistant"), ("told", None)):
         memory.add(text, scope=ada, keys=["tea"], metadata={"role": role} if role else {})
     where = Filter(scope=ada, roles=roles)
-    records = memory.engine.store.newest(where, 9)
+    records = memory.engine.store.read.newest(where, 9)
     assert sorted(record.text for record in records) == texts
-    assert memory.engine.store.count(where) == len(texts)
+    assert memory.engine.store.read.count(where) == len(texts)
     vector = memory.engine.encoder.query("tea")
     for query in ("tea", None):  # words and meaning, and meaning alone
         hits = memory.engine.bank.search(query, vector, where, Ranking())
