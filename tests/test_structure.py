@@ -13,7 +13,6 @@ FILES = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))
 PACKAGES = sorted({path.parent for path in FILES})
 SMALL = {
     "memagent/__main__.py": "starts the command line",
-    "evals/metrics/answers.py": "one measure that every evaluation shares",
     "memagent/agent/retrieval_events.py": "one call of LangChain's callbacks",
 }
 """Modules of fewer than 40 lines, each with a reason."""
@@ -38,7 +37,6 @@ LAZY = {
     ("memagent.cli.memory", "memagent.types"),
     ("memagent.cli.models", "memagent.models.download"),
     ("memagent.cli.models", "memagent.models.weights"),
-    ("memagent.evals.runs.manifest", "memagent.models.open_chat"),
     ("memagent.models.open_chat", "memagent.models.vllm.launch"),
 }
 """Imports inside functions of own modules that load nothing heavy: to be moved to the top."""

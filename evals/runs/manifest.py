@@ -18,6 +18,7 @@ from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
 from memagent.evals.task import Task
 from memagent.files import write_atomic
+from memagent.models.open_chat import embedded_weights
 
 logger = logging.getLogger(__name__)
 MANIFEST_FILE = "run.json"
@@ -167,8 +168,6 @@ def _writer(manifest: dict[str, Any]) -> str:
 
 def _model(spec: str) -> dict[str, Any]:
     """Return the model's entry: of the embedded one its file, with its SHA-256."""
-    from memagent.models.open_chat import embedded_weights
-
     if spec != "local" and not spec.startswith("local:"):
         return {"spec": spec}
     path = embedded_weights(spec)
