@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from memagent.errors import InvalidInput
 from memagent.stores.database.filters import Filter
@@ -18,6 +18,8 @@ PREFIX_MATCHES = 3
 """As many ids as show that a prefix is ambiguous."""
 SEQ, KEY, TEXT, HELPED, HURT = 0, *range(len(READ), len(READ) + 4)
 """Places in a row: what a record is read from comes first, then one of its keys."""
+Query = Callable[..., list[sqlite3.Row]]
+"""Runs one reading statement, given as SQL and values."""
 _COLUMNS = ", ".join("u.name" if name == "user_name" else f"r.{name}" for name in READ)
 _KEYED = f"SELECT {_COLUMNS}, k.id, k.text"
 _FROM = " FROM records r JOIN users u ON u.id = r.user LEFT JOIN keys k ON k.record = r.seq WHERE "
@@ -49,12 +51,6 @@ class RankedRow(NamedTuple):
     keys: Mapping[int, str]
     helped: int
     hurt: int
-
-
-class Query(Protocol):
-    """Runs one reading statement."""
-
-    def __call__(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]: ...
 
 
 class Reader:
