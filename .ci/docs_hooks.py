@@ -1,0 +1,56 @@
+"""Hooks of the documentation's build: the source tree for the reference, and the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from memagent.cli.app import app
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "build" / "docs" / "memagent"
+COMMANDS = "<!-- commands -->"
+
+
+def on_startup(**kwargs: Any) -> None:
+    """Link the folders of the package together, as an installation lays them out."""
+    SOURCE.mkdir(parents=True, exist_ok=True)
+    for link in SOURCE.iterdir():
+        link.unlink()
+    for path in [*(ROOT / "memagent").iterdir(), *map(ROOT.joinpath, ("stores", "tools", "evals"))]:
+        if path.suffix != ".pyi" and path.name != "__pycache__":
+            (SOURCE / path.name).symlink_to(path)
+
+
+def on_page_markdown(markdown: str, **kwargs: Any) -> str:
+    """Put the commands with their options in the place of the marker."""
+    if COMMANDS not in markdown:
+        return markdown
+    return markdown.replace(COMMANDS, "\n".join(described(typer.main.get_command(app), "memagent")))
+
+
+def described(command: Any, path: str) -> list[str]:
+    """Return the Markdown lines of a command and of those below it."""
+    below = getattr(command, "commands", {})
+    if below:
+        return [line for name, one in below.items() for line in described(one, f"{path} {name}")]
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    usage = " ".join([path, *(one.make_metavar(None) for one in arguments)])
+    lines = [f"## {path}", "", command.help or "", "", "```", usage, "```", ""]
+    rows = [
+        f"| `{', '.join([*one.opts, *one.secondary_opts])}` | {cell(one.help)} | {default(one)} |"
+        for one in command.params
+        if one.param_type_name == "option" and one.name != "help"
+    ]
+    return [*lines, *(["| option | | default |", "|---|---|---|", *rows, ""] if rows else [])]
+
+
+def cell(text: str | None) -> str:
+    """Return a text that fits into a cell of a table."""
+    return (text or "").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def default(option: Any) -> str:
+    """Return the default of an option, empty where there is none to tell."""
+    value = option.default
+    return "" if value in (None, False, "", ()) or callable(value) else f"`{value}`"
