@@ -35,7 +35,7 @@ def described(command: Any, path: str) -> list[str]:
     if below:
         return [line for name, one in below.items() for line in described(one, f"{path} {name}")]
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    usage = " ".join([path, *(one.make_metavar(None) for one in arguments)])
+    usage = " ".join([path, *map(placeholder, arguments)])
     lines = [f"## {path}", "", command.help or "", "", "```", usage, "```", ""]
     rows = [
         f"| `{', '.join([*one.opts, *one.secondary_opts])}` | {cell(one.help)} | {default(one)} |"
@@ -43,6 +43,12 @@ def described(command: Any, path: str) -> list[str]:
         if one.param_type_name == "option" and one.name != "help"
     ]
     return [*lines, *(["| option | | default |", "|---|---|---|", *rows, ""] if rows else [])]
+
+
+def placeholder(argument: Any) -> str:
+    """Return an argument as a line of usage shows it."""
+    name = argument.name.upper() + ("..." if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
 
 
 def cell(text: str | None) -> str:

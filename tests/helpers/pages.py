@@ -56,9 +56,10 @@ def commands(block: Block) -> list[str]:
 
 
 def inline_commands(page: Path) -> list[str]:
-    """Return the commands of `memagent` that the prose of a page names."""
+    """Return the commands of `memagent` that the prose of a page names, or shows indented."""
     prose = FENCE.sub("", page.read_text(encoding="utf-8"))
-    return re.findall(r"`(memagent [a-z][^`]*)`", prose)
+    indented = re.findall(r"^    (memagent .*)", prose, flags=re.MULTILINE)
+    return [*re.findall(r"`(memagent [a-z][^`]*)`", prose), *indented]
 
 
 def links(page: Path) -> list[str]:
