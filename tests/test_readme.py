@@ -95,6 +95,22 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     assert [link for link in pages.links(page) if not (page.parent / link).exists()] == []
 
 
+def test_test_files_that_the_pages_name_exist() -> None:
+    known = {path.name for path in (ROOT / "tests").rglob("*.py")}
+    for page in pages.PAGES:
+        if str(page.relative_to(ROOT)) not in pages.KEPT_AS_WRITTEN:
+            named = re.findall(r"\b((?:test_|conftest)\w*\.py)", page.read_text(encoding="utf-8"))
+            assert sorted(set(named) - known) == [], page
+
+
+def test_modules_that_the_architecture_names_exist() -> None:
+    places = re.findall(r"`((?:\w+/)+\w+\.pyi?)`", ARCHITECTURE)
+    assert places
+    assert [
+        one for one in places if not any((ROOT / top / one).exists() for top in ("", "memagent"))
+    ] == []
+
+
 def test_readme_is_short() -> None:
     assert len(README.splitlines()) <= 180
     tree = README.split("## Where things are")[1].split("```")[1]

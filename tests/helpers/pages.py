@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 KEPT_AS_WRITTEN = ("docs/log.md", "docs/upgrading.md")
 """Pages that name what no longer exists: the notes of experiments, and the way from 0.1."""
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```", flags=re.DOTALL | re.MULTILINE)
