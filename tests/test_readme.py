@@ -46,7 +46,7 @@ def test_python_that_needs_more_than_the_fakes_compiles(block: pages.Block) -> N
 def test_python_with_the_real_model_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MEMAGENT_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     (block,) = [one for one in LISTED if one.page == "README.md"]
     exec(compile(block.text, "README.md", "exec"), {})
     assert "bathroom" in capsys.readouterr().out
