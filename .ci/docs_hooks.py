@@ -1,15 +1,18 @@
 """Hooks of the documentation's build: the source tree for the reference, and the command line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import typer
+from mkdocs.exceptions import PluginError
 
 from memagent.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "build" / "docs" / "memagent"
 COMMANDS = "<!-- commands -->"
+FOREIGN = re.compile(r"""<(?:script|link|img)[^>]+(?:src|href)=["']https?://[^"']+""")
 
 
 def on_startup(**kwargs: Any) -> None:
@@ -27,6 +30,13 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     if COMMANDS not in markdown:
         return markdown
     return markdown.replace(COMMANDS, "\n".join(described(typer.main.get_command(app), "memagent")))
+
+
+def on_post_page(output: str, page: Any, **kwargs: Any) -> str:
+    """Refuse a page that would fetch a script, a style or an image from another host."""
+    if foreign := FOREIGN.search(output):
+        raise PluginError(f"{page.file.src_path} fetches from another host: {foreign[0]}")
+    return output
 
 
 def described(command: Any, path: str) -> list[str]:
