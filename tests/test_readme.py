@@ -1,80 +1,125 @@
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
+import pages
 import pytest
+import typer
 
 import memagent
+from memagent.cli.app import app
 from memagent.config import Settings
 from memagent.errors import SandboxUnavailable
 from memagent.tools.python import require_sandbox
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-TOOLS = (ROOT / "docs" / "tools.md").read_text()
-AGENT = (ROOT / "docs" / "agent.md").read_text()
-COMPRESSION = (ROOT / "docs" / "compression.md").read_text()
-FEEDBACK = (ROOT / "docs" / "feedback.md").read_text()
-LEARNING = (ROOT / "docs" / "learning.md").read_text()
-SDK = (ROOT / "docs" / "sdk.md").read_text()
+ROOT = pages.ROOT
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PYTHON = [block for block in pages.all_blocks() if block.language == "python"]
+WIRE = [block for block in PYTHON if "StubServer" in block.text]
+LISTED = [block for block in pages.all_blocks() if block.language == "py"]
 
 
-def snippets(text: str) -> list[str]:
-    """Return the Python of a page, block by block."""
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-
-
-SNIPPETS = snippets(README)
-
-
-@pytest.mark.parametrize(
-    "snippet",
-    [
-        one
-        for page in (README, AGENT, COMPRESSION, FEEDBACK, LEARNING, SDK)
-        for one in snippets(page)
-        if "memagent.testing" in one
-    ],
-)
-def test_the_snippets_with_the_fakes_run(snippet: str) -> None:
-    exec(compile(snippet, "README.md", "exec"), {})
-
-
-def test_every_public_name_has_an_example_that_runs() -> None:
-    shown = "\n".join(one for one in snippets(SDK) if "memagent.testing" in one)
-    assert [name for name in memagent.__all__ if not re.search(rf"\b{name}\b", shown)] == []
-
-
-@pytest.mark.parametrize("snippet", snippets(TOOLS))
-def test_the_snippets_about_tools_run(snippet: str) -> None:
-    if "python_tool()" in snippet:
+@pytest.mark.parametrize("block", [one for one in PYTHON if one not in WIRE], ids=str)
+def test_python_of_the_pages_runs(block: pages.Block) -> None:
+    if "python_tool()" in block.text:
         try:
             require_sandbox()
         except SandboxUnavailable as error:
             pytest.skip(str(error))
-    exec(compile(snippet, "tools.md", "exec"), {})
+    exec(compile(block.text, str(block), "exec"), {"__name__": "snippet"})
 
 
 @pytest.mark.wire
-def test_the_snippet_with_the_stub_server_runs() -> None:
-    page = (ROOT / "docs" / "models.md").read_text()
-    (snippet,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    exec(compile(snippet, "models.md", "exec"), {})
+@pytest.mark.parametrize("block", WIRE, ids=str)
+def test_python_with_the_stub_server_runs(block: pages.Block) -> None:
+    exec(compile(block.text, str(block), "exec"), {})
+
+
+@pytest.mark.parametrize("block", LISTED, ids=str)
+def test_python_that_needs_more_than_the_fakes_compiles(block: pages.Block) -> None:
+    compile(block.text, str(block), "exec")
 
 
 @pytest.mark.real
-def test_the_snippet_with_the_real_model_runs(
+def test_python_with_the_real_model_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (snippet,) = [one for one in SNIPPETS if 'model="local"' in one]
-    exec(compile(snippet, "README.md", "exec"), {})
+    monkeypatch.chdir(tmp_path)
+    (block,) = [one for one in LISTED if one.page == "README.md"]
+    exec(compile(block.text, "README.md", "exec"), {})
     assert "bathroom" in capsys.readouterr().out
+
+
+def test_every_public_name_has_an_example_that_runs() -> None:
+    shown = "\n".join(block.text for block in PYTHON)
+    assert [name for name in memagent.__all__ if not re.search(rf"\b{name}\b", shown)] == []
+
+
+def shell_commands() -> list[tuple[str, str]]:
+    found = []
+    for page in pages.PAGES:
+        name = str(page.relative_to(ROOT))
+        if name in pages.KEPT_AS_WRITTEN:
+            continue
+        lines = [line for block in pages.blocks(page) for line in pages.commands(block)]
+        found += [(name, line) for line in dict.fromkeys([*lines, *pages.inline_commands(page)])]
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), shell_commands())
+def test_commands_of_the_pages_are_understood(page: str, line: str) -> None:
+    assert problem(line) is None
+
+
+def problem(line: str) -> str | None:
+    """Return what is wrong with a command line: a command or an option that does not exist."""
+    command: Any = typer.main.get_command(app)
+    parts = shlex.split(line.split(" 2>")[0].split(" > ")[0].split(" | ")[0], comments=True)[1:]
+    while getattr(command, "commands", None) and parts and not parts[0].startswith("-"):
+        name = parts.pop(0)
+        if name not in command.commands:
+            return None if name.isupper() else f"no command {name!r}"
+        command = command.commands[name]
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    known |= {"--help", "--version", "--install-completion"}
+    given = parts[: parts.index("--")] if "--" in parts else parts
+    options = [part.split("=")[0] for part in given if re.match(r"--?[a-z]", part)]
+    unknown = [option for option in options if option not in known]
+    return f"no option {', '.join(unknown)}" if unknown else None
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    assert [link for link in pages.links(page) if not (page.parent / link).exists()] == []
+
+
+def test_test_files_that_the_pages_name_exist() -> None:
+    known = {path.name for path in (ROOT / "tests").rglob("*.py")}
+    for page in pages.PAGES:
+        if str(page.relative_to(ROOT)) not in pages.KEPT_AS_WRITTEN:
+            named = re.findall(r"\b((?:test_|conftest)\w*\.py)", page.read_text(encoding="utf-8"))
+            assert sorted(set(named) - known) == [], page
+
+
+def test_modules_that_the_architecture_names_exist() -> None:
+    places = re.findall(r"`((?:\w+/)+\w+\.pyi?)`", ARCHITECTURE)
+    assert places
+    assert [
+        one for one in places if not any((ROOT / top / one).exists() for top in ("", "memagent"))
+    ] == []
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 180
+    tree = README.split("## Where things are")[1].split("```")[1]
+    assert len(tree.strip().splitlines()) <= 25
 
 
 def test_every_folder_is_in_a_tree() -> None:
     """The README's tree holds the folders, the page on the architecture what is inside them."""
-    page = ROOT / "docs" / "architecture.md"
-    trees = README.split("## Where things are")[1] + (page.read_text() if page.exists() else "")
+    trees = README.split("## Where things are")[1] + ARCHITECTURE
     inits = [
         init
         for name in ("memagent", "stores", "tools", "evals")
@@ -86,10 +131,19 @@ def test_every_folder_is_in_a_tree() -> None:
 
 
 def test_every_setting_is_in_the_table() -> None:
-    assert set(re.findall(r"\| `(\w+)` \| `MEMAGENT", README)) == set(Settings.model_fields)
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\| `(\w+)` \| `MEMAGENT", page)) == set(Settings.model_fields)
 
 
-def test_every_command_named_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`?make (\w+)", README):
-        assert f"\n{target}:" in makefile
+def test_every_make_target_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in pages.PAGES:
+        for target in re.findall(r"[`\n]make ([a-z]+)", page.read_text(encoding="utf-8")):
+            assert f"\n{target}:" in makefile, (page, target)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """`mkdocs build --strict` checks this too; here it is found without the tool."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    names = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")]
+    assert [name for name in names if name not in navigation] == []

@@ -58,7 +58,7 @@ RECIPES = {
 4. `memagent data pull streamingqa` checks those of step 1, and fetches none that is there; with
    --only wmt/news-docs.2020.en.filtered.gz it checks an archive.
 Questions whose year has no archive are left out. (The addresses were not tried: see
-docs/evals-streaming.md.)
+docs/evaluation/documents.md.)
 """
 }
 """Recipes for data that cannot be pulled, by its name; `{{folder}}` is its folder."""

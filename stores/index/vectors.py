@@ -3,7 +3,7 @@
 A sketch holds the signs of the centred, projected vectors (Charikar, STOC 2002, section 3). It
 proposes the rows with the fewest signs other than the query's, and their exact products decide. It
 is used only while a sample shows that it finds the exact neighbours. What else was measured, and
-why not an inverted file or a graph: `docs/design.md`, "The index".
+why not an inverted file or a graph: `docs/results/index-choice.md`.
 """
 
 from collections.abc import Iterator

@@ -99,7 +99,9 @@ def articles(folder: Path, keys: Collection[str]) -> Iterator[Article]:
     """
     archives = sorted((folder / "wmt").glob("news-docs.*.gz"))
     if not archives:
-        raise RunError(f"no archive news-docs.*.gz in {folder / 'wmt'}: docs/evals-streaming.md")
+        raise RunError(
+            f"no archive news-docs.*.gz in {folder / 'wmt'}: see docs/evaluation/documents.md"
+        )
     sizes = [f"{path.name} {path.stat().st_size}" for path in archives]
     digest = hashlib.sha256("\n".join((*sizes, *sorted(keys))).encode()).hexdigest()
     chosen = folder / f"selected-{digest[:16]}.gz"
