@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli.output import Json, print_tables
-from memagent.config import load_settings
+from memagent.cli.options import Json, settings_of
+from memagent.cli.output import print_tables
 from memagent.errors import InvalidInput, RunError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def list_files(as_json: Json = False) -> None:
     """Print which files can be fetched, and which are in the data folder."""
     from memagent.evals.tasks import data_files
 
-    folder = load_settings().data
+    folder = settings_of().data
     every = [
         (name, file, data_files.held(folder, name, file))
         for name, files in data_files.ALL.items()
@@ -78,7 +78,7 @@ def pull(
     """
     from memagent.evals.tasks import data_files
 
-    folder = load_settings().data
+    folder = settings_of().data
     if folder is None:
         raise RunError("where to? set MEMAGENT_DATA to a folder")
     if name not in data_files.ALL:
@@ -106,7 +106,7 @@ def recipe(
 
     if name not in data_files.RECIPES:
         raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.RECIPES)}")
-    folder = load_settings().data
+    folder = settings_of().data
     where = "$MEMAGENT_DATA" if folder is None else str(folder)
     print(data_files.RECIPES[name].format(folder=f"{where}/{name}"), end="")
 
@@ -202,7 +202,7 @@ def rescore_(
     from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
-    selection = run.selection(data=load_settings().data, variant=variant, file=file)
+    selection = run.selection(data=settings_of().data, variant=variant, file=file)
     outcome = rescore(run, find_suite(run.suite), selection)
     now_right = sum(item.after.correct and not item.before.correct for item in outcome.changed)
     now_wrong = sum(item.before.correct and not item.after.correct for item in outcome.changed)
@@ -229,7 +229,7 @@ def permutation(
     from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
-    selection = run.selection(data=load_settings().data, variant=variant, file=file)
+    selection = run.selection(data=settings_of().data, variant=variant, file=file)
     names = [str(run.arm(name)) for name in arms.split(",")]
     suite = find_suite(run.suite)
     tests = [test for name in names for test in permutation_tests(run, suite, selection, name)]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent.cli.eval_report import add_to
-from memagent.cli.output import Json, print_tables
+from memagent.cli.options import Json
+from memagent.cli.output import print_tables
 from memagent.errors import RunError
 
 if TYPE_CHECKING:

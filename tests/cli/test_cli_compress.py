@@ -58,7 +58,7 @@ def test_sessions_age_by_time_and_by_count(memagent: Command) -> None:
 
 def test_notes_come_from_the_model(memagent: Command) -> None:
     memagent("add", NORMANS)
-    code, out, _ = memagent("compress", "--method", "notes")
+    code, out, _ = memagent("compress", "notes")
     assert code == 0
     assert out.startswith("0 notes of 0 tokens on 0 (1.0x); 1 failed")
 
@@ -68,7 +68,7 @@ def test_notes_come_from_the_model(memagent: Command) -> None:
     [
         (["--older-than", "30d"], "it is for --sessions"),
         (["--sessions", "--older-than", "soon"], "expected such as 30d"),
-        (["--method", "magic"], "magic"),
+        (["magic"], "magic"),
         (["--ratio", "2"], "the ratio must be above 0"),
     ],
 )

@@ -77,7 +77,7 @@ def test_what_nobody_could_check_is_not_asked(
     file.write_text('{"question": "What is 2 and 3?", "answer": "5"}\n\n{"question": "Why?"}')
     code, _, err = memagent("learn", str(file), "--yes")
     assert (code, "'Why?' has no answer to check" in err) == (1, True)
-    code, _, err = memagent("rationales", "try", str(file), "--yes")
+    code, _, err = memagent("rationales", "ablate", str(file), "--yes")
     assert (code, "'Why?' has no answer to check" in err) == (1, True)
     code, _, err = memagent("learn", str(file), "--check", "none", "--samples", "1", "--yes")
     assert (code, "at least two samples" in err) == (1, True)
@@ -87,7 +87,7 @@ def test_what_nobody_could_check_is_not_asked(
 
 def test_a_trial_tells_what_rationales_are_worth(memagent: Command, file: str) -> None:
     memagent("learn", file, "--samples", "2", "--yes", "--limit", "1")
-    asked = ["rationales", "try", file, "--skip", "1"]
+    asked = ["rationales", "ablate", file, "--skip", "1"]
     code, out, err = memagent(*asked)
     assert (code, out.strip()) == (1, "")
     assert "1 problems: at most 2 requests" in err
