@@ -49,7 +49,7 @@ PANELS = (MEMORY, CHAT, LEARNING, EVALUATION, SERVING, STORE, SETTINGS)
 class PanelGroup(TyperGroup):
     """Group of commands whose help shows the panels in the order of `PANELS`."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands, panel by panel."""
         panels = {name: vars(command)["rich_help_panel"] for name, command in self.commands.items()}
         return sorted(super().list_commands(ctx), key=lambda name: PANELS.index(panels[name]))

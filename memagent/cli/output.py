@@ -166,7 +166,7 @@ def print_ids(records: Sequence[Record], as_json: bool) -> None:
 
 def counted(count: int, noun: str = "record") -> str:
     """Return a count with its noun, in the singular or plural."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    plural = "memories" if noun == "memory" else f"{noun}s"
     return f"{count} {noun if count == 1 else plural}"
 
 

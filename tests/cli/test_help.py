@@ -1,10 +1,10 @@
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import typer.main
-from click import Command as ClickCommand
-from click import Group
+from typer.core import TyperGroup
 
 from memagent.cli.app import PANELS, app
 from memagent.memory import memory as memory_module
@@ -12,9 +12,9 @@ from memagent.memory import memory as memory_module
 Command = Callable[..., tuple[int, str, str]]
 
 
-def commands(command: ClickCommand, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    for name, inner in (command.commands if isinstance(command, Group) else {}).items():
+    for name, inner in (command.commands if isinstance(command, TyperGroup) else {}).items():
         yield from commands(inner, (*path, name))
 
 
@@ -28,10 +28,10 @@ def test_every_command_has_a_short_help_that_opens_with_a_verb(
     code, out, err = memagent(*path, "-h")
     assert (code, err) == (0, "")
     assert out == memagent(*path, "--help")[1]
-    assert "Usage: memagent" in out
-    command = typer.main.get_command(app)
+    assert "Usage: " in out
+    command: Any = typer.main.get_command(app)
     for name in path:
-        assert isinstance(command, Group)
+        assert isinstance(command, TyperGroup)
         command = command.commands[name]
     assert command.help
     assert command.help.split()[0] not in {"The", "A", "What", "How", "Which"} or not path
