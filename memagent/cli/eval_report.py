@@ -23,12 +23,9 @@ if TYPE_CHECKING:
     from memagent.evals.suite import Suite
 
 
-data_app = typer.Typer(help="The files that evaluations ask from.", no_args_is_help=True)
-
-
-@data_app.callback()
-def root() -> None:
-    """Fetch the files that evaluations ask from."""
+data_app = typer.Typer(
+    help="List and fetch the files that evaluations ask from.", no_args_is_help=True
+)
 
 
 @data_app.command("list")

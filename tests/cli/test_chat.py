@@ -84,7 +84,7 @@ def test_what_people_say_of_an_answer_counts(
     said = ["Where do I live?", "/why", "/bad it is old", "/correct I live in Faro.", "/memories"]
     converse(talk(memory, chat, ada), lambda: iter([*said, "Where do I live?"]))
     out = capsys.readouterr().out
-    assert f"{known.id}  I live in Porto." in out
+    assert f"  {known.id}  " in out
     assert "counted against 1 memory" in out
     assert memory.get([known.id], scope=ada)[0].hurt == 1
     (told,) = [one for one in memory.list(scope=ada) if one.kind == "lesson"]

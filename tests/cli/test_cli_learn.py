@@ -44,7 +44,7 @@ def test_what_is_learnt_is_listed_shown_retired_and_restored(
     monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
     code, out, _ = memagent("learn", "gsm8k", "--samples", "2", "--yes", "--limit", "2")
     assert code == 0
-    assert "2 problems, 1 solved: 1 rationales and 1 warnings kept" in out
+    assert "2 problems, 1 solved: 1 rationale and 1 warning kept" in out
     again = json.loads(memagent("learn", file, "--yes", "--json")[1])
     assert (again["problems"], again["skipped"]) == (0, 2)
     (one,) = json.loads(memagent("rationales", "list", "--json")[1])
@@ -93,5 +93,5 @@ def test_a_trial_tells_what_rationales_are_worth(memagent: Command, file: str) -
     assert "1 problems: at most 2 requests" in err
     trial = json.loads(memagent(*asked, "--yes", "--json")[1])
     assert (trial["problems"], trial["right"], trial["helped"]) == (1, 0, 0)
-    assert "1 problems: 0 right with rationales, 0 without" in memagent(*asked, "--yes")[1]
+    assert "1 problem: 0 right with rationales, 0 without" in memagent(*asked, "--yes")[1]
     assert memagent(*asked, "--check", "none")[0] == 2

@@ -110,7 +110,7 @@ def test_an_export_is_imported_into_another_home(
     file, other = tmp_path / "out.jsonl", ["--home", str(tmp_path / "other")]
     assert memagent("export", "--vectors", "--file", str(file))[0] == 0
     assert file.read_text() == lines
-    assert memagent("import", str(file), *other)[1] == "1 new records\n"
+    assert memagent("import", str(file), *other)[1] == "1 new record\n"
     assert memagent("export", "--vectors", *other)[1] == lines
     assert memagent("import", str(tmp_path / "none"))[0] == 1
     assert memagent("export", "--file", "/nowhere/x")[0] == 1
@@ -121,10 +121,10 @@ def test_a_mem0_result_and_langgraph_items_are_imported(memagent: Command, tmp_p
         '{"results": [\n{"id": "m1", "memory": "tea is hot", "user_id": "ada"}]}'
     )
     item = '{"namespace": ["memories"], "key": "k", "value": {"text": "tea"}}'
-    assert memagent("import", str(tmp_path / "mem0.json"))[1] == "1 new records\n"
+    assert memagent("import", str(tmp_path / "mem0.json"))[1] == "1 new record\n"
     assert "m1  tea is hot" in memagent("list", "--user", "ada")[1]
     arguments = ["import", "--format", "langgraph", "--user", "ada"]
-    assert memagent(*arguments, stdin=item.encode())[1] == "1 new records\n"
+    assert memagent(*arguments, stdin=item.encode())[1] == "1 new record\n"
     assert "memories/k  tea\n" in memagent("list", "--user", "ada")[1]
     code, _, err = memagent("import", "--format", "mem0", stdin=item.encode())
     assert (code, err.startswith("memagent: line 1: 'id': expected a text in a mem0")) == (1, True)
@@ -136,7 +136,7 @@ def test_only_a_line_feed_ends_a_line_of_an_export(memagent: Command, tmp_path: 
     lines = memagent("export")[1]
     assert text in lines
     other = ["--home", str(tmp_path / "other")]
-    assert memagent("import", *other, stdin=f"{lines}\n".encode())[1] == "1 new records\n"
+    assert memagent("import", *other, stdin=f"{lines}\n".encode())[1] == "1 new record\n"
     assert memagent("export", *other)[1] == lines
 
 
