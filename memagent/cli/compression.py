@@ -125,7 +125,8 @@ def compress(
         print(json.dumps(asdict(done)))
         return
     print(
-        f"{counted(done.notes, 'note')} of {done.after} tokens for {done.before} ({done.ratio:.1f}x);"
+        f"{counted(done.notes, 'note')} of {done.after} tokens for {done.before}"
+        f" ({done.ratio:.1f}x);"
         f" {done.failed} failed, {counted(done.dropped, 'claim')} without support,"
         f" {counted(done.archived)} archived"
     )

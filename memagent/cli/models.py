@@ -13,7 +13,7 @@ import typer
 
 from memagent.cli.options import Json, Yes, settings_of
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.models.vllm import command, launch
+from memagent.models.vllm import command
 
 model_app = typer.Typer(help="List, pull and remove model weights.", no_args_is_help=True)
 
@@ -125,8 +125,11 @@ def serve_model(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds until the start is given up.")
-    ] = launch.START_SECONDS,
+        float | None,
+        typer.Option(
+            min=1, help="Seconds until the start is given up; 900 if not set.", show_default=False
+        ),
+    ] = None,
     python: Annotated[
         Path | None, typer.Option(help="The Python that has vLLM.", show_default=False)
     ] = None,
@@ -173,10 +176,16 @@ def _print_command(options: command.ServeOptions, python: Path | None, key: str 
 
 
 def _serve(
-    options: command.ServeOptions, python: Path | None, log: Path, key: str | None, timeout: float
+    options: command.ServeOptions,
+    python: Path | None,
+    log: Path,
+    key: str | None,
+    timeout: float | None,
 ) -> None:
     from rich.console import Console
     from rich.text import Text
+
+    from memagent.models.vllm import launch
 
     console = Console(stderr=True)
     first = f"starting vLLM with {options.model}"
@@ -189,7 +198,12 @@ def _serve(
 
         try:
             served = launch.start(
-                options, python=python, log=log, api_key=key, timeout=timeout, progress=progress
+                options,
+                python=python,
+                log=log,
+                api_key=key,
+                timeout=timeout or launch.START_SECONDS,
+                progress=progress,
             )
         except launch.ServerFailed as error:
             print("\n".join(error.tail), file=sys.stderr)

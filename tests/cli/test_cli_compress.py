@@ -17,7 +17,7 @@ def test_compress_gather_and_go_back_to_the_source(memagent: Command) -> None:
     code, out, err = memagent("compress", "--ratio", "0.25", "--archive")
     assert (code, err.strip()) == (0, "")
     assert out.startswith("1 note of ")
-    assert out.endswith("0 failed, 0 claims without support, 1 records archived\n")
+    assert out.endswith("0 failed, 0 claims without support, 1 record archived\n")
     lines = memagent("gather", "Which king?", "--tokens", "200")[1].splitlines()
     weight, note, _ = lines[0].split("  ", 2)
     assert weight == "1.00"

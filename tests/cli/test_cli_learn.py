@@ -52,12 +52,12 @@ def test_what_is_learnt_is_listed_shown_retired_and_restored(
     assert len(memagent("rationales", "list", "--all")[1].splitlines()) == 2
     assert "What is 2 and 3?" in memagent("rationales", "show", one["id"])[1]
     for _ in range(5):
-        memagent("judge", "hurt", one["id"])
+        memagent("judge", one["id"], "hurt")
     assert "would retire 1" in memagent("rationales", "retire", "--dry-run")[1]
-    assert memagent("rationales", "retire")[1] == "1 rationales retired\n"
+    assert memagent("rationales", "retire")[1] == "1 rationale retired\n"
     assert memagent("rationales", "list")[1] == ""
     assert "retired" in memagent("rationales", "list", "--all")[1]
-    assert memagent("rationales", "restore", one["id"])[1] == "1 rationales restored\n"
+    assert memagent("rationales", "restore", one["id"])[1] == "1 rationale restored\n"
     assert "archive  win rate below" in memagent("rationales", "show", one["id"])[1]
     rows = json.loads(memagent("rationales", "curve", "--json")[1])
     assert (rows[-1]["kept"], rows[-1]["precision"]) == (2, 0.5)

@@ -122,7 +122,7 @@ def test_a_mem0_result_and_langgraph_items_are_imported(memagent: Command, tmp_p
     )
     item = '{"namespace": ["memories"], "key": "k", "value": {"text": "tea"}}'
     assert memagent("import", str(tmp_path / "mem0.json"))[1] == "1 new record\n"
-    assert "m1  tea is hot" in memagent("list", "--user", "ada")[1]
+    assert "  mem0  tea is hot" in memagent("list", "--user", "ada")[1]
     arguments = ["import", "--format", "langgraph", "--user", "ada"]
     assert memagent(*arguments, stdin=item.encode())[1] == "1 new record\n"
     assert "memories/k  tea\n" in memagent("list", "--user", "ada")[1]
