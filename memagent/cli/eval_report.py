@@ -12,6 +12,7 @@ import typer
 from memagent.cli.options import Json, settings_of
 from memagent.cli.output import print_tables
 from memagent.errors import InvalidInput, RunError
+from memagent.evals.tasks import data_files
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,8 +32,6 @@ data_app = typer.Typer(
 @data_app.command("list")
 def list_files(as_json: Json = False) -> None:
     """Print which files can be fetched, and which are in the data folder."""
-    from memagent.evals.tasks import data_files
-
     folder = settings_of().data
     every = [
         (name, file, data_files.held(folder, name, file))
@@ -73,8 +72,6 @@ def pull(
 
     A download that was cut off goes on where it stopped.
     """
-    from memagent.evals.tasks import data_files
-
     folder = settings_of().data
     if folder is None:
         raise RunError("where to? set MEMAGENT_DATA to a folder")
@@ -99,8 +96,6 @@ def recipe(
     name: Annotated[str, typer.Argument(help="Which data; `data list` names them.")],
 ) -> None:
     """Print how to get data by hand, as where there is no network, and where to put it."""
-    from memagent.evals.tasks import data_files
-
     if name not in data_files.RECIPES:
         raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.RECIPES)}")
     folder = settings_of().data

@@ -25,6 +25,7 @@ from memagent.cli.options import (
 )
 from memagent.cli.output import counted, event_line, event_object, one_line, print_tables
 from memagent.errors import InvalidInput
+from memagent.evals.metrics import coverage
 from memagent.files import read_text
 from memagent.types import Record, Scope
 
@@ -245,11 +246,10 @@ def restore(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> 
 @rationales_app.command()
 def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     """Show how many answers each threshold of agreement keeps, and how many of them are right."""
-    from memagent.evals.metrics.coverage import curve, votes_of
     from memagent.learning.rationales import Rationales
 
     with opened(home, user) as (memory, scope):
-        rows = curve(votes_of(Rationales(memory, scope).list(everything=True)))
+        rows = coverage.curve(coverage.votes_of(Rationales(memory, scope).list(everything=True)))
     if as_json:
         print(json.dumps(rows))
         return

