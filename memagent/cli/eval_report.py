@@ -31,7 +31,7 @@ data_app = typer.Typer(
 
 @data_app.command("list")
 def list_files(as_json: Json = False) -> None:
-    """Print which files can be fetched, and which are in the data folder."""
+    """List the files that can be fetched, and those in the data folder."""
     folder = settings_of().data
     every = [
         (name, file, data_files.held(folder, name, file))

@@ -76,14 +76,14 @@ class ProgressBar:
             self._bar.stop()
 
 
-eval_app = typer.Typer(help="Measure what the memory adds to a model.", no_args_is_help=True)
-
-add_to(eval_app)
+eval_app = typer.Typer(
+    help="Run evaluations, and compare and report what they measured.", no_args_is_help=True
+)
 
 
 @eval_app.callback()
 def root() -> None:
-    """Measure what the memory adds to a model."""
+    """Run evaluations, and compare and report what they measured."""
 
 
 @eval_app.command()
@@ -178,7 +178,7 @@ def run(
 
 @eval_app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Name every evaluation, its tasks, its arms, and the sizes that --set takes."""
+    """List every evaluation, its tasks, its arms, and the sizes that --set takes."""
     from memagent.evals.registry import all_suites
 
     suites = all_suites().values()
@@ -245,3 +245,6 @@ def _print(result: "Result", as_json: bool) -> None:
         return
     print_tables([*tables.as_tables(result.rows), *measures.as_tables(result.tables)])
     print(f"every question: {result.folder / 'samples.jsonl'}", file=sys.stderr)
+
+
+add_to(eval_app)

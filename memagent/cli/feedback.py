@@ -12,7 +12,6 @@ import typer
 from memagent.cli.input import lines_of
 from memagent.cli.options import (
     Home,
-    Id,
     Ids,
     Json,
     Model,
@@ -185,9 +184,14 @@ def list_changes(
         print(f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  {lesson}")
 
 
+ChangeId = Annotated[
+    str, typer.Argument(help="Id of a change, or its first characters.", show_default=False)
+]
+
+
 @changes_app.command()
-def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
-    """Show a change as a diff: what went, what came, by whom, why and when."""
+def show(id: ChangeId, home: Home = None, user: User = None, as_json: Json = False) -> None:
+    """Show a change as a diff: what went and what came, and by whom, when and why."""
     with opened(home, user) as (memory, scope):
         change = memory.changes.get(full_id(memory, scope, id, "change"), scope=scope)
         gone = [*([change.superseded] if change.superseded else []), *change.retired]
@@ -211,8 +215,8 @@ def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) ->
 
 
 @changes_app.command()
-def undo(id: Id, why: Why = None, home: Home = None, user: User = None) -> None:
-    """Undo a change: what it took the place of comes back."""
+def undo(id: ChangeId, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Undo a change: the records that it replaced come back."""
     with opened(home, user) as (memory, scope):
         whole = full_id(memory, scope, id, "change")
         change = memory.changes.undo(whole, scope=scope, who=scope.user, why=why)

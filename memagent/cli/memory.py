@@ -59,14 +59,18 @@ def add(
             " valid_to, sources, metadata, role, name.",
         ),
     ] = False,
-    at: Annotated[datetime | None, time_option("When it began to hold.")] = None,
+    at: Annotated[
+        datetime | None, time_option("When it began to hold, such as 2026-05-01T14:30.")
+    ] = None,
     metadata: Metadata = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Where it comes from; repeatable.", show_default=False)
     ] = None,
     home: Home = None,
     user: User = None,
-    session: Session = None,
+    session: Annotated[
+        str | None, typer.Option(help="Session that it belongs to.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Add a text, or one record for each line of stdin or a file; print the ids."""

@@ -63,7 +63,7 @@ Where = Annotated[
 Why = Annotated[
     str | None, typer.Option("--why", help="Reason, for the history.", show_default=False)
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Records at most.", show_default=False)]
 AsOf = Annotated[datetime | None, time_option("What held at this time.")]
