@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError
@@ -105,7 +105,38 @@ def load_settings(**arguments: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise ConfigError(_unknown(name, Settings.model_fields)) from error
-        raise ConfigError(f"setting {name!r}: {first['msg'].lower()}") from error
+        raise ConfigError(f"setting {name!r}: {_problem(error)}") from error
+
+
+def parse_setting(name: str, text: str) -> str | int | float:
+    """Return the value of a setting from its text, as the TOML file holds it.
+
+    Raises:
+        ConfigError: there is no such setting, or the value does not fit.
+    """
+    if name not in Settings.model_fields:
+        raise ConfigError(_unknown(name, Settings.model_fields))
+    blank = Settings.model_construct()
+    try:
+        Settings.__pydantic_validator__.validate_assignment(blank, name, text)
+    except ValidationError as error:
+        raise ConfigError(f"setting {name!r}: {_problem(error)}") from error
+    value = getattr(blank, name)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Path):  # it means the same in every folder
+        return str(value.expanduser().absolute())
+    assert isinstance(value, str | int | float)
+    return value
+
+
+def masked(name: str, value: str | int | float) -> str:
+    """Return a setting's value as text; that of a key is masked."""
+    secret = SecretStr in (
+        annotation := Settings.model_fields[name].annotation,
+        *get_args(annotation),
+    )
+    return str(SecretStr(str(value))) if secret else str(value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +172,14 @@ def setting_sources(**arguments: Any) -> list[SettingSource]:
             source = str(path) if name in content else "default"
         sources.append(SettingSource(name=name, value=value, source=source))
     return sources
+
+
+def _problem(error: ValidationError) -> str:
+    """Return what is wrong with a value, in pydantic's words but for the error's class."""
+    message = str(error.errors()[0]["msg"])
+    for prefix in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(prefix)
+    return message[:1].lower() + message[1:]
 
 
 def _check_environment() -> None:

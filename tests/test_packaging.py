@@ -46,6 +46,7 @@ def test_importing_memagent_or_its_command_line_loads_nothing_heavy() -> None:
         "scipy",
         "statsmodels",
         "pandas",
+        "pydantic",
     )
     code = (
         "import sys, memagent, memagent.cli.app\n"

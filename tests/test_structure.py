@@ -18,28 +18,21 @@ SMALL = {
 """Modules of fewer than 40 lines, each with a reason."""
 FULL = {"evals/tasks/babi/generator": "bAbI has twenty tasks"}
 """Folders of more than 15 modules, each with a reason."""
-HEAVY = {"faiss", "langchain_core", "numpy", "openai", "scipy", "statsmodels", "torch"}
+HEAVY = {
+    "faiss",
+    "langchain_core",
+    "numpy",
+    "openai",
+    "pydantic_settings",
+    "scipy",
+    "statsmodels",
+    "torch",
+}
 """Third-party packages that take a command's start longer than the command itself."""
 DOORS = {"memagent", "memagent.evals"}
 """Packages that import what they hand out when it is first used."""
-LAZY = {
-    ("memagent.cli.app", "memagent.models.open_chat"),
-    ("memagent.cli.compression", "memagent.models.open_chat"),
-    ("memagent.cli.feedback", "memagent.cli.input"),
-    ("memagent.cli.feedback", "memagent.feedback.rate_limit"),
-    ("memagent.cli.feedback", "memagent.models.open_chat"),
-    ("memagent.cli.learning", "memagent.evals.metrics.coverage"),
-    ("memagent.cli.learning", "memagent.learning.problems"),
-    ("memagent.cli.learning", "memagent.models.open_chat"),
-    ("memagent.cli.maintenance", "memagent.config"),
-    ("memagent.cli.maintenance", "memagent.models.open_chat"),
-    ("memagent.cli.maintenance", "memagent.models.weights"),
-    ("memagent.cli.memory", "memagent.types"),
-    ("memagent.cli.models", "memagent.models.download"),
-    ("memagent.cli.models", "memagent.models.weights"),
-    ("memagent.models.open_chat", "memagent.models.vllm.launch"),
-}
-"""Imports inside functions of own modules that load nothing heavy: to be moved to the top."""
+LAZY = {("memagent.__main__", "memagent.cli.app")}
+"""Imports inside functions of own modules that load nothing heavy, though many of them."""
 
 
 def within(path: Path) -> str:

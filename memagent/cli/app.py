@@ -1,64 +1,71 @@
 """The command line: thin callers; results on stdout, everything else on stderr."""
 
 import json
+import logging
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from memagent import __version__
-from memagent.cli.compression import compress_app
+from memagent.cli import compression, feedback, learning, maintenance, models, search
+from memagent.cli import memory as records
 from memagent.cli.config import config_app
 from memagent.cli.eval_report import data_app
 from memagent.cli.evals import eval_app
-from memagent.cli.feedback import feedback_app
-from memagent.cli.learning import learn_app, rationales_app
-from memagent.cli.maintenance import store_app, upkeep_app
-from memagent.cli.memory import memory_app, search_app
-from memagent.cli.models import model_app, serve_app
-from memagent.cli.output import (
+from memagent.cli.options import (
+    CHAT,
+    EVALUATION,
+    LEARNING,
+    MEMORY,
+    SERVING,
+    SETTINGS,
+    STORE,
     Home,
     Json,
     Model,
     Session,
     User,
-    answer_object,
     memory_of,
-    print_timings,
+    settings_of,
 )
-from memagent.config import Settings, load_settings
+from memagent.cli.output import answer_object, print_timings
 from memagent.errors import UserError
 from memagent.types import Scope
 
 if TYPE_CHECKING:
     from memagent.agent.agent import Agent
+    from memagent.config import Settings
     from memagent.memory.memory import Memory
 
+PANELS = (MEMORY, CHAT, LEARNING, EVALUATION, SERVING, STORE, SETTINGS)
+
+
+class PanelGroup(TyperGroup):
+    """Group of commands whose help shows the panels in the order of `PANELS`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, panel by panel."""
+        panels = {name: vars(command)["rich_help_panel"] for name, command in self.commands.items()}
+        return sorted(super().list_commands(ctx), key=lambda name: PANELS.index(panels[name]))
+
+
 app = typer.Typer(
+    cls=PanelGroup,
     help="A memory for language models: local, inspectable, measured.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(memory_app)
-app.add_typer(search_app)
-app.add_typer(upkeep_app)
-app.add_typer(feedback_app)
-app.add_typer(compress_app)
-app.add_typer(learn_app)
-app.add_typer(rationales_app, name="rationales")
-app.add_typer(store_app)
-app.add_typer(serve_app)
-app.add_typer(model_app, name="model")
-app.add_typer(config_app, name="config")
-app.add_typer(eval_app, name="eval")
-app.add_typer(data_app, name="data")
 
 
 def main() -> None:
-    """Run the command line; what somebody can mend is one line on stderr and exit code 1."""
+    """Run the command line; an error that the user can fix is one line and exit code 1."""
     try:
         app()
     except UserError as error:
@@ -76,35 +83,55 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            metavar="",
+            show_default=False,
+            help="Log to stderr what is done; -vv logs more.",
+        ),
+    ] = 0,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take the options of memagent itself."""
+    """A memory for language models: local, inspectable, measured."""
+    logger = logging.getLogger("memagent")
+    handler: logging.Handler = logging.StreamHandler() if verbose else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    before = logger.level
+    logger.addHandler(handler)
+    if verbose:
+        logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+
+    @context.call_on_close
+    def restore() -> None:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
-@app.command()
 def chat(
     home: Home = None,
     user: User = None,
     session: Annotated[
-        str | None, typer.Option(help="Talk in this session, a new one if not given.")
+        str | None,
+        typer.Option(help="Session to talk in; a new one if not given.", show_default=False),
     ] = None,
-    resume: Annotated[bool, typer.Option("--continue", help="Go on where you left off.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Only list the sessions.")] = False,
+    resume: Annotated[bool, typer.Option("--continue", help="Continue the last session.")] = False,
     model: Model = None,
 ) -> None:
-    """Talk; what was said is remembered the next time. /help lists commands, Ctrl-D leaves."""
+    """Chat with a model that remembers; /help lists commands, Ctrl-D leaves."""
     from memagent.agent.conversation import Conversation
     from memagent.cli.chat import converse, lines, status
 
-    settings = load_settings(home=home, user=user, model=model)
+    settings = settings_of(home=home, user=user, model=model)
     with ExitStack() as stack:
         memory = memory_of(settings, stack)
         scope = Scope(user=settings.user, session=session)
-        if listed:
-            print("\n".join(memory.sessions(scope=scope.across_sessions())))
-            return
         if resume and session is None:
             scope = replace(scope, session=_last_session(memory, scope))
         agent = _agent(settings, memory)
@@ -113,33 +140,34 @@ def chat(
         loading.start()
         stack.callback(loading.join)
         if not sys.stdin.isatty():
-            agent.open()  # a script is told at once what is wrong
-        talk = Conversation(agent, scope)
+            agent.open()  # a script fails at once if the model cannot be opened
+        conversation = Conversation(agent, scope)
 
-        def below() -> str:
-            return status(talk.last, talk.agent.model_name)
+        def toolbar() -> str:
+            return status(conversation.last, conversation.agent.model_name)
 
-        converse(talk, lambda: lines(below, settings.home / "chat-history"))
+        converse(conversation, lambda: lines(toolbar, settings.home / "chat-history"))
 
 
 def _last_session(memory: "Memory", scope: Scope) -> str | None:
-    """Return the session that was talked in last, None without any."""
-    told = memory.list(scope=scope, where={"role": "assistant"}, limit=1)
-    return told[0].scope.session if told else None
+    """Return the last session, None if there is none."""
+    replies = memory.list(scope=scope, where={"role": "assistant"}, limit=1)
+    return replies[0].scope.session if replies else None
 
 
-@app.command()
 def ask(
-    question: str,
+    question: Annotated[str, typer.Argument(help="A question.", show_default=False)],
     home: Home = None,
     user: User = None,
     session: Session = None,
     model: Model = None,
     as_json: Json = False,
-    timings: Annotated[bool, typer.Option("--timings", help="Say where the time went.")] = False,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Print to stderr where the time went.")
+    ] = False,
 ) -> None:
-    """Answer one question from memory."""
-    settings = load_settings(home=home, user=user, model=model)
+    """Ask one question; the model answers it from memory."""
+    settings = settings_of(home=home, user=user, model=model)
     with ExitStack() as stack:
         memory = memory_of(settings, stack)
         scope = Scope(user=settings.user, session=session)
@@ -160,8 +188,60 @@ def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
         agent.open()
 
 
-def _agent(settings: Settings, memory: "Memory") -> "Agent":
+def _agent(settings: "Settings", memory: "Memory") -> "Agent":
     from memagent.agent.agent import Agent
     from memagent.models.open_chat import chat_of
 
     return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)
+
+
+COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    (MEMORY, "add", records.add),
+    (MEMORY, "search", search.search),
+    (MEMORY, "recall", search.recall),
+    (MEMORY, "list", search.list_records),
+    (MEMORY, "show", search.show),
+    (MEMORY, "history", search.history),
+    (MEMORY, "edit", records.edit),
+    (MEMORY, "forget", records.forget),
+    (MEMORY, "pin", records.pin),
+    (MEMORY, "unpin", records.unpin),
+    (MEMORY, "archive", records.archive),
+    (MEMORY, "restore", records.restore),
+    (MEMORY, "users", search.users),
+    (MEMORY, "sessions", search.sessions),
+    (MEMORY, "compress", compression.compress),
+    (MEMORY, "gather", compression.gather),
+    (MEMORY, "sources", compression.sources),
+    (MEMORY, "generate-queries", compression.generate_queries),
+    (CHAT, "chat", chat),
+    (CHAT, "ask", ask),
+    (LEARNING, "feedback", feedback.feedback),
+    (LEARNING, "judge", feedback.judge),
+    (LEARNING, "separate", feedback.separate),
+    (LEARNING, "move-back", feedback.move_back),
+    (LEARNING, "learn", learning.learn),
+    (STORE, "retain", maintenance.retain),
+    (STORE, "export", maintenance.export),
+    (STORE, "import", maintenance.import_records),
+    (STORE, "reembed", maintenance.reembed),
+    (STORE, "stats", maintenance.stats),
+    (STORE, "verify", maintenance.verify),
+    (STORE, "compact", maintenance.compact),
+    (SERVING, "serve-model", models.serve_model),
+    (SETTINGS, "doctor", maintenance.doctor),
+)
+"""Commands by their group in `--help`, in order."""
+GROUPS = (
+    (LEARNING, "changes", feedback.changes_app),
+    (LEARNING, "rationales", learning.rationales_app),
+    (EVALUATION, "eval", eval_app),
+    (EVALUATION, "data", data_app),
+    (SERVING, "model", models.model_app),
+    (SETTINGS, "config", config_app),
+)
+"""Groups of commands that have a name of their own."""
+for panel, name, command in COMMANDS:
+    app.command(name, rich_help_panel=panel)(command)
+for panel, name, group in GROUPS:
+    app.add_typer(group, name=name, rich_help_panel=panel)

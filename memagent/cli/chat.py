@@ -1,4 +1,4 @@
-"""Slash commands: what can be asked of a conversation beside talking."""
+"""Chat at a terminal: the loop that reads lines and prints answers, and its slash commands."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +8,8 @@ from pathlib import Path
 from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
 from memagent.cli.input import write_lines
+from memagent.cli.options import full_id, full_ids
+from memagent.cli.output import counted, hit_lines, one_line, record_lines, terminal_width
 from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Scope
 
@@ -17,23 +19,23 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: how it is written, what it does, and what does it."""
+    """Slash command: its usage, its help, and the function that runs it."""
 
     usage: str
     help: str
     run: Callable[[Conversation, str], Iterator[str]]
 
 
-def answer(conversation: Conversation, line: str) -> Iterator[str]:
-    """Yield what a line that begins with a slash gives, line by line.
+def run_command(conversation: Conversation, line: str) -> Iterator[str]:
+    """Run a line that begins with a slash, and yield the lines to print.
 
     Raises:
         InvalidInput: there is no such command, or it misses something.
     """
     name, _, argument = line.partition(" ")
     if name not in COMMANDS:
-        near = [one for one in COMMANDS if one.startswith(name)]
-        hint = f"did you mean {near[0]}?" if near else "/help lists them"
+        near = [command for command in COMMANDS if command.startswith(name)]
+        hint = f"did you mean {near[0]}?" if near else "/help lists the commands"
         raise InvalidInput(f"there is no {name}: {hint}")
     yield from COMMANDS[name].run(conversation, argument.strip())
 
@@ -42,67 +44,71 @@ def _why(conversation: Conversation, _: str) -> Iterator[str]:
     if conversation.last is None:
         raise InvalidInput("there is no answer yet")
     recollection = conversation.last.recollection
-    for hit in recollection.hits:
-        yield f"{hit.score:.2f}  {hit.record.id}  {hit.record.text}"
+    scope = conversation.scope.across_sessions()
+    yield from hit_lines(conversation.memory, scope, recollection.hits, width=terminal_width())
     if not recollection.hits:
-        yield f"no memory was shown; {recollection.candidates} were looked at"
+        yield f"no memory was shown; there were {recollection.candidates} candidates"
 
 
 def _memories(conversation: Conversation, query: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
+    memory, width = conversation.memory, terminal_width()
     if query:
-        hits = conversation.memory.search(query, scope=scope, k=SHOWN)
-        yield from (f"{hit.score:.2f}  {hit.record.id}  {hit.record.text}" for hit in hits)
+        hits = memory.search(query, scope=scope, k=SHOWN)
+        yield from hit_lines(memory, scope, hits, width=width)
     else:
-        records = conversation.memory.list(scope=scope, limit=SHOWN)
-        yield from (f"{one.valid_from:%Y-%m-%d}  {one.id}  {one.text}" for one in records)
+        records = memory.list(scope=scope, limit=SHOWN)
+        yield from record_lines(memory, scope, records, width=width)
 
 
 def _remember(conversation: Conversation, text: str) -> Iterator[str]:
-    wanted(text, "what to remember")
+    require(text, "what to remember")
     record = conversation.memory.add(text, scope=conversation.scope, who="chat")
     yield f"remembered as {record.id}"
 
 
-def _forget(conversation: Conversation, named: str) -> Iterator[str]:
-    wanted(named, "the id of a memory (/memories lists them)")
+def _forget(conversation: Conversation, ids: str) -> Iterator[str]:
+    require(ids, "the id of a memory (/memories lists them)")
     scope = conversation.scope.across_sessions()
-    receipt = conversation.memory.forget(named.split(), scope=scope)
-    yield f"forgotten: {receipt.records} records, {receipt.keys} keys"
+    meant = full_ids(conversation.memory, scope, ids.split())
+    receipt = conversation.memory.forget(meant, scope=scope)
+    yield f"forgotten: {counted(receipt.records)}, {counted(receipt.keys, 'key')}"
 
 
 def _good(conversation: Conversation, why: str) -> Iterator[str]:
-    yield f"counted for {conversation.judge('good', why or None)} memories"
+    yield f"counted for {counted(conversation.judge('good', why or None), 'memory')}"
 
 
 def _bad(conversation: Conversation, why: str) -> Iterator[str]:
-    yield f"counted against {conversation.judge('bad', why or None)} memories"
+    yield f"counted against {counted(conversation.judge('bad', why or None), 'memory')}"
 
 
 def _correct(conversation: Conversation, right: str) -> Iterator[str]:
-    wanted(right, "the right answer")
+    require(right, "the right answer")
     yield f"remembered as {conversation.correct(right).id}"
 
 
 def _hint(conversation: Conversation, words: str) -> Iterator[str]:
-    wanted(words, "what to think of")
+    require(words, "what to think of")
     yield f"remembered as {conversation.hint(words).id}"
 
 
 def _changes(conversation: Conversation, _: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
-    for one in conversation.memory.changes.list(scope=scope, limit=SHOWN):
-        yield f"{one.id}  {'undone  ' if one.undone else ''}{' '.join(one.lesson.split())}"
+    for change in conversation.memory.changes.list(scope=scope, limit=SHOWN):
+        yield f"{change.id}  {'undone  ' if change.undone else ''}{one_line(change.lesson)}"
 
 
-def _undo(conversation: Conversation, named: str) -> Iterator[str]:
-    scope = conversation.scope.across_sessions()
-    if not named:
-        kept = [one for one in conversation.memory.changes.list(scope=scope) if not one.undone]
+def _undo(conversation: Conversation, id: str) -> Iterator[str]:
+    memory, scope = conversation.memory, conversation.scope.across_sessions()
+    if id:
+        meant = full_id(memory, scope, id, "change")
+    else:
+        kept = [change for change in memory.changes.list(scope=scope) if not change.undone]
         if not kept:
             raise InvalidInput("there is no change to undo")
-        named = kept[0].id
-    change = conversation.memory.changes.undo(named, scope=scope, who=scope.user)
+        meant = kept[0].id
+    change = memory.changes.undo(meant, scope=scope, who=scope.user)
     yield f"undone: {change.lesson}"
 
 
@@ -126,12 +132,12 @@ def _export(conversation: Conversation, file: str) -> Iterator[str]:
 
 
 def _help(_: Conversation, __: str) -> Iterator[str]:
-    width = max(len(one.usage) for one in COMMANDS.values())
-    yield from (f"{one.usage:{width}}  {one.help}" for one in COMMANDS.values())
+    width = max(len(command.usage) for command in COMMANDS.values())
+    yield from (f"{command.usage:{width}}  {command.help}" for command in COMMANDS.values())
     yield f"{'/quit':{width}}  leave; so does Ctrl-D"
 
 
-def wanted(argument: str, what: str) -> None:
+def require(argument: str, what: str) -> None:
     """Refuse an empty argument.
 
     Raises:
@@ -142,20 +148,20 @@ def wanted(argument: str, what: str) -> None:
 
 
 COMMANDS = {
-    "/why": Command("/why", "the memories behind the last answer", _why),
-    "/memories": Command("/memories [QUERY]", "what is remembered, or found", _memories),
-    "/remember": Command("/remember TEXT", "remember something", _remember),
-    "/forget": Command("/forget ID ...", "forget for good", _forget),
-    "/good": Command("/good", "the last answer was good", _good),
-    "/bad": Command("/bad [WHY]", "the last answer was bad", _bad),
+    "/why": Command("/why", "show the memories behind the last answer", _why),
+    "/memories": Command("/memories [QUERY]", "list what is remembered, or search it", _memories),
+    "/remember": Command("/remember TEXT", "remember a text", _remember),
+    "/forget": Command("/forget ID ...", "erase memories, by id or its first characters", _forget),
+    "/good": Command("/good", "say that the last answer was good", _good),
+    "/bad": Command("/bad [WHY]", "say that the last answer was bad", _bad),
     "/correct": Command("/correct ANSWER", "say the right answer", _correct),
     "/hint": Command("/hint TEXT", "say what to think of, not the answer", _hint),
-    "/changes": Command("/changes", "what your feedback changed", _changes),
-    "/undo": Command("/undo [ID]", "undo a change, the last one", _undo),
-    "/model": Command("/model [MODEL]", "which model, or another one", _model),
-    "/sessions": Command("/sessions", "the sessions there are", _sessions),
-    "/export": Command("/export [FILE]", "all memories as JSON lines", _export),
-    "/help": Command("/help", "this list", _help),
+    "/changes": Command("/changes", "list what your feedback changed", _changes),
+    "/undo": Command("/undo [ID]", "undo a change, the last one without an id", _undo),
+    "/model": Command("/model [MODEL]", "show the model, or use another one", _model),
+    "/sessions": Command("/sessions", "list the last sessions", _sessions),
+    "/export": Command("/export [FILE]", "write all memories as JSON lines", _export),
+    "/help": Command("/help", "show this list", _help),
 }
 
 
@@ -232,7 +238,7 @@ def status(answer: Answer | None, model: str) -> str:
 def _respond(conversation: Conversation, said: str) -> None:
     try:
         if said.startswith("/"):
-            for line in answer(conversation, said):
+            for line in run_command(conversation, said):
                 print(line)
         else:
             for step in conversation.say(said, stream=True):

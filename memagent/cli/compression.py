@@ -1,4 +1,4 @@
-"""The commands of the compression bank: compress, gather from the notes, and go to the sources."""
+"""Commands on notes and keys: compress, gather, sources, generate-queries."""
 
 import json
 import re
@@ -8,48 +8,74 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli.output import Home, Json, Model, Session, User, opened, record_object
-from memagent.config import load_settings
+from memagent.cli.options import (
+    AsOf,
+    Home,
+    Id,
+    Json,
+    Limit,
+    Model,
+    Session,
+    User,
+    full_id,
+    opened,
+    settings_of,
+)
+from memagent.cli.output import counted, print_records
 from memagent.types import KeyedBy, Method
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-compress_app = typer.Typer()
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-@compress_app.command()
 def compress(
     method: Annotated[
-        Method, typer.Option(help="Runs of words, sentences, or notes by the model.")
+        Method,
+        typer.Argument(help="Keep runs of words, or sentences; or let the model write notes."),
     ] = "runs",
     ratio: Annotated[
-        float | None, typer.Option(help="Keep at most this share of a text (0.25).")
+        float | None,
+        typer.Option(
+            help="Keep at most this share of a text; 0.25 if neither it nor --tokens is given.",
+            show_default=False,
+        ),
     ] = None,
-    tokens: Annotated[int | None, typer.Option(help="Keep at most so many tokens.")] = None,
-    salience: Annotated[
-        bool, typer.Option("--salience", help="Keep what is salient, not what is asked for.")
-    ] = False,
-    keys: Annotated[KeyedBy, typer.Option(help="What a note is found by.")] = "source",
+    tokens: Annotated[
+        int | None, typer.Option(help="Keep at most so many tokens.", show_default=False)
+    ] = None,
+    aware: Annotated[
+        bool,
+        typer.Option("--aware/--no-aware", help="Keep what questions ask for, or what is salient."),
+    ] = True,
+    keys: Annotated[
+        KeyedBy, typer.Option(help="A note is found by its source's keys or its own text.")
+    ] = "source",
     sessions: Annotated[
         bool, typer.Option("--sessions", help="Summarise old turns of sessions instead.")
     ] = False,
     older_than: Annotated[
-        str | None, typer.Option(help="With --sessions: only what is older, such as 30d or 12h.")
+        str | None,
+        typer.Option(
+            help="With --sessions: only turns that are older, such as 30d, 12h or 2w.",
+            show_default=False,
+        ),
     ] = None,
-    but: Annotated[int, typer.Option(help="With --sessions: leave so many newest records.")] = 0,
+    but: Annotated[
+        int, typer.Option(help="With --sessions: leave out so many of the newest records.")
+    ] = 0,
     archive: Annotated[
-        bool, typer.Option("--archive", help="Take what has a note out of the searches' sight.")
+        bool, typer.Option("--archive", help="Archive the records that have a note.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Records at most.")] = None,
+    limit: Limit = None,
     home: Home = None,
     user: User = None,
     session: Session = None,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Write short notes on long records; nothing is lost, and it goes on where it stopped."""
+    """Compress long records to short notes; nothing is lost, and a run that was cut off goes on."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -58,15 +84,15 @@ def compress(
     if older_than is not None and not sessions:
         raise typer.BadParameter("it is for --sessions", param_hint="--older-than")
     before = None if older_than is None else datetime.now(UTC) - span_of(older_than)
-    wanted = load_settings(home=home, user=user, model=model)
-    chat: str | BaseChatModel = chat_of(wanted) if method == "notes" else "local"
+    settings = settings_of(home=home, user=user, model=model)
+    chat: str | BaseChatModel = chat_of(settings) if method == "notes" else "local"
     with (
         opened(home, user, session) as (memory, scope),
         Progress(console=Console(stderr=True), transient=True) as bar,
     ):
         job = bar.add_task("compressing", total=limit)
 
-        def tell(count: int) -> None:
+        def advance(count: int) -> None:
             bar.update(job, completed=count)
 
         if sessions:
@@ -75,9 +101,9 @@ def compress(
                 scope=scope,
                 before=before,
                 but=but,
-                aware=not salience,
+                aware=aware,
                 archive=archive,
-                progress=tell,
+                progress=advance,
                 ratio=ratio,
                 tokens=tokens,
                 model=chat,
@@ -86,11 +112,11 @@ def compress(
             done = memory.notes.compress(
                 method,
                 scope=scope,
-                aware=not salience,
+                aware=aware,
                 keys=keys,
                 archive=archive,
                 limit=limit,
-                progress=tell,
+                progress=advance,
                 ratio=ratio,
                 tokens=tokens,
                 model=chat,
@@ -99,29 +125,31 @@ def compress(
         print(json.dumps(asdict(done)))
         return
     print(
-        f"{done.notes} notes of {done.after} tokens on {done.before} ({done.ratio:.1f}x);"
-        f" {done.failed} failed, {done.dropped} claims without support,"
-        f" {done.archived} records archived"
+        f"{counted(done.notes, 'note')} of {done.after} tokens for {done.before}"
+        f" ({done.ratio:.1f}x);"
+        f" {done.failed} failed, {counted(done.dropped, 'claim')} without support,"
+        f" {counted(done.archived)} archived"
     )
 
 
-@compress_app.command()
 def gather(
-    question: Annotated[str, typer.Argument(help="What is asked.")],
-    k: Annotated[int, typer.Option(min=1, help="How many notes count.")] = 8,
-    tokens: Annotated[int, typer.Option(min=1, help="At most so many tokens in all.")] = 256,
-    group: Annotated[int | None, typer.Option(min=2, help="Merge so many notes at a time.")] = None,
+    question: Annotated[str, typer.Argument(help="A question.", show_default=False)],
+    k: Annotated[int, typer.Option("-k", min=1, help="Notes at most.")] = 8,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens at most.")] = 256,
+    group: Annotated[
+        int | None, typer.Option(min=2, help="Merge so many notes at a time.", show_default=False)
+    ] = None,
     self_match: Annotated[
         bool,
-        typer.Option(help="Compress the question as the notes are; else search by words as well."),
+        typer.Option(help="Compress the question as the notes are, or search by words as well."),
     ] = True,
-    as_of: Annotated[datetime | None, typer.Option(help="What held at this time.")] = None,
+    as_of: AsOf = None,
     home: Home = None,
     user: User = None,
     session: Session = None,
     as_json: Json = False,
 ) -> None:
-    """Show what the notes say that is nearest to a question, each line with its note's id."""
+    """Gather what the notes say about a question; each line has its note's id."""
     with opened(home, user, session) as (memory, scope):
         found = memory.notes.gather(
             question,
@@ -139,22 +167,54 @@ def gather(
         print(f"{piece.weight:.2f}  {piece.note}  {piece.text}")
 
 
-@compress_app.command()
 def sources(
-    id: Annotated[str, typer.Argument(help="The record's id.")],
-    deep: Annotated[bool, typer.Option("--deep", help="Down to what is no note itself.")] = False,
+    id: Id,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Replace notes on notes by what these were made from.")
+    ] = False,
     home: Home = None,
     user: User = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a record was made from, archived records too, oldest first."""
-    with opened(home, user, None) as (memory, scope):
-        found = memory.notes.sources(id, scope=scope, deep=deep)
+    """Show the records that a record was made from, oldest first; archived ones, too."""
+    with opened(home, user) as (memory, scope):
+        found = memory.notes.sources(full_id(memory, scope, id), scope=scope, deep=deep)
+        print_records(memory, scope, found, as_json)
+
+
+def generate_queries(
+    limit: Limit = None,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Generate questions that records answer, with the chat model; records are found by them, too.
+
+    A run that was cut off goes on.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from memagent.models.open_chat import chat_of
+
+    chat = chat_of(settings_of(home=home, user=user, model=model))
+    with (
+        opened(home, user, session) as (memory, scope),
+        Progress(console=Console(stderr=True), transient=True) as bar,
+    ):
+        job = bar.add_task("asking", total=limit)
+        done = memory.notes.generate_queries(
+            chat, scope=scope, limit=limit, progress=lambda n: bar.update(job, completed=n)
+        )
     if as_json:
-        print(json.dumps([record_object(record) for record in found]))
+        print(json.dumps(asdict(done)))
         return
-    for record in found:
-        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.text}")
+    print(
+        f"{counted(done.records)} got {counted(done.keys, 'key')};"
+        f" the model failed on {done.failed}"
+    )
 
 
 def span_of(text: str) -> timedelta:

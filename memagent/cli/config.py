@@ -1,20 +1,24 @@
-"""`memagent config`: which settings hold, and where each comes from."""
+"""`memagent config`: show, set and unset settings."""
 
 import json
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli.output import Home, Json, Model, User
-from memagent.config import config_file, setting_sources
+from memagent.cli.options import Home, Json, Model, User
+from memagent.errors import ConfigError
+from memagent.files import read_text, reason, write_atomic
 
-config_app = typer.Typer(help="The settings, and where they come from.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
-
-@config_app.callback()
-def root() -> None:
-    """Tell the settings, and where they come from."""
+config_app = typer.Typer(help="Show, set and unset settings.", no_args_is_help=True)
+Name = Annotated[
+    str, typer.Argument(help="Name of a setting, as in `config show`.", show_default=False)
+]
 
 
 @config_app.command()
@@ -23,20 +27,88 @@ def show(
     user: User = None,
     model: Model = None,
     embedder: Annotated[
-        str | None, typer.Option(help="As the setting.", show_default=False)
+        str | None, typer.Option(help="The embedder, as in the setting.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print each setting with its value and its source; keys are masked."""
-    told = setting_sources(home=home, user=user, model=model, embedder=embedder)
+    """Show each setting with its value and where it comes from; keys are masked."""
+    from memagent.config import config_file, setting_sources
+
+    rows = setting_sources(home=home, user=user, model=model, embedder=embedder)
     if as_json:
-        rows = [{"name": one.name, "value": one.value, "source": one.source} for one in told]
-        print(json.dumps(rows))
+        fields = [{"name": row.name, "value": row.value, "source": row.source} for row in rows]
+        print(json.dumps(fields))
         return
-    wide = max(len(one.name) for one in told)
-    long = max(len(str(one.value)) for one in told)
-    for one in told:
-        value = "" if one.value is None else str(one.value)
-        print(f"{one.name:{wide}}  {value:{long}}  {one.source}")
+    names = max(len(row.name) for row in rows)
+    values = max(len(str(row.value)) for row in rows)
+    for row in rows:
+        value = "" if row.value is None else str(row.value)
+        print(f"{row.name:{names}}  {value:{values}}  {row.source}")
     path = config_file()
     print(f"file: {path}{'' if path.exists() else ' (not there)'}", file=sys.stderr)
+
+
+@config_app.command("set")
+def set_(
+    name: Name,
+    value: Annotated[str, typer.Argument(help="Its value from now on.", show_default=False)],
+) -> None:
+    """Set a setting in the settings file; the rest of the file stays as it is."""
+    from memagent.config import config_file, masked, parse_setting
+
+    parsed = parse_setting(name, value)
+    document = _document(config_file())
+    document[name] = parsed
+    _write(config_file(), document)
+    print(f"{name} = {masked(name, parsed)}")
+    _warn_of_environment(name)
+
+
+@config_app.command()
+def unset(name: Name) -> None:
+    """Remove a setting from the settings file; its default holds again."""
+    from memagent.config import Settings, config_file, parse_setting
+
+    document = _document(config_file())
+    if name not in document:
+        if name not in Settings.model_fields:
+            parse_setting(name, "")  # names the nearest one
+        raise ConfigError(f"{name} is not set in {config_file()}")
+    del document[name]
+    _write(config_file(), document)
+    print(f"{name} is not set any more")
+    _warn_of_environment(name)
+
+
+def _document(path: Path) -> "TOMLDocument":
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    try:
+        return tomlkit.parse(read_text(path) if path.exists() else "")
+    except ParseError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _write(path: Path, document: "TOMLDocument") -> None:
+    """Write the file, which only its owner may read where it is new: it may hold keys."""
+    import tomlkit
+
+    target = path.resolve()  # the file behind a link, not the link
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        target.parent.mkdir(parents=True, exist_ok=True)
+        umask = os.umask(0o077)
+        try:
+            write_atomic(target, tomlkit.dumps(document))
+        finally:
+            os.umask(umask)
+        target.chmod(mode)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {reason(error)}") from error
+
+
+def _warn_of_environment(name: str) -> None:
+    for variable in os.environ:
+        if variable.upper() == f"MEMAGENT_{name.upper()}":
+            print(f"{variable} is set in the environment, and wins", file=sys.stderr)

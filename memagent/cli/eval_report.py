@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli.output import Json, print_tables
-from memagent.config import load_settings
+from memagent.cli.options import Json, settings_of
+from memagent.cli.output import print_tables
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.tasks import data_files
 
@@ -24,18 +24,15 @@ if TYPE_CHECKING:
     from memagent.evals.suite import Suite
 
 
-data_app = typer.Typer(help="The files that evaluations ask from.", no_args_is_help=True)
-
-
-@data_app.callback()
-def root() -> None:
-    """Fetch the files that evaluations ask from."""
+data_app = typer.Typer(
+    help="List and fetch the files that evaluations ask from.", no_args_is_help=True
+)
 
 
 @data_app.command("list")
 def list_files(as_json: Json = False) -> None:
-    """Print which files can be fetched, and which are in the data folder."""
-    folder = load_settings().data
+    """List the files that can be fetched, and those in the data folder."""
+    folder = settings_of().data
     every = [
         (name, file, data_files.held(folder, name, file))
         for name, files in data_files.ALL.items()
@@ -75,7 +72,7 @@ def pull(
 
     A download that was cut off goes on where it stopped.
     """
-    folder = load_settings().data
+    folder = settings_of().data
     if folder is None:
         raise RunError("where to? set MEMAGENT_DATA to a folder")
     if name not in data_files.ALL:
@@ -101,7 +98,7 @@ def recipe(
     """Print how to get data by hand, as where there is no network, and where to put it."""
     if name not in data_files.RECIPES:
         raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.RECIPES)}")
-    folder = load_settings().data
+    folder = settings_of().data
     where = "$MEMAGENT_DATA" if folder is None else str(folder)
     print(data_files.RECIPES[name].format(folder=f"{where}/{name}"), end="")
 
@@ -197,7 +194,7 @@ def rescore_(
     from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
-    selection = run.selection(data=load_settings().data, variant=variant, file=file)
+    selection = run.selection(data=settings_of().data, variant=variant, file=file)
     outcome = rescore(run, find_suite(run.suite), selection)
     now_right = sum(item.after.correct and not item.before.correct for item in outcome.changed)
     now_wrong = sum(item.before.correct and not item.after.correct for item in outcome.changed)
@@ -224,7 +221,7 @@ def permutation(
     from memagent.evals.runs.saved import open_saved
 
     run = open_saved(folder)
-    selection = run.selection(data=load_settings().data, variant=variant, file=file)
+    selection = run.selection(data=settings_of().data, variant=variant, file=file)
     names = [str(run.arm(name)) for name in arms.split(",")]
     suite = find_suite(run.suite)
     tests = [test for name in names for test in permutation_tests(run, suite, selection, name)]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent.cli.eval_report import add_to
-from memagent.cli.output import Json, print_tables
+from memagent.cli.options import Json
+from memagent.cli.output import print_tables
 from memagent.errors import RunError
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ class ProgressBar:
             self._bar.stop()
 
 
-eval_app = typer.Typer(help="Measure what the memory adds to a model.", no_args_is_help=True)
-
-add_to(eval_app)
+eval_app = typer.Typer(
+    help="Run evaluations, and compare and report what they measured.", no_args_is_help=True
+)
 
 
 @eval_app.callback()
 def root() -> None:
-    """Measure what the memory adds to a model."""
+    """Run evaluations, and compare and report what they measured."""
 
 
 @eval_app.command()
@@ -177,7 +178,7 @@ def run(
 
 @eval_app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Name every evaluation, its tasks, its arms, and the sizes that --set takes."""
+    """List every evaluation, its tasks, its arms, and the sizes that --set takes."""
     from memagent.evals.registry import all_suites
 
     suites = all_suites().values()
@@ -244,3 +245,6 @@ def _print(result: "Result", as_json: bool) -> None:
         return
     print_tables([*tables.as_tables(result.rows), *measures.as_tables(result.tables)])
     print(f"every question: {result.folder / 'samples.jsonl'}", file=sys.stderr)
+
+
+add_to(eval_app)

@@ -1,4 +1,4 @@
-"""The commands that say of a turn what was right, and show or undo what came of that."""
+"""Commands that judge turns and records, and show or undo what feedback changed."""
 
 import json
 from collections.abc import Iterator
@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memagent.cli.output import Because, Home, Json, Model, User, change_object, opened
-from memagent.config import load_settings
+from memagent.cli.input import lines_of
+from memagent.cli.options import (
+    Home,
+    Ids,
+    Json,
+    Model,
+    User,
+    Why,
+    full_id,
+    full_ids,
+    opened,
+    settings_of,
+)
+from memagent.cli.output import change_object, counted, minute, one_line, print_marked
 from memagent.errors import InvalidInput, UserError
-from memagent.types import Answer, Hit, Recollection, Reflected, Scope
+from memagent.types import Answer, Hit, Outcome, Recollection, Reflected, Scope
 
 if TYPE_CHECKING:
     from memagent.agent.agent import Agent
@@ -23,47 +35,64 @@ FIELDS = frozenset({"turn", "verdict", "hint", "correct", "why", "who"})
 Lines = list[tuple[int, dict[str, Any]]]
 """Feedback with the number of the line that it stands on."""
 
-feedback_app = typer.Typer()
-changes_app = typer.Typer(help="What feedback changed: list, show, undo.", no_args_is_help=True)
-feedback_app.add_typer(changes_app, name="changes")
-Id = Annotated[str, typer.Argument(help="The change's id.")]
+changes_app = typer.Typer(help="List, show and undo what feedback changed.", no_args_is_help=True)
 
 
-@feedback_app.command()
 def feedback(
-    turn: Annotated[str | None, typer.Argument(help="The turn: an id of `ask --json`.")] = None,
+    turn: Annotated[
+        str | None,
+        typer.Argument(
+            help="The turn: the id of its question or answer (`list`, `ask --json`), or the id's"
+            " first characters.",
+            show_default=False,
+        ),
+    ] = None,
     good: Annotated[bool, typer.Option("--good", help="The answer was good.")] = False,
     bad: Annotated[bool, typer.Option("--bad", help="The answer was bad.")] = False,
-    hint: Annotated[str | None, typer.Option(help="What to think of, not the answer.")] = None,
-    correct: Annotated[str | None, typer.Option(help="What is right.")] = None,
-    file: Annotated[Path | None, typer.Option(help="One feedback a line, as JSON.")] = None,
+    hint: Annotated[
+        str | None, typer.Option(help="What to think of, not the answer.", show_default=False)
+    ] = None,
+    correct: Annotated[str | None, typer.Option(help="What is right.", show_default=False)] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Read feedback, one JSON object a line: turn, verdict, hint, correct, why, who.",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check/--no-check", help="Ask again, and undo what does not mend.")
+        bool,
+        typer.Option(
+            "--check/--no-check",
+            help="Ask the question again, and undo a change that does not help.",
+        ),
     ] = True,
     write: Annotated[bool, typer.Option("--write", help="Let the model word the lesson.")] = False,
-    because: Because = None,
-    who: Annotated[str | None, typer.Option(help="Who says so, if not the user.")] = None,
+    why: Why = None,
+    who: Annotated[
+        str | None, typer.Option(help="Who says so, if not the user.", show_default=False)
+    ] = None,
     home: Home = None,
     user: User = None,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Say of a turn that it was good or bad, what is right, or what to think of."""
+    """Tell whether a turn was good or bad, what is right, or what to think of."""
     if (turn is None) == (file is None):
         raise typer.BadParameter("give a turn or --file")
     if good and bad:
         raise typer.BadParameter("an answer is good or bad, not both")
     verdict = "good" if good else "bad" if bad else None
     one: dict[str, Any] = {"turn": turn, "verdict": verdict, "hint": hint, "correct": correct}
-    given = [(1, one | {"why": because, "who": who})] if file is None else _lines(file)
+    given = [(1, one | {"why": why, "who": who})] if file is None else _lines(file)
     if file is None and not (verdict or hint or correct):
         raise typer.BadParameter("say --good, --bad, --hint or --correct")
-    settings = load_settings(home=home, user=user, model=model)
+    settings = settings_of(home=home, user=user, model=model)
     from memagent.agent.agent import Agent
     from memagent.feedback.rate_limit import RateLimit
     from memagent.models.open_chat import chat_of
 
-    with opened(home, user, None) as (memory, scope):
+    with opened(home, user) as (memory, scope):
         # Who sits here may say as much as there is to say.
         rate_limit = RateLimit(None)
         agent = Agent(
@@ -74,42 +103,104 @@ def feedback(
         )
         for number, line in given:
             with _at(file, number):
+                line["turn"] = full_id(memory, scope, line["turn"], "turn")
                 memory.changes.turn(line["turn"], scope=scope)
         for number, line in given:
             with _at(file, number):
                 _print(_given(agent, memory, scope, line, check=check, write=write), as_json)
 
 
+def judge(
+    ids: Ids,
+    outcome: Annotated[
+        Outcome, typer.Argument(help="What came of showing them.", show_default=False)
+    ],
+    why: Why = None,
+    home: Home = None,
+    user: User = None,
+) -> None:
+    """Count that records helped or hurt; a record that hurt is trusted less, as is its source."""
+    with opened(home, user) as (memory, scope):
+        whole = full_ids(memory, scope, ids)
+        marked = memory.changes.judge(whole, outcome, scope=scope, who=scope.user, why=why)
+    print_marked(marked, "judged")
+
+
+def separate(
+    query: Annotated[
+        str, typer.Argument(help="The query that found the wrong record.", show_default=False)
+    ],
+    wanted: Annotated[
+        str, typer.Option(help="Id of the record it should have found.", show_default=False)
+    ],
+    found: Annotated[str, typer.Option(help="Id of the record it found.", show_default=False)],
+    steps: Annotated[int, typer.Option(min=1, help="Small moves at most.")] = 1,
+    why: Why = None,
+    home: Home = None,
+    user: User = None,
+) -> None:
+    """Move apart the keys of two records that a query confuses."""
+    with opened(home, user) as (memory, scope):
+        done = memory.changes.separate(
+            query,
+            wanted=full_id(memory, scope, wanted),
+            found=full_id(memory, scope, found),
+            scope=scope,
+            steps=steps,
+            who=scope.user,
+            why=why,
+        )
+    print(
+        f"wanted {done.wanted_before:.3f} -> {done.wanted_after:.3f},"
+        f" found {done.found_before:.3f} -> {done.found_after:.3f}:"
+        f" {'apart' if done.apart else 'still confused'}"
+    )
+
+
+def move_back(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Undo `separate`: give keys the vectors they had at first."""
+    with opened(home, user) as (memory, scope):
+        whole = full_ids(memory, scope, ids)
+        marked = memory.changes.move_back(whole, scope=scope, why=why)
+    print_marked(marked, "moved back", "key")
+
+
 @changes_app.command(name="list")
 def list_changes(
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Changes at most.")] = 100,
     home: Home = None,
     user: User = None,
     as_json: Json = False,
 ) -> None:
-    """Show what feedback changed, newest first."""
-    with opened(home, user, None) as (memory, scope):
+    """List what feedback changed, newest first."""
+    with opened(home, user) as (memory, scope):
         found = memory.changes.list(scope=scope, limit=limit)
     if as_json:
-        print(json.dumps([change_object(one) for one in found]))
-    for one in [] if as_json else found:
-        state = "undone" if one.undone else "kept"
-        lesson = " ".join(one.lesson.split())
-        print(f"{one.at:%Y-%m-%d %H:%M}  {one.id}  {state:>6}  {one.feedback:10}  {lesson}")
+        print(json.dumps([change_object(change) for change in found]))
+        return
+    for change in found:
+        state = "undone" if change.undone else "kept"
+        lesson = one_line(change.lesson)
+        print(f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  {lesson}")
+
+
+ChangeId = Annotated[
+    str, typer.Argument(help="Id of a change, or its first characters.", show_default=False)
+]
 
 
 @changes_app.command()
-def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
-    """Show a change as a diff: what went, what came, by whom, why and when."""
-    with opened(home, user, None) as (memory, scope):
-        change = memory.changes.get(id, scope=scope)
+def show(id: ChangeId, home: Home = None, user: User = None, as_json: Json = False) -> None:
+    """Show a change as a diff: what went and what came, and by whom, when and why."""
+    with opened(home, user) as (memory, scope):
+        change = memory.changes.get(full_id(memory, scope, id, "change"), scope=scope)
         gone = [*([change.superseded] if change.superseded else []), *change.retired]
         old = memory.get(gone, scope=scope)
     if as_json:
         print(json.dumps(change_object(change)))
         return
     by = " ".join(part for part in (change.who and f"by {change.who}", change.why) if part)
-    print(f"change {change.id}  {change.at:%Y-%m-%d %H:%M:%S}  {by}".rstrip())
+    print(f"change {change.id}  {change.at.astimezone():%Y-%m-%d %H:%M:%S}  {by}".rstrip())
     print(
         f"asked     {change.asked}\nanswered  {change.answered}\n{change.feedback}  {change.said}"
     )
@@ -119,14 +210,16 @@ def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) ->
     for ask in change.asks:
         print(f"  found by  {ask}")
     if change.undone:
-        print(f"undone {change.undone:%Y-%m-%d %H:%M:%S}  {change.because or ''}".rstrip())
+        at = f"{change.undone.astimezone():%Y-%m-%d %H:%M:%S}"
+        print(f"undone {at}  {change.because or ''}".rstrip())
 
 
 @changes_app.command()
-def undo(id: Id, because: Because = None, home: Home = None, user: User = None) -> None:
-    """Undo a change: what it took the place of comes back."""
-    with opened(home, user, None) as (memory, scope):
-        change = memory.changes.undo(id, scope=scope, who=scope.user, why=because)
+def undo(id: ChangeId, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Undo a change: the records that it replaced come back."""
+    with opened(home, user) as (memory, scope):
+        whole = full_id(memory, scope, id, "change")
+        change = memory.changes.undo(whole, scope=scope, who=scope.user, why=why)
     print(f"undone: {change.lesson}")
 
 
@@ -169,7 +262,7 @@ def _print(done: Reflected, as_json: bool) -> None:
         told |= {"checked": asdict(done.checked)} if done.checked else {}
         print(json.dumps(told))
     elif done.change is None:
-        print(f"{done.judged} memories judged")
+        print(f"{counted(done.judged, 'memory')} judged")
     elif done.change.undone:
         print(f"not kept: {done.change.because}")
     else:
@@ -182,8 +275,6 @@ def _lines(file: Path) -> Lines:
     Raises:
         InvalidInput: a line is no such object, or says nothing.
     """
-    from memagent.cli.input import lines_of
-
     found = []
     for number, line in enumerate(lines_of(file), start=1):
         if not line.strip():

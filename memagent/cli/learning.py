@@ -2,66 +2,83 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from memagent.cli.output import (
-    Because,
+from memagent.cli.options import (
     DryRun,
     Home,
+    Id,
+    Ids,
     Json,
     Model,
     User,
+    Why,
+    Yes,
+    full_ids,
     opened,
-    print_tables,
-    record_object,
+    settings_of,
 )
-from memagent.config import Settings, load_settings
+from memagent.cli.output import counted, event_line, event_object, one_line, print_tables
 from memagent.errors import InvalidInput
+from memagent.evals.metrics import coverage
 from memagent.files import read_text
+from memagent.types import Record, Scope
 
 if TYPE_CHECKING:
+    from memagent.config import Settings
     from memagent.learning.learn import CostEstimate, Learned, LearningOptions
     from memagent.learning.problems import Check, Problem
     from memagent.learning.rationales import Rationales
+    from memagent.memory.memory import Memory
 
-learn_app = typer.Typer()
-rationales_app = typer.Typer(help="Worked solutions that were kept.", no_args_is_help=True)
+rationales_app = typer.Typer(
+    help="List, show, compare and retire rationales: worked solutions that were kept.",
+    no_args_is_help=True,
+)
 CheckName = Literal["number", "mention", "none"]
-Ids = Annotated[list[str], typer.Argument(help="Ids of rationales.")]
+Source = Annotated[str, typer.Argument(help="gsm8k, or a file of JSON lines.", show_default=False)]
+Problems = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Problems at most.", show_default=False)
+]
 
 
-@learn_app.command("learn")
-def learn_(
-    source: Annotated[str, typer.Argument(help="gsm8k, or a file of JSON lines.")],
-    limit: Annotated[int | None, typer.Option(min=1, help="Problems at most.")] = None,
+def learn(
+    source: Source,
+    limit: Problems = None,
     check: Annotated[
-        CheckName, typer.Option(help="The last number, words mentioned, or by a vote alone.")
+        CheckName,
+        typer.Option(
+            help="A right answer: by its last number, by words in it, or by a vote alone."
+        ),
     ] = "number",
-    samples: Annotated[int, typer.Option(min=1, help="Solutions a problem.")] = 5,
-    temperature: Annotated[float, typer.Option(min=0.0, help="How much chance.")] = 0.7,
-    seed: Annotated[int, typer.Option(help="Which chance.")] = 0,
-    gate: Annotated[float, typer.Option(help="Without a check: the share needed.")] = 0.7,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+    samples: Annotated[int, typer.Option(min=1, help="Solutions for each problem.")] = 5,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Randomness of the solutions.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
+    min_share: Annotated[
+        float, typer.Option(help="With --check none: share of samples that must agree.")
+    ] = 0.7,
+    yes: Yes = False,
     dry_run: DryRun = False,
     home: Home = None,
     user: User = None,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Solve problems, and remember what was right; goes on where it stopped."""
+    """Solve problems, and remember the right solutions; a run that was cut off goes on."""
     from memagent.learning.learn import LearningOptions, estimate_cost
 
-    settings = load_settings(home=home, user=user, model=model)
-    how = LearningOptions(samples=samples, temperature=temperature, seed=seed, min_share=gate)
+    settings = settings_of(home=home, user=user, model=model)
+    how = LearningOptions(samples=samples, temperature=temperature, seed=seed, min_share=min_share)
     problems = _problems(source, settings)[:limit]
     if check == "none" and samples < 2:
         raise InvalidInput("--check none: it takes at least two samples to agree")
     _answered(problems, check)
-    with opened(home, user, None) as (memory, scope):
+    with opened(home, user) as (memory, scope):
         from memagent.learning.rationales import Rationales
 
         rationales = Rationales(memory, scope)
@@ -72,77 +89,77 @@ def learn_(
         print(_price(price), file=sys.stderr)
         if not yes and price.requests:
             typer.confirm("Start?", abort=True, err=True)
-        learned = _learnt(settings, rationales, problems, _check(check), how)
+        learned = _learn(settings, rationales, problems, _check(check), how)
     if as_json:
         print(json.dumps(asdict(learned)))
         return
     print(
-        f"{learned.problems} problems, {learned.solved} solved: {learned.kept} rationales and"
-        f" {learned.warnings} warnings kept; {learned.skipped} were done before,"
-        f" {learned.failed} requests refused"
+        f"{counted(learned.problems, 'problem')}, {learned.solved} solved:"
+        f" {counted(learned.kept, 'rationale')} and {counted(learned.warnings, 'warning')} kept;"
+        f" {learned.skipped} done before, {counted(learned.failed, 'request')} refused"
     )
 
 
 @rationales_app.command("list")
 def list_(
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what is never shown: warnings, and retired ones.")
+        bool, typer.Option("--all", help="Warnings and retired ones, too.")
     ] = False,
     home: Home = None,
     user: User = None,
     as_json: Json = False,
 ) -> None:
-    """List rationales with how often each helped and hurt."""
+    """List rationales, and how often each helped and hurt."""
     from memagent.learning.rationales import Rationales, win_rate
 
-    with opened(home, user, None) as (memory, scope):
+    with opened(home, user) as (memory, scope):
         found = Rationales(memory, scope).list(everything=everything)
     if as_json:
-        print(json.dumps([record_object(one) | {"win_rate": win_rate(one)} for one in found]))
+        print(json.dumps([one.to_dict() | {"win_rate": win_rate(one)} for one in found]))
         return
-    for one in found:
-        told = one.metadata
-        state = "retired" if one.archived else str(told["solution"])
+    for record in found:
+        state = "retired" if record.archived else str(record.metadata["solution"])
         print(
-            f"{one.id}  {state:<14} {win_rate(one):.2f} ({one.helped}+ {one.hurt}-)"
-            f"  {str(told['question'])[:60]}"
+            f"{record.id}  {state:<14} {win_rate(record):.2f} ({record.helped}+ {record.hurt}-)"
+            f"  {one_line(str(record.metadata['question']))[:60]}"
         )
 
 
 @rationales_app.command()
-def show(
-    id: Annotated[str, typer.Argument(help="Id of a rationale.")],
-    home: Home = None,
-    user: User = None,
-) -> None:
-    """Print one rationale, and what happened to it."""
-    with opened(home, user, None) as (memory, scope):
-        found = memory.get([id], scope=scope)
-        if not found or "solution" not in found[0].metadata:
-            raise InvalidInput(f"there is no rationale {id!r}")
-        events = memory.history(id, scope=scope)
-    (one,) = found
-    print(one.text)
-    print(f"\n{one.metadata['solution']}, helped {one.helped}, hurt {one.hurt}")
+def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
+    """Show one rationale, and what happened to it."""
+    with opened(home, user) as (memory, scope):
+        (record,) = _rationales(memory, scope, [id])
+        events = memory.history(record.id, scope=scope)
+    if as_json:
+        history = {"history": [event_object(event) for event in events]}
+        print(json.dumps(record.to_dict() | history))
+        return
+    print(record.text)
+    print(f"\n{record.metadata['solution']}, helped {record.helped}, hurt {record.hurt}")
     for event in events:
-        print(f"{event.at:%Y-%m-%d %H:%M}  {event.action}  {event.why or ''}")
+        print(event_line(event))
 
 
-@rationales_app.command("try")
-def try_(
-    source: Annotated[str, typer.Argument(help="gsm8k, or a file of JSON lines.")],
-    limit: Annotated[int | None, typer.Option(min=1, help="Problems at most.")] = None,
-    skip: Annotated[int, typer.Option(min=0, help="Problems to pass over first.")] = 0,
-    check: Annotated[CheckName, typer.Option(help="The last number, or words.")] = "number",
-    k: Annotated[int, typer.Option(min=1, help="Rationales shown at most.")] = 3,
-    obfuscate: Annotated[bool, typer.Option("--obfuscate", help="Match by structure.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+@rationales_app.command("ablate")
+def ablate_(
+    source: Source,
+    limit: Problems = None,
+    skip: Annotated[int, typer.Option(min=0, help="Problems to skip first.")] = 0,
+    check: Annotated[
+        CheckName, typer.Option(help="A right answer: by its last number, or by words in it.")
+    ] = "number",
+    k: Annotated[int, typer.Option("-k", min=1, help="Rationales shown at most.")] = 3,
+    obfuscate: Annotated[
+        bool, typer.Option("--obfuscate", help="Match by structure, not by names and numbers.")
+    ] = False,
+    yes: Yes = False,
     home: Home = None,
     user: User = None,
     model: Model = None,
     as_json: Json = False,
 ) -> None:
-    """Solve problems with similar rationales and without, and count for them what differs."""
+    """Compare solving problems with rationales and without, and judge the rationales by it."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -150,21 +167,23 @@ def try_(
     from memagent.learning.rationales import Rationales
     from memagent.models.open_chat import chat_of
 
-    settings = load_settings(home=home, user=user, model=model)
+    settings = settings_of(home=home, user=user, model=model)
     checked = _check(check)
     if checked is None:
-        raise typer.BadParameter("a trial needs a check", param_hint="--check")
+        raise typer.BadParameter(
+            "answers are to be checked: number or mention", param_hint="--check"
+        )
     problems = _problems(source, settings)[skip:][:limit]
     _answered(problems, check)
     print(f"{len(problems)} problems: at most {2 * len(problems)} requests", file=sys.stderr)
     if not yes and problems:
         typer.confirm("Start?", abort=True, err=True)
     with (
-        opened(home, user, None) as (memory, scope),
+        opened(home, user) as (memory, scope),
         Progress(console=Console(stderr=True), transient=True) as bar,
     ):
         job = bar.add_task("solving", total=len(problems))
-        trial = ablate(
+        result = ablate(
             chat_of(settings),
             Rationales(memory, scope),
             problems,
@@ -174,55 +193,63 @@ def try_(
             progress=lambda done: bar.update(job, completed=done),
         )
     if as_json:
-        print(json.dumps(asdict(trial)))
+        print(json.dumps(asdict(result)))
         return
     print(
-        f"{trial.problems} problems: {trial.right} right with rationales,"
-        f" {trial.right_without} without; they helped {trial.helped} and hurt {trial.hurt}"
+        f"{counted(result.problems, 'problem')}: {result.right} right with rationales,"
+        f" {result.right_without} without; they helped {result.helped} and hurt {result.hurt}"
     )
 
 
 @rationales_app.command()
 def retire(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids; without, all that hurt.")] = None,
-    shown: Annotated[int, typer.Option(min=1, help="Without ids: judged so often.")] = 5,
-    below: Annotated[float, typer.Option(help="Without ids: with a lower win rate.")] = 0.4,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of rationales; all that hurt if left out.", show_default=False),
+    ] = None,
+    shown: Annotated[int, typer.Option(min=1, help="Without ids: judged at least so often.")] = 5,
+    below: Annotated[float, typer.Option(help="Without ids: a win rate below this.")] = 0.4,
     dry_run: DryRun = False,
-    because: Because = None,
+    why: Why = None,
     home: Home = None,
     user: User = None,
 ) -> None:
-    """Show these no more, or those that hurt; `restore` undoes it."""
+    """Retire rationales, or those that hurt: they are not shown any more. `restore` undoes it."""
     from memagent.learning.rationales import Rationales
 
-    with opened(home, user, None) as (memory, scope):
+    with opened(home, user) as (memory, scope):
         rationales = Rationales(memory, scope)
-        chosen = ids or [one.id for one in rationales.harmful(shown=shown, below=below)]
+        chosen = (
+            _rationales(memory, scope, ids) if ids else rationales.harmful(shown=shown, below=below)
+        )
         if dry_run:
-            print(f"would retire {len(chosen)}")
-            print("".join(f"{one}\n" for one in chosen), end="")
+            print(f"would retire {counted(len(chosen), 'rationale')}")
+            for record in chosen:
+                print(record.id)
             return
-        why = because or (None if ids else f"win rate below {below} after {shown} outcomes")
-        print(f"{rationales.retire(chosen, why=why)} rationales retired")
+        reason = why or (None if ids else f"win rate below {below} after {shown} outcomes")
+        count = rationales.retire([record.id for record in chosen], why=reason)
+    print(f"{counted(count, 'rationale')} retired")
 
 
 @rationales_app.command()
-def restore(ids: Ids, because: Because = None, home: Home = None, user: User = None) -> None:
+def restore(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:
     """Show retired rationales again."""
     from memagent.learning.rationales import Rationales
 
-    with opened(home, user, None) as (memory, scope):
-        print(f"{Rationales(memory, scope).restore(ids, why=because)} rationales restored")
+    with opened(home, user) as (memory, scope):
+        chosen = [record.id for record in _rationales(memory, scope, ids)]
+        count = Rationales(memory, scope).restore(chosen, why=why)
+    print(f"{counted(count, 'rationale')} restored")
 
 
 @rationales_app.command()
 def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
-    """Tell how many checked answers each share of agreement keeps, and how many are right."""
-    from memagent.evals.metrics.coverage import curve, votes_of
+    """Show how many answers each threshold of agreement keeps, and how many of them are right."""
     from memagent.learning.rationales import Rationales
 
-    with opened(home, user, None) as (memory, scope):
-        rows = curve(votes_of(Rationales(memory, scope).list(everything=True)))
+    with opened(home, user) as (memory, scope):
+        rows = coverage.curve(coverage.votes_of(Rationales(memory, scope).list(everything=True)))
     if as_json:
         print(json.dumps(rows))
         return
@@ -231,7 +258,20 @@ def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     print_tables(as_tables({"self-consistency": rows}))
 
 
-def _problems(source: str, settings: Settings) -> "list[Problem]":
+def _rationales(memory: "Memory", scope: Scope, prefixes: Sequence[str]) -> Sequence[Record]:
+    """Return rationales from the first characters of their ids.
+
+    Raises:
+        InvalidInput: one is no rationale's.
+    """
+    records = memory.get(full_ids(memory, scope, prefixes, "rationale"), scope=scope)
+    for record in records:
+        if "solution" not in record.metadata:
+            raise InvalidInput(f"record {record.id!r} is no rationale")
+    return records
+
+
+def _problems(source: str, settings: "Settings") -> "list[Problem]":
     """Read the problems of a file, or of the released file that a name stands for."""
     from memagent.learning.problems import read_problems
 
@@ -260,13 +300,14 @@ def _check(name: CheckName) -> "Check | None":
 
 def _price(price: "CostEstimate") -> str:
     return (
-        f"{price.problems} problems ({price.done} done before): {price.requests} requests, about"
-        f" {price.prompt_tokens} tokens to read and {price.completion_tokens} to write"
+        f"{counted(price.problems, 'problem')} ({price.done} done before):"
+        f" {counted(price.requests, 'request')}, about {price.prompt_tokens} tokens to read and"
+        f" {price.completion_tokens} to write"
     )
 
 
-def _learnt(
-    settings: Settings,
+def _learn(
+    settings: "Settings",
     rationales: "Rationales",
     problems: "list[Problem]",
     check: "Check | None",
@@ -282,7 +323,7 @@ def _learnt(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         job = bar.add_task("solving", total=len(pending(problems, rationales)))
 
-        def tell(done: int, kept: int) -> None:
+        def advance(done: int, kept: int) -> None:
             bar.update(job, completed=done, description=f"{kept} kept")
 
-        return learn(chat, rationales, problems, check, how, progress=tell)
+        return learn(chat, rationales, problems, check, how, progress=advance)

@@ -1,232 +1,150 @@
-"""The commands over what is remembered: add, look, change, forget."""
+"""Commands that change records: add, edit, forget, pin, unpin, archive, restore."""
 
 import json
 import sys
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memagent.cli.input import records_of
-from memagent.cli.output import (
+from memagent.cli.input import json_records, texts_of
+from memagent.cli.options import (
+    DryRun,
     Home,
+    Id,
+    Ids,
     Json,
     Session,
     User,
     Where,
-    event_object,
+    Why,
+    Yes,
     filter_of,
-    findings_object,
-    hit_object,
+    full_id,
+    full_ids,
+    json_object,
     opened,
-    print_ids,
-    receipt_object,
-    record_object,
+    time_option,
 )
+from memagent.cli.output import counted, print_ids, print_marked
 from memagent.errors import InvalidInput
-from memagent.types import Hit, Receipt, Record, Scope
+from memagent.types import NewRecord, Receipt, Record, Scope
 
 if TYPE_CHECKING:
     from memagent.memory.deletion_probes import Findings
     from memagent.memory.memory import Memory
 
-
-search_app = typer.Typer()
-
-
-@search_app.command()
-def search(
-    query: str,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many at most.")] = 10,
-    where: Where = None,
-    as_of: Annotated[datetime | None, typer.Option(help="What held at this time.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Not from before this time.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="From before this time.")] = None,
-    min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out what scores below this.")
-    ] = 0.0,
-    tokens: Annotated[
-        int | None, typer.Option(min=1, help="At most so many tokens in all.")
-    ] = None,
-    half_life: Annotated[
-        float | None, typer.Option(help="Days after which recency counts half.")
-    ] = None,
-    diversity: Annotated[
-        float, typer.Option(min=0, max=1, help="How much unlike hits are preferred.")
-    ] = 0.0,
-    explain: Annotated[bool, typer.Option("--explain", help="Show each score's parts.")] = False,
-    home: Home = None,
-    user: User = None,
-    session: Session = None,
-    as_json: Json = False,
-) -> None:
-    """Show the best records for a query, best first."""
-    with opened(home, user, session) as (memory, scope):
-        hits = memory.search(
-            query,
-            scope=scope,
-            k=k,
-            where=filter_of(where),
-            as_of=as_of,
-            since=since,
-            until=until,
-            min_score=min_score,
-            tokens=tokens,
-            half_life=None if half_life is None else timedelta(days=half_life),
-            diversity=diversity,
-            explain=explain,
-        )
-    if as_json:
-        print(json.dumps([hit_object(hit) for hit in hits]))
-    for hit in [] if as_json else hits:
-        print(_line(hit, explain))
-    left_out = {"below the floor": hits.below_min_score, "over the budget": hits.over_budget}
-    told = ", ".join(f"{count} {why}" for why, count in left_out.items() if count)
-    if told or not hits:
-        print(
-            "; ".join(part for part in ("" if hits else "nothing found", told) if part),
-            file=sys.stderr,
-        )
-
-
-@search_app.command()
-def why(
-    question: str,
-    home: Home = None,
-    user: User = None,
-    session: Session = None,
-    as_json: Json = False,
-) -> None:
-    """Show which memories a question would bring up, oldest first, and why."""
-    with opened(home, user, session) as (memory, scope):
-        recollection = memory.recall(question, scope=scope)
-    if as_json:
-        hits = [hit_object(hit) for hit in recollection.hits]
-        print(json.dumps({"queries": recollection.queries, "shown": hits}))
-        return
-    for hit in recollection.hits:
-        print(_line(hit, explain=True))
-    counted = f"{recollection.candidates} candidates, {recollection.below_min_score} too far off"
-    print(f"looked for {'; then for '.join(recollection.queries)}: {counted}", file=sys.stderr)
-
-
-def _line(hit: Hit, explain: bool) -> str:
-    parts = ", ".join(f"{name} {value:.2f}" for name, value in hit.why.items())
-    told = f"  ({parts})" if explain else ""
-    return f"{hit.score:.2f}  {hit.record.id}  {hit.record.text}{told}"
-
-
 BATCH = 500
 """Records that `add` writes in one transaction; more are shown with a progress bar."""
+Metadata = Annotated[
+    str | None, typer.Option(help="Metadata, as JSON: '{\"page\": 3}'.", show_default=False)
+]
 
-memory_app = typer.Typer()
 
-
-@memory_app.command()
 def add(
-    text: Annotated[str | None, typer.Argument(help="One record; from stdin if left out.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Read records, one a line.")] = None,
-    home: Home = None,
-    user: User = None,
-    session: Session = None,
-    as_json: Json = False,
-) -> None:
-    """Remember a text, or one record a line from stdin or a file; prints the ids."""
-    if text is not None and file is not None:
-        raise typer.BadParameter("give a text or --file, not both")
-    if text is None and file is None and sys.stdin.isatty():
-        raise typer.BadParameter("give a text, --file, or records on stdin")
-    texts = [text] if text is not None else records_of(file)
-    with opened(home, user, session) as (memory, scope):
-        print_ids(_add_all(memory, texts, scope), as_json)
-
-
-@memory_app.command(name="list")
-def list_records(
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    where: Where = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Superseded versions and archived records too.")
+    text: Annotated[
+        str | None, typer.Argument(help="A text; from stdin if left out.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Read texts, one a line.", show_default=False)
+    ] = None,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl",
+            help="Lines are JSON objects: text, and if need be id, keys, kind, valid_from,"
+            " valid_to, sources, metadata, role, name.",
+        ),
     ] = False,
+    at: Annotated[
+        datetime | None, time_option("When it began to hold, such as 2026-05-01T14:30.")
+    ] = None,
+    metadata: Metadata = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Where it comes from; repeatable.", show_default=False)
+    ] = None,
     home: Home = None,
     user: User = None,
-    session: Session = None,
+    session: Annotated[
+        str | None, typer.Option(help="Session that it belongs to.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what was remembered last, newest first."""
-    with opened(home, user, session) as (memory, scope):
-        records = memory.list(
-            scope=scope, limit=limit, where=filter_of(where), everything=everything
+    """Add a text, or one record for each line of stdin or a file; print the ids."""
+    if text is not None and (file is not None or jsonl):
+        raise typer.BadParameter("give a text, or else --file or --jsonl")
+    if text is None and file is None and sys.stdin.isatty():
+        raise typer.BadParameter("give a text, --file, or lines on stdin")
+    fields = json_object(metadata, "--metadata") or {}
+    if text is None and jsonl:
+        records = json_records(file)
+    else:
+        texts = [text] if text is not None else texts_of(file)
+        records = [NewRecord(text=one) for one in texts]
+    records = [
+        replace(
+            record,
+            valid_from=record.valid_from or at,
+            sources=(*record.sources, *(source or ())),
+            metadata={**fields, **record.metadata},
         )
-    if as_json:
-        print(json.dumps([record_object(record) for record in records]))
-    for record in [] if as_json else records:
-        print(f"{record.valid_from:%Y-%m-%d %H:%M}  {record.id}  {record.text}")
+        for record in records
+    ]
+    with opened(home, user, session) as (memory, scope):
+        started = datetime.now(UTC)
+        added = _add_all(memory, records, scope)
+        print_ids(added, as_json)
+        _print_known(memory, scope, added, started)
 
 
-@memory_app.command()
-def show(
-    id: Annotated[str, typer.Argument(help="The record's id.")],
-    home: Home = None,
-    user: User = None,
-    as_json: Json = False,
-) -> None:
-    """Show one record whole: its keys, when it held, and what happened to it."""
-    with opened(home, user, None) as (memory, scope):
-        record = _one(memory, id, scope)
-        events = memory.history(id, scope=scope)
-    told = record_object(record) | {"history": [event_object(event) for event in events]}
-    if as_json:
-        print(json.dumps(told))
-        return
-    for name, value in told.items():
-        for one in value if isinstance(value, list) else [value]:
-            print(f"{name:>12}  {one}")
-
-
-@memory_app.command()
 def edit(
-    id: Annotated[str, typer.Argument(help="The record's id.")],
-    text: Annotated[str, typer.Argument(help="What it should say from now on.")],
-    because: Annotated[str | None, typer.Option("--why", help="Goes into the history.")] = None,
+    id: Id,
+    text: Annotated[
+        str | None, typer.Argument(help="What it says from now on.", show_default=False)
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(help="Metadata to change, as JSON; null removes a value.", show_default=False),
+    ] = None,
+    at: Annotated[datetime | None, time_option("When it began to hold, if not now.")] = None,
+    why: Why = None,
     home: Home = None,
     user: User = None,
     as_json: Json = False,
 ) -> None:
     """Put a new version in a record's place; the old one stays as history. Prints the new id."""
-    with opened(home, user, None) as (memory, scope):
-        print_ids([memory.update(id, text, scope=scope, who=scope.user, why=because)], as_json)
+    with opened(home, user) as (memory, scope):
+        record = memory.update(
+            full_id(memory, scope, id),
+            text,
+            scope=scope,
+            metadata=json_object(metadata, "--metadata"),
+            valid_from=at,
+            who=scope.user,
+            why=why,
+        )
+    print_ids([record], as_json)
 
 
-@memory_app.command()
-def history(
-    id: Annotated[str, typer.Argument(help="The record's id.")],
-    home: Home = None,
-    user: User = None,
-    as_json: Json = False,
-) -> None:
-    """Show what happened to a record and its other versions: when, by whom, and why."""
-    with opened(home, user, None) as (memory, scope):
-        _one(memory, id, scope)
-        events = memory.history(id, scope=scope)
-    if as_json:
-        print(json.dumps([event_object(event) for event in events]))
-    for event in [] if as_json else events:
-        told = " ".join(part for part in (event.who and f"by {event.who}", event.why) if part)
-        print(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.record}  {event.action}  {told}".rstrip())
-
-
-@memory_app.command()
 def forget(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of records.")] = None,
-    source: Annotated[str | None, typer.Option(help="All that came from this source.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of records, or their first characters.", show_default=False),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="All that came from this source.", show_default=False)
+    ] = None,
     where: Where = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there is in the scope.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="Then look whether anything still knows it.")
+    everything: Annotated[
+        bool, typer.Option("--all", help="All records of the user, or of the session.")
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Then check that nothing still knows it.")
     ] = False,
     home: Home = None,
     user: User = None,
@@ -235,16 +153,17 @@ def forget(
 ) -> None:
     """Erase records with all that holds their words; at a terminal it asks first.
 
-    With --probe the exit code is 1 if anything still knows them.
+    The exit code is 1 if nothing fits, and with --check if something still knows them.
     """
-    if probe and dry_run:
-        raise typer.BadParameter("nothing is erased with --dry-run", param_hint="--probe")
+    if check and dry_run:
+        raise typer.BadParameter("nothing is erased with --dry-run", param_hint="--check")
     findings = None
     with opened(home, user, session) as (memory, scope):
+        meant = full_ids(memory, scope, ids or ())
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
-                ids or (),
+                meant,
                 scope=scope,
                 source=source,
                 where=filter_of(where),
@@ -253,61 +172,113 @@ def forget(
             )
 
         receipt = run(True)
+        if not (receipt.records or everything):
+            which = "fits --where" if source is None else f"comes from {source!r}"
+            raise InvalidInput(f"no record of user {scope.user!r} {which}")
         if not dry_run:
             if receipt.records and sys.stdin.isatty() and not yes:
-                typer.confirm(f"erase {receipt.records} records?", abort=True, err=True)
-            what = memory.probes.target(receipt.asked, scope=scope) if probe else None
+                typer.confirm(f"Erase {counted(receipt.records)}?", abort=True, err=True)
+            what = memory.probes.target(receipt.asked, scope=scope) if check else None
             receipt = run(False)
             findings = memory.probes.check(what) if what else None
     if as_json:
-        probed = {"probed": findings_object(findings)} if findings else {}
-        print(json.dumps(receipt_object(receipt) | probed))
+        checked = {"checked": asdict(findings) | {"known": findings.known}} if findings else {}
+        print(json.dumps(asdict(receipt) | checked))
     else:
         _print_receipt(receipt, findings)
     if findings and findings.known:
         raise typer.Exit(1)
 
 
+def pin(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Keep records from being archived."""
+    with opened(home, user) as (memory, scope):
+        print_marked(
+            memory.changes.pin(full_ids(memory, scope, ids), scope=scope, why=why), "pinned"
+        )
+
+
+def unpin(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Undo `pin`: records may be archived again."""
+    with opened(home, user) as (memory, scope):
+        whole = full_ids(memory, scope, ids)
+        marked = memory.changes.pin(whole, scope=scope, pinned=False, why=why)
+    print_marked(marked, "unpinned")
+
+
+def archive(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Take records out of searches without erasing them."""
+    with opened(home, user) as (memory, scope):
+        whole = full_ids(memory, scope, ids)
+        marked = memory.changes.archive(whole, scope=scope, who=scope.user, why=why)
+    print_marked(marked, "archived")
+
+
+def restore(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:
+    """Bring archived records back into searches."""
+    with opened(home, user) as (memory, scope):
+        marked = memory.changes.restore(full_ids(memory, scope, ids), scope=scope, why=why)
+    print_marked(marked, "restored")
+
+
 def _print_receipt(receipt: Receipt, findings: "Findings | None") -> None:
     would = "would erase" if receipt.dry_run else "erased"
     print(
-        f"{would} {receipt.records} records ({len(receipt.derived)} derived), {receipt.keys} keys,"
-        f" {receipt.history} events; {receipt.rekeyed} records keyed anew"
+        f"{would} {counted(receipt.records)} ({len(receipt.derived)} derived),"
+        f" {counted(receipt.keys, 'key')}, {counted(receipt.history, 'event')};"
+        f" {counted(receipt.rekeyed)} keyed anew"
     )
-    for one in findings.probes if findings else ():
-        print(f"{one.kind:>10}  {one.after} of {one.asked} know it, {one.before} did before")
-        for told in one.found:
-            print(f"{'':>10}  {told}")
-    for id in findings.lost if findings else ():
+    if findings is None:
+        return
+    for probe in findings.probes:
+        print(
+            f"{probe.kind:>10}  {probe.after} of {probe.asked} know it, {probe.before} did before"
+        )
+        for text in probe.found:
+            print(f"{'':>10}  {text}")
+    for id in findings.lost:
         print(f"      lost  record {id}, a neighbour, is not found by its own text any more")
 
 
-def _one(memory: "Memory", id: str, scope: Scope) -> Record:
-    found = memory.get([id], scope=scope)
-    if not found:
-        raise InvalidInput(f"there is no record {id!r} of user {scope.user!r}")
-    return found[0]
-
-
-def _add_all(memory: "Memory", texts: list[str], scope: Scope) -> list[Record]:
-    """Write in batches, all texts checked before the first is written."""
+def _add_all(memory: "Memory", records: Sequence[NewRecord], scope: Scope) -> list[Record]:
+    """Write in batches, all records checked before the first is written."""
     from rich.console import Console
     from rich.progress import track
 
     from memagent.stores.banks.episodic import check
-    from memagent.types import NewRecord
 
-    notes = [NewRecord(text=text) for text in texts]
-    for number, note in enumerate(notes, start=1):
+    for number, record in enumerate(records, start=1):
         try:
-            check(note)
+            check(record)
         except InvalidInput as error:
-            raise InvalidInput(
-                f"record {number}: {error}" if len(notes) > 1 else str(error)
-            ) from None
-    starts = range(0, len(notes), BATCH)
+            place = f"record {number}: " if len(records) > 1 else ""
+            raise InvalidInput(f"{place}{error}") from None
+    starts = range(0, len(records), BATCH)
     shown = track(
         starts, "remembering", console=Console(stderr=True), disable=len(starts) < 2, transient=True
     )
-    batches = [memory.add_many(notes[start : start + BATCH], scope=scope) for start in shown]
+    batches = [memory.add_many(records[start : start + BATCH], scope=scope) for start in shown]
     return [record for batch in batches for record in batch]
+
+
+def _print_known(
+    memory: "Memory", scope: Scope, added: Sequence[Record], started: datetime
+) -> None:
+    """Say on stderr which records were there before, and whether anything was merged into them."""
+    known = {record.id: record for record in added if record.created < started}
+    repeated = len(added) - len({record.id for record in added})
+    if not (known or repeated):
+        return
+    merged = 0
+    for id in known:
+        events = memory.history(id, scope=scope)
+        merged += any(event.action == "merge" and event.at >= started for event in events)
+    if len(added) == 1:
+        note = ": its metadata and sources were merged" if merged else ""
+        print(f"already known{note}", file=sys.stderr)
+        return
+    many = sum(record.id in known for record in added)
+    parts = [f"{counted(many)} already known"] if many else []
+    parts += [f"metadata and sources merged into {merged}"] if merged else []
+    parts += [f"{counted(repeated, 'line')} repeated"] if repeated else []
+    print("; ".join(parts), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`memagent serve-model`: a vLLM server, from its start to Ctrl-C."""
+"""Commands on models: `model list`, `model pull`, `model rm`, and `serve-model` (vLLM)."""
 
 import json
 import os
@@ -11,20 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
-from memagent.cli.output import Json
-from memagent.config import load_settings
+from memagent.cli.options import Json, Yes, settings_of
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.models.vllm import command, launch
+from memagent.models import download, weights
+from memagent.models.vllm import command
 
-model_app = typer.Typer(help="The weights of the embedded models.", no_args_is_help=True)
+model_app = typer.Typer(help="List, pull and remove model weights.", no_args_is_help=True)
 
 
 @model_app.command(name="list")
 def list_models(as_json: Json = False) -> None:
-    """Print which weights are on this disk, their size and where they lie."""
-    from memagent.models import weights
-
-    held = weights.stored(load_settings().home / "models")
+    """List the weights on this disk, with their size and place, and those that are missing."""
+    held = weights.stored(settings_of().home / "models")
     missing = [one.name for one in weights.ALL if one.name not in {there.name for there in held}]
     if as_json:
         rows = [
@@ -45,15 +43,14 @@ def pull(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Which: a name that `list` tells, or a GGUF file on the hub as"
-            " owner/name/file.gguf; all that memagent needs if none."
+            help="Names as in `model list`, or GGUF files on the hub as owner/name/file.gguf; all"
+            " that memagent needs if left out.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Fetch weights that are not here yet: from the hub, or else from the package index."""
-    from memagent.models import download, weights
-
-    folder = load_settings().home / "models"
+    """Download weights that are not here yet, from the hub or the package index."""
+    folder = settings_of().home / "models"
     known = {one.name: one for one in weights.ALL}
     for name in names or known:
         if name not in known and "/" not in name:
@@ -72,38 +69,37 @@ def pull(
 
 @model_app.command()
 def rm(
-    name: str,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask at a terminal.")] = False,
+    name: Annotated[str, typer.Argument(help="A name as in `model list`.", show_default=False)],
+    yes: Yes = False,
 ) -> None:
-    """Delete pulled weights; what an installed package holds is left alone."""
-    from memagent.models import weights
-
-    folder = load_settings().home / "models"
+    """Remove weights that were pulled; those of an installed package stay."""
+    folder = settings_of().home / "models"
     found = weights.removable(name, folder)
     size = f"{found.bytes / 1e6:.1f} MB"
     if sys.stdin.isatty() and not yes:
-        typer.confirm(f"delete {folder / name} ({size})?", abort=True, err=True)
+        typer.confirm(f"Delete {folder / name} ({size})?", abort=True, err=True)
     weights.remove(name, folder)
     print(f"deleted {name}, {size}")
 
 
-serve_app = typer.Typer()
 Gpus = Annotated[int, typer.Option(min=1, help="GPUs that one copy of the model is split over.")]
 LINE = 60
 """At most so many characters of the log's last line are shown while a server starts."""
 
 
-@serve_app.command("serve-model")
 def serve_model(
-    model: Annotated[str, typer.Argument(help="A name on the hub, or a folder.")],
+    model: Annotated[
+        str, typer.Argument(help="A name on the hub, or a folder.", show_default=False)
+    ],
     extra: Annotated[
-        list[str] | None, typer.Argument(help="After --: flags for vLLM, as they are.")
+        list[str] | None,
+        typer.Argument(help="After --: flags that go to vLLM as they are.", show_default=False),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="The name that requests ask for.", show_default=False)
     ] = None,
     host: Annotated[str, typer.Option(help="0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8000,
     gpu_memory: Annotated[
         float | None,
         typer.Option(min=0.01, max=1, help="Share of each GPU's memory.", show_default=False),
@@ -118,18 +114,24 @@ def serve_model(
     ] = None,
     tool_parser: Annotated[
         str | None,
-        typer.Option(help="vLLM's tool parser, or none; else by the model's name."),
+        typer.Option(
+            help="vLLM's tool parser, or none; chosen by the model's name if left out.",
+            show_default=False,
+        ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds that the start may take.")
-    ] = launch.START_SECONDS,
+        float | None,
+        typer.Option(
+            min=1, help="Seconds until the start is given up; 900 if not set.", show_default=False
+        ),
+    ] = None,
     python: Annotated[
         Path | None, typer.Option(help="The Python that has vLLM.", show_default=False)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the command.")] = False,
 ) -> None:
-    """Serve a model with vLLM until Ctrl-C; the key, if any, is the setting api_key."""
-    settings = load_settings(vllm_python=python)
+    """Serve a model with vLLM until Ctrl-C; clients need the key of the setting api_key, if any."""
+    settings = settings_of(vllm_python=python)
     options = command.ServeOptions(
         model=model,
         name=name,
@@ -169,10 +171,16 @@ def _print_command(options: command.ServeOptions, python: Path | None, key: str 
 
 
 def _serve(
-    options: command.ServeOptions, python: Path | None, log: Path, key: str | None, timeout: float
+    options: command.ServeOptions,
+    python: Path | None,
+    log: Path,
+    key: str | None,
+    timeout: float | None,
 ) -> None:
     from rich.console import Console
     from rich.text import Text
+
+    from memagent.models.vllm import launch
 
     console = Console(stderr=True)
     first = f"starting vLLM with {options.model}"
@@ -185,7 +193,12 @@ def _serve(
 
         try:
             served = launch.start(
-                options, python=python, log=log, api_key=key, timeout=timeout, progress=progress
+                options,
+                python=python,
+                log=log,
+                api_key=key,
+                timeout=timeout or launch.START_SECONDS,
+                progress=progress,
             )
         except launch.ServerFailed as error:
             print("\n".join(error.tail), file=sys.stderr)

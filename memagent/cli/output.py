@@ -1,77 +1,178 @@
-"""What the commands share: their common options, and how values are printed."""
+"""Printing: records as lines and as JSON, answers, changes and tables.
+
+At a terminal a record's text is broken between words; in a pipe a record is one line, with its
+whole id.
+"""
 
 import json
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from memagent.config import Settings, load_settings
-from memagent.errors import InvalidInput
-from memagent.types import Answer, Change, Event, Hit, Receipt, Record, Scope
+from memagent.cli.options import short_ids
+from memagent.types import Answer, Change, Event, Hit, Marked, Record, Scope
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from memagent.memory.deletion_probes import Findings
     from memagent.memory.memory import Memory
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the memory.", show_default=False)]
-User = Annotated[str | None, typer.Option(help="Whose memory.", show_default=False)]
-Session = Annotated[str | None, typer.Option(help="Only this session.", show_default=False)]
-Model = Annotated[
-    str | None, typer.Option(help="'local', 'local:<GGUF path>' or a URL.", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Where = Annotated[
-    str | None,
-    typer.Option(help='Filter by metadata, as JSON: \'{"page": {"gte": 3}}\'.', show_default=False),
-]
-Because = Annotated[str | None, typer.Option("--why", help="Goes into the history.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
+NARROW = 24
+"""Columns that are too few for a text: then it begins on a line of its own."""
+LONGEST_NAME = 12
+"""Columns of a speaker's name; a longer one is cut at a terminal."""
 
 
-def memory_of(settings: Settings, stack: ExitStack) -> "Memory":
-    """Open the memory that the settings name, for as long as the stack."""
-    from memagent.memory.memory import Memory
+def minute(moment: datetime) -> str:
+    """Return a time as local time, to the minute."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
-    return stack.enter_context(
-        Memory.open(
-            settings.home,
-            embedder=settings.embedder,
-            index_bytes=settings.index_mb * 1024 * 1024,
-            cache_bytes=settings.cache_mb * 1024 * 1024,
-        )
+
+def one_line(text: str) -> str:
+    """Return a text on one line, and without characters that steer a terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))
+
+
+def speaker(record: Record) -> str:
+    """Return who said a record: the speaker's name or role, else where it comes from."""
+    name = record.metadata.get("name")
+    if isinstance(name, str) and name.strip():
+        return one_line(name)
+    if record.role is not None:
+        return record.role
+    if record.kind != "episode":
+        return record.kind
+    return one_line(record.sources[0]) if record.sources else "-"
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal, None if standard output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def record_lines(
+    memory: "Memory",
+    scope: Scope,
+    records: Sequence[Record],
+    leads: Sequence[str] = (),
+    ends: Sequence[str] = (),
+    width: int | None = None,
+) -> Iterator[str]:
+    """Yield records as lines: id, time, speaker, and the text.
+
+    `leads` are put before the ids, `ends` after the texts. With a `width` ids and names are short,
+    and a text is broken between words; without, a record is one line.
+    """
+    names = [speaker(record) for record in records]
+    if width is None:
+        ids: Mapping[str, str] = {record.id: record.id for record in records}
+    else:
+        ids = short_ids(memory, scope, [record.id for record in records])
+        names = [textwrap.shorten(name, LONGEST_NAME, placeholder="…") for name in names]
+    longest = max(map(len, names), default=0)
+    for place, (record, name) in enumerate(zip(records, names, strict=True)):
+        lead = f"{leads[place]}  " if leads else ""
+        head = f"{lead}{ids[record.id]}  {minute(record.valid_from)}  {name:{longest}}  "
+        text = one_line(record.text) + (f"  {ends[place]}" if ends and ends[place] else "")
+        yield from [head + text] if width is None else wrapped(head, text, width)
+
+
+def wrapped(head: str, text: str, width: int) -> Iterator[str]:
+    """Yield a text in lines of a width, broken between words, beside what stands before it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    indent = len(head)
+    if width - indent < NARROW:
+        yield head.rstrip()
+        head, indent = "  ", 2
+    columns = max(width - indent, 1)
+    for line in Text(text).wrap(Console(width=columns), columns) or [Text("")]:
+        yield (head + line.plain).rstrip()
+        head = " " * indent
+
+
+def record_fields(record: Record, events: Iterable[Event]) -> Iterator[str]:
+    """Yield a record's fields that hold something, one a line, and then its history."""
+    fields = record.to_dict() | {"metadata": [json.dumps(dict(record.metadata))]}
+    if not record.metadata:
+        del fields["metadata"]
+    for name, value in fields.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(getattr(record, name, None), datetime):
+                part = f"{getattr(record, name).astimezone():%Y-%m-%d %H:%M:%S}"
+            if part is not None:
+                shown = {True: "yes", False: "no"}[part] if isinstance(part, bool) else part
+                yield f"{name:>12}  {shown}"
+    for event in events:
+        yield f"{'history':>12}  {event_line(event)}"
+
+
+def event_line(event: Event) -> str:
+    """Return an event as a line: when, which record, what, by whom and why."""
+    who = " ".join(part for part in (event.who and f"by {event.who}", event.why) if part)
+    at = event.at.astimezone()
+    return f"{at:%Y-%m-%d %H:%M:%S}  {event.record}  {event.action}  {who}".rstrip()
+
+
+def print_records(memory: "Memory", scope: Scope, records: Sequence[Record], as_json: bool) -> None:
+    """Print records, one a line, or as a JSON array."""
+    if as_json:
+        print(json.dumps([record.to_dict() for record in records]))
+        return
+    for line in record_lines(memory, scope, records, width=terminal_width()):
+        print(line)
+
+
+def print_hits(
+    memory: "Memory", scope: Scope, hits: Sequence[Hit], *, explain: bool = False
+) -> None:
+    """Print hits as lines: score, record, and with `explain` the parts of the score."""
+    for line in hit_lines(memory, scope, hits, explain=explain, width=terminal_width()):
+        print(line)
+
+
+def hit_lines(
+    memory: "Memory",
+    scope: Scope,
+    hits: Sequence[Hit],
+    *,
+    explain: bool = False,
+    width: int | None = None,
+) -> Iterator[str]:
+    """Yield hits as lines: as records, after their scores."""
+    parts = [", ".join(f"{name} {value:.2f}" for name, value in hit.why.items()) for hit in hits]
+    return record_lines(
+        memory,
+        scope,
+        [hit.record for hit in hits],
+        leads=[f"{hit.score:.2f}" for hit in hits],
+        ends=[f"({part})" for part in parts] if explain else (),
+        width=width,
     )
 
 
-def filter_of(where: str | None) -> dict[str, Any] | None:
-    """Return the metadata filter that an option spells as JSON.
-
-    Raises:
-        InvalidInput: it is not a JSON object.
-    """
-    if where is None:
-        return None
-    try:
-        parsed = json.loads(where)
-    except ValueError as error:
-        raise InvalidInput(f"--where is not JSON: {error}") from error
-    if not isinstance(parsed, dict):
-        raise InvalidInput(f"--where: expected a JSON object, found {where!r}")
-    return parsed
-
-
-def print_ids(records: list[Record], as_json: bool) -> None:
-    """Print records' ids, one a line, or the records as JSON."""
+def print_ids(records: Sequence[Record], as_json: bool) -> None:
+    """Print records' ids, one a line, or the records as a JSON array."""
     if as_json:
-        print(json.dumps([record_object(record) for record in records]))
+        print(json.dumps([record.to_dict() for record in records]))
     else:
         print("\n".join(record.id for record in records))
+
+
+def counted(count: int, noun: str = "record") -> str:
+    """Return a count with its noun, in the singular or plural."""
+    plural = "memories" if noun == "memory" else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def print_marked(marked: Marked, done: str, noun: str = "record") -> None:
+    """Print how many records a verb changed."""
+    print(f"{counted(marked.changed, noun)} {done}")
 
 
 def print_tables(tables: "Iterable[Table]") -> None:
@@ -87,47 +188,14 @@ def print_tables(tables: "Iterable[Table]") -> None:
         console.print(table)
 
 
-def record_object(record: Record) -> dict[str, Any]:
-    """Return a record as JSON holds it."""
-    return {
-        "id": record.id,
-        "kind": record.kind,
-        "value": record.text,
-        "keys": list(record.keys),
-        "user": record.scope.user,
-        "agent": record.scope.agent,
-        "session": record.scope.session,
-        "created": record.created.isoformat(),
-        "valid_from": record.valid_from.isoformat(),
-        "valid_to": record.valid_to.isoformat() if record.valid_to else None,
-        "superseded": record.superseded,
-        "archived": record.archived.isoformat() if record.archived else None,
-        "pinned": record.pinned,
-        "supersedes": record.supersedes,
-        "evidence": record.evidence,
-        "sources": list(record.sources),
-        "context": list(record.context),
-        "metadata": dict(record.metadata),
-        "recalled": record.recalled,
-        "helped": record.helped,
-        "hurt": record.hurt,
-    }
-
-
-def hit_object(hit: Hit) -> dict[str, Any]:
-    """Return a hit as JSON holds it: its record, and how it was found."""
-    found = {"score": hit.score, "key": hit.key, "why": dict(hit.why)}
-    return record_object(hit.record) | found
-
-
 def answer_object(answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON holds it."""
     return {
         "answer": answer.answer,
         "memories": list(answer.memories),
-        "shown": [hit_object(hit) for hit in answer.recollection.hits],
+        "hits": [hit.to_dict() for hit in answer.recollection.hits],
         "queries": list(answer.recollection.queries),
-        "written": list(answer.turn),
+        "turn": list(answer.turn),
         "left_out": {"memories": answer.recollection.left_out, "turns": answer.turns_left_out},
         "tokens": {
             "prompt": answer.usage.prompt_tokens,
@@ -173,24 +241,3 @@ def change_object(change: Change) -> dict[str, Any]:
     """Return a change as JSON holds it."""
     times = {"at": change.at.isoformat()}
     return asdict(change) | times | {"undone": change.undone and change.undone.isoformat()}
-
-
-def receipt_object(receipt: Receipt) -> dict[str, Any]:
-    """Return a receipt as JSON holds it."""
-    return asdict(receipt)
-
-
-def findings_object(findings: "Findings") -> dict[str, Any]:
-    """Return what the deletion probes found as JSON holds it."""
-    return asdict(findings) | {"known": findings.known}
-
-
-@contextmanager
-def opened(
-    home: Path | None, user: str | None, session: str | None
-) -> "Iterator[tuple[Memory, Scope]]":
-    """Open the memory and the scope that a command's options name."""
-    settings = load_settings(home=home, user=user)
-    with ExitStack() as stack:
-        scope = Scope(user=settings.user, session=session)
-        yield memory_of(settings, stack), scope

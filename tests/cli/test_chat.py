@@ -84,8 +84,8 @@ def test_what_people_say_of_an_answer_counts(
     said = ["Where do I live?", "/why", "/bad it is old", "/correct I live in Faro.", "/memories"]
     converse(talk(memory, chat, ada), lambda: iter([*said, "Where do I live?"]))
     out = capsys.readouterr().out
-    assert f"{known.id}  I live in Porto." in out
-    assert "counted against 1 memories" in out
+    assert f"  {known.id}  " in out
+    assert "counted against 1 memory" in out
     assert memory.get([known.id], scope=ada)[0].hurt == 1
     (told,) = [one for one in memory.list(scope=ada) if one.kind == "lesson"]
     assert (told.text, told.metadata["role"]) == ("I live in Faro.", "user")
@@ -103,10 +103,10 @@ def test_remembering_and_forgetting_by_command(
     assert err == "memagent: say what to remember\n"
     converse(conversation, lambda: iter([f"/forget {record.id}", "/memories", "/why", "/wy"]))
     out, err = capsys.readouterr()
-    assert out == "forgotten: 1 records, 1 keys\n"
+    assert out == "forgotten: 1 record, 1 key\n"
     assert err.splitlines() == [
         "memagent: there is no answer yet",
-        "memagent: there is no /wy: /help lists them",
+        "memagent: there is no /wy: /help lists the commands",
     ]
     assert memory.list(scope=ada) == []
 

@@ -22,15 +22,15 @@ def test_what_is_added_is_searched_listed_and_asked_for(
     code, added, err = memagent("add", "Mary moved to the bathroom.")
     record_id = added.strip()
     assert (code, err) == (0, "")
-    assert memagent("add", "Mary moved to the bathroom.")[1] == added
-    assert f"  {record_id}  Mary moved to the bathroom.\n" in memagent("search", "Mary")[1]
+    assert memagent("add", "Mary moved to the bathroom.") == (0, added, "already known\n")
+    assert "  -  Mary moved to the bathroom.\n" in memagent("search", "Mary")[1]
     (hit,) = json.loads(memagent("search", "Mary", "--json")[1])
-    assert (hit["id"], hit["value"]) == (record_id, "Mary moved to the bathroom.")
+    assert (hit["id"], hit["text"]) == (record_id, "Mary moved to the bathroom.")
     assert set(hit["why"]) == {"cosine", "words", "fused"}
     assert memagent("ask", "Where is Mary?") == (0, "In the bathroom.\n", "")
     answer = json.loads(memagent("ask", "Where is Mary?", "--json")[1])
     assert (answer["answer"], answer["memories"]) == ("Still in the bathroom.", [record_id])
-    assert [one["value"] for one in json.loads(memagent("list", "--json", "--limit", "2")[1])] == [
+    assert [one["text"] for one in json.loads(memagent("list", "--json", "--limit", "2")[1])] == [
         "Still in the bathroom.",
         "Where is Mary?",
     ]
@@ -40,7 +40,7 @@ def test_records_come_from_stdin_and_from_a_file_one_a_line(
     memagent: Command, tmp_path: Path
 ) -> None:
     code, out, _ = memagent("add", "--json", stdin="one\n\n  two \n".encode("utf-8-sig"))
-    assert (code, [record["value"] for record in json.loads(out)]) == (0, ["one", "two"])
+    assert (code, [record["text"] for record in json.loads(out)]) == (0, ["one", "two"])
     (tmp_path / "notes.txt").write_text("three\r\nfour\n")
     assert len(memagent("add", "--file", str(tmp_path / "notes.txt"))[1].split()) == 2
     assert memagent("list")[1].split("\n")[0].endswith("  four")
@@ -105,7 +105,7 @@ def test_what_somebody_can_mend_is_one_line_and_nothing_is_half_written(
         ["add", "text", "--file", "file"],
         ["search", "x", "-k", "0"],
         ["import", "file", "--format", "zep"],
-        ["forget", "x", "--probe", "--dry-run"],
+        ["forget", "x", "--check", "--dry-run"],
         ["eval", "run", "babi", "--tasks", "21"],
         ["eval", "run", "babi", "--arms", "all"],
         ["eval", "run", "babi", "--split", "dev"],

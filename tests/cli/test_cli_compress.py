@@ -16,8 +16,8 @@ def test_compress_gather_and_go_back_to_the_source(memagent: Command) -> None:
     id = memagent("add", NORMANS)[1].strip()
     code, out, err = memagent("compress", "--ratio", "0.25", "--archive")
     assert (code, err.strip()) == (0, "")
-    assert out.startswith("1 notes of ")
-    assert out.endswith("0 failed, 0 claims without support, 1 records archived\n")
+    assert out.startswith("1 note of ")
+    assert out.endswith("0 failed, 0 claims without support, 1 record archived\n")
     lines = memagent("gather", "Which king?", "--tokens", "200")[1].splitlines()
     weight, note, _ = lines[0].split("  ", 2)
     assert weight == "1.00"
@@ -58,9 +58,9 @@ def test_sessions_age_by_time_and_by_count(memagent: Command) -> None:
 
 def test_notes_come_from_the_model(memagent: Command) -> None:
     memagent("add", NORMANS)
-    code, out, _ = memagent("compress", "--method", "notes")
+    code, out, _ = memagent("compress", "notes")
     assert code == 0
-    assert out.startswith("0 notes of 0 tokens on 0 (1.0x); 1 failed")
+    assert out.startswith("0 notes of 0 tokens for 0 (1.0x); 1 failed")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_notes_come_from_the_model(memagent: Command) -> None:
     [
         (["--older-than", "30d"], "it is for --sessions"),
         (["--sessions", "--older-than", "soon"], "expected such as 30d"),
-        (["--method", "magic"], "magic"),
+        (["magic"], "magic"),
         (["--ratio", "2"], "the ratio must be above 0"),
     ],
 )

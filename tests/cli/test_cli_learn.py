@@ -44,7 +44,7 @@ def test_what_is_learnt_is_listed_shown_retired_and_restored(
     monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
     code, out, _ = memagent("learn", "gsm8k", "--samples", "2", "--yes", "--limit", "2")
     assert code == 0
-    assert "2 problems, 1 solved: 1 rationales and 1 warnings kept" in out
+    assert "2 problems, 1 solved: 1 rationale and 1 warning kept" in out
     again = json.loads(memagent("learn", file, "--yes", "--json")[1])
     assert (again["problems"], again["skipped"]) == (0, 2)
     (one,) = json.loads(memagent("rationales", "list", "--json")[1])
@@ -52,12 +52,12 @@ def test_what_is_learnt_is_listed_shown_retired_and_restored(
     assert len(memagent("rationales", "list", "--all")[1].splitlines()) == 2
     assert "What is 2 and 3?" in memagent("rationales", "show", one["id"])[1]
     for _ in range(5):
-        memagent("judge", "hurt", one["id"])
+        memagent("judge", one["id"], "hurt")
     assert "would retire 1" in memagent("rationales", "retire", "--dry-run")[1]
-    assert memagent("rationales", "retire")[1] == "1 rationales retired\n"
+    assert memagent("rationales", "retire")[1] == "1 rationale retired\n"
     assert memagent("rationales", "list")[1] == ""
     assert "retired" in memagent("rationales", "list", "--all")[1]
-    assert memagent("rationales", "restore", one["id"])[1] == "1 rationales restored\n"
+    assert memagent("rationales", "restore", one["id"])[1] == "1 rationale restored\n"
     assert "archive  win rate below" in memagent("rationales", "show", one["id"])[1]
     rows = json.loads(memagent("rationales", "curve", "--json")[1])
     assert (rows[-1]["kept"], rows[-1]["precision"]) == (2, 0.5)
@@ -77,7 +77,7 @@ def test_what_nobody_could_check_is_not_asked(
     file.write_text('{"question": "What is 2 and 3?", "answer": "5"}\n\n{"question": "Why?"}')
     code, _, err = memagent("learn", str(file), "--yes")
     assert (code, "'Why?' has no answer to check" in err) == (1, True)
-    code, _, err = memagent("rationales", "try", str(file), "--yes")
+    code, _, err = memagent("rationales", "ablate", str(file), "--yes")
     assert (code, "'Why?' has no answer to check" in err) == (1, True)
     code, _, err = memagent("learn", str(file), "--check", "none", "--samples", "1", "--yes")
     assert (code, "at least two samples" in err) == (1, True)
@@ -87,11 +87,11 @@ def test_what_nobody_could_check_is_not_asked(
 
 def test_a_trial_tells_what_rationales_are_worth(memagent: Command, file: str) -> None:
     memagent("learn", file, "--samples", "2", "--yes", "--limit", "1")
-    asked = ["rationales", "try", file, "--skip", "1"]
+    asked = ["rationales", "ablate", file, "--skip", "1"]
     code, out, err = memagent(*asked)
     assert (code, out.strip()) == (1, "")
     assert "1 problems: at most 2 requests" in err
     trial = json.loads(memagent(*asked, "--yes", "--json")[1])
     assert (trial["problems"], trial["right"], trial["helped"]) == (1, 0, 0)
-    assert "1 problems: 0 right with rationales, 0 without" in memagent(*asked, "--yes")[1]
+    assert "1 problem: 0 right with rationales, 0 without" in memagent(*asked, "--yes")[1]
     assert memagent(*asked, "--check", "none")[0] == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memagent.memory import memory as memory_module
+from memagent.memory import engine
 from memagent.testing import HashEmbedder
 
 Command = Callable[..., tuple[int, str, str]]
@@ -22,7 +22,7 @@ def test_a_record_is_edited_shown_and_its_history_told(memagent: Command, tea: s
     assert memagent("list")[1].count("\n") == 1
     assert memagent("list", "--all")[1].count("\n") == 2
     shown = json.loads(memagent("show", tea, "--json")[1])
-    assert (shown["value"], shown["superseded"], shown["keys"]) == (
+    assert (shown["text"], shown["superseded"], shown["keys"]) == (
         "tea is hot",
         True,
         ["tea is hot"],
@@ -38,14 +38,14 @@ def test_a_record_is_edited_shown_and_its_history_told(memagent: Command, tea: s
 
 
 def test_why_shows_what_would_come_up(memagent: Command, tea: str) -> None:
-    code, out, err = memagent("why", "What is hot tea?")
+    code, out, err = memagent("recall", "What is hot tea?")
     assert (code, tea in out, "candidates" in err) == (0, True, True)
-    told = json.loads(memagent("why", "What is hot tea?", "--json")[1])
-    assert [hit["id"] for hit in told["shown"]] == [tea]
+    told = json.loads(memagent("recall", "What is hot tea?", "--json")[1])
+    assert [hit["id"] for hit in told["hits"]] == [tea]
 
 
 def test_forgetting_says_first_and_then_does(memagent: Command, tea: str) -> None:
-    assert "would erase 1 records" in memagent("forget", tea, "--dry-run")[1]
+    assert "would erase 1 record " in memagent("forget", tea, "--dry-run")[1]
     assert memagent("list")[1] != ""
     receipt = json.loads(memagent("forget", tea, "--json")[1])
     assert (receipt["records"], receipt["dry_run"]) == (1, False)
@@ -62,7 +62,7 @@ def test_a_move_to_another_embedder_tells_what_it_would_do_first(
     assert memagent("reembed", "--dry-run")[1] == (
         f"would embed 2 of 2 keys\n{fits} neighbours alike (2 keys compared)\n"
     )
-    monkeypatch.setattr(memory_module, "open_embedder", lambda _: HashEmbedder(32))
+    monkeypatch.setattr(engine, "open_embedder", lambda _: HashEmbedder(32))
     told = json.loads(memagent("reembed", "--dry-run", "--json")[1])
     assert told["compatibility"] | {"neighbours": None} == {
         "probes": 2,
@@ -78,12 +78,12 @@ def test_a_move_to_another_embedder_tells_what_it_would_do_first(
 
 def test_forgetting_with_probes_says_who_still_knows_it(memagent: Command, tea: str) -> None:
     other = memagent("add", "they say that tea is hot")[1].strip()
-    code, out, _ = memagent("forget", tea, "--probe")
-    assert (code, out.split("\n")[0][:16]) == (1, "erased 1 records")
+    code, out, _ = memagent("forget", tea, "--check")
+    assert (code, out.split("\n")[0][:15]) == (1, "erased 1 record")
     assert "    direct  2 of 3 know it, 3 did before\n" in out
     assert f"            record {other} says the same\n" in out
-    code, out, _ = memagent("forget", other, "--probe", "--json")
-    probed = json.loads(out)["probed"]
+    code, out, _ = memagent("forget", other, "--check", "--json")
+    probed = json.loads(out)["checked"]
     assert (code, probed["known"], probed["lost"]) == (0, False, [])
     assert [one["kind"] for one in probed["probes"] if one["before"] and not one["after"]] == [
         "direct",
@@ -92,12 +92,12 @@ def test_forgetting_with_probes_says_who_still_knows_it(memagent: Command, tea: 
         "vector",
         "bytes",
     ]
-    assert memagent("forget", "unknown", "--probe")[0] == 0
+    assert memagent("forget", "unknown", "--check")[0] == 1
 
 
 def test_forgetting_at_a_terminal_asks_and_no_erases_nothing(memagent: Command, tea: str) -> None:
     code, _, err = memagent("forget", tea, stdin=b"n\n", terminal=True)
-    assert (code, "erase 1 records?" in err) == (1, True)
+    assert (code, "Erase 1 record?" in err) == (1, True)
     assert memagent("list")[1] != ""
     assert memagent("forget", tea, "--yes", terminal=True)[0] == 0
     assert memagent("list")[1] == ""
@@ -110,7 +110,7 @@ def test_an_export_is_imported_into_another_home(
     file, other = tmp_path / "out.jsonl", ["--home", str(tmp_path / "other")]
     assert memagent("export", "--vectors", "--file", str(file))[0] == 0
     assert file.read_text() == lines
-    assert memagent("import", str(file), *other)[1] == "1 new records\n"
+    assert memagent("import", str(file), *other)[1] == "1 new record\n"
     assert memagent("export", "--vectors", *other)[1] == lines
     assert memagent("import", str(tmp_path / "none"))[0] == 1
     assert memagent("export", "--file", "/nowhere/x")[0] == 1
@@ -121,10 +121,10 @@ def test_a_mem0_result_and_langgraph_items_are_imported(memagent: Command, tmp_p
         '{"results": [\n{"id": "m1", "memory": "tea is hot", "user_id": "ada"}]}'
     )
     item = '{"namespace": ["memories"], "key": "k", "value": {"text": "tea"}}'
-    assert memagent("import", str(tmp_path / "mem0.json"))[1] == "1 new records\n"
-    assert "m1  tea is hot" in memagent("list", "--user", "ada")[1]
+    assert memagent("import", str(tmp_path / "mem0.json"))[1] == "1 new record\n"
+    assert "  mem0  tea is hot" in memagent("list", "--user", "ada")[1]
     arguments = ["import", "--format", "langgraph", "--user", "ada"]
-    assert memagent(*arguments, stdin=item.encode())[1] == "1 new records\n"
+    assert memagent(*arguments, stdin=item.encode())[1] == "1 new record\n"
     assert "memories/k  tea\n" in memagent("list", "--user", "ada")[1]
     code, _, err = memagent("import", "--format", "mem0", stdin=item.encode())
     assert (code, err.startswith("memagent: line 1: 'id': expected a text in a mem0")) == (1, True)
@@ -136,7 +136,7 @@ def test_only_a_line_feed_ends_a_line_of_an_export(memagent: Command, tmp_path: 
     lines = memagent("export")[1]
     assert text in lines
     other = ["--home", str(tmp_path / "other")]
-    assert memagent("import", *other, stdin=f"{lines}\n".encode())[1] == "1 new records\n"
+    assert memagent("import", *other, stdin=f"{lines}\n".encode())[1] == "1 new record\n"
     assert memagent("export", *other)[1] == lines
 
 

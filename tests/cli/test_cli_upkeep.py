@@ -19,8 +19,8 @@ def found(memagent: Command, *options: str) -> list[str]:
 
 def test_search_filters_and_says_what_it_left_out(memagent: Command, cats: list[str]) -> None:
     code, out, err = memagent("search", "cat", "--min-score", "0.99")
-    assert (code, out, err) == (0, "", "nothing found; 3 below the floor\n")
-    assert memagent("search", "cat", "--tokens", "4")[2] == "2 over the budget\n"
+    assert (code, out, err) == (0, "", "nothing found; 3 below the score of 0.99\n")
+    assert memagent("search", "cat", "--tokens", "4")[2] == "2 over the budget of 4 tokens\n"
     assert found(memagent, "--until", "2020-01-01") == []
     assert len(found(memagent, "--since", "2020-01-01", "--half-life", "30")) == 3
     assert found(memagent, "--as-of", "2020-01-01") == []
@@ -47,27 +47,27 @@ def test_a_malformed_filter_is_one_clear_line(
 
 
 def test_what_is_archived_is_listed_and_restored(memagent: Command, cats: list[str]) -> None:
-    assert memagent("pin", cats[0])[1] == "1 records pinned\n"
+    assert memagent("pin", cats[0])[1] == "1 record pinned\n"
     told = memagent("retain", "2", "--policy", "fifo", "--dry-run")[1]
-    assert told == f"would archive 1 records, 2 stay (1 pinned)\n{cats[1]}\n"
+    assert told == f"would archive 1 record, 2 stay (1 pinned)\n{cats[1]}\n"
     assert len(found(memagent)) == 3
     plan = json.loads(memagent("retain", "2", "--policy", "fifo", "--json")[1])
     assert plan == {"archived": [cats[1]], "kept": 2, "pinned": 1, "dry_run": False}
     assert cats[1] not in found(memagent)
     assert cats[1] not in memagent("list")[1]
     assert cats[1] in memagent("list", "--all")[1]
-    assert memagent("restore", cats[1])[1] == "1 records restored\n"
+    assert memagent("restore", cats[1])[1] == "1 record restored\n"
     assert cats[1] in found(memagent)
-    assert memagent("pin", "--undo", cats[0])[1] == "1 records let go\n"
+    assert memagent("unpin", cats[0])[1] == "1 record unpinned\n"
     assert memagent("retain", "2", "--policy", "newest")[0] == 2
 
 
 def test_records_are_judged(memagent: Command, cats: list[str]) -> None:
-    assert memagent("judge", "hurt", cats[0], "--why", "wrong cat")[1] == "1 records judged\n"
+    assert memagent("judge", cats[0], "hurt", "--why", "wrong cat")[1] == "1 record judged\n"
     shown = json.loads(memagent("show", cats[0], "--json")[1])
     assert shown["hurt"] == 1
     assert shown["history"][-1]["why"] == "wrong cat"
-    assert memagent("judge", "odd", cats[0])[0] == 2
+    assert memagent("judge", cats[0], "odd")[0] == 2
 
 
 def test_keys_are_moved_apart_and_back(memagent: Command, cats: list[str]) -> None:
@@ -77,10 +77,10 @@ def test_keys_are_moved_apart_and_back(memagent: Command, cats: list[str]) -> No
     assert "apart" in out or "still confused" in out
     assert memagent("move-back", wanted, other)[1] == "2 keys moved back\n"
     code, _, err = memagent("separate", "number 1", "--wanted", wanted, "--found", "x")
-    assert (code, "no two records" in err) == (1, True)
+    assert (code, "there is no record 'x'" in err) == (1, True)
 
 
-def test_records_are_enriched(memagent: Command, chat: ScriptedChat, cats: list[str]) -> None:
+def test_queries_are_generated(memagent: Command, chat: ScriptedChat, cats: list[str]) -> None:
     chat.script = lambda _: '{"questions": ["Which cat is it?"]}'
-    assert memagent("enrich", "--limit", "2")[1] == "2 records got 2 keys; the model failed on 0\n"
-    assert memagent("enrich")[1] == "1 records got 1 keys; the model failed on 0\n"
+    assert memagent("generate-queries", "--limit", "2")[1].startswith("2 records got 2 keys;")
+    assert memagent("generate-queries")[1] == "1 record got 1 key; the model failed on 0\n"

@@ -26,7 +26,7 @@ def turn(memagent: Command, monkeypatch: pytest.MonkeyPatch) -> str:
     memagent("add", "Ada works in Rome.")
     told = json.loads(memagent("ask", "Where does Ada work?", "--json")[1])
     assert told["answer"] == "Ada works in Rome."
-    return str(told["written"][-1])
+    return str(told["turn"][-1])
 
 
 def test_a_correction_is_kept_shown_and_undone(memagent: Command, turn: str) -> None:
@@ -68,7 +68,7 @@ def test_what_does_not_mend_is_not_kept(
 
 
 def test_a_verdict_is_counted(memagent: Command, turn: str) -> None:
-    assert memagent("feedback", turn, "--bad")[1] == "1 memories judged\n"
+    assert memagent("feedback", turn, "--bad")[1] == "1 memory judged\n"
     told = json.loads(memagent("feedback", turn, "--good", "--json")[1])
     assert told == {"judged": 1, "change": None, "checked": None}
 

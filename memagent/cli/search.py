@@ -1,0 +1,217 @@
+"""Commands that find and show records: search, recall, list, show, history, users, sessions."""
+
+import json
+import sys
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from memagent.cli.options import (
+    AsOf,
+    Home,
+    Id,
+    Json,
+    Session,
+    User,
+    Where,
+    filter_of,
+    full_id,
+    opened,
+    time_option,
+)
+from memagent.cli.output import event_line, event_object, print_hits, print_records, record_fields
+from memagent.types import Kind
+
+KindOption = Annotated[
+    Kind | None, typer.Option("--kind", help="Only this kind of record.", show_default=False)
+]
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="Words, or a question.", show_default=False)],
+    k: Annotated[int, typer.Option("-k", min=1, help="Records at most.")] = 10,
+    roles: Annotated[
+        str | None,
+        typer.Option(
+            help="Who said it: all, or some of user,assistant,system,tool. Without it, only"
+            " statements are searched, not questions and replies.",
+            show_default=False,
+        ),
+    ] = None,
+    kind: KindOption = None,
+    where: Where = None,
+    as_of: AsOf = None,
+    since: Annotated[datetime | None, time_option("Not from before this time.")] = None,
+    until: Annotated[datetime | None, time_option("From before this time.")] = None,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out records that score below this.")
+    ] = 0.0,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of all texts at most.", show_default=False)
+    ] = None,
+    half_life: Annotated[
+        float | None,
+        typer.Option(help="Days after which recency counts half.", show_default=False),
+    ] = None,
+    diversity: Annotated[
+        float, typer.Option(min=0, max=1, help="How much unlike records are preferred.")
+    ] = 0.0,
+    explain: Annotated[bool, typer.Option("--explain", help="Show each score's parts.")] = False,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Search for the records that fit a query best, best first."""
+    with opened(home, user, session) as (memory, scope):
+        hits = memory.search(
+            query,
+            scope=scope,
+            k=k,
+            roles=roles if roles in (None, "all") else [role.strip() for role in roles.split(",")],
+            kind=kind,
+            where=filter_of(where),
+            as_of=as_of,
+            since=since,
+            until=until,
+            min_score=min_score,
+            tokens=tokens,
+            half_life=None if half_life is None else timedelta(days=half_life),
+            diversity=diversity,
+            explain=explain,
+        )
+        if as_json:
+            print(json.dumps([hit.to_dict() for hit in hits]))
+        else:
+            print_hits(memory, scope, hits, explain=explain)
+    notes = [] if hits else ["nothing found"]
+    if hits.below_min_score:
+        notes.append(f"{hits.below_min_score} below the score of {min_score:g}")
+    if hits.over_budget:
+        notes.append(f"{hits.over_budget} over the budget of {tokens} tokens")
+    if notes:
+        print("; ".join(notes), file=sys.stderr)
+
+
+def recall(
+    question: Annotated[str, typer.Argument(help="A question.", show_default=False)],
+    k: Annotated[int, typer.Option("-k", min=1, help="First hits at most.")] = 5,
+    as_of: AsOf = None,
+    where: Where = None,
+    max_hops: Annotated[
+        int | None,
+        typer.Option(min=1, help="Searches in all; 1 searches once.", show_default=False),
+    ] = None,
+    expand: Annotated[
+        bool,
+        typer.Option(
+            "--expand/--no-expand",
+            help="Replace notes that do not answer by sentences of their sources.",
+        ),
+    ] = True,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """Recall what a model would be shown for a question, oldest first, and why."""
+    from memagent.recall.multi_hop import MAX_HOPS
+
+    with opened(home, user, session) as (memory, scope):
+        recollection = memory.recall(
+            question,
+            scope=scope,
+            k=k,
+            as_of=as_of,
+            where=filter_of(where),
+            max_hops=MAX_HOPS if max_hops is None else max_hops,
+            expand=expand,
+        )
+        if as_json:
+            hits = [hit.to_dict() for hit in recollection.hits]
+            print(json.dumps({"queries": recollection.queries, "hits": hits}))
+            return
+        print_hits(memory, scope, recollection.hits, explain=True)
+    print(
+        f"searched for {'; then for '.join(map(repr, recollection.queries))}:"
+        f" {recollection.candidates} candidates, {recollection.below_min_score} too far off",
+        file=sys.stderr,
+    )
+
+
+def list_records(
+    limit: Annotated[int, typer.Option(min=1, help="Records at most.")] = 100,
+    after: Annotated[
+        str | None,
+        typer.Option(help="Go on after this record: the last of a page.", show_default=False),
+    ] = None,
+    kind: KindOption = None,
+    where: Where = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Superseded and archived records, too.")
+    ] = False,
+    home: Home = None,
+    user: User = None,
+    session: Session = None,
+    as_json: Json = False,
+) -> None:
+    """List the records written last, newest first: id, time, who said it, and the text."""
+    with opened(home, user, session) as (memory, scope):
+        page = memory.list(
+            scope=scope,
+            limit=limit,
+            after=after and full_id(memory, scope, after),
+            kind=kind,
+            where=filter_of(where),
+            everything=everything,
+        )
+        print_records(memory, scope, page, as_json)
+    if page.next is not None:
+        print(f"there are more: --after {page.next}", file=sys.stderr)
+
+
+def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
+    """Show one record whole: its text, keys, times and counts, and its history."""
+    with opened(home, user) as (memory, scope):
+        (record,) = memory.get(full_id(memory, scope, id), scope=scope)
+        events = memory.history(record.id, scope=scope)
+    fields = record.to_dict() | {"history": [event_object(event) for event in events]}
+    if as_json:
+        print(json.dumps(fields))
+    else:
+        for line in record_fields(record, events):
+            print(line)
+
+
+def history(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
+    """Show what happened to a record and its other versions: when, by whom, and why."""
+    with opened(home, user) as (memory, scope):
+        events = memory.history(full_id(memory, scope, id), scope=scope)
+    if as_json:
+        print(json.dumps([event_object(event) for event in events]))
+        return
+    for event in events:
+        print(event_line(event))
+
+
+def users(home: Home = None, as_json: Json = False) -> None:
+    """List the users who have records."""
+    with opened(home, None) as (memory, _):
+        names = memory.users()
+    _print_names(names, as_json)
+
+
+def sessions(home: Home = None, user: User = None, as_json: Json = False) -> None:
+    """List the sessions of a user."""
+    with opened(home, user) as (memory, scope):
+        names = memory.sessions(scope=scope)
+    _print_names(names, as_json)
+
+
+def _print_names(names: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(names))
+        return
+    for name in names:
+        print(name)
