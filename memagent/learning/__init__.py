@@ -1,7 +1,6 @@
-"""Learning from solved problems: rationales, few-shot examples, and ablations.
+"""Learning from solved problems: rationales, few-shot examples, and ablations."""
 
-The function `memagent.learning.learn.learn` has its module's name, and is imported from there.
-"""
+# The function `learn` has its module's name, and is imported from there.
 
 from memagent.learning.learn import Learned, LearningOptions
 from memagent.learning.problems import Check, Problem
