@@ -150,7 +150,7 @@ def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left
         answer = agent.ask("Mary bird word?", scope=ada, remember=False)
         assert answer.recollection.left_out == 1
         assert answer.memories == [kept.id]
-        assert agent.window.length == CONTEXT_TOKENS
+        assert agent.driver.window.length == CONTEXT_TOKENS
 
 
 def test_what_the_embedded_server_counts_before_is_what_it_says_afterwards() -> None:

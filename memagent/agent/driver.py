@@ -48,13 +48,13 @@ class Driver:
     tools: "Mapping[str, BaseTool]" = field(default_factory=dict)
     tool_timeout: float = TIMEOUT
     _chat: "BaseChatModel | None" = None
-    _window: ContextWindow | None = None
+    window: ContextWindow | None = None
     _opening: Lock = field(default_factory=Lock)
 
     def use(self, model: "str | BaseChatModel") -> None:
         """Use another model from now on; it is opened at the next request."""
         with self._opening:
-            self.model, self._chat, self._window = model, None, None
+            self.model, self._chat, self.window = model, None, None
 
     @property
     def model_name(self) -> str:
@@ -155,12 +155,12 @@ class Driver:
 
     def _opened(self) -> "tuple[BaseChatModel, ContextWindow]":
         with self._opening:
-            if self._chat is None or self._window is None:
+            if self._chat is None or self.window is None:
                 model = self.model
                 self._chat = model() if callable(model) else open_chat.open_chat(model)
-                self._window = ContextWindow(self._chat)
+                self.window = ContextWindow(self._chat)
                 logger.info("opened the chat model %s", self.model_name)
-            return self._chat, self._window
+            return self._chat, self.window
 
 
 def _replied(

@@ -20,8 +20,9 @@ DISK = 4 << 20
 SETUP = """
 import json, resource, signal, sys
 from damaging import ADA, EMBEDDER, everything
-from memagent import Memory, cli
-from memagent import memory as memory_module
+from memagent import Memory
+from memagent.cli import app as cli
+from memagent.memory import engine as memory_module
 from memagent.errors import StoreError
 from memagent.testing import HashEmbedder
 
@@ -58,14 +59,14 @@ def work(memory):
     chosen = [one.id for one in memory.list(scope=ADA, limit=3)]
     receipt = call("forget", lambda: memory.forget(chosen, scope=ADA))
     told["gone"] = [*receipt.asked, *receipt.derived] if receipt else []
-    call("compact", memory.compact)
+    call("compact", memory.maintenance.compact)
 
 memory = call("open", lambda: Memory.open(folder, embedder=EMBEDDER))
 if memory is not None:
     with memory:
         work(memory)
         with Memory.open(folder, embedder=HashEmbedder(16)) as other:
-            call("reembed", other.reembed)
+            call("reembed", other.maintenance.reembed)
             told["moved"] = "reembed" not in told["errors"]
 print(json.dumps(told))
 """
