@@ -161,7 +161,8 @@ def full_ids(
         if prefix in ids[:1] or (len(ids) == 1 and len(prefix) >= MIN_PREFIX):
             found[ids[0]] = None
         elif len(ids) > 1 and len(prefix) >= MIN_PREFIX:
-            raise InvalidInput(f"{prefix!r} is not one {noun}: there are {', '.join(ids)}")
+            several = ", ".join(ids) + (", ..." if len(ids) > 2 else "")  # the store names three
+            raise InvalidInput(f"the ids of several {noun}s begin with {prefix!r}: {several}")
         else:
             missing.append(prefix)
     if missing:
