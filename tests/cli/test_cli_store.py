@@ -125,7 +125,7 @@ def test_a_mem0_result_and_langgraph_items_are_imported(memagent: Command, tmp_p
     assert "  mem0  tea is hot" in memagent("list", "--user", "ada")[1]
     arguments = ["import", "--format", "langgraph", "--user", "ada"]
     assert memagent(*arguments, stdin=item.encode())[1] == "1 new record\n"
-    assert "memories/k  tea\n" in memagent("list", "--user", "ada")[1]
+    assert "  langgraph  tea\n" in memagent("list", "--user", "ada")[1]
     code, _, err = memagent("import", "--format", "mem0", stdin=item.encode())
     assert (code, err.startswith("memagent: line 1: 'id': expected a text in a mem0")) == (1, True)
 
