@@ -157,7 +157,7 @@ def full_ids(
     """
     found, missing = dict[str, None](), []
     for prefix in prefixes:
-        ids = memory.engine.store.ids_with_prefix(scope, prefix) if prefix else []
+        ids = memory.engine.store.read.ids_with_prefix(scope, prefix) if prefix else []
         if prefix in ids[:1] or (len(ids) == 1 and len(prefix) >= MIN_PREFIX):
             found[ids[0]] = None
         elif len(ids) > 1 and len(prefix) >= MIN_PREFIX:
@@ -176,6 +176,6 @@ def short_ids(memory: "Memory", scope: Scope, ids: Sequence[str]) -> dict[str, s
     """Return the first characters of ids, long enough to name one record, and alike in length."""
     store, whose, length = memory.engine.store, scope.across_sessions(), MIN_PREFIX * 2
     for id in ids:
-        while length < len(id) and len(store.ids_with_prefix(whose, id[:length])) > 1:
+        while length < len(id) and len(store.read.ids_with_prefix(whose, id[:length])) > 1:
             length += 2
     return {id: id[:length] for id in ids}
