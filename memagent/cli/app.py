@@ -100,13 +100,13 @@ def root(
     ] = False,
 ) -> None:
     """A memory for language models: local, inspectable, measured."""
-    logger = logging.getLogger("memagent")
-    handler: logging.Handler = logging.StreamHandler() if verbose else logging.NullHandler()
+    if not verbose:
+        return
+    logger, handler = logging.getLogger("memagent"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     before = logger.level
     logger.addHandler(handler)
-    if verbose:
-        logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
+    logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
 
     @context.call_on_close
     def restore() -> None:

@@ -9,7 +9,7 @@ from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
 from memagent.cli.input import write_lines
 from memagent.cli.options import full_id, full_ids
-from memagent.cli.output import counted, hit_lines, one_line, record_lines, terminal_width
+from memagent.cli.output import counted, hit_lines, record_lines, terminal_width, wrapped
 from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Scope
 
@@ -96,7 +96,8 @@ def _hint(conversation: Conversation, words: str) -> Iterator[str]:
 def _changes(conversation: Conversation, _: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
     for change in conversation.memory.changes.list(scope=scope, limit=SHOWN):
-        yield f"{change.id}  {'undone  ' if change.undone else ''}{one_line(change.lesson)}"
+        head = f"{change.id}  {'undone  ' if change.undone else ''}"
+        yield from wrapped(head, change.lesson, terminal_width())
 
 
 def _undo(conversation: Conversation, id: str) -> Iterator[str]:

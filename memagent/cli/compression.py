@@ -21,7 +21,7 @@ from memagent.cli.options import (
     opened,
     settings_of,
 )
-from memagent.cli.output import counted, print_records
+from memagent.cli.output import counted, print_records, terminal_width, wrapped
 from memagent.types import KeyedBy, Method
 
 if TYPE_CHECKING:
@@ -164,7 +164,8 @@ def gather(
         print(json.dumps(asdict(found)))
         return
     for piece in found.pieces:
-        print(f"{piece.weight:.2f}  {piece.note}  {piece.text}")
+        for line in wrapped(f"{piece.weight:.2f}  {piece.note}  ", piece.text, terminal_width()):
+            print(line)
 
 
 def sources(

@@ -22,7 +22,14 @@ from memagent.cli.options import (
     opened,
     settings_of,
 )
-from memagent.cli.output import change_object, counted, minute, one_line, print_marked
+from memagent.cli.output import (
+    change_object,
+    counted,
+    minute,
+    print_marked,
+    terminal_width,
+    wrapped,
+)
 from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Hit, Outcome, Recollection, Reflected, Scope
 
@@ -180,8 +187,9 @@ def list_changes(
         return
     for change in found:
         state = "undone" if change.undone else "kept"
-        lesson = one_line(change.lesson)
-        print(f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  {lesson}")
+        head = f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  "
+        for line in wrapped(head, change.lesson, terminal_width()):
+            print(line)
 
 
 ChangeId = Annotated[

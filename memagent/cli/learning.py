@@ -23,7 +23,14 @@ from memagent.cli.options import (
     opened,
     settings_of,
 )
-from memagent.cli.output import counted, event_line, event_object, one_line, print_tables
+from memagent.cli.output import (
+    counted,
+    event_line,
+    event_object,
+    print_tables,
+    terminal_width,
+    wrapped,
+)
 from memagent.errors import InvalidInput
 from memagent.evals.metrics import coverage
 from memagent.files import read_text
@@ -119,10 +126,10 @@ def list_(
         return
     for record in found:
         state = "retired" if record.archived else str(record.metadata["solution"])
-        print(
-            f"{record.id}  {state:<14} {win_rate(record):.2f} ({record.helped}+ {record.hurt}-)"
-            f"  {one_line(str(record.metadata['question']))[:60]}"
-        )
+        counts = f"{win_rate(record):.2f} ({record.helped}+ {record.hurt}-)"
+        head = f"{record.id}  {state:<14} {counts}  "
+        for line in wrapped(head, str(record.metadata["question"]), terminal_width()):
+            print(line)
 
 
 @rationales_app.command()

@@ -97,7 +97,7 @@ def add(
         started = datetime.now(UTC)
         added = _add_all(memory, records, scope)
         print_ids(added, as_json)
-        _print_known(memory, scope, added, started)
+        _print_known(memory, scope, records, added, started)
 
 
 def edit(
@@ -262,7 +262,11 @@ def _add_all(memory: "Memory", records: Sequence[NewRecord], scope: Scope) -> li
 
 
 def _print_known(
-    memory: "Memory", scope: Scope, added: Sequence[Record], started: datetime
+    memory: "Memory",
+    scope: Scope,
+    new: Sequence[NewRecord],
+    added: Sequence[Record],
+    started: datetime,
 ) -> None:
     """Say on stderr which records were there before, and whether anything was merged into them."""
     known = {record.id: record for record in added if record.created < started}
@@ -273,12 +277,25 @@ def _print_known(
     for id in known:
         events = memory.history(id, scope=scope)
         merged += any(event.action == "merge" and event.at >= started for event in events)
+    left = sum(
+        record.id in known and not _holds(record, one)
+        for one, record in zip(new, added, strict=True)
+    )
+    parts = []
     if len(added) == 1:
-        note = ": its metadata and sources were merged" if merged else ""
-        print(f"already known{note}", file=sys.stderr)
-        return
-    many = sum(record.id in known for record in added)
-    parts = [f"{counted(many)} already known"] if many else []
-    parts += [f"metadata and sources merged into {merged}"] if merged else []
-    parts += [f"{counted(repeated, 'line')} repeated"] if repeated else []
+        parts += ["already known"]
+        parts += ["its metadata and sources were merged"] if merged else []
+        parts += ["new metadata and sources were not merged: it is dated"] if left else []
+    else:
+        again = sum(record.id in known for record in added)
+        parts += [f"{counted(again)} already known"] if again else []
+        parts += [f"metadata and sources merged into {merged}"] if merged else []
+        parts += [f"new metadata and sources not merged into {left}, dated"] if left else []
+        parts += [f"{counted(repeated, 'line')} repeated"] if repeated else []
     print("; ".join(parts), file=sys.stderr)
+
+
+def _holds(record: Record, new: NewRecord) -> bool:
+    """Tell whether a record has the metadata and sources of a new one."""
+    metadata = all(record.metadata.get(key) == value for key, value in new.metadata.items())
+    return metadata and set(new.sources) <= set(record.sources)

@@ -77,12 +77,19 @@ def record_lines(
     for place, (record, name) in enumerate(zip(records, names, strict=True)):
         lead = f"{leads[place]}  " if leads else ""
         head = f"{lead}{ids[record.id]}  {minute(record.valid_from)}  {name:{longest}}  "
-        text = one_line(record.text) + (f"  {ends[place]}" if ends and ends[place] else "")
-        yield from [head + text] if width is None else wrapped(head, text, width)
+        text = f"{record.text} {ends[place]}" if ends else record.text
+        yield from wrapped(head, text, width)
 
 
-def wrapped(head: str, text: str, width: int) -> Iterator[str]:
-    """Yield a text in lines of a width, broken between words, beside what stands before it."""
+def wrapped(head: str, text: str, width: int | None) -> Iterator[str]:
+    """Yield a text in lines of a width, broken between words, beside what stands before it.
+
+    Without a width it is one line.
+    """
+    text = one_line(text)
+    if width is None:
+        yield head + text
+        return
     from rich.console import Console
     from rich.text import Text
 

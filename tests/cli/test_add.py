@@ -87,7 +87,7 @@ def test_a_bad_line_is_named_and_nothing_is_written(
 def test_a_known_text_is_told(memagent: Command) -> None:
     id = memagent("add", "tea")[1]
     assert memagent("add", "tea") == (0, id, "already known\n")
-    merged = "already known: its metadata and sources were merged\n"
+    merged = "already known; its metadata and sources were merged\n"
     assert memagent("add", "tea", "--metadata", '{"page": 3}') == (0, id, merged)
     assert memagent("add", "tea", "--source", "book") == (0, id, merged)
     assert memagent("add", "tea", "--source", "book") == (0, id, "already known\n")
@@ -96,3 +96,12 @@ def test_a_known_text_is_told(memagent: Command) -> None:
     code, out, err = memagent("add", stdin=b"tea\ncoffee\ncoffee\n")
     assert (code, len(out.split())) == (0, 3)
     assert err == "1 record already known; 1 line repeated\n"
+
+
+def test_what_is_not_merged_into_a_dated_record_is_told(memagent: Command) -> None:
+    dated = ["add", "tea", "--at", "2026-05-01"]
+    id = memagent(*dated)[1]
+    code, out, err = memagent(*dated, "--source", "book")
+    assert (code, out) == (0, id)
+    assert err == "already known; new metadata and sources were not merged: it is dated\n"
+    assert memagent(*dated)[2] == "already known\n"
