@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     connect_timeout: float = Field(default=5.0, gt=0)
     """Seconds within which the model's server must be reached."""
     retries: int = Field(default=4, ge=0, le=100)
-    """How often a lost or temporarily refused request is sent again."""
+    """Retries of a request that was lost or temporarily refused."""
     in_flight: int = Field(default=1024, ge=1)
     """The most requests to the model's server at once."""
     data: Path | None = None

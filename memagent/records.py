@@ -29,8 +29,7 @@ Action = Literal[
 Role = Literal["user", "assistant", "system", "tool"]
 Outcome = Literal["helped", "hurt"]
 Feedback = Literal["correction", "hint", "denial"]
-"""What was said of an answer in words: what is right, what to think of, or that what was asked
-after does not exist."""
+"""Kind of feedback: the right answer, a hint, or that the thing asked about does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ SHORT = 48
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """One remembered thing: a text shown to the model, and the keys it is found by.
+    """Record: a text shown to the model, and the keys it is found by.
 
     `seq` is the order of writing; `affirmed` is when an undated record was last told again. It
     holds from `valid_from` until `valid_to`; `superseded` says that a newer version names it in its
@@ -135,7 +134,7 @@ class Record:
 
     @property
     def role(self) -> str | None:
-        """Who said it: "user", "assistant", "system", "tool", or None of what was not said."""
+        """Role of the speaker: "user", "assistant", "system", "tool"; None if nobody said it."""
         role = self.metadata.get("role")
         return role if isinstance(role, str) else None
 
@@ -202,7 +201,7 @@ class Records(list[Record]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marked:
-    """How many records a verb changed, and which ids are not in the scope."""
+    """Count of the records that a verb changed, and the ids that are not in the scope."""
 
     changed: int
     missing: tuple[str, ...] = ()
@@ -230,7 +229,7 @@ class NewRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One thing that happened to a record: what, when, by whom and why."""
+    """Event in the history of a record: what happened, when, by whom and why."""
 
     record: str
     at: datetime
@@ -241,7 +240,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What `forget` erased, or with `dry_run` would erase.
+    """Receipt of `forget`: what it erased, or with `dry_run` would erase.
 
     `asked` are the ids that were meant, `derived` those that went with them: other versions, and
     records made from them; `missing` are ids that are not in the scope. The counts are rows;

@@ -61,11 +61,11 @@ __all__ = [
 
 Policy = Literal["activation", "fifo", "lru"]
 Method = Literal["runs", "sentences", "notes"]
-"""How a text is compressed: to runs of words, to sentences, or to notes that a model writes."""
+"""Compression of a text: to runs of words, to sentences, or to notes that a model writes."""
 KeyedBy = Literal["source", "own"]
-"""What a note is found by: the keys of what it was made from, or its own text."""
+"""Keys of a note: those of its source, or its own text."""
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-"""What an embedder computes in; "auto" is the fastest that is as good as float32."""
+"""Number format of an embedder; "auto" is the fastest that is as good as float32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ class Hit:
 
     @property
     def text(self) -> str:
-        """What a model is shown of the record."""
+        """Text that a model is shown: the excerpt, or the record's whole text."""
         return self.record.text if self.excerpt is None else self.excerpt
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hits(Sequence[Hit]):
-    """What a search found, best first: a sequence of hits that knows what it left out.
+    """Hits of a search, best first, with counts of what was left out.
 
     `candidates` counts the records that were considered, `below_min_score` those of them that were
     too far off to count as known, and `over_budget` those that found no room in the budget of
@@ -126,7 +126,7 @@ class Hits(Sequence[Hit]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recollection:
-    """What the agent looked up for one question.
+    """Recollection for one question: the hits to show a model, and the queries that found them.
 
     `hits` are in time order, oldest first; `queries` are what was searched, in order. Where they
     settled a part of the question ("before the party"), `remaining` is what is left to ask of
@@ -165,7 +165,7 @@ Examples = Sequence[Example] | Callable[[str, Sequence[str]], Sequence[Example]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What one model call cost: tokens, and the requests that it took (more after retries).
+    """Cost of one model call: tokens, and the requests that it took (more after retries).
 
     `cached_tokens` are those of the prompt that were answered from the server's prefix cache.
     """
@@ -239,7 +239,7 @@ class Answer:
 
     @property
     def left_out(self) -> str:
-        """What found no room in the model's context, in words; empty if all did."""
+        """Note on memories and turns that did not fit into the context window; empty if all did."""
         memories, turns = self.recollection.left_out, self.turns_left_out
         parts = [f"{memories} {'memory' if memories == 1 else 'memories'}"] if memories else []
         parts += [f"{turns} past {'turn' if turns == 1 else 'turns'}"] if turns else []

@@ -17,7 +17,7 @@ RECENT_TURNS = 3
 """At least so many turns does the model see as they were, and fewer than twice as many: older ones
 go together, so that most prompts begin as the one before. They come back by recall."""
 RESUMED = 100
-"""How many records of a session are looked at for the turns to go on with."""
+"""Newest records of a session that are read to resume it."""
 
 
 class Conversation:

@@ -74,7 +74,7 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned:
-    """What a tool gave, or why it gave nothing."""
+    """Result of a tool, or the reason why it failed."""
 
     name: str
     text: str

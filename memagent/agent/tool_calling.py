@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 MARKS = ("<tool_call>", "<|tool_call", "[TOOL_CALLS]", "<function=")
-"""What is left in the text of a call that the server could not read."""
+"""Marks of a tool call that the server left in the text because it could not read it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
-    """The model uses a tool: its name, and arguments that fit its schema.
+    """Tool call of the model: the tool's name, and arguments that fit its schema.
 
     `id` is the call's, for a model that calls tools by itself, else None.
     """
@@ -45,7 +45,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """The model answers."""
+    """Answer of the model."""
 
     text: str
     call: Call = field(default_factory=Call, compare=False)
@@ -53,7 +53,7 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mistake:
-    """What the model said is no call and no answer: `reason` says why, `text` is what it said."""
+    """Reply of the model that is no call and no answer: `reason` says why, `text` is the reply."""
 
     text: str
     reason: str

@@ -1,4 +1,4 @@
-"""One turn as a sequence of steps; what they need done is asked of whoever runs them.
+"""Turn: a generator of steps, and of requests that whoever runs it answers.
 
 The same sequence serves a thread and an event loop, and a test without either.
 """
@@ -104,7 +104,7 @@ UNKNOWN = "I don't know: nothing that I remember says so."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What a turn is about, and what it may use.
+    """Inputs of a turn: the question, the prompt's parts, and the bounds.
 
     `evidence` is shown instead of what would be recalled; `turns` are past ones as (said, replied).
     """

@@ -14,7 +14,7 @@ from memagent.errors import InvalidInput, UserError
 from memagent.types import Answer, Scope
 
 SHOWN = 10
-"""How many memories and sessions are listed."""
+"""Memories and sessions that a list shows."""
 
 
 @dataclass(frozen=True, slots=True)

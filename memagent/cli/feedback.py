@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from memagent.memory.memory import Memory
 
 FIELDS = frozenset({"turn", "verdict", "hint", "correct", "why", "who"})
-"""What a line of `feedback --file` may hold."""
+"""Fields of a line of `feedback --file`."""
 Lines = list[tuple[int, dict[str, Any]]]
 """Feedback with the number of the line that it stands on."""
 

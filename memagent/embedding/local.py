@@ -83,7 +83,7 @@ SLICE = 128
 """Texts of one call that run before the calls of other threads get their turn."""
 HUB = "huggingface.co"
 HUB_SECONDS = 3.0
-"""How long the hub may take to answer before it counts as unreachable."""
+"""Seconds after which a hub that does not answer counts as unreachable."""
 
 
 class SentenceEmbedder(Embeddings):

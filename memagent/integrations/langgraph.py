@@ -40,7 +40,7 @@ from memagent.types import NewRecord, Record, Scope, ScopeLike
 AGENT = "langgraph"
 """Whose items they are where the scope names no agent."""
 SESSION = "langgraph."
-"""What the session of a namespace begins with; LangGraph itself allows no namespace that does."""
+"""Prefix of the session of a namespace; LangGraph itself allows no namespace with it."""
 NAMESPACE, KEY, INDEXED = f"{OWN}namespace", f"{OWN}key", f"{OWN}indexed"
 """Where a record's metadata hold the item's namespace, each label with a period behind, its key,
 and whether it was indexed."""

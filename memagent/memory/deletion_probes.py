@@ -66,7 +66,7 @@ HITS = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """How one kind of question fared: `before` and `after` count those that brought it up."""
+    """Result of one kind of query: `before` and `after` count those that found it."""
 
     kind: ProbeKind
     asked: int
@@ -77,7 +77,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
-    """What the probes found after something was forgotten.
+    """Findings of the checks after something was forgotten.
 
     `lost` are the ids of its neighbours that their own text brought up before and does not now.
     """
@@ -87,13 +87,13 @@ class Findings:
 
     @property
     def known(self) -> bool:
-        """Whether any question still brings up what was forgotten."""
+        """True if any query still finds what was forgotten."""
         return any(probe.after for probe in self.probes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """A text to ask for, and when it held, if a record told it."""
+    """Text to query for, and the time at which it held, if it is a record's."""
 
     text: str
     moment: datetime | None = None
@@ -101,7 +101,7 @@ class Piece:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """What is to be forgotten, as the probes look for it; it holds the texts, so do not keep it.
+    """Target of the checks: what is to be forgotten. It holds the texts, so do not keep it.
 
     `scope` is the whole user's, `ids` all that `forget` takes along, `vectors` those of the keys as
     the store has them, `more` their other texts (metadata, sources, reasons), `neighbours` the
@@ -303,7 +303,7 @@ def _spread(values: Sequence[T], most: int = PIECES) -> list[T]:
 
 
 class _Inside:
-    """What the probes look at behind the public door, all in one place."""
+    """Internals of a memory that the checks read, all in one place."""
 
     def __init__(self, memory: "Memory") -> None:
         self._store = memory.engine.store

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 5.0
-"""How long a server may take to report its length or to count tokens."""
+"""Seconds that a server may take to report its length or to count tokens."""
 DEFAULT_BYTES_PER_TOKEN = 2.0
 """The ratio until the model has answered once; English has four, code and numbers two."""
 SAMPLES = 16
-"""How many recent prompts count; the one with the shortest tokens decides."""
+"""Recent prompts that count; the one with the shortest tokens decides."""
 MARGIN = 0.9
 """The share of the ratio that is used, since the next prompt may have shorter tokens."""
 TEMPLATE_BYTES = 16

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 HUB = "https://huggingface.co"
 HUB_SECONDS = 3.0
-"""How long the hub may take to answer before it counts as unreachable."""
+"""Seconds after which a hub that does not answer counts as unreachable."""
 STALL_SECONDS = 30.0
-"""How long a download may stall."""
+"""Seconds that a download may stall."""
 
 
 def pull(weights: Weights, folder: Path) -> Path:

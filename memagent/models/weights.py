@@ -34,7 +34,7 @@ class Weights:
 
     @property
     def single(self) -> bool:
-        """Whether they are one file rather than a folder."""
+        """True if they are one file rather than a folder."""
         return not self.checked
 
 

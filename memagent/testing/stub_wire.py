@@ -61,7 +61,7 @@ class Hang:
     """Answer nothing until the client disconnects, which `StubServer.disconnects` counts."""
 
     words: int = 0
-    """How many words of a stream are sent first."""
+    """Words of a stream that are sent first."""
 
 
 Action = Say | Fail | Cut | Garble | Drop | Hang

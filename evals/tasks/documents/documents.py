@@ -72,7 +72,7 @@ class StreamTask(Task):
 
     @property
     def dated(self) -> bool:
-        """Whether the documents have dates of their own."""
+        """True if the documents have dates of their own."""
         return any(document.date for document in self.documents[:1])
 
 

@@ -22,14 +22,14 @@ from memagent.models.vllm.diagnose import cause
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 900.0
-"""How long a server may take to be healthy: the first start of a large model is a download."""
+"""Seconds until a server has to be healthy: the first start of a large model is a download."""
 GRACE_SECONDS = 10.0
-"""How long a server may take to end before it is killed."""
+"""Seconds that a server may take to end before it is killed."""
 REQUEST_SECONDS = 5.0
 POLL_SECONDS = 0.25
 TAIL_LINES = 20
 CAUSE_LINES = 200
-"""How many of the log's last lines are searched for the cause of a failure."""
+"""Last lines of the log that are searched for the cause of a failure."""
 NOISE = re.compile(r"\s*$|nanobind|\s*- (leaked|\.\.\.)|See https://nanobind")
 """Lines that libraries print at exit, which would hide the cause."""
 
