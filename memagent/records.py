@@ -101,13 +101,12 @@ SHORT = 48
 class Record:
     """Record: a text shown to the model, and the keys it is found by.
 
-    `seq` is the order of writing; `affirmed` is when an undated record was last told again. It
-    holds from `valid_from` until `valid_to`; `superseded` says that a newer version names it in its
-    `supersedes`.
-    `evidence` is False for what asserts nothing: questions, and the agent's own answers.
-    `context` names the records without which the value cannot be understood. `recalled` counts how
-    often it was shown to a model, `helped` and `hurt` what came of it. An `archived` record is kept
-    but not searched; a `pinned` one is never archived.
+    `seq` is the order of writing; `affirmed` is when the text of an undated record was last added
+    again. It holds from `valid_from` until `valid_to`; `superseded` says that a newer version names
+    it in its `supersedes`. `evidence` is False for what asserts nothing: questions, and the agent's
+    own answers. `context` names the records without which the value cannot be understood.
+    `recalled` counts how often it was shown to a model, `helped` and `hurt` what came of it. An
+    `archived` record is kept but not searched; a `pinned` one is never archived.
     """
 
     id: str

@@ -129,8 +129,8 @@ class Recollection:
     """Recollection for one question: the hits to show a model, and the queries that found them.
 
     `hits` are in time order, oldest first; `queries` are what was searched, in order. Where they
-    settled a part of the question ("before the party"), `remaining` is what is left to ask of
-    `shown`. `candidates` counts what the search considered before it chose, `below_min_score` those
+    answered a part of the question ("before the party"), `remaining` is what is left to ask of
+    `texts`. `candidates` counts what the search considered before it chose, `below_min_score` those
     among them that were too far off to count as known. `left_out` counts the hits that found no
     room in the model's context.
     """
@@ -146,13 +146,13 @@ class Recollection:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The values of the hits for a model: of all but those that the looks only passed by."""
+        """Texts of the hits for a model: of all but those that a hop only passed by."""
         return tuple(hit.text for hit in self.hits if "passed" not in hit.why)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
-    """A worked example: the evidence shown, the question, and the right answer."""
+    """Few-shot example: the evidence shown, the question, and the right answer."""
 
     evidence: tuple[str, ...]
     question: str
@@ -248,7 +248,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """What feedback changed in a memory: a lesson, and what that took the place of.
+    """Change made by feedback: a lesson, and the records it replaced.
 
     Its `id` is the lesson's. `said` are the words of who gave the feedback, as they were; `asked`
     and `answered` the turn they were said of. `superseded` names the record in whose place the

@@ -1,4 +1,4 @@
-"""The steps of a turn: frozen values that render themselves for a log, a trace and a model."""
+"""Steps of a turn: frozen values that render themselves for a log and a trace."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from memagent.types import Answer, Recollection
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The agent has looked into its memory."""
+    """Memories were recalled."""
 
     recollection: Recollection
 
@@ -27,7 +27,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """The model has said one more piece of its answer."""
+    """Piece of the model's answer."""
 
     text: str
 
@@ -42,7 +42,7 @@ class TextChunk:
 
 @dataclass(frozen=True, slots=True)
 class InvalidCall:
-    """The model has said something that is no call and no answer; `reason` says why."""
+    """Reply of the model that is no call and no answer; `reason` says why."""
 
     text: str
     reason: str
@@ -58,7 +58,7 @@ class InvalidCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """The model uses a tool."""
+    """Tool call of the model."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class ToolReturned:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The model has answered; nothing of the turn is written yet."""
+    """Answer of the model; nothing of the turn is saved yet."""
 
     answer: Answer
 
@@ -108,7 +108,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The turn is remembered; its answer says as which records."""
+    """Turn saved; its answer names the records."""
 
     answer: Answer
 

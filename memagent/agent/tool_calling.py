@@ -68,7 +68,7 @@ def act(
 ) -> Decision:
     """Ask a model for its next step; of more calls than one, the first is taken.
 
-    Nothing is run here. What came of it is told to the model by the messages of `observed`.
+    Nothing is run here. The messages of `observed` give the model the result.
 
     Raises:
         ContextTooLong: the messages do not fit into the model's context.
@@ -88,7 +88,7 @@ def act(
             store_tool_support(chat, False)
     try:
         with translated():
-            said = _choice(chat, tools).invoke(_told(messages, tools))
+            said = _choice(chat, tools).invoke(_with_instructions(messages, tools))
     except StructuredOutputError as error:
         return Mistake(text=error.text, reason=str(error), call=timer.call())
     return _chosen(said, tools, timer)
@@ -112,14 +112,14 @@ async def aact(
             store_tool_support(chat, False)
     try:
         with translated():
-            said = await _choice(chat, tools).ainvoke(_told(messages, tools))
+            said = await _choice(chat, tools).ainvoke(_with_instructions(messages, tools))
     except StructuredOutputError as error:
         return Mistake(text=error.text, reason=str(error), call=timer.call())
     return _chosen(said, tools, timer)
 
 
 def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]":
-    """Return the messages that tell a model what came of its step: to be put after the others."""
+    """Return the messages that give a model the result of its step, to be put after the others."""
     from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
     if isinstance(decision, Mistake):
@@ -190,14 +190,16 @@ def _choice(chat: "BaseChatModel", tools: "Sequence[BaseTool]") -> Any:
     return with_json_schema(chat, "step", {"anyOf": [*map(_form, _schemas(tools)), _ANSWER]})
 
 
-def _told(messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> "list[BaseMessage]":
-    """Return the messages with the tools told in the system's: what is stable stays first."""
+def _with_instructions(
+    messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]"
+) -> "list[BaseMessage]":
+    """Return the messages with the tools in the system message: what is stable stays first."""
     from langchain_core.messages import SystemMessage
 
-    told, rest = tool_instructions(_schemas(tools)), list(messages)
+    instructions, rest = tool_instructions(_schemas(tools)), list(messages)
     if rest and isinstance(rest[0], SystemMessage):
-        return [SystemMessage(f"{rest[0].text}\n\n{told}"), *rest[1:]]
-    return [SystemMessage(told), *rest]
+        return [SystemMessage(f"{rest[0].text}\n\n{instructions}"), *rest[1:]]
+    return [SystemMessage(instructions), *rest]
 
 
 def _schemas(tools: "Sequence[BaseTool]") -> list[dict[str, Any]]:

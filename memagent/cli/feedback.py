@@ -265,10 +265,10 @@ def _given(
 
 def _print(done: Reflected, as_json: bool) -> None:
     if as_json:
-        told: dict[str, Any] = {"judged": done.judged, "change": None, "checked": None}
-        told |= {"change": change_object(done.change)} if done.change else {}
-        told |= {"checked": asdict(done.checked)} if done.checked else {}
-        print(json.dumps(told))
+        report: dict[str, Any] = {"judged": done.judged, "change": None, "checked": None}
+        report |= {"change": change_object(done.change)} if done.change else {}
+        report |= {"checked": asdict(done.checked)} if done.checked else {}
+        print(json.dumps(report))
     elif done.change is None:
         print(f"{counted(done.judged, 'memory')} judged")
     elif done.change.undone:

@@ -28,7 +28,7 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
     """The messages of one session, in the order they were added; each is a record of its own.
 
     Any message of langchain-core comes back as it went in. What it says is remembered like anything
-    else that was told: a search of the user's memory finds it. Only what a human states counts as
+    else: a search of the user's memory finds it. Only what a human states counts as
     evidence; questions, replies, instructions and what tools return are not shown to a model as
     something known. (langchain-core keeps this interface until its 2.0.)
 

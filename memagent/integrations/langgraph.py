@@ -52,7 +52,7 @@ Namespace = tuple[str, ...]
 
 
 class MemagentStore(BaseStore):
-    """Items are records: the value is told as JSON, and its fields are metadata to filter by.
+    """Items are records: the text is the value as JSON, and its fields are metadata to filter by.
 
     A namespace is a session of the scope: `("users", "ada")` is `langgraph.users.ada`. Its items
     are found from there and from a prefix, and from no other namespace. `fields` are the paths

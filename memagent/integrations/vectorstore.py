@@ -74,7 +74,7 @@ def _document(hit: Hit) -> Document:
 DOCUMENT = f"{OWN}document"
 """Metadata key of the id that LangChain knows a record by."""
 DEFAULT_SCOPE = Scope(user="me")
-"""Whose memory `from_texts` makes where it is not told."""
+"""Scope of `from_texts` where none is given."""
 
 
 class MemagentVectorStore(VectorStore):
@@ -86,9 +86,9 @@ class MemagentVectorStore(VectorStore):
     the record: `memory.forget(source=...)` erases the file.
 
     Adding under an id that is there puts a new version in the old one's place, in one transaction:
-    the id stays, a search sees only the new text, and the old one stays as history, because what
-    was told is only ever lost when somebody asks for it. Who wants the old text gone, and not just
-    out of sight, deletes the id first: `delete` is `Memory.forget`, and erases every version.
+    the id stays, a search sees only the new text, and the old one stays as history: a memory loses
+    nothing unasked. To erase the old text, delete the id first: `delete` is `Memory.forget`, and
+    erases every version.
     """
 
     def __init__(self, memory: Memory | AsyncMemory, *, scope: ScopeLike) -> None:

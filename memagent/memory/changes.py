@@ -83,7 +83,7 @@ class Changes:
         """Write a lesson and archive the records that it speaks against: both, or neither.
 
         It is forgotten with any of the records that it `quotes`, by id, whosever they are; if one
-        is forgotten already, it does not tell what was answered.
+        is forgotten already, the lesson does not quote the answer.
 
         Raises:
             InvalidInput: the lesson supersedes what is not there, or is superseded already.

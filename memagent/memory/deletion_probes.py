@@ -41,10 +41,10 @@ def quotes(held: str, text: str) -> bool:
 
 def rewordings(text: str) -> list[str]:
     """Return simple other wordings: without case and marks, its words alone, backwards, asked."""
-    told = content_words(text)
-    if not told:
+    content = content_words(text)
+    if not content:
         return []
-    made = [_lowered(text), told, told[::-1], ["What", "about", *told]]
+    made = [_lowered(text), content, content[::-1], ["What", "about", *content]]
     return [one for one in dict.fromkeys(map(" ".join, made)) if one != text]
 
 

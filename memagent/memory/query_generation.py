@@ -57,7 +57,7 @@ def generate_queries(
     limit: int | None,
     progress: Callable[[int], None],
 ) -> Generated:
-    """Give records question-shaped keys; `progress` is told how many records are done.
+    """Give records question-shaped keys; `progress` gets the number of records that are done.
 
     A record on which the model fails is left as it is, and is asked about again by the next call.
     """
