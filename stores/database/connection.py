@@ -1,6 +1,7 @@
 """SQLite store: one file that holds records, keys, vectors and their history."""
 
 import json
+import logging
 import sqlite3
 import threading
 import time
@@ -17,6 +18,8 @@ from memagent.stores.database.reader import LAST, Reader
 from memagent.stores.database.rows import event_of, moment_of, reading
 from memagent.stores.database.schema import identify, migrate
 from memagent.types import Event, Record, Scope
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "memory.db"
 CHECKPOINT_PAGES = 8_000
@@ -243,10 +246,13 @@ class SqliteStore:
             self.query(f"PRAGMA busy_timeout = {min(CHECKPOINT_WAIT_MS, timeout)}")
             try:
                 (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
-            except StoreError:
+            except StoreError as error:
+                logger.warning("the write-ahead log is not emptied: %s", error)
                 return False
             finally:
                 self.query(f"PRAGMA busy_timeout = {timeout}")
+        if row[0]:
+            logger.info("the write-ahead log is not emptied: another process reads it")
         return not row[0]
 
     @contextmanager

@@ -1,12 +1,15 @@
 """Database schema: numbered steps, applied in order and never edited once released."""
 
 import json
+import logging
 import sqlite3
 from typing import Any
 
 import numpy as np
 
 from memagent.errors import StoreError
+
+logger = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x6D656D61
 """Marks a SQLite file as ours (the bytes spell "mema")."""
@@ -223,6 +226,8 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
     connection.create_function("half", 1, _half, deterministic=True)
     connection.create_function("with_role", 1, _with_role, deterministic=True)
     connection.execute("PRAGMA foreign_keys = OFF")  # a table made anew is dropped first
+    if version:
+        logger.info("migrating the store from schema %d to %d", version, len(STEPS))
     while version < len(STEPS):
         try:
             connection.executescript(

@@ -5,6 +5,7 @@ only searched for never gets here, and `forget` empties it whole, so that nothin
 what it was made of.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from memagent.errors import StoreError
 from memagent.stores.database.connection import BUSY_TIMEOUT_SECONDS, SqliteStore
 from memagent.stores.database.rows import packed, unpacked
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "cache.db"
 MAX_BYTES = 64 * 1024 * 1024
@@ -84,9 +87,13 @@ class VectorCache:
                 if self._db is None:
                     self._db = _open(self._file, WAIT)
                 return use(self._db)
-            except sqlite3.OperationalError:
-                return None  # locked, read-only, or no room
-            except (sqlite3.Error, UnicodeDecodeError):
+            except sqlite3.OperationalError as error:  # locked, read-only, or no room
+                logger.info("the embedding cache is not used: %s", error)
+                return None
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                logger.warning(
+                    "the embedding cache is damaged and made anew: %s", type(error).__name__
+                )
                 if self._db is not None:
                     self._db.close()
                     self._db = None

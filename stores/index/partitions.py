@@ -1,5 +1,6 @@
 """Vector index: a cache of partitions in memory that follows the database."""
 
+import logging
 import threading
 from collections import OrderedDict
 
@@ -11,6 +12,8 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import reading
 from memagent.stores.index.partition import FOREVER, Held, Moment, Near, Partition
 from memagent.stores.index.snapshot import Snapshots
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 1 << 30
 """Default limit of the memory of all partitions together: 1 GiB."""
@@ -126,7 +129,9 @@ class VectorIndex:
             partition = self._partitions.get(user)
             if partition is None or partition.removals != state.removals or not partition.intact:
                 partition = self._snapshots.load(state, dimensions)
-                partition = partition or Partition(dimensions, state.removals, state.change)
+                if partition is None:
+                    logger.info("building the index of %s from the database", state.owner)
+                    partition = Partition(dimensions, state.removals, state.change)
                 self._partitions[user] = partition
             self._partitions.move_to_end(user)
             return partition
@@ -161,4 +166,5 @@ class VectorIndex:
                 oldest = next(iter(self._partitions))
                 if oldest == user:
                     return
+                logger.info("dropping the index used longest ago: too much memory is taken")
                 del self._partitions[oldest]

@@ -13,6 +13,7 @@ there.
 
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -29,6 +30,8 @@ from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.rows import packed
 from memagent.stores.index.partition import Partition
 from memagent.stores.index.vectors import SKETCH_FROM
+
+logger = logging.getLogger(__name__)
 
 FORMAT = 2
 GROWTH = 1.1
@@ -88,7 +91,10 @@ class Snapshots:
                 start += array.nbytes
             partition = Partition(dimensions, stamp.removals, stamp.change)
             partition.restore(arrays, header["texts"])
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError):
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
+            logger.warning("%s is not used: %s", path.name, type(error).__name__)
             return None
         return partition if self._fits(partition, stamp, state) else None
 
@@ -116,7 +122,8 @@ class Snapshots:
                     marked = (_marked(owner), stamp.mark)
                     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", marked)
                     temporary.replace(path)
-        except (OSError, StoreError):  # a full disk costs a cache, not an answer
+        except (OSError, StoreError) as error:  # a full disk costs a cache, not an answer
+            logger.warning("%s is not written: %s", path.name, type(error).__name__)
             current = False
         finally:
             with suppress(OSError):

@@ -1,6 +1,7 @@
 """Erasure of records, of all that was made from them, and of every byte of their words."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from memagent.stores.database.rows import packed, reading
 from memagent.stores.database.writer import Trace, add_keys, log, user_id
 from memagent.stores.index import embedding_cache, snapshot
 from memagent.types import Receipt, Record, Scope
+
+logger = logging.getLogger(__name__)
 
 QUOTES = "quotes"
 Place = tuple[str, str]
@@ -161,6 +164,7 @@ class Eraser:
                     if plan.erased:
                         self._erase(db, plan, keyed)
                     break
+            logger.debug("making the keys of %d records anew", len(plan.rekeyed))
             made_by = self._store.meta("embedder")
             keyed = self._keyed(plan.rekeyed)
         return replace(receipt, log_emptied=self._store.checkpoint()) if plan.erased else receipt

@@ -21,6 +21,7 @@ that the old embedder finds next to nothing and every new one passes.)
 """
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.index import embedding_cache, snapshot
+
+logger = logging.getLogger(__name__)
 
 PROBES = 200
 """How many keys, spread over the store, are compared."""
@@ -175,6 +178,7 @@ def reembed(
     )
     if dry_run:
         return outcome
+    logger.info("re-embedding %d keys, %d of them done before", total, already)
     if fresh:
         with store.transaction() as db:
             db.execute("DELETE FROM new_vectors")
