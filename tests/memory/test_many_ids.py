@@ -79,7 +79,7 @@ def test_a_few_ids_are_looked_up_one_by_one_however_many_records_there_are(
         asked.append((sql, values))
         return query(sql, values)
 
-    monkeypatch.setattr(store, "query", watched)
+    monkeypatch.setattr(store.read, "query", watched)
     assert len(memory.get(ids, scope=ada)) == 3
     ((sql, values),) = [one for one in asked if "r.id IN" in one[0]]
     plan = [row["detail"] for row in query(f"EXPLAIN QUERY PLAN {sql}", values)]

@@ -55,7 +55,7 @@ def test_without_a_name_all_that_is_needed_is_pulled(memagent: Command) -> None:
 def test_deleting_at_a_terminal_asks_and_no_keeps_them(memagent: Command, models: Path) -> None:
     memagent("model", "pull", SMOL)
     code, _, err = memagent("model", "rm", SMOL, stdin=b"n\n", terminal=True)
-    assert (code, f"delete {models / SMOL} (2.0 MB)?" in err) == (1, True)
+    assert (code, f"Delete {models / SMOL} (2.0 MB)?" in err) == (1, True)
     assert (models / SMOL).exists()
     assert memagent("model", "rm", SMOL, "--yes", terminal=True)[0] == 0
     assert not (models / SMOL).exists()

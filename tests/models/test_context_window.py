@@ -82,7 +82,7 @@ async def test_every_answer_teaches_how_long_a_token_is(serve: Serve, ada: Scope
             await agent.aask(asked, scope=ada)
         else:
             agent.ask(asked, scope=ada)
-        assert agent.driver._window.bytes_per_token > 2 * DEFAULT_BYTES_PER_TOKEN
+        assert agent.driver.window.bytes_per_token > 2 * DEFAULT_BYTES_PER_TOKEN
     await close_connections()
 
 
@@ -121,10 +121,10 @@ def test_a_server_is_asked_for_its_length_once_and_again_after_a_refusal(
     for _ in range(3):
         agent.ask("Mary bird?", scope=ada, remember=False)
     assert server.context_requests == [LISTED]
-    assert agent.driver._window.length == 1000
+    assert agent.driver.window.length == 1000
     server.context = 18  # it was started anew, with less room
     assert agent.ask("Mary bird?", scope=ada, remember=False).recollection.left_out == 2
-    assert agent.driver._window.length == 18
+    assert agent.driver.window.length == 18
 
 
 def window(
@@ -289,10 +289,10 @@ def test_of_a_users_own_model_only_what_it_says_is_used(memory: Memory, ada: Sco
 def test_another_model_has_another_window(ada: Scope) -> None:
     agent = Agent(memory=None, model=ScriptedChat(["ok"]))
     agent.open()
-    first = agent.driver._window
+    first = agent.driver.window
     agent.use(ScriptedChat(["ok"]))
     agent.open()
-    assert agent.driver._window is not first
+    assert agent.driver.window is not first
 
 
 def test_chinese_is_counted_by_its_bytes() -> None:
