@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from numbers import Integral
 from typing import TypeVar
 
 import numpy as np
@@ -59,8 +60,8 @@ class Ranking:
         return bool(self.min_score or self.diversity or self.tokens is not None)
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise InvalidInput(f"k must be at least 1, not {self.k}")
+        if not isinstance(self.k, Integral) or self.k < 1:
+            raise InvalidInput(f"k must be at least 1, not {self.k!r}")
         if self.tokens is not None and self.tokens < 1:
             raise InvalidInput(f"the budget must be at least 1 token, not {self.tokens}")
         if self.half_life is not None and self.half_life <= timedelta(0):

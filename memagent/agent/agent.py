@@ -222,6 +222,8 @@ class Agent(Runnable[Any, Any]):
             InvalidInput: the agent has no memory, the verdict is neither, the words are empty, or
                 there is more feedback than the agent takes (`rate_limit`).
         """
+        if not isinstance(answer, Answer):
+            raise InvalidInput(f"answer: what `ask` returned is wanted, not {answer!r}")
         whose = self._scope(scope or answer.scope)
 
         def again(question: str, evidence: Sequence[str] | None = None) -> Answer:

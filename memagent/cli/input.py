@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from memagent.errors import InvalidInput
 from memagent.files import decode_text, read_text, reason, write_atomic
+from memagent.stores.banks.validation import check
 from memagent.types import Kind, NewRecord, Role
 
 FIELDS = {
@@ -64,7 +65,6 @@ def json_records(file: Path | None) -> list[NewRecord]:
 
 def _json_record(line: str) -> NewRecord:
     from memagent.memory.messages import evidence_in
-    from memagent.stores.banks.episodic import check
 
     try:
         fields = json.loads(line)

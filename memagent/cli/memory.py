@@ -31,6 +31,7 @@ from memagent.cli.options import (
 )
 from memagent.cli.output import counted, print_ids, print_marked
 from memagent.errors import InvalidInput
+from memagent.stores.banks.validation import check
 from memagent.types import NewRecord, Receipt, Record, Scope
 
 if TYPE_CHECKING:
@@ -244,8 +245,6 @@ def _add_all(memory: "Memory", records: Sequence[NewRecord], scope: Scope) -> li
     """Write in batches, all records checked before the first is written."""
     from rich.console import Console
     from rich.progress import track
-
-    from memagent.stores.banks.episodic import check
 
     for number, record in enumerate(records, start=1):
         try:

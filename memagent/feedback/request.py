@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
 from memagent.recall.lessons import is_denial
-from memagent.stores.banks.episodic import check
+from memagent.stores.banks.validation import check
 from memagent.types import Feedback, NewRecord, Scope
 
 MAX_CHARS = 4000

@@ -11,7 +11,7 @@ from langchain_core.utils.uuid import uuid7
 
 from memagent.errors import InvalidInput, StoreError
 from memagent.memory.memory import Memory
-from memagent.stores.banks.episodic import check
+from memagent.stores.banks.validation import check
 from memagent.types import NewRecord, Record, Scope
 
 OWN = "memagent."

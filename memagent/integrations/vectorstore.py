@@ -27,7 +27,8 @@ from memagent.integrations.upsert import (
 )
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
-from memagent.stores.banks.episodic import check, keys_of
+from memagent.stores.banks.episodic import keys_of
+from memagent.stores.banks.validation import check
 from memagent.types import Hit, NewRecord, Record, Scope, ScopeLike
 
 

@@ -266,6 +266,8 @@ def next_version(
         InvalidInput: there is no such record, `id` is not its newest version, or nothing is to be
             changed.
     """
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise InvalidInput(f"metadata: a mapping is wanted, not {metadata!r}")
     if text is None and metadata is None:
         raise InvalidInput("say what to update: a text, metadata, or both")
     versions = engine.store.read.versions(scope, id)

@@ -117,6 +117,8 @@ class Engine:
         """
         if vector is not None:
             return self.encoder.normalise_one(vector)
+        if query is not None and not isinstance(query, str):
+            raise InvalidInput(f"query: a text is wanted, not {query!r}")
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self.encoder.query(query)

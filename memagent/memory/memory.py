@@ -11,6 +11,7 @@ from langchain_core.messages import BaseMessage
 from numpy.typing import ArrayLike
 
 from memagent.errors import InvalidInput
+from memagent.memory import arguments
 from memagent.memory.changes import Changes, next_version
 from memagent.memory.deletion_probes import DeletionProbes
 from memagent.memory.engine import HOME, RAM, Engine
@@ -51,6 +52,7 @@ class Memory:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.default_scope = engine.default_scope
         self.notes = Notes(engine)
         self.changes = Changes(engine)
         self.maintenance = Maintenance(engine)
@@ -119,12 +121,12 @@ class Memory:
         record = NewRecord(
             text=text,
             id=id,
-            keys=tuple(keys),
+            keys=arguments.texts("keys", keys),
             kind=kind,
             valid_from=valid_from,
             valid_to=valid_to,
-            sources=tuple(sources),
-            metadata=metadata or {},
+            sources=arguments.texts("sources", sources),
+            metadata={} if metadata is None else metadata,
         )
         return self.add_many([record], scope=scope, who=who, why=why)[0]
 
@@ -147,10 +149,7 @@ class Memory:
         Raises:
             InvalidInput: a text cannot be remembered, or the vectors do not fit.
         """
-        if isinstance(records, str):
-            raise InvalidInput("add_many takes several texts: `add` takes one")
-        whose = self.engine.scope(scope)
-        new = [one if isinstance(one, NewRecord) else NewRecord(text=one) for one in records]
+        whose, new = self.engine.scope(scope), arguments.new_records(records)
         if not new:
             return []
         encoder, precomputed = self.engine.encoder, None
@@ -292,6 +291,7 @@ class Memory:
         `max_hops` in all; 1 searches once. `expand` replaces notes that do not answer by sentences
         of their sources.
         """
+        question, k = arguments.text("question", question), arguments.count("k", k)
         whose = self.engine.scope(scope)
         learned = whose if learned_scope is None else Scope.of(learned_scope)
         seen = Filter(scope=whose, evidence=True, as_of=as_of, metadata=where)
@@ -321,9 +321,7 @@ class Memory:
         Raises:
             InvalidInput: the limit is not positive, or `after` is not a record of the scope.
         """
-        if limit < 1:
-            raise InvalidInput(f"limit must be at least 1, not {limit}")
-        whose = self.engine.scope(scope)
+        whose, limit = self.engine.scope(scope), arguments.count("limit", limit)
         seen = Filter(scope=whose, kind=kind, metadata=where, everything=everything)
         found = self.engine.store.read.newest(seen, limit + 1, before=after)
         return Records(found[:limit], next=found[limit - 1].id if len(found) > limit else None)
@@ -350,8 +348,14 @@ class Memory:
         return sessions(self.engine.store, self.engine.scope(scope), start)
 
     def history(self, id: str, *, scope: ScopeLike | None = None) -> tuple[Event, ...]:
-        """Return what happened to a record and its other versions, in order."""
+        """Return what happened to a record and its other versions, in order.
+
+        Raises:
+            InvalidInput: there is no such record.
+        """
         versions = self.engine.store.read.versions(self.engine.scope(scope), id)
+        if not versions:
+            raise InvalidInput(f"there is no record {id!r} in this scope")
         return tuple(self.engine.store.history([record.seq for record in versions]))
 
     def forget(
@@ -383,11 +387,6 @@ class Memory:
         missing = self.engine.store.read.missing_ids(whose, wanted)
         receipt = self.engine.eraser.forget(whose, [*wanted, *found], dry_run=dry_run)
         return replace(receipt, missing=missing)
-
-    @property
-    def default_scope(self) -> Scope | None:
-        """The scope of verbs that are given none."""
-        return self.engine.default_scope
 
     def close(self) -> None:
         """Close the file, leaving snapshots of large indexes beside it."""

@@ -46,7 +46,7 @@ def roles_of(roles: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """
     if roles is None or roles == "all":
         return None
-    wanted = (roles,) if isinstance(roles, str) else tuple(roles)
+    wanted = (roles,) if isinstance(roles, str) or not isinstance(roles, Iterable) else tuple(roles)
     for role in wanted:
         if role not in ROLES:
             raise InvalidInput(f"roles: 'all' or some of {', '.join(ROLES)}, not {role!r}")

@@ -1,6 +1,5 @@
 """Episodic bank: every turn and document chunk verbatim, found by its keys."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import InvalidInput
+from memagent.stores.banks.validation import check
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.filters import Filter, micros
@@ -23,7 +23,6 @@ from memagent.stores.ranking import RRF_K, Candidate, Ranking, ranked, reciproca
 from memagent.text.english import needs_context
 from memagent.types import Hits, NewRecord, Record, Scope
 
-MAX_VALUE_CHARS = 1_000_000
 MAX_KEY_WORDS = 120
 """A longer text gets several keys: MiniLM reads 256 word pieces and drops the rest."""
 CONTEXT_DEPTH = 3
@@ -258,35 +257,6 @@ def _assign_vectors(drafts: Sequence[Draft], vectors: NDArray[np.float32]) -> No
     for draft in drafts:
         draft.vectors = vectors[start : start + len(draft.keys)]
         start += len(draft.keys)
-
-
-def check(entry: NewRecord) -> None:
-    """Check that an entry can be stored.
-
-    Raises:
-        InvalidInput: a text is empty, too long, binary, or not text; or the metadata is not JSON.
-    """
-    if entry.metadata:
-        try:
-            json.dumps(dict(entry.metadata), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
-    for text in (entry.text, *entry.keys):
-        if not isinstance(text, str):
-            raise InvalidInput(f"a text is wanted, not {type(text).__name__}")
-        if not text or text.isspace():
-            raise InvalidInput("the text is empty: nothing to remember")
-        if len(text) > MAX_VALUE_CHARS:
-            raise InvalidInput(
-                f"the text has {len(text):,} characters; one record takes {MAX_VALUE_CHARS:,}:"
-                " split it"
-            )
-        if "\0" in text:
-            raise InvalidInput("the text holds a NUL byte: binary data is not remembered")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise InvalidInput("the text holds half of a character (a lone surrogate)") from error
 
 
 def keys_of(text: str) -> list[str]:

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from memagent.errors import InvalidInput
 from memagent.types import Kind, Scope
@@ -161,6 +161,9 @@ def _joined(parts: Sequence[Compiled], word: str) -> Compiled:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filter:
     """A scope, and within it what else must hold; every part is applied inside the search.
@@ -186,6 +189,14 @@ class Filter:
     everything: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("as_of", "since", "until"):
+            time = getattr(self, name)
+            if time is not None and not isinstance(time, datetime):
+                raise InvalidInput(f"{name}: a datetime is wanted, not {time!r}")
+        if self.kind is not None and self.kind not in KINDS:
+            raise InvalidInput(f"kind: one of {', '.join(KINDS)} is wanted, not {self.kind!r}")
+        if self.source is not None and not isinstance(self.source, str):
+            raise InvalidInput(f"source: a text is wanted, not {self.source!r}")
         if self.metadata is not None:
             compile_filter(self.metadata)
         if self.roles is None:

@@ -23,7 +23,8 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from memagent.errors import InvalidInput
-from memagent.stores.banks.episodic import check, keys_of
+from memagent.stores.banks.episodic import keys_of
+from memagent.stores.banks.validation import check
 from memagent.stores.database.rows import digest_of
 from memagent.types import NewRecord, Record, Scope
 

@@ -279,3 +279,47 @@ def test_nothing_is_logged_above_debug_that_a_user_wrote(
         memory.add("a secret", scope="ada", metadata={"n": 2})
     assert any("merge" in record.message for record in caplog.records)
     assert not any("secret" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "said"),
+    [
+        ("add", {"text": 3}, "a text is wanted, not int"),
+        ("add", {"text": "x", "metadata": "page"}, "metadata: a mapping is wanted, not 'page'"),
+        ("add", {"text": "x", "metadata": [1]}, "metadata: a mapping is wanted"),
+        ("add", {"text": "x", "sources": "diary"}, "sources: several texts are wanted"),
+        ("add", {"text": "x", "keys": "tea"}, "keys: several texts are wanted"),
+        ("add", {"text": "x", "keys": [3]}, "keys: several texts are wanted"),
+        ("add", {"text": "x", "valid_from": "2024"}, "valid_from: a datetime is wanted"),
+        ("add", {"text": "x", "kind": "fact"}, "kind: one of episode"),
+        ("add", {"text": "x", "id": 3}, "id: a text is wanted"),
+        ("search", {"query": 3}, "query: a text is wanted"),
+        ("search", {"query": "x", "k": "3"}, "k must be at least 1, not '3'"),
+        ("search", {"query": "x", "as_of": "2024"}, "as_of: a datetime is wanted"),
+        ("search", {"query": "x", "kind": "fact"}, "kind: one of episode"),
+        ("search", {"query": "x", "roles": 3}, "roles: 'all' or some of"),
+        ("search", {"query": "x", "where": [1]}, "filter: expected a non-empty mapping"),
+        ("recall", {"question": 3}, "question: a text is wanted"),
+        ("recall", {"question": "x", "k": 0}, "k must be at least 1"),
+        ("list", {"limit": "3"}, "limit must be at least 1"),
+        ("list", {"after": NOT_THERE}, "there is no record"),
+        ("history", {"id": NOT_THERE}, "there is no record"),
+        ("update", {"id": NOT_THERE, "metadata": "page"}, "metadata: a mapping is wanted"),
+        ("forget", {"source": 3}, "source: a text is wanted"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_one_line_and_changes_nothing(
+    memory: Memory, verb: str, arguments: dict[str, Any], said: str
+) -> None:
+    memory.add("tea", scope="ada")
+    with pytest.raises(InvalidInput) as caught:
+        getattr(memory, verb)(scope="ada", **arguments)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+    assert memory.count(scope="ada", everything=True) == 1
+
+
+def test_feedback_is_of_an_answer(memory: Memory) -> None:
+    agent = Agent(memory=memory, model=ScriptedChat([]), scope="ada")
+    with pytest.raises(InvalidInput, match=r"^answer: what `ask` returned is wanted"):
+        agent.feedback("In Rome.", correction="In Lisbon.")  # type: ignore[arg-type]
