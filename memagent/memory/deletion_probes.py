@@ -231,8 +231,8 @@ def _ask(memory: "Memory", what: Target) -> dict[ProbeKind, Answers]:
 def _direct(memory: "Memory", what: Target) -> Answers:
     answers: Answers = []
     for id in _spread(what.ids):
-        there = memory.get([id], scope=what.scope)
-        there = there or memory.engine.store.read.versions(what.scope, id)
+        versions = memory.engine.store.read.versions(what.scope, id)
+        there = memory.get([id], scope=what.scope) or versions
         answers.append(frozenset({_there(id)} if there else ()))
     for piece in what.pieces:
         answers.append(_searched(memory, what, piece.text, piece.moment))
