@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 from memagent.errors import InvalidInput
-from memagent.types import Kind, NewRecord
+from memagent.stores.database.filters import KINDS, check_times
+from memagent.types import NewRecord
 
 MAX_CHARS = 1_000_000
 """Characters that the text of one record may have."""
-KINDS: tuple[str, ...] = get_args(Kind)
 
 
 def check(entry: NewRecord) -> None:
@@ -28,17 +27,6 @@ def check(entry: NewRecord) -> None:
             json.dumps(dict(entry.metadata), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
-
-
-def check_times(**times: Any) -> None:
-    """Check that each of some times is one, or None.
-
-    Raises:
-        InvalidInput: one is neither.
-    """
-    for name, time in times.items():
-        if time is not None and not isinstance(time, datetime):
-            raise InvalidInput(f"{name}: a datetime is wanted, not {time!r}")
 
 
 def _check_fields(entry: NewRecord) -> None:

@@ -189,10 +189,7 @@ class Filter:
     everything: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("as_of", "since", "until"):
-            time = getattr(self, name)
-            if time is not None and not isinstance(time, datetime):
-                raise InvalidInput(f"{name}: a datetime is wanted, not {time!r}")
+        check_times(as_of=self.as_of, since=self.since, until=self.until)
         if self.kind is not None and self.kind not in KINDS:
             raise InvalidInput(f"kind: one of {', '.join(KINDS)} is wanted, not {self.kind!r}")
         if self.source is not None and not isinstance(self.source, str):
@@ -252,3 +249,14 @@ def micros(moment: datetime) -> int:
     """Return a time as whole microseconds since 1970, exactly; one without a zone is local time."""
     delta = moment.astimezone(UTC) - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def check_times(**times: Any) -> None:
+    """Check that each of some times is one, or None.
+
+    Raises:
+        InvalidInput: one is neither.
+    """
+    for name, time in times.items():
+        if time is not None and not isinstance(time, datetime):
+            raise InvalidInput(f"{name}: a datetime is wanted, not {time!r}")

@@ -37,7 +37,11 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = Clock()
 
-    class Faked(datetime):
+    class AnyDatetime(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, datetime)
+
+    class Faked(datetime, metaclass=AnyDatetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return fake.read(tz)
