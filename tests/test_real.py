@@ -202,7 +202,7 @@ def test_the_evaluation_end_to_end_with_a_floor(
     """Floors far below what is measured, that a broken arm would still fall through."""
     tasks = [babi.load(babi_folder, number, None) for number in (1, 2)]
     names = ("none", "full", "memory", "oracle")
-    plan = Plan(arms=tuple(map(ArmName, names)), limit=12)
+    plan = Plan(arms=tuple(map(ArmName, names)), limit=6)
     whole = Run(tmp_path / "run", tasks, plan, resume=False)
     run_in_process(whole, open_chat("local"), embedder, lambda _: None, StoryArm)
     accuracy = {
@@ -215,4 +215,4 @@ def test_the_evaluation_end_to_end_with_a_floor(
         assert accuracy[task, "none"] <= 0.45
         assert accuracy[task, "memory"] > accuracy[task, "full"]
     recalled = [one.recall == 1.0 for one in whole.scores if one.arm == "memory+3"]
-    assert sum(recalled) >= 20
+    assert sum(recalled) >= 10

@@ -39,7 +39,11 @@ def servers() -> Iterator[list[StubServer]]:
         yield [one, other]
 
 
-def begun(folder: Path, limit: int = 10) -> Run:
+LIMIT = 6
+"""Questions of each of the two tasks."""
+
+
+def begun(folder: Path, limit: int = LIMIT) -> Run:
     tasks = [babi.load(None, number, None) for number in (1, 2)]
     plan = Plan(arms=ARMS, limit=limit, model="http://s/v1")
     return Run(folder, tasks, plan, resume=False)
@@ -69,7 +73,7 @@ def test_a_cluster_gives_the_answers_of_a_local_run(
         again = begun(tmp_path / "again", limit=3)
         ask_all(again, pool, lambda _: None)
     assert outcomes(tmp_path / "far") == outcomes(tmp_path / "local")
-    assert len(seen) == alone == 2 * 10 * len(ARMS)
+    assert len(seen) == alone == 2 * LIMIT * len(ARMS)
     assert len(again.scores) == 2 * 3 * len(ARMS)
     assert len(servers[1].requests) > 0.3 * alone
 
@@ -85,7 +89,7 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
     killed: list[int] = []
 
     def kill(score: Score) -> None:
-        if len(run.scores) == 20:
+        if len(run.scores) == 2 * LIMIT:
             told = subprocess.run(["pgrep", "-f", "ray::_Remote"], capture_output=True, text=True)
             killed.extend(map(int, told.stdout.split()))
             for pid in killed:
@@ -96,7 +100,7 @@ def test_a_worker_of_the_cluster_that_dies_costs_no_answer(
     assert len(killed) == 1
     assert not run.failed
     assert [one["id"] for one in outcomes(tmp_path)] == [one.id for one in run.scores]
-    assert len(run.scores) == 2 * 10 * len(ARMS)
+    assert len(run.scores) == 2 * LIMIT * len(ARMS)
 
 
 @pytest.mark.wire
