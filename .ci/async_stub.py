@@ -28,24 +28,6 @@ class AsyncMemory(_AsyncMemory):
     probes: AsyncDeletionProbes
 
     def __init__(self, memory: Memory) -> None: ...
-    @classmethod
-    async def open(
-        cls,
-        folder: str | Path | Any = ...,
-        *,
-        embedder: str | Embeddings | None = ...,
-        index_bytes: int | None = ...,
-        cache_bytes: int | None = ...,
-        scope: ScopeLike | None = ...,
-    ) -> Self: ...
-    @classmethod
-    async def in_memory(
-        cls,
-        *,
-        embedder: str | Embeddings | None = ...,
-        index_bytes: int | None = ...,
-        scope: ScopeLike | None = ...,
-    ) -> Self: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *error: object) -> None: ...
 
@@ -74,14 +56,16 @@ def stub() -> str:
 
 def awaited(verb: ast.FunctionDef) -> str:
     """Return the awaited signature of a public method, empty for anything else."""
-    if verb.name.startswith("_") or verb.decorator_list:
+    decorators = [ast.unparse(one) for one in verb.decorator_list]
+    if verb.name.startswith("_") or decorators not in ([], ["classmethod"]):
         return ""
     for defaults in (verb.args.defaults, verb.args.kw_defaults):
         defaults[:] = [default and ast.Constant(...) for default in defaults]
     returns = ast.unparse(verb.returns or ast.Constant(None)).replace("Iterator[", "builtins.list[")
     arguments = ast.unparse(verb.args).replace("list[", "builtins.list[")
     returns = returns if "builtins" in returns else returns.replace("list[", "builtins.list[")
-    return f"async def {verb.name}({arguments}) -> {returns}: ..."
+    opener = "@classmethod\n    " if decorators else ""
+    return f"{opener}async def {verb.name}({arguments}) -> {returns}: ..."
 
 
 def formatted(text: str) -> str:

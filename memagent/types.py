@@ -274,9 +274,9 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """What asking again showed of a change: did it mend the answer, and which others did it break?
+    """Result of a recheck: whether a change fixed the answer, and which others it broke.
 
-    `answer` is what the question is answered with now, `asked` how many model calls it took.
+    `answer` is the answer now, `asked` the number of model calls that the recheck took.
     """
 
     mended: bool
@@ -286,12 +286,12 @@ class Checked:
 
     @property
     def kept(self) -> bool:
-        """Whether the change is worth keeping."""
+        """True if the change is worth keeping."""
         return self.mended and not self.broken
 
     @property
     def why(self) -> str:
-        """What speaks against the change, in words."""
+        """Reason against the change, in words; empty if there is none."""
         if not self.mended:
             return f"the question is still answered with {self.answer!r}"
         return f"it breaks what is answered to: {'; '.join(self.broken)}" if self.broken else ""
@@ -299,7 +299,7 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reflected:
-    """What came of feedback: how many memories were judged, and the change, if there is one.
+    """Outcome of feedback: the number of memories judged, and the change, if there is one.
 
     With a check that failed, the change is undone already.
     """

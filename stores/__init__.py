@@ -1,1 +1,1 @@
-"""What memory is kept in: the truth in SQLite, and the indexes that can be rebuilt from it."""
+"""Storage of a memory: the truth in SQLite, and the indexes that can be rebuilt from it."""

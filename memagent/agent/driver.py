@@ -76,15 +76,17 @@ class Driver:
         """Return what to show the model for a question: nothing without a memory."""
         if self.memory is None:
             return Recollection()
-        recollection = self.memory.recall(
-            question,
-            scope=scope.across_sessions(),
-            k=self.k,
-            learned_scope=self.learned_scope,
-            max_hops=self.max_hops,
-            expand=self.expand,
-        )
-        return _reported(question, recollection)
+        with _reported(question) as report:
+            recollection = self.memory.recall(
+                question,
+                scope=scope.across_sessions(),
+                k=self.k,
+                learned_scope=self.learned_scope,
+                max_hops=self.max_hops,
+                expand=self.expand,
+            )
+            report(recollection)
+        return recollection
 
     def answer(
         self, request: Request, question: str, scope: Scope, stream: bool
@@ -195,24 +197,33 @@ def _measured(window: ContextWindow, request: ModelRequest) -> Iterator[Callable
         raise
 
 
-def _reported(question: str, recollection: Recollection) -> Recollection:
-    """Report a recall as a retriever's start and end, and return it; outside a run do nothing.
+@contextmanager
+def _reported(question: str) -> Iterator[Callable[[Recollection], None]]:
+    """Report a recall to the LangChain run that it is part of, as a retriever's; else do nothing.
 
     The documents carry the ids and scores of the records that were recalled.
     """
     config = ensure_config()
     if not config.get("callbacks"):
-        return recollection
+        yield lambda recollection: None
+        return
     manager = CallbackManager.configure(
         inheritable_callbacks=config.get("callbacks"),
         inheritable_tags=config.get("tags"),
         inheritable_metadata=config.get("metadata"),
     )
     run = manager.on_retriever_start({}, question, name="memory")
-    run.on_retriever_end(
-        [
-            Document(id=hit.record.id, page_content=hit.text, metadata={"score": hit.score})
-            for hit in recollection.hits
-        ]
-    )
-    return recollection
+
+    def report(recollection: Recollection) -> None:
+        run.on_retriever_end(
+            [
+                Document(id=hit.record.id, page_content=hit.text, metadata={"score": hit.score})
+                for hit in recollection.hits
+            ]
+        )
+
+    try:
+        yield report
+    except BaseException as error:
+        run.on_retriever_error(error)
+        raise

@@ -18,7 +18,6 @@ from memagent.memory.memory import Memory
 from memagent.memory.notes import Notes
 
 PARTS = {"notes": Notes, "changes": Changes, "maintenance": Maintenance, "probes": DeletionProbes}
-OPENERS = ("open", "in_memory")
 
 
 def verbs(part: type) -> list[str]:
@@ -56,13 +55,16 @@ def _made(part: type) -> type[_Awaited]:
     return type(f"Async{part.__name__}", (_Awaited,), {**methods, "__doc__": part.__doc__})
 
 
+ASYNC_PARTS = {name: _made(part) for name, part in PARTS.items()}
+
+
 class AsyncMemory(_made(Memory)):
     """A `Memory` whose verbs and parts are awaited; see there for what each does."""
 
     def __init__(self, memory: Memory) -> None:
         super().__init__(memory)
-        for name, part in PARTS.items():
-            setattr(self, name, _made(part)(getattr(memory, name)))
+        for name, part in ASYNC_PARTS.items():
+            setattr(self, name, part(getattr(memory, name)))
 
     @classmethod
     async def open(cls, *args: Any, **kwargs: Any) -> Self:

@@ -42,6 +42,24 @@ from memagent.types import (
 )
 
 class _AsyncMemory:
+    @classmethod
+    async def open(
+        cls,
+        folder: str | Path | Any = ...,
+        *,
+        embedder: str | Embeddings | None = ...,
+        index_bytes: int | None = ...,
+        cache_bytes: int | None = ...,
+        scope: ScopeLike | None = ...,
+    ) -> Self: ...
+    @classmethod
+    async def in_memory(
+        cls,
+        *,
+        embedder: str | Embeddings | None = ...,
+        index_bytes: int | None = ...,
+        scope: ScopeLike | None = ...,
+    ) -> Self: ...
     async def add(
         self,
         text: str,
@@ -324,24 +342,6 @@ class AsyncMemory(_AsyncMemory):
     probes: AsyncDeletionProbes
 
     def __init__(self, memory: Memory) -> None: ...
-    @classmethod
-    async def open(
-        cls,
-        folder: str | Path | Any = ...,
-        *,
-        embedder: str | Embeddings | None = ...,
-        index_bytes: int | None = ...,
-        cache_bytes: int | None = ...,
-        scope: ScopeLike | None = ...,
-    ) -> Self: ...
-    @classmethod
-    async def in_memory(
-        cls,
-        *,
-        embedder: str | Embeddings | None = ...,
-        index_bytes: int | None = ...,
-        scope: ScopeLike | None = ...,
-    ) -> Self: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(self, *error: object) -> None: ...
 

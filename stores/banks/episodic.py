@@ -26,9 +26,9 @@ from memagent.types import Hits, NewRecord, Record, Scope
 MAX_KEY_WORDS = 120
 """A longer text gets several keys: MiniLM reads 256 word pieces and drops the rest."""
 CONTEXT_DEPTH = 3
-"""How many records back a chain of pronouns is followed."""
+"""Records that a chain of pronouns is followed back."""
 CANDIDATES = 32
-"""How many keys each of the three rankings returns at least."""
+"""Keys that each of the three rankings returns at least."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""

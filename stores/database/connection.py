@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 FILE_NAME = "memory.db"
 CHECKPOINT_PAGES = 8_000
-"""How long the write-ahead log grows (32 MB) before it is moved into the database."""
+"""Pages of the write-ahead log (32 MB) after which it is moved into the database."""
 BUSY_TIMEOUT_SECONDS = 30
-"""How long to wait for another process that is writing, in seconds."""
+"""Seconds to wait for another process that is writing."""
 CHECKPOINT_WAIT_MS = 1_000
-"""How long to wait for readers of an older state, in milliseconds; meanwhile nobody can write."""
+"""Milliseconds to wait for readers of an older state; meanwhile nobody can write."""
 CACHE_KIB = 32_000
 MAX_RESULTS = 1_000
-"""How many small results are kept until something changes."""
+"""Small results that are kept until something changes."""
 DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """The errors that SQLite raises; the latter when its own message quotes damaged text."""
 MIN_DATABASE_BYTES = 512
