@@ -18,6 +18,7 @@ from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, keys_of
 from memagent.stores.banks.hop_directions import HopDirectionBank
 from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.word_index import bring_up_to_date
 from memagent.stores.index import embedding_cache, partitions
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.stores.lifecycle.erasure import Eraser
@@ -41,6 +42,7 @@ class Engine:
         cache_bytes: int,
         default_scope: Scope | None = None,
     ) -> None:
+        bring_up_to_date(store)
         self.store = store
         self.default_scope = default_scope
         self.encoder = Encoder(embedder, store.meta, store.set_meta)

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from string import ascii_letters
 
-_LETTERS = frozenset(ascii_letters)
+from memagent.text.words import document_words, query_words
+from memagent.text.words import stem as stem
+
 _WORD = re.compile(r"(\w+(?:['’](?!s\b)\w+)*)(?:['’]s\b)?")  # noqa: RUF001
 
 FUNCTION_WORDS = frozenset(
@@ -27,25 +27,14 @@ PERSONAL_PRONOUNS = frozenset("he him his she her hers they them their theirs it
 _PRONOUN = re.compile(rf"\b(?:{'|'.join(sorted(PERSONAL_PRONOUNS))})\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """Return the Porter stem of a word, as the full-text index stems it."""
-    if word[-1:] not in _LETTERS:
-        return word  # numbers, above all: every suffix that Porter strips is of English letters
-    import snowballstemmer
-
-    return str(snowballstemmer.stemmer("porter").stemWord(word))
-
-
 def words(text: str) -> list[str]:
     """Return the words of a text as written, without a possessive 's."""
     return _WORD.findall(text)
 
 
 def content_words(text: str) -> list[str]:
-    """Return the words that carry meaning in lower case, one per stem, in order."""
-    lowered = (word.lower() for word in words(text))
-    by_stem = {stem(word): word for word in lowered if word not in FUNCTION_WORDS}
+    """Return the words that carry meaning, folded (`text.words`), one per stem, in order."""
+    by_stem = {stem(word): word for word in query_words(text) if word not in FUNCTION_WORDS}
     return list(by_stem.values())
 
 
@@ -58,10 +47,10 @@ class Stems:
 
 
 def stems(text: str) -> Stems:
-    """Return the stems of a text's words."""
-    lowered = list(map(str.lower, words(text)))
-    content = set(lowered).difference(FUNCTION_WORDS)
-    return Stems(tuple(map(stem, lowered)), frozenset(map(stem, content)))
+    """Return the stems of the words that a text is found by."""
+    found = document_words(text)
+    content = set(found).difference(FUNCTION_WORDS)
+    return Stems(tuple(map(stem, found)), frozenset(map(stem, content)))
 
 
 def names(text: str) -> list[str]:

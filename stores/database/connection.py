@@ -35,13 +35,6 @@ DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """The errors that SQLite raises; the latter when its own message quotes damaged text."""
 MIN_DATABASE_BYTES = 512
 """Size of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
-_TEMPORARY = """
-ATTACH ':memory:' AS newest;
-CREATE VIRTUAL TABLE newest.newest_fts USING fts5(
-    text, owner, content='', tokenize='porter unicode61 remove_diacritics 2'
-);
-"""
-"""A full-text table in RAM, for the keys that are not in the index yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,6 @@ class SqliteStore:
             self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(self._db, self.location)
-            self._db.executescript(_TEMPORARY)
         except (*DATABASE_ERRORS, OSError) as error:
             raise StoreError(
                 f"cannot open a memory in {self.location}: {_reason(error)}"
@@ -223,18 +215,6 @@ class SqliteStore:
     def lock(self) -> "threading.RLock":
         """Lock to hold while something is read in several steps."""
         return self._lock
-
-    def write_temporary(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Write rows to the table in RAM; the file is not touched, and no lock on it is taken."""
-        with self._lock, self._translated():
-            alone = not self._db.in_transaction
-            if alone:
-                self._db.execute("BEGIN")
-            try:
-                self._db.executemany(sql, rows)
-            finally:
-                if alone:
-                    self._db.execute("COMMIT")
 
     def checkpoint(self) -> bool:
         """Move the write-ahead log into the database and empty it; return whether it was possible.

@@ -1,7 +1,8 @@
-"""Deferred indexing of digests and words: new rows are indexed many at a time.
+"""Deferred indexing of digests: new rows are indexed many at a time.
 
-To sort thousands of digests or words into their index at once costs far less than one by one. The
-table `settled` says how far the indexes go; what was written since is searched row by row.
+To sort thousands of digests into their index at once costs far less than one by one. The table
+`settled` says how far the indexes go, that of the words too (`word_index.py`); what was written
+since is searched row by row.
 """
 
 import logging
@@ -30,24 +31,20 @@ def indexed_up_to(query: Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
     return IndexedUpTo(*query("SELECT words, digests FROM settled", ())[0])
 
 
-def index_deferred(db: sqlite3.Connection, *, beyond: int = 0) -> None:
-    """Index, within a transaction, all rows that wait if they are more than `beyond`."""
-    key, record, upto = db.execute(
-        "SELECT coalesce((SELECT max(id) FROM keys), 0), coalesce((SELECT max(seq) FROM records),"
-        " 0), words FROM settled"
+def index_digests(db: sqlite3.Connection, *, beyond: int = 0) -> None:
+    """Index, within a transaction, all digests that wait if they are more than `beyond`."""
+    last, upto = db.execute(
+        "SELECT coalesce((SELECT max(seq) FROM records), 0), digests FROM settled"
     ).fetchone()
-    if key - upto <= beyond:
+    if last - upto <= beyond:
         return
-    logger.debug("indexing the words of %d keys", key - upto)
+    logger.debug("indexing the digests of %d records", last - upto)
     db.execute(
-        "INSERT INTO keys_fts(rowid, text, owner) SELECT id, text, owner FROM keys WHERE id > ?",
+        "INSERT INTO digests SELECT user, digest, seq FROM records WHERE seq > ? AND NOT superseded"
+        " ORDER BY user, digest",
         (upto,),
     )
-    db.execute(
-        "INSERT INTO digests SELECT user, digest, seq FROM records"
-        " WHERE seq > (SELECT digests FROM settled) AND NOT superseded ORDER BY user, digest"
-    )
-    db.execute("UPDATE settled SET words = max(words, ?), digests = max(digests, ?)", (key, record))
+    db.execute("UPDATE settled SET digests = ?", (last,))
 
 
 class DigestIndex:

@@ -188,7 +188,22 @@ UPDATE records SET metadata = with_role(metadata) WHERE instr(metadata, '"author
 """
 """Who speaks is kept in the field's words: `role` instead of `author`."""
 
-STEPS = (_V1, _V2, _V3, _V4, _V5, _V6)
+_V7 = """
+DROP TRIGGER keys_after_delete;
+DROP TABLE keys_fts;
+CREATE TABLE postings (
+    user INTEGER NOT NULL,
+    block INTEGER NOT NULL,
+    word TEXT NOT NULL,
+    keys BLOB NOT NULL,
+    PRIMARY KEY (user, block, word)
+) WITHOUT ROWID;
+UPDATE settled SET words = 0;
+ALTER TABLE users ADD COLUMN rewrites INTEGER NOT NULL DEFAULT 0;
+"""
+"""Words are indexed by a table of our own, of which they can be erased: `word_index.py`."""
+
+STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:
@@ -225,13 +240,15 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
         return
     connection.create_function("half", 1, _half, deterministic=True)
     connection.create_function("with_role", 1, _with_role, deterministic=True)
+    connection.create_function("expect", 2, _expect, deterministic=True)
     connection.execute("PRAGMA foreign_keys = OFF")  # a table made anew is dropped first
     if version:
         logger.info("migrating the store from schema %d to %d", version, len(STEPS))
     while version < len(STEPS):
         try:
             connection.executescript(
-                f"BEGIN IMMEDIATE;{STEPS[version]}PRAGMA application_id = {APPLICATION_ID};"
+                f"BEGIN IMMEDIATE;SELECT expect(user_version, {version}) FROM pragma_user_version;"
+                f"{STEPS[version]}PRAGMA application_id = {APPLICATION_ID};"
                 f"PRAGMA user_version = {version + 1};COMMIT;"
             )
         except sqlite3.OperationalError:
@@ -241,6 +258,16 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
                 raise
         version = identify(connection, where)
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _expect(version: int, expected: int) -> None:
+    """Break a step off that another process has taken: done twice, it would set the version back.
+
+    Raises:
+        ValueError: the version is not the one expected.
+    """
+    if version != expected:
+        raise ValueError("the step is taken")
 
 
 def _half(vector: bytes) -> bytes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 from memagent.stores.database import deferred_indexing
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.deferred_indexing import DigestIndex, index_deferred
+from memagent.stores.database.deferred_indexing import DigestIndex, index_digests
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import micros
 from memagent.stores.database.rows import (
@@ -27,6 +27,7 @@ from memagent.stores.database.rows import (
     row_of,
     same_json,
 )
+from memagent.stores.database.word_index import index_words
 from memagent.types import Action, Record
 
 logger = logging.getLogger(__name__)
@@ -299,7 +300,8 @@ def add_keys(
             for n, ((seq, text), blob) in enumerate(zip(keyed, blobs, strict=True))
         ],
     )
-    index_deferred(db, beyond=deferred_indexing.MAX_DEFERRED)
+    index_words(db)
+    index_digests(db, beyond=deferred_indexing.MAX_DEFERRED)
 
 
 def mark_changed(db: sqlite3.Connection, user: int, seq: int) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.database.rows import packed, reading
+from memagent.stores.database.word_index import erase_words
 from memagent.stores.database.writer import Trace, add_keys, log, user_id
 from memagent.stores.index import embedding_cache, snapshot
 from memagent.types import Receipt, Record, Scope
@@ -200,7 +200,7 @@ class Eraser:
         numbers = {name: user_id(db, name) for name in users}
         for user in numbers.values():
             snapshot.drop(self._store, f"u{user}")
-        index_deferred(db)
+        erase_words(db, [record.seq for record in (*plan.erased, *plan.rekeyed)])
         erased = json.dumps([record.seq for record in plan.erased])
         db.execute(
             "DELETE FROM digests WHERE (user, digest) IN (SELECT user, digest FROM records"
@@ -228,8 +228,6 @@ class Eraser:
             log(db, record.seq, "rekey", REKEYED)
         for user in numbers.values():
             db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
-        # FTS5 marks deleted words and keeps them until its segments are merged.
-        db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
         embedding_cache.empty(self._store)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.deferred_indexing import index_deferred
+from memagent.stores.database.deferred_indexing import index_digests
 from memagent.stores.database.rows import is_as_written, packed, unpacked
+from memagent.stores.database.word_index import blocks_amiss
 
 BATCH = 500
 """Rows held in memory at once."""
@@ -46,7 +47,7 @@ def problems(store: SqliteStore) -> list[str]:
     """Return the problems of a store, none if it is whole.
 
     Checks SQLite's own structure, the schema, references between tables, the numbering of rows,
-    every record against its digest, every vector, and the full-text index. What cannot be read
+    every record against its digest, every vector, and the word index. What cannot be read
     is returned as a problem, not raised.
     """
     found = []
@@ -58,7 +59,7 @@ def problems(store: SqliteStore) -> list[str]:
         _records,
         _digests,
         _vectors,
-        _full_text,
+        _words,
     ):
         try:
             for problem in check(store):
@@ -69,11 +70,10 @@ def problems(store: SqliteStore) -> list[str]:
 
 
 def compact(store: SqliteStore) -> Compacted:
-    """Merge the full-text index, give free pages back, and empty the write-ahead log."""
+    """Index the digests that wait, give free pages back, and empty the write-ahead log."""
     before = _size(store)
     with store.transaction() as db:
-        index_deferred(db)
-        db.execute("INSERT INTO keys_fts(keys_fts) VALUES ('optimize')")
+        index_digests(db)
     store.query("VACUUM")
     emptied = store.checkpoint()
     return Compacted(before=before, after=_size(store), log_emptied=emptied)
@@ -96,8 +96,7 @@ def _schema(store: SqliteStore) -> Iterator[str]:
 
 
 def _definitions(store: SqliteStore) -> dict[str, str]:
-    """Return our tables, indexes and triggers; FTS5's own tables differ between its versions."""
-    rows = store.query("SELECT name, sql FROM sqlite_master WHERE name NOT GLOB 'keys_fts_*'")
+    rows = store.query("SELECT name, sql FROM sqlite_master")
     return {str(row["name"]): str(row["sql"]) for row in rows}
 
 
@@ -181,13 +180,10 @@ def _wrong_vector(raw: object, dimensions: object) -> str | None:
     return None
 
 
-def _full_text(store: SqliteStore) -> Iterator[str]:
-    try:
-        with store.transaction() as db:
-            index_deferred(db)  # what waits is not in the index, and would pass for damage
-            db.execute("INSERT INTO keys_fts(keys_fts, rank) VALUES ('integrity-check', 1)")
-    except StoreError as error:
-        yield f"full-text index: {error}"
+def _words(store: SqliteStore) -> Iterator[str]:
+    """Compare the word index with the words of the keys, block by block."""
+    for user, block in blocks_amiss(store):
+        yield f"word index: block {block} of user {user} does not hold the words of the keys"
 
 
 def _rows(store: SqliteStore, sql: str) -> Iterator[sqlite3.Row]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import unpacked
+from memagent.stores.database.word_index import keys_in
 from memagent.stores.lifecycle.bytescan import scan
-from memagent.text.english import content_words, stem
+from memagent.text.words import terms
 
 SAME = 0.999
 """From this cosine on, two vectors count as made of the same text."""
@@ -28,8 +29,8 @@ _VECTORS = (
 )
 _OWN = (
     "SELECT 'SQLite format 3' AS text UNION ALL SELECT sql FROM sqlite_master UNION ALL"
-    " SELECT key || value FROM meta UNION ALL SELECT k FROM keys_fts_config UNION ALL"
-    " SELECT action FROM history UNION ALL SELECT name FROM users"
+    " SELECT key || value FROM meta UNION ALL SELECT action"
+    " FROM history UNION ALL SELECT name FROM users"
 )
 """The texts of a database that are nobody's memories."""
 WINDOW = 24
@@ -115,16 +116,13 @@ def needles(
 ) -> list[Needle]:
     """Return what to look for of forgotten texts, ids and vectors, and of `more` of their texts.
 
-    A text is looked for in pieces, and its words as the full-text index holds them: in lower case,
-    without their endings, and perhaps without what they share with the word before.
+    A text is looked for in pieces, and its words as the word index holds them.
     """
     found = [_text("id", id) for id in ids if len(id) >= 2 * MIN_BYTES]
     for text in (*texts, *more):
         starts = range(0, max(len(text) - WINDOW, 0) + 1, WINDOW)
         found += [_text("text", text[start : start + WINDOW]) for start in starts]
-    for word in {word for text in texts for word in content_words(text) if word.isascii()}:
-        root = stem(word)[:-1]
-        found += [_text("word", root), _text("word", root[2:])]
+    found += [_text("word", term) for text in texts for term in terms(text)]
     for vector in vectors:
         for start in range(0, len(vector), 256):
             found.append(Needle(part="vector", raw=vector[start : start + 32], origin=vector))
@@ -185,6 +183,8 @@ def _explained(store: SqliteStore, user: str, ids: Sequence[str], needle: Needle
         " k.text h.who h.why"
     ).split()
     held = " || char(10) || ".join(f"coalesce({column}, '')" for column in columns)
+    if needle.part == "word" and _is_word_of(store, needle.origin):
+        return True
     return bool(
         store.query(
             f"SELECT 1 {staying.format(keys='keys')} AND instr(lower({held}), lower(?3))"
@@ -192,3 +192,12 @@ def _explained(store: SqliteStore, user: str, ids: Sequence[str], needle: Needle
             values,
         )
     )
+
+
+def _is_word_of(store: SqliteStore, word: str | bytes) -> bool:
+    """Tell whether the index says of a stored key that it holds a word, and the key does."""
+    for row in store.query("SELECT block, keys FROM postings WHERE word = ?", (word,)):
+        ids = keys_in(row["block"], row["keys"]).tolist()
+        if any(word in terms(key[2]) for key in store.read.keys(ids)):
+            return True
+    return False

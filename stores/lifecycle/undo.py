@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from memagent.errors import InvalidInput
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.deferred_indexing import index_deferred
+from memagent.stores.database.deferred_indexing import index_digests
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import closed_digest, opened_digest
@@ -59,7 +59,7 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
             ]
             reason = f"undo {later[0].id!r} first, it stands in its place" if later else "it is"
             raise InvalidInput(f"change {held.id!r} cannot be undone: {reason}")
-        index_deferred(db)
+        index_digests(db)
         user, now = user_id(db, scope.user), micros(store.now(scope.user))
         digest = _digest(store, held)
         db.execute(

@@ -9,8 +9,8 @@ from probing import SECRET, forgotten, known
 
 from memagent import Memory, Record, Scope
 from memagent.errors import StoreError
+from memagent.stores.database import word_index
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.deferred_indexing import index_deferred
 from memagent.stores.database.schema import STEPS
 from memagent.stores.lifecycle import residue
 from memagent.stores.lifecycle.erasure import Eraser
@@ -56,12 +56,14 @@ def test_bytes_notices_a_log_that_was_not_emptied(
     )
 
 
-def test_bytes_notices_words_that_the_full_text_index_keeps(
+def test_bytes_notices_words_that_the_word_index_keeps(
     disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(word_index, "BLOCK", 2)
+    disk.add_many(["one", "two"], scope=ada)
+
     def erase(self: Eraser, *_: object) -> None:
         with disk.engine.store.transaction() as db:
-            index_deferred(db)
             db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
             db.execute("UPDATE users SET removals = removals + 1")
         disk.engine.store.checkpoint()

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from memagent import Memory, Record, Scope
 from memagent.stores.banks import episodic
-from memagent.stores.database import deferred_indexing
+from memagent.stores.database import word_index
 from memagent.stores.database.filters import Filter
-from memagent.stores.index import lexical
+from memagent.stores.index import lexical, word_keys
 from memagent.testing import HashEmbedder
 from memagent.types import NewRecord
 
@@ -72,9 +74,9 @@ def few() -> Iterator[None]:
     """Bounds so small that a handful of records reaches them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(episodic, "CANDIDATES", 3)
-        patch.setattr(lexical, "STEP", 1)
+        patch.setattr(word_keys, "STEP", 1)
         patch.setattr(lexical, "MAX_MATCHES", 4)
-        patch.setattr(deferred_indexing, "MAX_DEFERRED", 4)
+        patch.setattr(word_index, "BLOCK", 4)
         yield
 
 
@@ -161,18 +163,18 @@ def test_a_word_is_looked_up_once_and_then_only_among_newer_keys(
     memory.add_many(["ant one", "ant two"], scope=ADA)
     words = memory.engine.bank._words
     assert words.terms(ADA, "ant").postings == {"ant": [2, 1]}
-    asked: list[Sequence[object]] = []
-    rows = words._found.rows
+    looked_up: list[int] = []
+    keys = words._found.keys
 
-    def watched(select: str, match: str, values: Sequence[object], n: int) -> list[int]:
-        asked.append(values)
-        return rows(select, match, values, n)
+    def watched(user: int, term: str, *, above: int, most: int) -> NDArray[np.int64]:
+        looked_up.append(above)
+        return keys(user, term, above=above, most=most)
 
-    monkeypatch.setattr(words._found, "rows", watched)
+    monkeypatch.setattr(words._found, "keys", watched)
     assert words.terms(ADA, "ant").postings == {"ant": [2, 1]}
     memory.add("ant three", scope=ADA)
     assert words.terms(ADA, "ant").postings == {"ant": [3, 2, 1]}
-    assert asked == [(3, 3)]
+    assert looked_up == [2]
 
 
 def test_a_second_user_changes_nothing_for_the_first(memory: Memory, ada: Scope) -> None:

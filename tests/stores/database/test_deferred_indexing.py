@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
-from memagent.stores.database import deferred_indexing
+from memagent.stores.database import deferred_indexing, word_index
 from memagent.stores.database.deferred_indexing import IndexedUpTo, indexed_up_to
 from memagent.stores.database.filters import Filter
 from memagent.testing import HashEmbedder
@@ -27,6 +27,7 @@ class DeferredIndexingMachine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(deferred_indexing, "MAX_DEFERRED", 3)
+        self.patch.setattr(word_index, "BLOCK", 4)
         self.folder = TemporaryDirectory()
         self.memories = [self.opened(), self.opened()]
 
@@ -112,9 +113,12 @@ def test_what_waits_is_settled_when_there_is_enough_of_it(
     tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deferred_indexing, "MAX_DEFERRED", 2)
+    monkeypatch.setattr(word_index, "BLOCK", 2)
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        memory.add_many(["one", "two"], scope=ada)
-        assert indexed_up_to(memory.engine.store.query) == IndexedUpTo(0, 0)
+        memory.add("one", scope=ada)
+        assert indexed_up_to(memory.engine.store.query) == IndexedUpTo(1, 0)
+        memory.add("two", scope=ada)
+        assert indexed_up_to(memory.engine.store.query) == IndexedUpTo(1, 0)
         memory.add("three", scope=ada)
         assert indexed_up_to(memory.engine.store.query) == IndexedUpTo(3, 3)
         assert memory.engine.store.query("SELECT count(*) FROM digests")[0][0] == 3

@@ -25,6 +25,7 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
 ) -> None:
     old = sqlite3.connect(tmp_path / "memory.db")
     old.create_function("half", 1, schema._half)
+    old.create_function("with_role", 1, schema._with_role)
     for step in STEPS[:version]:
         old.executescript(step)
     old.executescript(ROWS)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
+from memagent.stores.database import schema
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.schema import with_role
 from memagent.stores.ranking import Ranking
@@ -65,7 +66,7 @@ def test_roles_that_are_no_texts_are_refused(ada: Scope, roles: Any) -> None:
 
 
 def test_a_store_of_before_names_roles_and_keeps_what_is_no_author(
-    tmp_path: Path, ada: Scope
+    tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         for text, metadata in OLD.items():
@@ -74,6 +75,7 @@ def test_a_store_of_before_names_roles_and_keeps_what_is_no_author(
     old.execute("""UPDATE records SET metadata = '{"author": "user"' WHERE value = 'nothing'""")
     old.executescript("PRAGMA user_version = 5")
     old.close()
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:6])
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         rows = memory.engine.store.query("SELECT value, metadata FROM records")
         held = {row["value"]: row["metadata"] for row in rows}

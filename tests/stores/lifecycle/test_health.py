@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memagent import Memory, Scope
-from memagent.stores.database.deferred_indexing import index_deferred
+from memagent.stores.database import word_index
 from memagent.stores.lifecycle import integrity
 from memagent.testing import HashEmbedder
 
@@ -23,14 +23,28 @@ def test_a_whole_store_has_no_problems_and_a_damaged_one_names_them(
     assert memory.maintenance.verify() == (f"record {record.id} has no key",)
 
 
-def test_a_full_text_index_that_disagrees_is_noticed(memory: Memory, ada: Scope) -> None:
-    memory.add("one", scope=ada)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM postings WHERE word = 'two'",
+        "UPDATE postings SET word = 'three' WHERE word = 'two'",
+        "UPDATE postings SET keys = x'0000' WHERE word = 'two'",
+        "UPDATE postings SET keys = 'text' WHERE word = 'two'",
+        "UPDATE postings SET block = 7 WHERE word = 'two'",
+        "UPDATE postings SET user = 7 WHERE word = 'two'",
+        "UPDATE keys SET text = 'three' WHERE id = 2",
+        "INSERT INTO postings VALUES (1, 0, 'three', x'0100')",
+    ],
+)
+def test_a_word_index_that_disagrees_with_the_keys_is_noticed(
+    memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(word_index, "BLOCK", 4)
+    memory.add_many(["one", "two", "two more", "last"], scope=ada)
+    assert memory.maintenance.verify() == ()
     with memory.engine.store.transaction() as db:
-        index_deferred(db)
-        db.execute("DROP TRIGGER keys_after_delete")
-        db.execute("DELETE FROM keys")
-        db.execute("DELETE FROM records")
-    assert any("full-text index" in problem for problem in memory.maintenance.verify())
+        db.execute(damage)
+    assert any("word index" in problem for problem in memory.maintenance.verify())
 
 
 def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: Scope) -> None:

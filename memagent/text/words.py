@@ -1,0 +1,215 @@
+"""Tokenizer: the words of any language as the word index, its queries and BM25 take them.
+
+Words are folded (NFKC, case, accents, digits of all scripts) and are runs of letters and digits.
+Scripts that put no spaces between words are cut into overlapping pairs of characters, Korean too,
+whose particles cling to the word. Each emoji is a word, also one that is joined of several.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib.metadata import version
+from itertools import pairwise
+from string import ascii_letters
+
+VERSION = 1
+"""To be raised with every change of what this module returns: stores index their words anew."""
+MAX_CHARS = 64
+"""How much of a word counts."""
+MIN_PART = 3
+"""A part of a word after an apostrophe is a word of its own from so many letters on: "l'eau"."""
+
+_LETTERS = frozenset(ascii_letters)
+_WORD = re.compile(r"([a-z0-9]+(?:'(?!s(?![a-z0-9]))[a-z0-9]+)*)(?:'s(?![a-z0-9]))?")
+"""A word of folded ASCII text; the possessive 's is left out."""
+_PIECE = re.compile(
+    r"(?P<word>w[wmz]*(?:'w[wmz]*)*)|(?P<run>(?:c[mz]*)+)|(?P<emoji>rr?|[ek][kg]*(?:ze[kg]*)*)"
+)
+"""Pieces of a text by the classes of its characters (`_Classes`)."""
+_ZWJ = "\u200d"
+_PART_OF_EMOJI = re.compile("[\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]+")
+_SPACELESS = (
+    *("CJK ", "HIRAGANA ", "KATAKANA", "IDEOGRAPHIC ", "BOPOMOFO ", "HANGUL ", "THAI ", "LAO "),
+    *("KHMER ", "MYANMAR ", "TIBETAN ", "YI ", "TAI ", "NEW TAI LUE ", "JAVANESE ", "BALINESE "),
+    *("CHAM ", "NUSHU ", "TANGUT ", "EGYPTIAN HIEROGLYPH", "CUNEIFORM "),
+)
+"""How the names of the letters begin that stand without spaces between words, or with particles."""
+_PLAIN = {
+    **dict.fromkeys(map(ord, "‘’‛ʼ՚"), "'"),  # noqa: RUF001
+    **{ord(letter): plain for letter, plain in zip("øłđħŧıĸ", "oldhtik", strict=True)},
+    ord("æ"): "ae",
+    ord("œ"): "oe",
+    ord("\u200b"): " ",
+    ord("ـ"): None,
+}
+"""Letters with what Unicode does not take apart, marks of one meaning, and the Arabic filler."""
+
+
+class _Folds(dict[int, int | str | None]):
+    """What each character is folded to, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        char = chr(code)
+        folded: int | str | None = code
+        if code in _PLAIN:
+            folded = _PLAIN[code]
+        elif unicodedata.category(char) == "Nd":
+            folded = str(unicodedata.decimal(char))
+        elif _says_nothing(char):
+            folded = None
+        self[code] = folded
+        return folded
+
+
+class _Classes(dict[int, str]):
+    """Class of each character: word, mark, spaceless script, and the parts of emoji."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        category = unicodedata.category(char)
+        found = " "
+        if char in ("'", _ZWJ):
+            found = "'" if char == "'" else "z"
+        elif 0x1F3FB <= code <= 0x1F3FF:
+            found = "k"  # a tone of skin
+        elif 0x1F1E6 <= code <= 0x1F1FF:
+            found = "r"  # half a flag
+        elif _is_tag(code):
+            found = "g"
+        elif category[0] == "M":
+            found = "m"
+        elif category[0] in "LN":
+            found = "c" if _name(char).startswith(_SPACELESS) else "w"
+        elif category == "So":
+            found = "e"
+        self[code] = found
+        return found
+
+
+_FOLDS, _CLASSES = _Folds(), _Classes()
+
+
+@cache
+def fingerprint() -> str:
+    """Return what tells the words of this tokenizer from those of another version, as JSON."""
+    parts = {
+        "version": VERSION,
+        "unicode": unicodedata.unidata_version,
+        "stemmer": version("snowballstemmer"),
+    }
+    return json.dumps(parts)
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """Return the Porter stem of a word, as the word index stems it."""
+    if word[-1:] not in _LETTERS:
+        return word  # numbers, above all: every suffix that Porter strips is of English letters
+    import snowballstemmer
+
+    return str(snowballstemmer.stemmer("porter").stemWord(word))
+
+
+def fold(text: str) -> str:
+    """Return a text in lower case and plain letters, for comparing."""
+    if text.isascii():
+        return text.lower()
+    whole = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", whole).translate(_FOLDS))
+
+
+def query_words(text: str) -> list[str]:
+    """Return the folded words to look for, in order; a character alone where it stands alone."""
+    folded = fold(text)
+    if folded.isascii():
+        found = _WORD.findall(folded)
+    else:
+        found = [word for kind, piece in _pieces(folded) for word in _words(kind, piece)]
+    return [word[:MAX_CHARS] for word in found] if len(folded) > MAX_CHARS else found
+
+
+def document_words(text: str) -> list[str]:
+    """Return the folded words that a text is found by, in order.
+
+    They are those to look for, and also single characters and parts after an apostrophe.
+    """
+    folded = fold(text)
+    if folded.isascii():
+        found = _WORD.findall(folded)
+        if "'" in folded:
+            found = [part for word in found for part in (word, *_parts(word))]
+    else:
+        found = [
+            word
+            for kind, piece in _pieces(folded)
+            for word in (*_words(kind, piece), *_parts_of(kind, piece))
+        ]
+    return [word[:MAX_CHARS] for word in found] if len(folded) > MAX_CHARS else found
+
+
+def terms(text: str) -> set[str]:
+    """Return the words that the index holds of a text: stemmed, each once."""
+    return set(map(stem, document_words(text)))
+
+
+def query_terms(text: str) -> set[str]:
+    """Return the words of the index that a text must have, to hold another text's words."""
+    return set(map(stem, query_words(text)))
+
+
+def _pieces(folded: str) -> Iterator[tuple[str, str]]:
+    for match in _PIECE.finditer(folded.translate(_CLASSES)):
+        yield str(match.lastgroup), folded[match.start() : match.end()]
+
+
+def _words(kind: str, piece: str) -> list[str]:
+    if kind == "emoji":
+        whole = [piece.rstrip(_ZWJ)]
+        return whole + [part for part in _PART_OF_EMOJI.split(piece) if part and part not in whole]
+    plain = piece.replace(_ZWJ, "")
+    if kind == "word":
+        return [plain.removesuffix("'s")]
+    units = _units(plain)
+    return list(map("".join, pairwise(units))) or units
+
+
+def _parts_of(kind: str, piece: str) -> list[str]:
+    """Return what else a piece of a text is found by."""
+    if kind == "word":
+        return _parts(piece.replace(_ZWJ, "").removesuffix("'s"))
+    units = _units(piece.replace(_ZWJ, "")) if kind == "run" else []
+    return units if len(units) > 1 else []
+
+
+def _parts(word: str) -> list[str]:
+    return [part for part in word.split("'")[1:] if len(part) >= MIN_PART] if "'" in word else []
+
+
+def _units(run: str) -> list[str]:
+    """Return the letters of a run, each with the marks on it."""
+    units: list[str] = []
+    for char in run:
+        if units and _CLASSES[ord(char)] == "m":
+            units[-1] += char
+        else:
+            units.append(char)
+    return units
+
+
+def _says_nothing(char: str) -> bool:
+    """Tell whether a character is an accent, a vowel of Hebrew or Arabic, or a mark of layout."""
+    combining = unicodedata.combining(char)
+    if 10 <= combining <= 35 or combining >= 200 or "VARIATION SELECTOR" in _name(char):
+        return True
+    category = unicodedata.category(char)
+    return category == "Me" or (category == "Cf" and char != _ZWJ and not _is_tag(ord(char)))
+
+
+def _name(char: str) -> str:
+    return unicodedata.name(char, "")
+
+
+def _is_tag(code: int) -> bool:
+    return 0xE0020 <= code <= 0xE007F

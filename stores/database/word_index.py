@@ -1,0 +1,212 @@
+"""Word index: which of a user's keys hold a word, kept in blocks of keys.
+
+A row of `postings` holds, for one user, one word and one block of key ids, the keys of the block
+that have the word, as their places in it (16 bits each, little-endian, rising). So a block is
+written once and in order, whatever the size of the store, and a key is erased by its words alone:
+`secure_delete` overwrites what the rows were. Keys beyond the last whole block wait; they are found
+by reading them.
+"""
+
+import json
+import logging
+import sqlite3
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memagent.errors import StoreError
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import reading
+from memagent.text.words import fingerprint, terms
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 4_096
+"""Ids in a block; a new process reads as many keys that wait in some 20 ms."""
+MADE_BY = "words"
+"""Where `meta` says by which tokenizer the words of the index were made."""
+Place = tuple[int, int, str]
+"""A row of the index: user, block and word."""
+KEYS = "SELECT id, CAST(substr(owner, 2) AS INTEGER) AS user, text FROM keys"
+"""Keys as `postings_of` takes them."""
+
+
+def index_words(db: sqlite3.Connection, most: int | None = None) -> int:
+    """Index, within a transaction, the whole blocks that wait, at most so many; return how many.
+
+    What another version of the tokenizer indexed is left to `bring_up_to_date`.
+    """
+    last, upto = db.execute(
+        "SELECT coalesce((SELECT max(id) FROM keys), 0), words FROM settled"
+    ).fetchone()
+    first, end = _block_of(upto + 1), _block_of(last + 1)
+    if first >= end or not _is_ours(db, upto):
+        return 0
+    blocks = range(first, end if most is None else min(end, first + most))
+    for block in blocks:
+        _index(db, block, upto)
+    db.execute("UPDATE settled SET words = ?", (blocks[-1] * BLOCK + BLOCK - 1,))
+    logger.debug("indexed the words of %d blocks of keys", len(blocks))
+    return len(blocks)
+
+
+def erase_words(db: sqlite3.Connection, records: Sequence[int]) -> None:
+    """Erase the words of some records' keys, within the transaction that deletes the keys.
+
+    Raises:
+        StoreError: another version of the tokenizer indexed them, by other words perhaps.
+    """
+    keys = db.execute(
+        f"{KEYS} WHERE record IN (SELECT value FROM json_each(?)) AND id <= (SELECT words"
+        " FROM settled)",
+        (json.dumps(list(records)),),
+    ).fetchall()
+    if not keys:
+        return
+    if not _is_ours(db, 1):
+        raise StoreError(
+            "another version of memagent has indexed the memory's words meanwhile: close the"
+            " memory and open it again"
+        )
+    emptied: list[Place] = []
+    changed: list[tuple[bytes, int, int, str]] = []
+    for place, gone in postings_of(keys).items():
+        row = db.execute(
+            "SELECT keys FROM postings WHERE user = ? AND block = ? AND word = ?", place
+        ).fetchone()
+        if row is None:
+            continue  # the index was damaged: `verify` tells
+        left = _offsets(row[0])
+        for offset in gone:
+            left = left[left != offset]
+        if len(left):
+            changed.append((left.tobytes(), *place))
+        else:
+            emptied.append(place)
+    db.executemany("DELETE FROM postings WHERE user = ? AND block = ? AND word = ?", emptied)
+    db.executemany(
+        "UPDATE postings SET keys = ? WHERE user = ? AND block = ? AND word = ?", changed
+    )
+
+
+def bring_up_to_date(store: SqliteStore) -> None:
+    """Index all words anew if another tokenizer did, a block in a transaction.
+
+    Where that is broken off, it goes on at the next opening; what waits is found all the same.
+    """
+    ((upto, last),) = store.query(
+        "SELECT words, coalesce((SELECT max(id) FROM keys), 0) FROM settled"
+    )
+    foreign = upto > 0 and store.meta(MADE_BY) != fingerprint()
+    if not foreign and last - upto < BLOCK:
+        return
+    if foreign:
+        with store.transaction() as db:
+            if not _is_ours(db, 1):  # another process may have come first
+                db.execute("DELETE FROM postings")
+                db.execute("UPDATE settled SET words = 0")
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (MADE_BY, fingerprint()))
+    logger.info("indexing the words of %d keys", last)
+    more = 1
+    while more:
+        with store.transaction() as db:
+            more = index_words(db, most=1)
+
+
+def postings_of(keys: Iterable[Sequence[Any]]) -> dict[Place, list[int]]:
+    """Return the postings of keys, given as (id, user, text) by rising id: places in their block.
+
+    A text that damage has made none holds no words.
+    """
+    blocks: dict[tuple[int, int], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for key, user, text in keys:
+        block, offset = divmod(key, BLOCK)
+        words = blocks[user, block]
+        for word in terms(text) if isinstance(text, str) else ():
+            words[word].append(offset)
+    return {
+        (user, block, word): words[word]
+        for (user, block), words in sorted(blocks.items())
+        for word in sorted(words)
+    }
+
+
+def blocks_amiss(store: SqliteStore) -> Iterator[tuple[int, int]]:
+    """Yield, as (user, block), the blocks that do not hold the words of their keys and no others.
+
+    Raises:
+        StoreError: they cannot be read, or another version of the tokenizer indexed them.
+    """
+    ((upto,),) = store.query("SELECT words FROM settled")
+    if upto and store.meta(MADE_BY) != fingerprint():
+        raise StoreError(f"the words of {store.location} were indexed by another version")
+    places = store.query(
+        "SELECT CAST(substr(owner, 2) AS INTEGER), id / ?1 FROM keys WHERE id <= ?2"
+        " UNION SELECT user, block FROM postings",
+        (BLOCK, upto),
+    )
+    with reading("the word index"):
+        for user, block in places:
+            if _is_amiss(store, user, block, upto):
+                yield user, block
+
+
+def _is_amiss(store: SqliteStore, user: int, block: int, upto: int) -> bool:
+    first = block * BLOCK
+    keys = store.query(
+        f"{KEYS} WHERE owner = ? AND id BETWEEN ? AND ? ORDER BY id",
+        (f"u{user}", first, min(first + BLOCK - 1, upto)),
+    )
+    rows = store.query(
+        "SELECT word, keys FROM postings WHERE user = ? AND block = ?", (user, block)
+    )
+    expected = {word: _packed(held) for (_, _, word), held in postings_of(keys).items()}
+    return {row["word"]: row["keys"] for row in rows} != expected
+
+
+def keys_in(block: int, held: object) -> NDArray[np.int64]:
+    """Return the key ids of a row of `postings`, rising.
+
+    Raises:
+        StoreError: the row is damaged.
+    """
+    return block * BLOCK + _offsets(held).astype(np.int64)
+
+
+def _index(db: sqlite3.Connection, block: int, upto: int) -> None:
+    keys = db.execute(
+        f"{KEYS} WHERE id BETWEEN ? AND ? ORDER BY id",
+        (max(block * BLOCK, upto + 1), block * BLOCK + BLOCK - 1),
+    )
+    rows = [(*place, _packed(offsets)) for place, offsets in postings_of(keys).items()]
+    db.executemany("INSERT INTO postings(user, block, word, keys) VALUES (?, ?, ?, ?)", rows)
+
+
+def _is_ours(db: sqlite3.Connection, upto: int) -> bool:
+    """Tell whether our tokenizer made the index; an empty one becomes ours."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (MADE_BY,)).fetchone()
+    if row is not None and row[0] == fingerprint():
+        return True
+    if upto:
+        return False
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (MADE_BY, fingerprint()))
+    return True
+
+
+def _packed(offsets: Sequence[int]) -> bytes:
+    return struct.pack(f"<{len(offsets)}H", *offsets)
+
+
+def _block_of(key: int) -> int:
+    return key // BLOCK
+
+
+def _offsets(held: object) -> NDArray[np.uint16]:
+    with reading("the word index"):
+        if not isinstance(held, bytes):
+            raise TypeError("a posting that is none")
+        return np.frombuffer(held, dtype="<u2")
