@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from uuid_utils import uuid7
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, StoreError
 from memagent.stores.banks.validation import check
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import Draft, digest_of, unpacked
 from memagent.stores.database.writer import NOBODY, Trace, insert, known_in
+from memagent.stores.index import embedding_cache
 from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.stores.index.partition import Moment, Near
 from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
@@ -83,11 +85,16 @@ class EpisodicBank:
         else:
             embedder = precomputed.embedder
             _assign_vectors(drafts, precomputed.vectors)
-        with self._store.transaction():
-            records = insert(self._store, self._digests, drafts, embedder, trace)
-            if used:
-                use(self._store, used, scope.user)
-            return records
+        try:
+            with self._store.transaction():
+                records = insert(self._store, self._digests, drafts, embedder, trace)
+                if used:
+                    use(self._store, used, scope.user)
+                return records
+        except BaseException:  # nobody can forget what was not stored
+            with suppress(StoreError):
+                embedding_cache.erase(self._store, (key for draft in drafts for key in draft.keys))
+            raise
 
     def _embed(self, drafts: Sequence[Draft], scope: Scope, embed: Embed) -> None:
         """Make the vectors of what is not known yet."""

@@ -39,10 +39,16 @@ MIN_DATABASE_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """State of a user's keys: an index compares it to see whether it is up to date."""
+    """State of a user's keys: an index compares it to see whether it is up to date.
+
+    `rewrites` counts how often vectors were replaced in their places, which makes an index of them
+    worthless; `removals` counts these and the erasures, `change` is the last change that was
+    marked, and `key` the newest key.
+    """
 
     owner: str
     removals: int
+    rewrites: int
     change: int
     key: int
 
@@ -125,7 +131,7 @@ class SqliteStore:
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
         rows = self._cached_query(
-            "SELECT 'u' || id, removals,"
+            "SELECT 'u' || id, removals, rewrites,"
             " (SELECT coalesce(max(seq), 0) FROM changes WHERE owner = 'u' || users.id),"
             " (SELECT coalesce(max(id), 0) FROM keys WHERE owner = 'u' || users.id)"
             " FROM users WHERE name = ?",

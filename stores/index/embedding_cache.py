@@ -1,14 +1,13 @@
 """Embedding cache: vectors of stored texts, in a file beside the store that may be deleted.
 
 It holds no text: a vector's name is a hash of its text and of the embedder's fingerprint. What is
-only searched for never gets here, and `forget` empties it whole, so that nothing in it can outlive
-what it was made of.
+only searched for never gets here; what is forgotten, or could not be stored, is erased by its name.
 """
 
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -115,14 +114,44 @@ def empty(store: SqliteStore) -> None:
     Raises:
         StoreError: the file is in use for too long, or cannot be written.
     """
+    _change(store, lambda db: db.execute("DELETE FROM vectors"))
+
+
+def erase(store: SqliteStore, texts: Iterable[str]) -> None:
+    """Erase the vectors of some texts from a store's cache, and leave none of their bytes.
+
+    Raises:
+        StoreError: the file is in use for too long, or cannot be written.
+    """
+    fingerprint = store.meta("embedder")
+    if fingerprint is None:
+        return
+    salt = blake2b(fingerprint.encode()).digest()
+    names = [_name(text, salt) for text in dict.fromkeys(texts)]
+
+    def drop(db: sqlite3.Connection) -> None:
+        db.executemany("DELETE FROM vectors WHERE name = ?", [(name,) for name in names])
+
+    _change(store, drop, unless=lambda db: not _read(db, names, damaged=True))
+
+
+def _change(
+    store: SqliteStore,
+    change: Callable[[sqlite3.Connection], object],
+    *,
+    unless: Callable[[sqlite3.Connection], bool] = lambda _: False,
+) -> None:
     file = _file(store)
     if file is None or not file.exists():
         return
     try:
         db = _open(file, BUSY_TIMEOUT_SECONDS)
         try:
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("DELETE FROM vectors")
+            if not unless(db):
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("BEGIN IMMEDIATE")
+                change(db)
+                db.execute("COMMIT")
         finally:
             db.close()
     except sqlite3.OperationalError as error:
@@ -148,7 +177,10 @@ def _open(file: Path, wait: float) -> sqlite3.Connection:
     return db
 
 
-def _read(db: sqlite3.Connection, names: Sequence[bytes]) -> dict[bytes, bytes]:
+def _read(
+    db: sqlite3.Connection, names: Sequence[bytes], *, damaged: bool = False
+) -> dict[bytes, bytes]:
+    """Return the vectors of some names; with `damaged` also those that fail their checksum."""
     found: dict[bytes, bytes] = {}
     for start in range(0, len(names), MARKS):
         part = names[start : start + MARKS]
@@ -156,7 +188,9 @@ def _read(db: sqlite3.Connection, names: Sequence[bytes]) -> dict[bytes, bytes]:
         for name, row in db.execute(
             f"SELECT name, vector FROM vectors WHERE name IN ({marks})", part
         ):
-            if isinstance(row, bytes) and _sum(name, row[:-SUM_BYTES]) == row[-SUM_BYTES:]:
+            if damaged or (
+                isinstance(row, bytes) and _sum(name, row[:-SUM_BYTES]) == row[-SUM_BYTES:]
+            ):
                 found[name] = row[:-SUM_BYTES]
     return found
 

@@ -1,5 +1,6 @@
 """Partition of the vector index: one user's keys in memory, with the columns to filter by."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.stores.database.connection import State
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import unpacked
 from memagent.stores.index.vectors import Vectors
+
+logger = logging.getLogger(__name__)
 
 MISSING, UNKNOWN = -1, -2
 """Numbers of no text at all, and of a text that no key of the partition has."""
@@ -44,15 +48,16 @@ class Held:
 class Partition:
     """One user's keys; row i of the table and of the vectors is the same key.
 
-    `removals` and `change` say which state of the database it holds, `saved` how many keys its
-    snapshot has; `lock` is held by whoever reads or changes it.
+    `removals`, `rewrites` and `change` say which state of the database it holds, `saved` how many
+    keys its snapshot has; `lock` is held by whoever reads or changes it.
     """
 
-    def __init__(self, dimensions: int, removals: int, change: int) -> None:
+    def __init__(self, dimensions: int, state: State) -> None:
         self.lock = threading.Lock()
         self.vectors = Vectors(dimensions)
-        self.removals = removals
-        self.change = change
+        self.removals = state.removals
+        self.rewrites = state.rewrites
+        self.change = state.change
         self._table: NDArray[np.int64] = np.empty((len(COLUMNS), 0), dtype=np.int64)
         self._size = 0
         self._numbers: dict[str, int] = {}
@@ -112,6 +117,18 @@ class Partition:
             for name, value in zip(CHANGING, changed[int(records[place])], strict=True):
                 self.column(name)[place] = value
         self._masks.clear()
+
+    def drop(self, records: NDArray[np.int64], there: NDArray[np.int64]) -> None:
+        """Drop the keys of some records that are not among those that are there."""
+        gone = np.isin(self.column("record"), records)
+        gone[gone] = ~np.isin(self.column("key_id")[gone], there)
+        if gone.any():
+            logger.debug("dropping %d erased keys from the index", int(gone.sum()))
+            self.vectors.remove(gone)
+            self._table = self._table[:, : self._size][:, ~gone]
+            self._size = self._table.shape[1]
+            self.saved = 0
+            self._masks.clear()
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, int]]:
         """Return the arrays, and the texts their numbers stand for, that `restore` takes."""

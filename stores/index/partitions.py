@@ -20,6 +20,7 @@ MAX_BYTES = 1 << 30
 BATCH = 20_000
 """How many keys are read from the database at a time."""
 _CHANGING = f"r.valid_from, coalesce(r.valid_to, {FOREVER}), r.superseded OR r.archived IS NOT NULL"
+_CHANGED = "SELECT DISTINCT record FROM changes WHERE owner = ? AND seq > ?"
 _ROWS = (
     f"SELECT k.id, k.record, {_CHANGING}, r.evidence, r.kind, r.agent, r.session, k.vector"
     " FROM keys k JOIN records r ON r.seq = k.record"
@@ -31,9 +32,9 @@ class VectorIndex:
     """Nearest keys by inner product, one partition a user, filled when first needed.
 
     A partition follows the database: keys added since (by any process) are appended, changes of
-    validity taken over, and a removal rebuilds it. A large one begins as its snapshot, if that
-    fits. The filter runs inside the search. The partitions used longest ago make room for others
-    when `max_bytes` are taken.
+    validity taken over, erased keys dropped; vectors that were replaced rebuild it. A large one
+    begins as its snapshot, if that fits. The filter runs inside the search. The partitions used
+    longest ago make room for others when `max_bytes` are taken.
     """
 
     def __init__(self, store: SqliteStore, max_bytes: int = MAX_BYTES) -> None:
@@ -71,7 +72,7 @@ class VectorIndex:
         """
         user = where.scope.user
         state, partition = self._store.state(user), self._partitions.get(user)
-        if state is None or partition is None or partition.removals != state.removals:
+        if state is None or partition is None or partition.rewrites != state.rewrites:
             return None
         records, affirmed = self._records(where), self._affirmed(user)
         with partition.lock:
@@ -124,14 +125,14 @@ class VectorIndex:
         return found[np.argsort(found[:, 0])]
 
     def _partition(self, user: str, dimensions: int, state: State) -> Partition:
-        """Return the user's partition, a new one if there is none or what it holds was removed."""
+        """Return the user's partition, a new one if there is none or what it holds was replaced."""
         with self._lock:
             partition = self._partitions.get(user)
-            if partition is None or partition.removals != state.removals or not partition.intact:
+            if partition is None or partition.rewrites != state.rewrites or not partition.intact:
                 partition = self._snapshots.load(state, dimensions)
                 if partition is None:
                     logger.info("building the index of %s from the database", state.owner)
-                    partition = Partition(dimensions, state.removals, state.change)
+                    partition = Partition(dimensions, state)
                 self._partitions[user] = partition
             self._partitions.move_to_end(user)
             return partition
@@ -156,8 +157,20 @@ class VectorIndex:
             )
             with reading("a record"):
                 partition.refresh(rows)
+            self._drop_erased(partition, state.owner)
             partition.change = state.change
+        partition.removals = state.removals
         return len(partition) > size
+
+    def _drop_erased(self, partition: Partition, owner: str) -> None:
+        """Drop the keys of changed records that the database does not have any more."""
+        values = (owner, partition.change)
+        with reading("a record"):
+            changed, there = (
+                np.array([row[0] for row in self._store.query(sql, values)], dtype=np.int64)
+                for sql in (_CHANGED, f"SELECT id FROM keys WHERE record IN ({_CHANGED})")
+            )
+        partition.drop(changed, there)
 
     def _evict(self, user: str) -> None:
         """Drop the partitions used longest ago while too much memory is taken."""

@@ -89,7 +89,8 @@ class Snapshots:
                 array = np.frombuffer(rest, kind, int(np.prod(shape)), start).reshape(shape)
                 arrays[name] = array.copy()
                 start += array.nbytes
-            partition = Partition(dimensions, stamp.removals, stamp.change)
+            partition = Partition(dimensions, state)
+            partition.removals, partition.change = stamp.removals, stamp.change
             partition.restore(arrays, header["texts"])
         except FileNotFoundError:
             return None

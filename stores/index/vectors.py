@@ -64,6 +64,15 @@ class Vectors:
             if self._sketch is not None:
                 self._add_to_sketch(vectors)
 
+    def remove(self, rows: NDArray[np.bool_]) -> None:
+        """Remove the rows that are marked; the others keep their order."""
+        faiss = _faiss()
+        marked = faiss.IDSelectorBitmap(np.packbits(rows, bitorder="little"))
+        with _one_thread():
+            self._exact.remove_ids(marked)
+            if self._sketch is not None:
+                self._sketch.remove_ids(marked)
+
     def search(
         self, query: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None
     ) -> list[tuple[int, float]]:

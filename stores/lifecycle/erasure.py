@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed, reading
 from memagent.stores.database.word_index import erase_words
-from memagent.stores.database.writer import Trace, add_keys, log, user_id
+from memagent.stores.database.writer import Trace, add_keys, log, mark_changed, user_id
 from memagent.stores.index import embedding_cache, snapshot
 from memagent.types import Receipt, Record, Scope
 
@@ -202,15 +202,10 @@ class Eraser:
             snapshot.drop(self._store, f"u{user}")
         erase_words(db, [record.seq for record in (*plan.erased, *plan.rekeyed)])
         erased = json.dumps([record.seq for record in plan.erased])
-        db.execute(
-            "DELETE FROM digests WHERE (user, digest) IN (SELECT user, digest FROM records"
-            " WHERE seq IN (SELECT value FROM json_each(?)))",
-            (erased,),
-        )
-        for table, column in (("changes", "record"), ("records", "seq")):
-            db.execute(
-                f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (erased,)
-            )
+        among = "WHERE seq IN (SELECT value FROM json_each(?))"
+        digests = db.execute(f"SELECT user, digest FROM records {among}", (erased,)).fetchall()
+        db.executemany("DELETE FROM digests WHERE user = ? AND digest = ?", digests)
+        db.execute(f"DELETE FROM records {among}", (erased,))
         _drop_outcomes(
             db,
             {
@@ -226,9 +221,12 @@ class Eraser:
             texts = [(record.seq, text) for text, _ in keyed[record.seq]]
             add_keys(db, user, texts, [blob for _, blob in keyed[record.seq]])
             log(db, record.seq, "rekey", REKEYED)
+        for record in (*plan.erased, *plan.rekeyed):
+            mark_changed(db, numbers[record.scope.user], record.seq)
         for user in numbers.values():
             db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
-        embedding_cache.empty(self._store)
+        texts = [key for record in (*plan.erased, *plan.rekeyed) for key in record.keys]
+        embedding_cache.erase(self._store, texts)
 
 
 def _drop_outcomes(db: sqlite3.Connection, sources: set[tuple[int, str]]) -> None:

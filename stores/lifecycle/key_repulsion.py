@@ -138,5 +138,8 @@ def _reload(store: SqliteStore, user: str) -> None:
     """Make every process read the user's vectors again, within a transaction."""
     with store.transaction() as db:
         number = user_id(db, user)
-        db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (number,))
+        db.execute(
+            "UPDATE users SET removals = removals + 1, rewrites = rewrites + 1 WHERE id = ?",
+            (number,),
+        )
     snapshot.drop(store, f"u{number}")

@@ -217,7 +217,7 @@ def _take_over(store: SqliteStore, fingerprint: str) -> bool:
         db.execute("DELETE FROM original_vectors")
         db.execute("DELETE FROM meta WHERE key = 'reembedding'")
         db.execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (fingerprint,))
-        db.execute("UPDATE users SET removals = removals + 1")
+        db.execute("UPDATE users SET removals = removals + 1, rewrites = rewrites + 1")
         snapshot.drop(store)
         embedding_cache.empty(store)
     return True

@@ -65,7 +65,7 @@ def test_bytes_notices_words_that_the_word_index_keeps(
     def erase(self: Eraser, *_: object) -> None:
         with disk.engine.store.transaction() as db:
             db.execute("DELETE FROM records WHERE id = ?", (secret.id,))
-            db.execute("UPDATE users SET removals = removals + 1")
+            db.execute("UPDATE users SET removals = removals + 1, rewrites = 1")
         disk.engine.store.checkpoint()
 
     monkeypatch.setattr(Eraser, "_erase", erase)

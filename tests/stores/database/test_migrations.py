@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope
-from memagent.stores.database import schema
+from memagent.stores.database import schema, word_index
 from memagent.stores.database.schema import APPLICATION_ID, STEPS
 from memagent.testing import HashEmbedder
 
@@ -21,8 +21,9 @@ INSERT INTO history(record, at, action) VALUES (1, 1700000000000000, 'add');
 
 @pytest.mark.parametrize("version", range(1, len(STEPS)))
 def test_a_store_of_every_older_schema_is_brought_up_and_read(
-    tmp_path: Path, ada: Scope, version: int
+    tmp_path: Path, ada: Scope, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(word_index, "BLOCK", 2)
     old = sqlite3.connect(tmp_path / "memory.db")
     old.create_function("half", 1, schema._half)
     old.create_function("with_role", 1, schema._with_role)
@@ -50,6 +51,7 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         assert memory.maintenance.verify() == ()
+        assert memory.engine.store.query("SELECT word FROM postings")[0]["word"] == "tea"
         assert memory.search("tea", scope=ada)[0].record.text == "tea is hot"
         assert memory.add("tea is hot", scope=ada).id == "old"
         new = memory.update("old", "tea is cold", scope=ada, why="time")

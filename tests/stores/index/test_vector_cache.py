@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from memagent import Memory, Scope
-from memagent.errors import StoreError
+from memagent.errors import InvalidInput, StoreError
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import packed
 from memagent.stores.index import embedding_cache
@@ -58,19 +58,47 @@ def test_it_holds_no_text_and_nothing_that_was_only_asked_for(tmp_path: Path, ad
     assert asked not in held
 
 
-def test_forgetting_anything_empties_it_and_leaves_none_of_its_bytes(
+def left_of(folder: Path, vectors: list[bytes]) -> int:
+    """Return how many of some vectors the files of the cache hold bytes of."""
+    left = b"".join(file.read_bytes() for file in folder.glob("cache.db*"))
+    return sum(vector[:32] in left for vector in vectors)
+
+
+def test_forgetting_erases_its_vectors_and_leaves_none_of_their_bytes(
     tmp_path: Path, ada: Scope
 ) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         records = memory.add_many([f"secret {n}" for n in range(300)], scope=ada)
         vectors = [row["vector"] for row in memory.engine.store.query("SELECT vector FROM keys")]
-        file = tmp_path / embedding_cache.FILE_NAME
-        assert all(vector in file.read_bytes() for vector in vectors)
-        memory.forget([records[0].id], scope=ada)
-        left = b"".join(one.read_bytes() for one in tmp_path.glob("cache.db*"))
-        assert not [vector for vector in vectors if vector[:32] in left]
-        memory.add("after", scope=ada)
-    assert told(tmp_path, ["after", "secret 5"], user="bob") == ["secret 5"]
+        assert left_of(tmp_path, vectors) == 300
+        memory.forget([record.id for record in records[:100]], scope=ada)
+        assert left_of(tmp_path, vectors[:100]) == 0
+        assert left_of(tmp_path, vectors[100:]) == 200
+    assert told(tmp_path, ["secret 5", "secret 200"], user="bob") == ["secret 5"]
+
+
+def test_forgetting_erases_the_vectors_of_keys_that_leaned_on_it(
+    tmp_path: Path, ada: Scope
+) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        first = memory.add("Zoe went to Xanadu.", scope=ada)
+        memory.add("After that she went home.", scope=ada)
+        vectors = [row["vector"] for row in memory.engine.store.query("SELECT vector FROM keys")]
+        assert left_of(tmp_path, vectors) == 2
+        memory.forget([first.id], scope=ada)
+        assert left_of(tmp_path, vectors) == 0
+
+
+def test_what_could_not_be_stored_leaves_no_vector(tmp_path: Path, ada: Scope) -> None:
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        memory.add("stored", scope=ada)
+        with pytest.raises(InvalidInput):
+            memory.add_many(
+                [NewRecord(text="refused"), NewRecord(text="x", supersedes="none")], scope=ada
+            )
+    refused, stored = packed(np.array(HashEmbedder().embed_documents(["refused", "stored"])))
+    assert left_of(tmp_path, [refused]) == 0
+    assert left_of(tmp_path, [stored]) == 1
 
 
 def test_another_embedder_s_vectors_are_never_taken(tmp_path: Path, ada: Scope) -> None:
