@@ -102,7 +102,7 @@ def bring_up_to_date(store: SqliteStore) -> None:
         "SELECT words, coalesce((SELECT max(id) FROM keys), 0) FROM settled"
     )
     foreign = upto > 0 and store.meta(MADE_BY) != fingerprint()
-    if not foreign and last - upto < BLOCK:
+    if not foreign and _block_of(last + 1) == _block_of(upto + 1):
         return
     if foreign:
         with store.transaction() as db:
