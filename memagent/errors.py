@@ -5,7 +5,8 @@
     │   ├── ConfigError        an unknown key or a value of the wrong kind
     │   ├── InvalidInput       empty, binary or oversized text; a malformed file
     │   ├── StoreError         the store cannot be opened, read or written
-    │   │   └── EmbedderMismatch   the store was written with another embedder
+    │   │   ├── EmbedderMismatch   the store was written with another embedder
+    │   │   └── StoreBusy          others have been writing for longer than a writer waits
     │   ├── ModelUnavailable   no server answers at the URL, or it refused
     │   │   └── WeightsMissing the embedded model or embedder is not on this disk
     │   ├── ContextTooLong     the messages do not fit into the model's context
@@ -49,6 +50,10 @@ class StoreError(UserError):
 
 class EmbedderMismatch(StoreError):
     """The store holds vectors of another embedder."""
+
+
+class StoreBusy(StoreError):
+    """Others have been writing to the store for longer than a writer waits."""
 
 
 class ModelUnavailable(UserError):

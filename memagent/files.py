@@ -8,6 +8,9 @@ from pathlib import Path
 
 from memagent.errors import InvalidInput
 
+PRIVATE_MODE = 0o600
+"""Mode of the files that hold what users said; the umask may take more away, but adds nothing."""
+
 
 def write_atomic(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
     """Replace a file as a whole: readers see the old content or the new, never a part.
@@ -30,15 +33,31 @@ def write_atomic(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
 def write_durable(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
     """Write a file and wait until it is on the disk. Text is written as UTF-8.
 
+    A new file is its owner's alone to read.
+
     Raises:
         OSError: the file cannot be written; a part of it may be there.
     """
     pieces = [data] if isinstance(data, bytes | str) else data
-    with path.open("wb") as file:
+    with open(path, "wb", opener=private) as file:
         for piece in pieces:
             file.write(piece.encode() if isinstance(piece, str) else piece)
         file.flush()
         os.fsync(file.fileno())
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file, as `open` wants it of an `opener`; a new one is its owner's alone."""
+    return os.open(path, flags, PRIVATE_MODE)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that its owner alone can enter; one that is there is left as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def read_text(path: Path) -> str:

@@ -12,29 +12,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memagent.errors import StoreError
+from memagent.errors import StoreBusy, StoreError
+from memagent.process import abandon, at_fork
+from memagent.stores.database import writer_queue
 from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.opening import DATABASE_ERRORS, opened, prepare_folder, reason
 from memagent.stores.database.reader import LAST, Reader
 from memagent.stores.database.rows import event_of, moment_of, reading
-from memagent.stores.database.schema import identify, migrate
+from memagent.stores.database.writer_queue import WriterQueue
 from memagent.types import Event, Record, Scope
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "memory.db"
-CHECKPOINT_PAGES = 8_000
-"""Pages of the write-ahead log (32 MB) after which it is moved into the database."""
-BUSY_TIMEOUT_SECONDS = 30
-"""Seconds to wait for another process that is writing."""
 CHECKPOINT_WAIT_MS = 1_000
-"""Milliseconds to wait for readers of an older state; meanwhile nobody can write."""
-CACHE_KIB = 32_000
+"""Milliseconds to wait for readers of an older state before the log is left as it is."""
+CHECKPOINT_TRY_MS = 50
+"""Milliseconds of one try, in which nobody can write."""
+CHECKPOINT_PAUSE_MS = 5
+FORK_SECONDS = 60
+"""Seconds that a fork waits for a thread that is writing."""
 MAX_RESULTS = 1_000
 """Small results that are kept until something changes."""
-DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""The errors that SQLite raises; the latter when its own message quotes damaged text."""
-MIN_DATABASE_BYTES = 512
-"""Size of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,9 @@ class State:
 class SqliteStore:
     """SQLite database of one memory: a transaction for each write; safe to share between threads.
 
-    `rollbacks` counts the transactions that were rolled back; a cache drops what it read in one.
+    Before the process forks the file is closed, and parent and child open it anew: neither locks
+    nor log can be shared. A store in RAM can only be read in the child. `rollbacks` counts the
+    transactions that were rolled back, and the connections made anew; a cache drops what it read.
 
     Raises:
         StoreError: the folder or the file cannot be used.
@@ -65,38 +66,69 @@ class SqliteStore:
     def __init__(self, folder: Path | None) -> None:
         self.location = ":memory:" if folder is None else str(folder / FILE_NAME)
         self._lock = threading.RLock()
+        self._queue = WriterQueue(None if folder is None else folder / writer_queue.FILE_NAME)
+        self._refusal: str | None = None
+        self._at_rest = self._copied = False
         self.read = Reader(self.query, self.user)
         self.rollbacks = 0
         self._state = (0, 0)
         self._results: dict[tuple[str, tuple[str, ...]], list[sqlite3.Row]] = {}
         try:
             if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
-                _refuse_truncated(folder / FILE_NAME)
-            self._db = sqlite3.connect(
-                self.location,
-                timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._db.row_factory = sqlite3.Row
-            identify(self._db, self.location)
-            _enable_write_ahead_log(self._db)
-            for pragma in ("synchronous = FULL", "foreign_keys = ON"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._db.execute("PRAGMA secure_delete = ON")
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            migrate(self._db, self.location)
+                prepare_folder(folder, FILE_NAME)
+            self._open: sqlite3.Connection | None = opened(self.location, self._queue)
         except (*DATABASE_ERRORS, OSError) as error:
-            raise StoreError(
-                f"cannot open a memory in {self.location}: {_reason(error)}"
-            ) from error
+            raise StoreError(f"cannot open a memory in {self.location}: {reason(error)}") from error
+        at_fork(before=self._rest, after_in_parent=self._resume, after_in_child=self._begin_anew)
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
         with self._lock:
-            self._db.close()
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+            self._refusal = self._refusal or f"the memory in {self.location} is closed"
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The connection, made anew after a fork; to be used while the lock is held."""
+        if self._refusal is not None:
+            raise StoreError(self._refusal)
+        if self._open is None:
+            self._open = opened(self.location)
+            self._results.clear()
+            self.rollbacks += 1
+        return self._open
+
+    def _rest(self) -> None:
+        """Close the file before a fork, once no thread uses it."""
+        self._at_rest = self._lock.acquire(timeout=FORK_SECONDS)
+        if not self._at_rest or self._open is None:
+            return
+        if self._open.in_transaction:  # of the thread that forks
+            self._resume()
+            self._at_rest = False
+        elif self.location != ":memory:":
+            self._open.close()
+            self._open = None
+
+    def _resume(self) -> None:
+        if self._at_rest:
+            self._lock.release()
+
+    def _begin_anew(self) -> None:
+        """Leave alone, in the child, what is the parent's."""
+        self._copied = self.location == ":memory:"
+        if self._at_rest:
+            self._resume()
+            return
+        self._lock = threading.RLock()
+        self._refusal = self._refusal or (
+            f"the memory in {self.location} was being written when this process was forked:"
+            " only a process that is started anew can use it"
+        )
+        abandon(self._open)
+        self._open = None
 
     def meta(self, key: str) -> str | None:
         """Return a setting of the store itself, or None."""
@@ -226,38 +258,63 @@ class SqliteStore:
         """Move the write-ahead log into the database and empty it; return whether it was possible.
 
         It cannot while another process is still reading an older state, or when the disk is full.
+        Between the tries others may write.
         """
-        with self._lock:
-            ((timeout,),) = self.query("PRAGMA busy_timeout")
-            self.query(f"PRAGMA busy_timeout = {min(CHECKPOINT_WAIT_MS, timeout)}")
+        until = time.monotonic() + CHECKPOINT_WAIT_MS / 1000
+        while True:
             try:
-                (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+                if self._checkpointed():
+                    return True
             except StoreError as error:
                 logger.warning("the write-ahead log is not emptied: %s", error)
                 return False
+            if time.monotonic() > until:
+                logger.info("the write-ahead log is not emptied: another process reads it")
+                return False
+            time.sleep(CHECKPOINT_PAUSE_MS / 1000)
+
+    def _checkpointed(self) -> bool:
+        with self._queue.turn(), self._lock:
+            ((timeout,),) = self.query("PRAGMA busy_timeout")
+            self.query(f"PRAGMA busy_timeout = {min(CHECKPOINT_TRY_MS, timeout)}")
+            try:
+                (row,) = self.query("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 self.query(f"PRAGMA busy_timeout = {timeout}")
-        if row[0]:
-            logger.info("the write-ahead log is not emptied: another process reads it")
         return not row[0]
+
+    def vacuum(self) -> None:
+        """Write the database anew without its free pages, in turn with the writers."""
+        with self._queue.turn():
+            self.query("VACUUM")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock; all that is written in the block is kept, or none of it.
 
-        A block within a block is part of the outer one.
+        A block within a block is part of the outer one. Threads and processes have their turns in
+        the order they come.
+
+        Raises:
+            StoreBusy: the writers before did not end in time.
         """
-        with self._lock, self._translated():
-            if self._db.in_transaction:
-                yield self._db
+        with self._queue.turn(), self._lock, self._translated():
+            db = self._db
+            if db.in_transaction:
+                yield db
                 return
-            self._db.execute("BEGIN IMMEDIATE")
+            if self._copied:
+                raise StoreError(
+                    "a memory in RAM belongs to the process that opened it: what a forked process"
+                    " writes to its copy would be lost"
+                )
+            db.execute("BEGIN IMMEDIATE")
             try:
-                yield self._db
+                yield db
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                if self._open is db and db.in_transaction:
+                    db.execute("ROLLBACK")
                 self._results.clear()  # what was read of the writes that are undone
                 self.rollbacks += 1
                 raise
@@ -270,31 +327,12 @@ class SqliteStore:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> StoreError:
-        return StoreError(f"the memory in {self.location} cannot be used: {_reason(error)}")
-
-
-def _enable_write_ahead_log(db: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on, waiting while another process does: SQLite itself does not."""
-    until = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-
-
-def _refuse_truncated(file: Path) -> None:
-    if file.is_file() and 0 < file.stat().st_size < MIN_DATABASE_BYTES:
-        raise StoreError(f"{file} is not a database, or was cut short")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return (error.strerror or str(error)).lower()
-    return " ".join(str(error).split())
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF == sqlite3.SQLITE_BUSY:
+            return StoreBusy(
+                f"another program holds the memory in {self.location}: try again when it is done"
+            )
+        return StoreError(f"the memory in {self.location} cannot be used: {reason(error)}")
 
 
 def sessions(store: SqliteStore, scope: Scope, start: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
-from memagent.stores.database.connection import BUSY_TIMEOUT_SECONDS, SqliteStore
+from memagent.process import at_fork
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.opening import BUSY_TIMEOUT_SECONDS, create_private
 from memagent.stores.database.rows import packed, unpacked
 
 logger = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class VectorCache:
         self._max_bytes = max_bytes
         self._db: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+        at_fork(before=self._rest, after_in_parent=self._resume, after_in_child=self._resume)
 
     def documents(
         self, texts: Sequence[str], fingerprint: str, embed: Embed
@@ -71,10 +75,18 @@ class VectorCache:
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
+        self._rest()
+        self._resume()
+
+    def _rest(self) -> None:
+        """Close the file, also for a fork, and let nobody open it."""
+        self._lock.acquire()
+        if self._db is not None:
+            self._db.close()
             self._db = None
+
+    def _resume(self) -> None:
+        self._lock.release()
 
     def _guarded(
         self, use: Callable[[sqlite3.Connection], dict[bytes, bytes] | None]
@@ -165,6 +177,8 @@ def _file(store: SqliteStore) -> Path | None:
 
 
 def _open(file: Path, wait: float) -> sqlite3.Connection:
+    with suppress(OSError):  # SQLite says what is wrong
+        create_private(file)
     db = sqlite3.connect(file, timeout=wait, isolation_level=None, check_same_thread=False)
     try:
         # What a power cut leaves half written is found out by the checksums.

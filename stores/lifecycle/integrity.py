@@ -74,7 +74,7 @@ def compact(store: SqliteStore) -> Compacted:
     before = _size(store)
     with store.transaction() as db:
         index_digests(db)
-    store.query("VACUUM")
+    store.vacuum()
     emptied = store.checkpoint()
     return Compacted(before=before, after=_size(store), log_emptied=emptied)
 

@@ -1,0 +1,84 @@
+"""Fork hooks: what a handle does before its process forks, and anew in the child.
+
+A child inherits memory, but neither threads nor file locks. A lock that another thread held stays
+taken for ever, a thread pool has no threads, and a connection would be shared with the parent.
+"""
+
+import ctypes
+import logging
+import os
+import threading
+from collections.abc import Callable
+from weakref import WeakMethod, WeakSet
+
+logger = logging.getLogger(__name__)
+
+_hooks: dict[str, set[WeakMethod[Callable[[], None]]]] = {
+    name: set() for name in ("before", "after_in_parent", "after_in_child")
+}
+_locks: "WeakSet[threading.Lock]" = WeakSet()
+
+
+def at_fork(
+    *,
+    before: Callable[[], None] | None = None,
+    after_in_parent: Callable[[], None] | None = None,
+    after_in_child: Callable[[], None] | None = None,
+) -> None:
+    """Call methods at every fork, as `os.register_at_fork` does, for as long as their object lives.
+
+    They are called in no particular order, so that each looks after its own object alone.
+    """
+    methods = (before, after_in_parent, after_in_child)
+    for hooks, method in zip(_hooks.values(), methods, strict=True):
+        if method is not None:
+            hooks.add(WeakMethod(method, hooks.discard))
+
+
+def lock() -> threading.Lock:
+    """Return a lock that is free in a forked child, whoever held it in the parent."""
+    made = threading.Lock()
+    _locks.add(made)
+    return made
+
+
+def abandon(inherited: object) -> None:
+    """Keep a forked child from ever destroying an object, as that would reach into the parent."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+
+
+_forking = threading.Lock()
+"""Held during a fork: two threads that fork at once would wait for one another's handles."""
+
+
+def _before() -> None:
+    _forking.acquire()
+    _call("before")
+
+
+def _after_in_parent() -> None:
+    _call("after_in_parent")
+    _forking.release()
+
+
+def _after_in_child() -> None:
+    for held in [_forking, *_locks]:
+        if held.locked():
+            held.release()
+    _call("after_in_child")
+
+
+def _call(name: str) -> None:
+    for hook in list(_hooks[name]):
+        method = hook()
+        if method is not None:
+            try:
+                method()
+            except Exception:  # the others still have to be called
+                logger.exception("a handle is not ready for a fork")
+
+
+if hasattr(os, "register_at_fork"):  # where there are forks
+    os.register_at_fork(
+        before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child
+    )
