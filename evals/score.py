@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
-from memagent.files import write_atomic
+from memagent.files import private, write_atomic
 
 logger = logging.getLogger(__name__)
 SAMPLES_FILE = "samples.jsonl"
@@ -67,7 +67,7 @@ class ScoreFile:
             RunError: it cannot be written, as on a full disk; what was written before stays.
         """
         try:
-            with self.path.open("a", encoding="utf-8") as file:
+            with open(self.path, "a", encoding="utf-8", opener=private) as file:
                 file.write(_line(score))
         except OSError as error:
             raise RunError(

@@ -1,15 +1,24 @@
 """Files: atomic writes and one reader of text files."""
 
+import logging
 import os
+import stat
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from memagent.errors import InvalidInput
+from memagent.process import lock
+
+logger = logging.getLogger(__name__)
 
 PRIVATE_MODE = 0o600
 """Mode of the files that hold what users said; the umask may take more away, but adds nothing."""
+OTHERS = 0o077
+"""What a mode allows to the group and to everybody."""
+_creating = lock()
+"""Held while a file is made: closing a file takes SQLite's locks on it from the whole process."""
 
 
 def write_atomic(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
@@ -58,6 +67,27 @@ def make_private_folder(folder: Path) -> None:
         OSError: it cannot be made.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def create_private(path: Path) -> None:
+    """Make an empty file that is its owner's alone, unless there is a file.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with _creating, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_MODE))
+
+
+def make_private(path: Path) -> None:
+    """Take a file or folder of ours from other users; what another user owns stays as it is."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # it is gone by now, or its disk may only be read
+        found = path.stat()
+        if found.st_mode & OTHERS and found.st_uid == os.geteuid():
+            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+            logger.info("other users of this machine could use %s: no more", path)
 
 
 def read_text(path: Path) -> str:

@@ -5,15 +5,18 @@ taken for ever, a thread pool has no threads, and a connection would be shared w
 """
 
 import ctypes
+import inspect
 import logging
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from weakref import WeakMethod, WeakSet
 
 logger = logging.getLogger(__name__)
 
-_hooks: dict[str, set[WeakMethod[Callable[[], None]]]] = {
+Hook = Callable[[], None]
+_hooks: dict[str, set[Callable[[], Hook | None]]] = {
     name: set() for name in ("before", "after_in_parent", "after_in_child")
 }
 _locks: "WeakSet[threading.Lock]" = WeakSet()
@@ -21,18 +24,20 @@ _locks: "WeakSet[threading.Lock]" = WeakSet()
 
 def at_fork(
     *,
-    before: Callable[[], None] | None = None,
-    after_in_parent: Callable[[], None] | None = None,
-    after_in_child: Callable[[], None] | None = None,
+    before: Hook | None = None,
+    after_in_parent: Hook | None = None,
+    after_in_child: Hook | None = None,
 ) -> None:
-    """Call methods at every fork, as `os.register_at_fork` does, for as long as their object lives.
+    """Call hooks at every fork, as `os.register_at_fork` does; methods while their object lives.
 
     They are called in no particular order, so that each looks after its own object alone.
     """
-    methods = (before, after_in_parent, after_in_child)
-    for hooks, method in zip(_hooks.values(), methods, strict=True):
-        if method is not None:
-            hooks.add(WeakMethod(method, hooks.discard))
+    given = (before, after_in_parent, after_in_child)
+    for hooks, hook in zip(_hooks.values(), given, strict=True):
+        if inspect.ismethod(hook):
+            hooks.add(WeakMethod(hook, hooks.discard))
+        elif hook is not None:
+            hooks.add(partial(_same, hook))
 
 
 def lock() -> threading.Lock:
@@ -56,6 +61,16 @@ def _before() -> None:
     _call("before")
 
 
+def skip_native_exit() -> None:
+    """Let a forked child end without its libraries' destructors, which join the parent's threads.
+
+    Python's own end, exit code included, comes before them. Only glibc can do so.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "on_exit"):
+        libc.on_exit(libc._exit, None)  # the function registered last is the first to be called
+
+
 def _after_in_parent() -> None:
     _call("after_in_parent")
     _forking.release()
@@ -68,12 +83,16 @@ def _after_in_child() -> None:
     _call("after_in_child")
 
 
+def _same(hook: Hook) -> Hook:
+    return hook
+
+
 def _call(name: str) -> None:
-    for hook in list(_hooks[name]):
-        method = hook()
-        if method is not None:
+    for reference in list(_hooks[name]):
+        hook = reference()
+        if hook is not None:
             try:
-                method()
+                hook()
             except Exception:  # the others still have to be called
                 logger.exception("a handle is not ready for a fork")
 

@@ -17,7 +17,7 @@ from memagent.errors import RunError
 from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
 from memagent.evals.task import Task
-from memagent.files import write_atomic
+from memagent.files import make_private_folder, write_atomic
 from memagent.models.open_chat import embedded_weights
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
         RunError: it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         write_atomic(folder / MANIFEST_FILE, json.dumps(manifest, indent=2) + "\n")
     except OSError as error:
         raise RunError(f"cannot write a run into {folder}: {error.strerror}") from error

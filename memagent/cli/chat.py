@@ -11,6 +11,7 @@ from memagent.cli.input import write_lines
 from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import counted, hit_lines, record_lines, terminal_width, wrapped
 from memagent.errors import InvalidInput, UserError
+from memagent.files import create_private, make_private, make_private_folder
 from memagent.types import Answer, Scope
 
 SHOWN = 10
@@ -183,6 +184,10 @@ def lines(status: Callable[[], str], history: Path | None = None) -> Iterator[st
     from prompt_toolkit.history import FileHistory, InMemoryHistory
     from prompt_toolkit.styles import Style
 
+    if history:
+        make_private_folder(history.parent)
+        create_private(history)
+        make_private(history)
     session: PromptSession[str] = PromptSession(
         PROMPT,
         history=FileHistory(str(history)) if history else InMemoryHistory(),

@@ -98,11 +98,7 @@ def _write(path: Path, document: "TOMLDocument") -> None:
     try:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         target.parent.mkdir(parents=True, exist_ok=True)
-        umask = os.umask(0o077)
-        try:
-            write_atomic(target, tomlkit.dumps(document))
-        finally:
-            os.umask(umask)
+        write_atomic(target, tomlkit.dumps(document))
         target.chmod(mode)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {reason(error)}") from error

@@ -22,6 +22,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from memagent.process import at_fork
+
 CPU_TOKENS = 512
 """Most tokens of a batch, padding included: their activations stay in the cache."""
 MIN_TOKENS = 128
@@ -242,6 +244,9 @@ def _workers() -> ThreadPoolExecutor:
         started.result()
     torch.set_num_threads(count)  # else the workers' setting applies to all later threads
     return workers
+
+
+at_fork(after_in_child=_workers.cache_clear)
 
 
 def _one_thread() -> None:

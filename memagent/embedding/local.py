@@ -6,8 +6,9 @@ import socket
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from memagent.embedding.precision import Model, choose_precision, faster_precision
 from memagent.errors import InvalidInput, WeightsMissing
+from memagent.process import at_fork, lock
 from memagent.types import Precision
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Run = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
@@ -32,6 +35,11 @@ class MicroBatcher:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._begin_anew()
+        at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """Wait for no thread, also in a forked child, where the parent's are not."""
         self._running = threading.Lock()
         self._waiting: list[_Call] = []
 
@@ -110,15 +118,32 @@ class SentenceEmbedder(Embeddings):
         self._precision = precision
         self._benchmarks = benchmarks
         self._opened: tuple[str, Model] | None = None
-        self._opening = threading.Lock()
-        self._run_batched = MicroBatcher(lambda texts: self._model().encode(texts))
+        self._opening = lock()
+        self._thread: ThreadPoolExecutor | None = None
+        self._run_batched = MicroBatcher(
+            lambda texts: self._threaded(lambda: self._model().encode(texts))
+        )
         self._cache: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
-        self._cache_lock = threading.Lock()
+        self._cache_lock = lock()
+        at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """Use torch in a new thread, in a forked child.
+
+        The thread that forked would wait for ever for its helpers (OpenMP), which are the parent's.
+        """
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedding")
+
+    def _threaded(self, use: Callable[[], T]) -> T:
+        return use() if self._thread is None else self._thread.submit(use).result()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._path, self.name, self._precision, self._benchmarks)
 
     @property
     def precision(self) -> str:
         """The precision in use, such as "float32" or "bfloat16"; loads the model."""
-        self._model()
+        self._threaded(self._model)
         assert self._opened is not None
         return self._opened[0]
 

@@ -10,6 +10,7 @@ from langchain_core.embeddings import Embeddings
 
 from memagent.errors import ModelUnavailable
 from memagent.models.retry import EMBEDDING_RETRIES, client_options
+from memagent.process import abandon, at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +47,19 @@ class RemoteEmbedder(Embeddings):
         self._key = api_key or "none"
         self._timeout, self._retries = timeout, retries
         self._client: OpenAI | None = None
+        self._begin_anew()
+        at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """Make threads, locks and connections, also in a forked child, which has none."""
+        abandon(self._client)
+        self._client = None
         self._pool = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="embedding")
         self._slots = threading.BoundedSemaphore(MAX_IN_FLIGHT)
         self._connecting = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.url, self._model, self._key, self._timeout, self._retries)
 
     @property
     def name(self) -> str:

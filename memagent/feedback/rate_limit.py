@@ -3,9 +3,9 @@
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from threading import Lock
 
 from memagent.errors import InvalidInput
+from memagent.process import lock
 from memagent.types import Scope
 
 HOUR = 3600.0
@@ -29,7 +29,7 @@ class RateLimit:
         self._seconds = seconds
         self._clock = clock
         self._events: defaultdict[Scope, deque[float]] = defaultdict(deque)
-        self._lock = Lock()
+        self._lock = lock()
 
     @property
     def limit(self) -> int | None:

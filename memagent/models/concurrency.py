@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+
+from memagent.process import at_fork, lock
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ REST_WINDOWS = 16
 DECREASE = 0.7
 
 _limiters: dict[tuple[str, int], "ConcurrencyLimiter"] = {}
-_lock = threading.Lock()
+_lock = lock()
 
 
 def limiter_of(url: str, max_limit: int) -> "ConcurrencyLimiter":
@@ -52,7 +53,7 @@ class ConcurrencyLimiter:
         self.limit = min(initial, max_limit)
         self._max_limit = max_limit
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = lock()
         self._active = 0
         self._waiting: deque[Future[None]] = deque()
         self._window_start = clock()
@@ -64,6 +65,7 @@ class ConcurrencyLimiter:
         self._overloaded = False
         self._ignored_failures = 0
         """Requests that were in flight when the limit came down: their failures say nothing new."""
+        at_fork(after_in_child=self._leave_requests)
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -150,6 +152,12 @@ class ConcurrencyLimiter:
 
     def _release(self) -> None:
         with self._lock:
-            self._active -= 1
+            self._active = max(self._active - 1, 0)
             self._ignored_failures = max(self._ignored_failures - 1, 0)
             self._admit()
+
+    def _leave_requests(self) -> None:
+        """Count no request, in a forked child, that is the parent's."""
+        self._active = self._ignored_failures = self._finished = self._tokens = 0
+        self._waiting.clear()
+        self._window_start = self._clock()

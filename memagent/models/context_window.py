@@ -9,10 +9,10 @@ import json
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from memagent.errors import ContextTooLong
+from memagent.process import lock
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -45,7 +45,7 @@ class ContextWindow:
 
     def __init__(self, chat: "BaseChatModel") -> None:
         self._chat: Any = chat
-        self._lock = Lock()
+        self._lock = lock()
         self._known = False
         self._length: int | None = None
         self._server_counts = True

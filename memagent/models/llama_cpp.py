@@ -4,12 +4,12 @@ import atexit
 import logging
 import os
 import secrets
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from memagent.errors import ModelUnavailable
+from memagent.process import abandon, at_fork, lock, skip_native_exit
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,9 @@ PROMPTS_MIB = 256
 """RAM for the cache of earlier prompts; llama.cpp's default is 8 GiB."""
 
 _running: dict[Path, "EmbeddedServer"] = {}
-_lock = threading.Lock()
+_inherited: list["EmbeddedServer"] = []
+"""Servers of the process that this one was forked from."""
+_lock = lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,23 @@ def _start(weights: Path) -> EmbeddedServer:
     return EmbeddedServer(f"{native.listening_address}/v1", key, native)
 
 
+def _leave_to_parent() -> None:
+    """Forget, in a forked child, the servers whose threads are the parent's."""
+    if _running:
+        _inherited.extend(_running.values())
+        _running.clear()
+        skip_native_exit()
+
+
+at_fork(after_in_child=_leave_to_parent)
+
+
 @atexit.register
 def _stop() -> None:
-    """Release the native servers while the interpreter is still intact."""
+    """Release the native servers while the interpreter is still intact.
+
+    Where some are a parent's, llama.cpp can end none: it would wait for threads of the parent.
+    """
+    for server in [*_inherited, *_running.values()] if _inherited else ():
+        abandon(server.native)
     _running.clear()

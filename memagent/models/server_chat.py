@@ -21,6 +21,7 @@ from pydantic import Field
 from memagent.errors import ModelUnavailable
 from memagent.models.concurrency import ConcurrencyLimiter
 from memagent.models.errors import not_an_answer, translated
+from memagent.process import abandon, at_fork
 
 logger = logging.getLogger(__name__)
 
@@ -196,8 +197,7 @@ async def _aon_response(response: object) -> None:
 @cache
 def http_client() -> Any:
     """Return the HTTP client that all chat models of this process share."""
-    hooks: dict[str, Any] = {"request": [_on_request], "response": [_on_response]}
-    client = openai.DefaultHttpxClient(event_hooks=hooks)
+    client = _ProcessClient()
     atexit.register(client.close)
     return client
 
@@ -213,12 +213,39 @@ async def close_connections() -> None:
     await http_async_client().close_here()
 
 
+class _ProcessClient(openai.DefaultHttpxClient):
+    """HTTP client that opens connections of its own in a forked child."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._client: Any = None
+        at_fork(after_in_child=self._begin_anew)
+
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request with this process's client."""
+        if self._client is None:
+            hooks: dict[str, Any] = {"request": [_on_request], "response": [_on_response]}
+            self._client = openai.DefaultHttpxClient(event_hooks=hooks)
+        return self._client.send(*args, **kwargs)
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        super().close()
+        if self._client is not None:
+            self._client.close()
+
+    def _begin_anew(self) -> None:
+        abandon(self._client)
+        self._client = None
+
+
 class _LoopClient(openai.DefaultAsyncHttpxClient):
     """HTTP client for several event loops; a connection works only in the loop that opened it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        at_fork(after_in_child=self._begin_anew)
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request with the running loop's client."""
@@ -232,3 +259,7 @@ class _LoopClient(openai.DefaultAsyncHttpxClient):
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
+
+    def _begin_anew(self) -> None:
+        abandon(self._clients)
+        self._clients = WeakKeyDictionary()

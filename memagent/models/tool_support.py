@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
 from memagent.files import write_atomic
 from memagent.models.errors import translated
+from memagent.process import lock
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -30,7 +30,7 @@ REPORT = {
 REQUEST = "Call the tool report with the status ok. Say nothing else."
 
 _known: dict[tuple[Path, str], bool] = {}
-_lock = threading.Lock()
+_lock = lock()
 
 
 def supports_tools(chat: "BaseChatModel") -> bool:

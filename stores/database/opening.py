@@ -1,25 +1,17 @@
 """Opening of a store's file: its modes, its settings, and its schema."""
 
-import logging
-import os
 import sqlite3
-import stat
 import time
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 from memagent.errors import StoreError
-from memagent.files import PRIVATE_MODE, make_private_folder
-from memagent.process import lock
+from memagent.files import create_private, make_private, make_private_folder
 from memagent.stores.database.schema import STEPS, identify, migrate
 from memagent.stores.database.writer_queue import WriterQueue
 
-logger = logging.getLogger(__name__)
-
 FILES = ("memory.*", "cache.db*", "index", "index/*")
 """What a store's folder holds of the store's own."""
-OTHERS = 0o077
-"""What a mode allows to the group and to everybody."""
 CHECKPOINT_PAGES = 8_000
 """Pages of the write-ahead log (32 MB) after which it is moved into the database."""
 BUSY_TIMEOUT_SECONDS = 30
@@ -29,8 +21,6 @@ DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """The errors that SQLite raises; the latter when its own message quotes damaged text."""
 MIN_DATABASE_BYTES = 512
 """Size of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""
-_creating = lock()
-"""Held while a file is made: to close a file takes SQLite's locks on it from this process."""
 
 
 def prepare_folder(folder: Path, file: str) -> None:
@@ -46,30 +36,9 @@ def prepare_folder(folder: Path, file: str) -> None:
     create_private(folder / file)
     for pattern in FILES:
         for path in folder.glob(pattern):
-            _tighten(path)
+            make_private(path)
     if 0 < (folder / file).stat().st_size < MIN_DATABASE_BYTES:
         raise StoreError(f"{folder / file} is not a database, or was cut short")
-
-
-def create_private(file: Path) -> None:
-    """Make an empty file that is its owner's alone, unless there is one: SQLite's log copies it.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    with _creating, suppress(FileExistsError):
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE_MODE))
-
-
-def _tighten(path: Path) -> None:
-    """Take from others what is ours; what belongs to another user is left as it is."""
-    if os.name != "posix":
-        return
-    with suppress(OSError):  # it is gone by now, or its disk may only be read
-        found = path.stat()
-        if found.st_mode & OTHERS and found.st_uid == os.geteuid():
-            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
-            logger.info("other users of this machine could read %s: no more", path)
 
 
 def opened(location: str, queue: WriterQueue | None = None) -> sqlite3.Connection:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.errors import StoreError
+from memagent.files import create_private
 from memagent.process import at_fork
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.opening import BUSY_TIMEOUT_SECONDS, create_private
+from memagent.stores.database.opening import BUSY_TIMEOUT_SECONDS
 from memagent.stores.database.rows import packed, unpacked
 
 logger = logging.getLogger(__name__)

@@ -1,12 +1,12 @@
 """Vector index: a cache of partitions in memory that follows the database."""
 
 import logging
-import threading
 from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memagent.process import at_fork, lock
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import reading
@@ -42,7 +42,8 @@ class VectorIndex:
         self._max_bytes = max_bytes
         self._partitions: OrderedDict[str, Partition] = OrderedDict()
         self._snapshots = Snapshots(store)
-        self._lock = threading.Lock()
+        self._lock = lock()
+        at_fork(after_in_child=self._drop_unfinished)
 
     def search(
         self, where: Filter, query: NDArray[np.float32], n: int, distinct: int = 1
@@ -95,6 +96,12 @@ class VectorIndex:
         """Drop every partition from memory."""
         with self._lock:
             self._partitions.clear()
+
+    def _drop_unfinished(self) -> None:
+        """Drop, in a forked child, what a thread of the parent was changing or reading."""
+        for user, partition in list(self._partitions.items()):
+            if partition.lock.locked():
+                del self._partitions[user]
 
     @property
     def bytes(self) -> int:

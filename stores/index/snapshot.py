@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from memagent.errors import StoreError
-from memagent.files import write_durable
+from memagent.files import make_private_folder, write_durable
+from memagent.process import lock
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.rows import packed
 from memagent.stores.index.partition import Partition
@@ -42,7 +43,7 @@ UNFINISHED = re.compile(r"u\d+\.(\d+)-\d+")
 """The name of a file that is being written, with the number of the process that writes it."""
 _writing: set[str] = set()
 """The names of the files that the threads of this process are writing."""
-_lock = threading.Lock()
+_lock = lock()
 """Held while `_writing` is changed, or relied on."""
 
 
@@ -220,5 +221,5 @@ def _write(path: Path, stamp: Stamp, partition: Partition) -> None:
     checksum = hashlib.blake2b()
     for part in parts:
         checksum.update(part)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     write_durable(path, [checksum.hexdigest().encode() + b"\n", *parts])

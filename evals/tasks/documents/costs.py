@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
+from memagent.files import private
 from memagent.memory.memory import Memory
 
 DOCUMENTS_FILE = "documents.jsonl"
@@ -49,7 +50,7 @@ class Compressing:
 def keep(folder: Path | None, file: str, cost: Reading | Compressing) -> None:
     """Add a line to a file of the run's folder, if it has one."""
     if folder is not None:
-        with (folder / file).open("a", encoding="utf-8") as opened:
+        with open(folder / file, "a", encoding="utf-8", opener=private) as opened:
             opened.write(json.dumps(asdict(cost)) + "\n")
 
 

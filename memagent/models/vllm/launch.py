@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +14,11 @@ from pathlib import Path
 
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
+from memagent.files import private
 from memagent.models.vllm import command, watchdog
 from memagent.models.vllm.command import ServeOptions
 from memagent.models.vllm.diagnose import cause
+from memagent.process import at_fork, lock
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ class ServerFailed(ModelUnavailable):
 Progress = Callable[[float, str], None]
 """Called with the seconds since the start and the log's last line."""
 _ready: dict[tuple[str, int], "RunningServer"] = {}
-_lock = threading.Lock()
+_lock = lock()
+at_fork(after_in_child=_ready.clear)  # a child asks anew whether its parent's server runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class ServerProcess:
     def __init__(self, words: list[str], environment: dict[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
-        with log.open("wb") as out:
+        with open(log, "wb", opener=private) as out:
             self._watchdog = subprocess.Popen(
                 [sys.executable, "-I", watchdog.__file__, str(GRACE_SECONDS), *words],
                 stdin=subprocess.PIPE,
@@ -77,7 +79,9 @@ class ServerProcess:
                 start_new_session=True,
                 env=os.environ | environment,
             )
+        self._inherited = False
         atexit.register(self.stop)
+        at_fork(after_in_child=self._let_go)
 
     def ended(self, seconds: float) -> bool:
         """Wait up to so many seconds for the server to end; return whether it has."""
@@ -98,8 +102,13 @@ class ServerProcess:
         return [line.rstrip() for line in text.splitlines() if not NOISE.match(line)][-lines:]
 
     def stop(self) -> None:
-        """End the server and all its processes, and wait until they are gone."""
+        """End the server and all its processes, and wait until they are gone.
+
+        In a forked child it does nothing: the server is the parent's.
+        """
         atexit.unregister(self.stop)
+        if self._inherited:
+            return
         if self._watchdog.stdin:
             self._watchdog.stdin.close()
         self._watchdog.terminate()
@@ -108,6 +117,12 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._watchdog.kill()
             self._watchdog.wait()
+
+    def _let_go(self) -> None:
+        """Close the child's end of the pipe, or the watchdog does not see the parent's end."""
+        self._inherited = True
+        if self._watchdog.stdin:
+            self._watchdog.stdin.close()
 
 
 def connect_or_start(model: str, *, port: int = 8000, api_key: str | None = None) -> RunningServer:

@@ -112,8 +112,9 @@ def test_the_command_says_so_too(
 def test_emptying_the_log_waits_for_readers_only_shortly(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody can write while it waits; a write itself waits as long as before."""
-    monkeypatch.setattr(sqlite_module, "CHECKPOINT_WAIT_MS", 5)
+    """Nobody can write during a try; a write itself waits as long as before."""
+    monkeypatch.setattr(sqlite_module, "CHECKPOINT_TRY_MS", 5)
+    monkeypatch.setattr(sqlite_module, "CHECKPOINT_WAIT_MS", 50)
     with Memory.open(folder, embedder=EMBEDDER) as memory, reading(folder):
         store, waits = memory.engine.store, list[int]()
         patience = store.query("PRAGMA busy_timeout")[0][0]
@@ -125,7 +126,9 @@ def test_emptying_the_log_waits_for_readers_only_shortly(
         store._db.set_trace_callback(told)
         assert not memory.forget([memory.list(scope=BOB)[0].id], scope=BOB).log_emptied
         store._db.set_trace_callback(None)
-        assert waits == [5, patience]
+        assert len(waits) > 2  # between the tries others may write
+        assert waits[:2] * (len(waits) // 2) == waits
+        assert waits[:2] == [5, patience]
         assert patience >= 10_000
 
 
