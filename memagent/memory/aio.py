@@ -76,6 +76,9 @@ class AsyncMemory(_made(Memory)):
         """Open a new memory in RAM, as `Memory.in_memory` does."""
         return cls(await asyncio.to_thread(Memory.in_memory, **kwargs))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.sync,)
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -12,7 +12,7 @@ from memagent.compression.expand import SourceExpander
 from memagent.config import load_settings
 from memagent.embedding.encoder import Encoder
 from memagent.embedding.open_embedder import open_embedder
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, StoreError
 from memagent.recall.recaller import Recaller
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, keys_of
@@ -45,6 +45,7 @@ class Engine:
         bring_up_to_date(store)
         self.store = store
         self.default_scope = default_scope
+        self._opened: tuple[object, ...] | None = None
         self.encoder = Encoder(embedder, store.meta, store.set_meta)
         self.cache = VectorCache(store, cache_bytes)
         self.bank = EpisodicBank(store, index_bytes)
@@ -81,13 +82,29 @@ class Engine:
             raise InvalidInput(
                 f"folder: a path is wanted, not {folder!r}; Memory.in_memory() keeps it in RAM only"
             )
-        return cls(
-            SqliteStore(Path(folder).expanduser() if isinstance(folder, str | Path) else None),
+        place = Path(folder).expanduser() if isinstance(folder, str | Path) else None
+        engine = cls(
+            SqliteStore(place),
             open_embedder(embedder or EMBEDDER),
             index_bytes=partitions.MAX_BYTES if index_bytes is None else index_bytes,
             cache_bytes=embedding_cache.MAX_BYTES if cache_bytes is None else cache_bytes,
             default_scope=None if scope is None else Scope.of(scope),
         )
+        if place is not None:
+            engine._opened = place.absolute(), embedder, index_bytes, cache_bytes, scope
+        return engine
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle how it was opened: another process opens the folder itself.
+
+        Raises:
+            StoreError: the memory is in RAM.
+        """
+        if self._opened is None:
+            raise StoreError(
+                "a memory in RAM cannot be handed to another process: keep it in a folder"
+            )
+        return type(self).open, self._opened
 
     def scope(self, scope: ScopeLike | None) -> Scope:
         """Return the scope a verb was given, or else the default one.
