@@ -33,9 +33,9 @@ class Handle:
 
 def test_hooks_are_called_around_a_fork_while_their_object_lives() -> None:
     handle = Handle()
-    assert in_child(lambda: handle.calls) == ["before", "child"]
-    assert handle.calls == ["before", "parent"]
     calls, gone = handle.calls, weakref.ref(handle)
+    assert in_child(lambda: calls) == ["before", "child"]
+    assert calls == ["before", "parent"]
     del handle
     gc.collect()
     assert gone() is None

@@ -117,7 +117,8 @@ class WriterQueue:
     def _leave(self, fd: int) -> None:
         """Unlock and close; unlocking as such, as a forked child may still have the file open."""
         if fd in self._fds:
-            fcntl.flock(fd, fcntl.LOCK_UN)
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_UN)
             with self._opening:
                 self._fds.discard(fd)
                 os.close(fd)
