@@ -27,20 +27,19 @@ class DerivedNote:
 
 def notes_on(store: SqliteStore, user: int, source: str) -> list[int]:
     """Return the notes (by `seq`) that were made from a record, and from these in turn."""
-    found: dict[str, int] = {}
-    waiting = [source] if store.meta(COMPRESSED_KEY) is not None else []
-    while waiting:
-        rows = store.query(
-            # To look for the quoted id costs far less than to read every list as JSON.
-            "SELECT n.seq, n.id FROM records n WHERE n.user = ? AND n.kind = 'note'"
-            " AND instr(n.sources, ?)"
-            f" AND json_extract(n.metadata, '$.{COMPRESSED_KEY}') IS NOT NULL",
-            (user, json.dumps(waiting.pop())),
-        )
-        new = {row["id"]: row["seq"] for row in rows if row["id"] not in found}
-        found |= new
-        waiting += new
-    return sorted(found.values())
+    if store.meta(COMPRESSED_KEY) is None:
+        return []
+    rows = store.query(
+        f"""WITH RECURSIVE notes(seq, id) AS (
+            SELECT NULL, ?2 UNION
+            SELECT n.seq, n.id FROM notes CROSS JOIN links l ON l.user = ?1
+                AND l.source = notes.id AND l.how = 'source'
+            CROSS JOIN records n ON n.seq = l.record
+                WHERE {_OURS.replace("?", "?1")}
+        ) SELECT seq FROM notes WHERE seq IS NOT NULL ORDER BY seq""",
+        (user, source),
+    )
+    return [row["seq"] for row in rows]
 
 
 def derived_notes(store: SqliteStore, name: str) -> list[DerivedNote]:

@@ -203,7 +203,54 @@ ALTER TABLE users ADD COLUMN rewrites INTEGER NOT NULL DEFAULT 0;
 """
 """Words are indexed by a table of our own, of which they can be erased: `word_index.py`."""
 
-STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7)
+def _links_of(row: str, table: str | None = None) -> str:
+    """Return SQL for the links that the columns of a row of `records`, or of all, stand for."""
+
+    def values(column: str) -> str:
+        texts = f"json_each(iif(json_valid({row}.{column}), {row}.{column}, '[]')) j"
+        return f"{f'{table} {row}, ' if table else ''}{texts} WHERE j.type = 'text'"
+
+    records = f" FROM {table} {row}" if table else ""
+    return f"""
+    SELECT {row}.user, j.value, {row}.seq, 'source' FROM {values("sources")}
+    UNION ALL SELECT {row}.user, j.value, {row}.seq, 'context' FROM {values("context")}
+    UNION ALL SELECT {row}.user, {row}.supersedes, {row}.seq, 'version'{records}
+        WHERE typeof({row}.supersedes) = 'text'"""
+
+
+_QUOTING = (
+    "(SELECT seq, user, sources,"
+    " json_extract(iif(json_valid(metadata), metadata, '{}'), '$.quotes') AS name"
+    " FROM records WHERE kind IN ('rationale', 'lesson')) r"
+    " JOIN users u ON u.name = r.name AND u.id != r.user"
+)
+_V8 = f"""
+CREATE TABLE links (
+    user INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
+    how TEXT NOT NULL,
+    PRIMARY KEY (user, source, record, how)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO links {_links_of("r", "records")};
+INSERT OR IGNORE INTO links SELECT u.id, j.value, r.seq, 'quote' FROM {_QUOTING}
+    JOIN json_each(iif(json_valid(r.sources), r.sources, '[]')) j WHERE j.type = 'text';
+UPDATE records SET metadata = json_remove(metadata, '$.quotes')
+    WHERE seq IN (SELECT r.seq FROM {_QUOTING});
+CREATE INDEX links_by_record ON links(record);
+CREATE INDEX changes_by_record ON changes(record);
+CREATE TRIGGER links_after_insert AFTER INSERT ON records
+WHEN new.sources != '[]' OR new.context != '[]' OR new.supersedes IS NOT NULL BEGIN
+    INSERT OR IGNORE INTO links {_links_of("new")};
+END;
+CREATE TRIGGER links_after_update AFTER UPDATE OF sources, context, supersedes ON records BEGIN
+    DELETE FROM links WHERE record = new.seq AND how IN ('source', 'context', 'version');
+    INSERT OR IGNORE INTO links {_links_of("new")};
+END;
+"""
+"""What derives from a record is looked up, not searched for: `links.py`."""
+
+STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:

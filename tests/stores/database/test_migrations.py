@@ -74,3 +74,40 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         assert memory.engine.store.query("SELECT * FROM sqlite_master WHERE name = 'fine'") == []
         assert len(memory.list(scope=Scope(user="ada"))) == 1
+
+
+def test_what_old_records_derive_from_is_linked(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "memory.db")
+    old.create_function("half", 1, schema._half)
+    old.create_function("with_role", 1, schema._with_role)
+    for step in STEPS[:6]:
+        old.executescript(step)
+    old.executescript("INSERT INTO users(name) VALUES ('ada'), ('bob');")
+    rows = [
+        ("fact", 1, "episode", None, "[]", "[]", "{}"),
+        ("leans", 1, "episode", None, "[]", '["fact"]', '{"quotes": "bob"}'),
+        ("second", 1, "episode", "fact", '["book", 3, null]', "[]", "{}"),
+        ("broken", 1, "episode", None, "[", "x", "{"),
+        ("learnt", 2, "lesson", None, '["fact"]', "[]", '{"quotes": "ada", "a": "\\u00e9"}'),
+        ("broken too", 2, "lesson", None, "[", "[]", '{"quotes": "ada"'),
+    ]
+    old.executemany(
+        "INSERT INTO records(id, user, kind, supersedes, sources, context, metadata, value, digest,"
+        " evidence, created, valid_from) VALUES (?, ?, ?, ?, ?, ?, ?, 'x', x'00', 1, 0, 0)",
+        rows,
+    )
+    old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 6;")
+    old.close()
+    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+        links = memory.engine.store.query("SELECT * FROM links ORDER BY record, source, user")
+        metadata = memory.engine.store.query("SELECT metadata FROM records ORDER BY seq")
+    assert [tuple(row) for row in links] == [
+        (1, "fact", 2, "context"),
+        (1, "book", 3, "source"),
+        (1, "fact", 3, "version"),
+        (1, "fact", 5, "quote"),
+        (2, "fact", 5, "source"),
+    ]
+    assert [row[0] for row in metadata] == [
+        "{}", '{"quotes": "bob"}', "{}", "{", '{"a":"\\u00e9"}', '{"quotes": "ada"'
+    ]  # fmt: skip

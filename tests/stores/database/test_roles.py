@@ -13,7 +13,7 @@ from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.stores.database import schema
 from memagent.stores.database.filters import Filter
-from memagent.stores.database.schema import with_role
+from memagent.stores.database.schema import APPLICATION_ID, STEPS, with_role
 from memagent.stores.ranking import Ranking
 from memagent.testing import HashEmbedder
 
@@ -68,12 +68,20 @@ def test_roles_that_are_no_texts_are_refused(ada: Scope, roles: Any) -> None:
 def test_a_store_of_before_names_roles_and_keeps_what_is_no_author(
     tmp_path: Path, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
-        for text, metadata in OLD.items():
-            memory.add(text, scope=ada, metadata=metadata)
     old = sqlite3.connect(tmp_path / "memory.db")
+    old.create_function("half", 1, schema._half)
+    for step in STEPS[:5]:
+        old.executescript(step)
+    old.execute("INSERT INTO users(name) VALUES ('ada')")
+    old.executemany(
+        "INSERT INTO records(id, user, kind, value, digest, evidence, created, valid_from,"
+        " metadata)"
+        " VALUES (?1, 1, 'episode', ?1, x'00', 1, 0, 0, ?2)",
+        [(text, json.dumps(metadata)) for text, metadata in OLD.items()],
+    )
     old.execute("""UPDATE records SET metadata = '{"author": "user"' WHERE value = 'nothing'""")
-    old.executescript("PRAGMA user_version = 5")
+    old.commit()
+    old.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 5")
     old.close()
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:6])
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
