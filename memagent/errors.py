@@ -6,7 +6,8 @@
     │   ├── InvalidInput       empty, binary or oversized text; a malformed file
     │   ├── StoreError         the store cannot be opened, read or written
     │   │   ├── EmbedderMismatch   the store was written with another embedder
-    │   │   └── StoreBusy          others have been writing for longer than a writer waits
+    │   │   ├── StoreBusy          others have been writing for longer than a writer waits
+    │   │   └── ForgottenMeanwhile what a text was made from is forgotten
     │   ├── ModelUnavailable   no server answers at the URL, or it refused
     │   │   └── WeightsMissing the embedded model or embedder is not on this disk
     │   ├── ContextTooLong     the messages do not fit into the model's context
@@ -54,6 +55,10 @@ class EmbedderMismatch(StoreError):
 
 class StoreBusy(StoreError):
     """Others have been writing to the store for longer than a writer waits."""
+
+
+class ForgottenMeanwhile(StoreError):
+    """A record that a text was made from was forgotten before the text was written."""
 
 
 class ModelUnavailable(UserError):

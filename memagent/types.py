@@ -1,9 +1,9 @@
 """Values that the parts exchange: frozen, compared by content."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
 from memagent.records import (
     Action,
@@ -43,6 +43,7 @@ __all__ = [
     "Method",
     "NewRecord",
     "Outcome",
+    "PastTurn",
     "Policy",
     "Precision",
     "Receipt",
@@ -150,13 +151,33 @@ class Recollection:
         return tuple(hit.text for hit in self.hits if "passed" not in hit.why)
 
 
+class PastTurn(tuple[str, str]):
+    """Past turn of a conversation as (said, replied), with the records (by `seq`) it became.
+
+    A reply that was written after this turn is forgotten with these.
+    """
+
+    records: tuple[int, ...]
+
+    def __new__(cls, said: str, replied: str, records: Iterable[int] = ()) -> Self:
+        """Return a pair of texts that knows its records."""
+        turn = super().__new__(cls, (said, replied))
+        turn.records = tuple(records)
+        return turn
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
-    """Few-shot example: the evidence shown, the question, and the right answer."""
+    """Few-shot example: the evidence shown, the question, and the right answer.
+
+    `record` is the record (by `seq`) that it was made from: a reply that was written after this
+    example is forgotten with it.
+    """
 
     evidence: tuple[str, ...]
     question: str
     answer: str
+    record: int | None = field(default=None, compare=False)
 
 
 Examples = Sequence[Example] | Callable[[str, Sequence[str]], Sequence[Example]]

@@ -7,10 +7,11 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -26,11 +27,36 @@ MAX_CHARACTERS = 4000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
-    """Outcome of a tool call: a text for the model, whether it is an error, and the seconds."""
+    """Outcome of a tool call: a text for the model, whether it is an error, and the seconds.
+
+    `read` and `written` are the records (by `seq`) that the tool told of: see `records_used`.
+    """
 
     text: str
     error: bool = False
     seconds: float = field(default=0.0, compare=False)
+    read: frozenset[int] = field(default=frozenset(), compare=False)
+    written: frozenset[int] = field(default=frozenset(), compare=False)
+
+
+@dataclass(slots=True)
+class _RecordsUsed:
+    read: set[int] = field(default_factory=set)
+    written: set[int] = field(default_factory=set)
+
+
+_used: contextvars.ContextVar[_RecordsUsed | None] = contextvars.ContextVar("used", default=None)
+
+
+def records_used(*, read: Iterable[int] = (), written: Iterable[int] = ()) -> None:
+    """Say within a tool which records (by `seq`) its result holds words of, or which it wrote.
+
+    The reply that is written with the result is forgotten with any of them.
+    """
+    used = _used.get()
+    if used is not None:
+        used.read |= set(read)
+        used.written |= set(written)
 
 
 def shortened(text: str, limit: int) -> str:
@@ -84,17 +110,18 @@ def run_tool(
     cancelled instead.
     """
     started = time.perf_counter()
-    if _is_async(tool) and not _is_sync(tool):
-        work = _in_thread(lambda: asyncio.run(_within(tool, arguments, timeout)))
-    else:
-        work = _in_thread(lambda: tool.invoke(_call(tool, arguments)))
-    done, _ = futures.wait([work], timeout)
-    if not done:
-        return _failed(tool, _TimedOut(), timeout, started, max_characters)
-    error = work.exception()
+    with _using() as used:
+        if _is_async(tool) and not _is_sync(tool):
+            work = _in_thread(lambda: asyncio.run(_within(tool, arguments, timeout)))
+        else:
+            work = _in_thread(lambda: tool.invoke(_call(tool, arguments)))
+        done, _ = futures.wait([work], timeout)
+    error = work.exception() if done else _TimedOut()
     if error is not None:
-        return _failed(tool, error, timeout, started, max_characters)
-    return _read(work.result(), started, max_characters)
+        seen = _failed(tool, error, timeout, started, max_characters)
+    else:
+        seen = _read(work.result(), started, max_characters)
+    return _with_records(seen, used)
 
 
 async def arun_tool(
@@ -110,13 +137,32 @@ async def arun_tool(
     the loop's executor, which the loop would wait for at its end.
     """
     started = time.perf_counter()
+    with _using() as used:
+        try:
+            if _is_async(tool):
+                result = await _within(tool, arguments, timeout)
+            else:
+                work = _in_thread(lambda: tool.invoke(_call(tool, arguments)))
+                result = await _wait_for(work, timeout)
+            seen = _read(result, started, max_characters)
+        except (Exception, SystemExit) as error:
+            seen = _failed(tool, error, timeout, started, max_characters)
+    return _with_records(seen, used)
+
+
+@contextmanager
+def _using() -> Iterator[_RecordsUsed]:
+    """Collect what a tool says of the records it used; its thread sees a copy of this context."""
+    used = _RecordsUsed()
+    token = _used.set(used)
     try:
-        if _is_async(tool):
-            return _read(await _within(tool, arguments, timeout), started, max_characters)
-        work = _in_thread(lambda: tool.invoke(_call(tool, arguments)))
-        return _read(await _wait_for(work, timeout), started, max_characters)
-    except (Exception, SystemExit) as error:
-        return _failed(tool, error, timeout, started, max_characters)
+        yield used
+    finally:
+        _used.reset(token)
+
+
+def _with_records(seen: Observation, used: _RecordsUsed) -> Observation:
+    return replace(seen, read=frozenset(used.read), written=frozenset(used.written))
 
 
 class _TimedOut(Exception):

@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 
 from memagent.errors import InvalidInput
 from memagent.tools.base import make_tool
+from memagent.tools.execute import records_used
 from memagent.types import Hit, NewRecord, Receipt, Record, Scope
 
 Author = Literal["agent", "user"]
@@ -109,6 +110,7 @@ class _MemoryTools:
             query, scope=self._scope, k=MAX_NOTES, roles=("assistant",), where=BY_AGENT
         )
         notes = [hit.record for hit in hits]
+        records_used(read=[record.seq for record in (*evidence, *notes)])
         return "\n".join(map(_line, [*evidence, *notes])) or "nothing found"
 
     def add(self, text: Annotated[str, "one fact, as a whole sentence"]) -> str:
@@ -152,6 +154,7 @@ class _MemoryTools:
 
     def _known(self, ids: Sequence[str]) -> Sequence[Record]:
         found = self._memory.get(ids, scope=self._scope)
+        records_used(read=[record.seq for record in found])
         unknown = [id for id in ids if id not in {record.id for record in found}]
         if unknown or not ids:
             raise InvalidInput(f"there is no record {', '.join(unknown) or 'without an id'}")
@@ -160,7 +163,7 @@ class _MemoryTools:
     def _replace(self, old: Record, text: str) -> Record:
         """Write a new version: evidence if the old one was, or if these are the user's words."""
         if self._author == "agent" or not _by_agent(old):
-            return self._memory.update(old.id, text, scope=self._scope, who=self._author)
+            return _written(self._memory.update(old.id, text, scope=self._scope, who=self._author))
         if old.superseded:
             raise InvalidInput(f"record {old.id!r} is superseded")
         new = NewRecord(
@@ -170,7 +173,7 @@ class _MemoryTools:
             supersedes=old.id,
             metadata={**old.metadata, "role": "user"},
         )
-        return self._memory.add_many([new], scope=old.scope, who="user")[0]
+        return _written(self._memory.add_many([new], scope=old.scope, who="user")[0])
 
     def _write(self, text: str, sources: tuple[str, ...] = ()) -> Record:
         new = NewRecord(
@@ -179,7 +182,12 @@ class _MemoryTools:
             sources=sources,
             metadata={"role": ROLES[self._author]},
         )
-        return self._memory.add_many([new], scope=self._scope, who=self._author)[0]
+        return _written(self._memory.add_many([new], scope=self._scope, who=self._author)[0])
+
+
+def _written(record: Record) -> Record:
+    records_used(written=[record.seq])
+    return record
 
 
 def _by_agent(record: Record) -> bool:

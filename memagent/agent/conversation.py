@@ -11,7 +11,7 @@ from memagent.agent.record_turn import Verdict
 from memagent.agent.steps import Answered, Saved, Step
 from memagent.errors import InvalidInput
 from memagent.memory.memory import Memory
-from memagent.types import Answer, Record, Scope
+from memagent.types import Answer, PastTurn, Record, Scope
 
 RECENT_TURNS = 3
 """At least so many turns does the model see as they were, and fewer than twice as many: older ones
@@ -31,7 +31,7 @@ class Conversation:
         self.scope = replace(scope, session=scope.session or str(uuid7()))
         self.last: Answer | None = None
         resumed = scope.session is not None and agent.memory is not None
-        self.turns = past_turns(self.memory, self.scope) if resumed else []
+        self.turns: list[PastTurn] = past_turns(self.memory, self.scope) if resumed else []
 
     @property
     def memory(self) -> Memory:
@@ -45,10 +45,24 @@ class Conversation:
         return self.agent.memory
 
     @property
-    def recent(self) -> list[tuple[str, str]]:
+    def recent(self) -> list[PastTurn]:
         """The past turns that the model is shown again, as (said, replied)."""
+        self.drop_forgotten()
         over = max(len(self.turns) - RECENT_TURNS, 0)
         return self.turns[over - over % RECENT_TURNS :]
+
+    def drop_forgotten(self) -> None:
+        """Drop the past turns, and the last answer, of which something is forgotten."""
+        if self.agent.memory is None:
+            return
+        read = self.agent.memory.engine.store.read
+        seqs = [seq for turn in self.turns for seq in turn.records]
+        there = {record.seq for record in read.records(seqs)}
+        self.turns = [turn for turn in self.turns if there.issuperset(turn.records)]
+        if self.last is not None:
+            ids = {*self.last.turn, *self.last.memories}
+            if len(read.get(self.scope.across_sessions(), list(ids))) < len(ids):
+                self.last = None
 
     def say(self, text: str, *, stream: bool = False) -> Iterator[Step]:
         """Say something, and yield the steps of the turn; a turn that is cut short is as not said.
@@ -59,10 +73,21 @@ class Conversation:
         """
         for step in self.agent.run(text, scope=self.scope, turns=self.recent, stream=stream):
             if isinstance(step, Answered):
-                self.turns.append((text, step.answer.answer))
+                self.turns.append(PastTurn(text, step.answer.answer))
+            if isinstance(step, Saved):
+                self.turns.pop()
+                self._keep(text, step.answer)
             if isinstance(step, Answered | Saved):
                 self.last = step.answer
             yield step
+
+    def _keep(self, text: str, answer: Answer) -> None:
+        """Keep a turn that was saved, unless its reply could not be."""
+        memory = self.agent.memory
+        found = memory.get(answer.turn, scope=self.scope) if memory else ()
+        if memory is None or len(found) == 1 + bool(answer.answer):
+            seqs = [record.seq for record in found]
+            self.turns.append(PastTurn(text, answer.answer, seqs))
 
     def judge(self, verdict: Verdict, why: str | None = None) -> int:
         """Say that the last answer was good or bad; return how many memories this counts for.
@@ -98,16 +123,17 @@ class Conversation:
         return reflected.lesson
 
     def _answered(self) -> Answer:
+        self.drop_forgotten()
         if self.last is None:
             raise InvalidInput("there is no answer yet")
         return self.last
 
 
-def past_turns(memory: Memory, scope: Scope) -> list[tuple[str, str]]:
+def past_turns(memory: Memory, scope: Scope) -> list[PastTurn]:
     """Return the last turns of a session, oldest first, as (said, replied)."""
     records = [one for one in memory.list(scope=scope, limit=RESUMED) if "role" in one.metadata]
     return [
-        (said.text, replied.text)
+        PastTurn(said.text, replied.text, (said.seq, replied.seq))
         for said, replied in pairwise(reversed(records))
         if (said.metadata["role"], replied.metadata["role"]) == ("user", "assistant")
     ]

@@ -13,7 +13,7 @@ from langchain_core.documents import Document
 from langchain_core.runnables.config import ensure_config
 
 from memagent.agent import tool_calling
-from memagent.agent.record_turn import remember
+from memagent.agent.record_turn import link_written, remember
 from memagent.agent.steps import TextChunk
 from memagent.agent.turn import ModelRequest, RecallRequest, Request, SaveRequest, ToolRequest
 from memagent.errors import ContextTooLong, ModelUnavailable
@@ -153,7 +153,10 @@ class Driver:
         if isinstance(request, ToolRequest):
             tool = self.tools[request.action.name]
             return run_tool(tool, request.action.arguments, self.tool_timeout)
-        return remember(self.memory, question, request.answer, request.steps, scope)
+        if self.memory is not None and not request.turn:
+            link_written(self.memory, request.origin)
+            return request.answer
+        return remember(self.memory, question, request.answer, request.steps, scope, request.origin)
 
     def _opened(self) -> "tuple[BaseChatModel, ContextWindow]":
         with self._opening:

@@ -1,14 +1,19 @@
 """Records of a turn: what was said and replied, and the verdict on it."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from memagent.errors import InvalidInput
+from memagent.agent.origin import Origin
+from memagent.errors import ForgottenMeanwhile, InvalidInput
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
+from memagent.stores.database.links import link
 from memagent.types import Answer, NewRecord, Outcome, Scope
+
+logger = logging.getLogger(__name__)
 
 Verdict = Literal["good", "bad"]
 OUTCOMES: Mapping[Verdict, Outcome] = {"good": "helped", "bad": "hurt"}
@@ -20,11 +25,14 @@ def remember(
     answer: Answer,
     steps: Sequence[Mapping[str, Any]],
     scope: Scope,
+    origin: Origin,
 ) -> Answer:
     """Write a turn, and return its answer with the ids of what was written.
 
     What the user said is evidence if it states something; what we replied never is. What the agent
-    did with its tools is kept with its reply.
+    did with its tools is kept with its reply. The reply is forgotten with what the user said, and
+    with anything else that stood in its prompt; if some of that is forgotten already, it is not
+    remembered.
     """
     if memory is None:
         return answer
@@ -42,10 +50,31 @@ def remember(
         sources=tuple(answer.memories),
         metadata={"role": "assistant"} | ({"steps": list(steps)} if steps else {}),
     )
-    notes = [said, replied] if answer.answer else [said]
-    written = memory.add_many(notes, scope=scope, recalled=answer.memories)
+    engine = memory.engine
+    used = [hit.record.seq for hit in answer.recollection.hits]
+    try:
+        written = engine.bank.write(
+            [said, replied] if answer.answer else [said],
+            scope,
+            engine.embed,
+            used=used,
+            shown={1: sorted(origin.shown)} if answer.answer else {},
+        )
+    except ForgottenMeanwhile:
+        logger.info("a reply is not remembered: what it was made from was forgotten")
+        written = engine.bank.write([said], scope, engine.embed)
+    link_written(memory, origin, [written[0].seq])
     timings = replace(answer.timings, write=time.perf_counter() - started)
     return replace(answer, timings=timings, turn=tuple(record.id for record in written))
+
+
+def link_written(memory: Memory, origin: Origin, said: Sequence[int] = ()) -> None:
+    """Link what the agent's tools wrote in its own words to what the model had been shown."""
+    records = memory.engine.store.read.records(list(origin.written))
+    with memory.engine.store.transaction() as db:
+        for record in records:
+            if record.role == "assistant" and not record.evidence:
+                link(db, record.seq, {*origin.written[record.seq], *said}, "prompt")
 
 
 def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: str | None) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from memagent.agent.origin import Origin
 from memagent.agent.steps import (
     Answered,
     InvalidCall,
@@ -91,10 +92,16 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class SaveRequest:
-    """To be done: remember the turn; the outcome is the answer with what it was written as."""
+    """To be done: remember the turn; the outcome is the answer with what it was written as.
+
+    `origin` holds what stood in its prompts. Without `turn`, only what its tools wrote is linked to
+    that.
+    """
 
     answer: Answer
     steps: Sequence[dict[str, Any]]
+    origin: Origin
+    turn: bool = True
 
 
 Request = RecallRequest | ModelRequest | ToolRequest | SaveRequest
@@ -129,6 +136,7 @@ class _Course:
     calls: list[Call] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
+    origin: Origin = field(default_factory=Origin)
 
 
 def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
@@ -145,12 +153,12 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
     yield Recalled(recollection)
     if recollection.candidates and not recollection.hits and is_personal(plan.question):
         yield TextChunk(UNKNOWN)
-        yield from _ended(plan, _known(plan, UNKNOWN, recollection), [])
+        yield from _ended(plan, _known(plan, UNKNOWN, recollection))
         return
     denial = next((hit.record.text for hit in recollection.hits if "denial" in hit.why), None)
     if denial is not None:  # a weak model that is shown one answers all the same
         yield TextChunk(denial)
-        yield from _ended(plan, _known(plan, denial, recollection), [])
+        yield from _ended(plan, _known(plan, denial, recollection))
         return
     course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)))
     for number in range(plan.max_steps + 1):
@@ -163,20 +171,25 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             yield _noted(course, ToolCalled(decision.name, decision.arguments))
             stopped = course.repeats.stop(decision.name, decision.arguments)
             seen: Observation = stopped or (yield ToolRequest(decision))
+            course.origin.observe(seen)
             yield _noted(course, ToolReturned(decision.name, seen.text, seen.error, seen.seconds))
             course.exchange += observed(decision, seen.text)
         else:
             answer = _answer(plan, decision.text.strip(), course)
-            yield from _ended(plan, answer, course.steps)
+            yield from _ended(plan, answer, course)
             return
 
 
 def _ended(
-    plan: Plan, answer: Answer, steps: Sequence[dict[str, Any]]
+    plan: Plan, answer: Answer, course: _Course | None = None
 ) -> Generator[Step | Request, Any, None]:
     yield Answered(answer)
+    steps, origin = (course.steps, course.origin) if course else ([], Origin())
+    origin.show(answer.recollection)
     if plan.remember:
-        yield Saved((yield SaveRequest(answer, steps)))
+        yield Saved((yield SaveRequest(answer, steps, origin)))
+    elif origin.written:
+        yield SaveRequest(answer, steps, origin, turn=False)
 
 
 def _decided(
@@ -187,16 +200,19 @@ def _decided(
         question = recollection.remaining or plan.question
         evidence = recollection.texts if plan.evidence is None else plan.evidence
         chosen = plan.examples
+        examples = chosen(question, evidence) if callable(chosen) else chosen
         messages = render(
             question,
             evidence,
             instructions=plan.instructions,
-            examples=chosen(question, evidence) if callable(chosen) else chosen,
+            examples=examples,
             turns=course.parts.turns,
         )
         less = course.parts.trimmed()
         try:
-            return (yield ModelRequest([*messages, *course.exchange], tools, last=less is None))
+            decision = yield ModelRequest([*messages, *course.exchange], tools, last=less is None)
+            course.origin.show(recollection, course.parts.turns, examples)
+            return decision
         except ContextTooLong:
             if less is None:
                 raise

@@ -168,7 +168,10 @@ def example_of(record: Record) -> Example:
     lines = metadata.get("evidence")
     evidence = tuple(str(line) for line in lines) if isinstance(lines, list) else ()
     return Example(
-        evidence=evidence, question=str(metadata["question"]), answer=str(metadata["text"])
+        evidence=evidence,
+        question=str(metadata["question"]),
+        answer=str(metadata["text"]),
+        record=record.seq,
     )
 
 

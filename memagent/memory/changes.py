@@ -12,10 +12,11 @@ from memagent.memory.engine import Engine
 from memagent.recall.lessons import is_denial
 from memagent.stores.banks.episodic import PrecomputedVectors
 from memagent.stores.database import connection
+from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import micros
+from memagent.stores.database.links import link
 from memagent.stores.database.writer import Trace
 from memagent.stores.lifecycle import key_repulsion, retention, undo
-from memagent.stores.lifecycle.erasure import owner_of, quoting
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.types import (
     Change,
@@ -91,19 +92,22 @@ class Changes:
         engine, whose = self._engine, self._engine.scope(scope)
         keys = lesson.keys or (lesson.text,)
         precomputed = PrecomputedVectors(engine.embed(keys), engine.encoder.check())
-        with engine.store.transaction():
-            owner = owner_of(engine.store, quotes, whose)
-            left = [one.id for one in engine.store.read.get(Scope(user=owner), quotes)]
-            metadata = {**lesson.metadata, **quoting(owner, whose)}
+        with engine.store.transaction() as db:
+            left = engine.store.read.get(_owner(engine.store, quotes, whose), quotes)
+            metadata = dict(lesson.metadata)
             if len(left) < len(set(quotes)):
                 metadata["answered"] = ""  # some of what it was made from is forgotten
             notes = undo.notes_closed(engine.store, whose, lesson.supersedes)
             if notes and "change" in metadata:
                 metadata["change"] = {**metadata["change"], "notes": notes}
-            note = replace(lesson, keys=keys, sources=(*left, *lesson.sources), metadata=metadata)
+            own = (record.id for record in left if record.scope.user == whose.user)
+            sources = (*own, *lesson.sources)
+            note = replace(lesson, keys=keys, sources=sources, metadata=metadata)
             (record,) = engine.bank.write(
                 [note], whose, engine.embed, precomputed=precomputed, trace=Trace(who=who, why=why)
             )
+            link(db, record.seq, [quoted.seq for quoted in left], "quote")
+            undo.mention(engine.store, record)
             because = undo.retired_by(record.id)
             gone = [one.id for one in retires]
             undo.retire(engine.store, whose, gone, Trace(who=who, why=because))
@@ -250,6 +254,16 @@ class Changes:
         if not found or undo.change_data(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
+
+
+def _owner(store: SqliteStore, ids: Sequence[str], scope: Scope) -> Scope:
+    """Return whose records some ids are: the scope's user if they have one, else who has."""
+    if not ids or store.read.get(Scope(user=scope.user), ids):
+        return Scope(user=scope.user)
+    rows = store.read.chunked(
+        "SELECT u.name FROM users u JOIN records r ON r.user = u.id AND r.id IN (*)", ids
+    )
+    return Scope(user=str(rows[0]["name"]) if rows else scope.user)
 
 
 def next_version(

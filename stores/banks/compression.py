@@ -107,14 +107,21 @@ class CompressionBank:
             sources = self._store.read.get(Scope(user=scope.user), note.sources)
             if len(sources) < len(note.sources) or any(source.superseded for source in sources):
                 return None
-            if vectors is None:
+            context: list[str] = []
+            if vectors is None:  # the keys of a source hold words of what it leans on, too
+                context = [id for source in sources for id in source.context]
                 found = self._keys([source.seq for source in sources])
                 own, vectors = tuple(found), unpacked(list(found.values()))
                 made_for = self._store.meta("embedder") or ""
             self._store.set_meta(COMPRESSED_KEY, "yes")
             whole, precomputed = replace(note, keys=own), PrecomputedVectors(vectors, made_for)
             (record,) = self._episodes.write(
-                [whole], scope, self._embed, precomputed=precomputed, trace=trace
+                [whole],
+                scope,
+                self._embed,
+                precomputed=precomputed,
+                context=context,
+                trace=trace,
             )
         return record
 

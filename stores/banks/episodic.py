@@ -1,19 +1,21 @@
 """Episodic bank: every turn and document chunk verbatim, found by its keys."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from uuid_utils import uuid7
 
-from memagent.errors import InvalidInput, StoreError
+from memagent.errors import ForgottenMeanwhile, InvalidInput, StoreError
 from memagent.stores.banks.validation import check
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.links import link
 from memagent.stores.database.rows import Draft, digest_of, unpacked
 from memagent.stores.database.writer import NOBODY, Trace, insert, known_in
 from memagent.stores.index import embedding_cache
@@ -27,8 +29,6 @@ from memagent.types import Hits, NewRecord, Record, Scope
 
 MAX_KEY_WORDS = 120
 """A longer text gets several keys: MiniLM reads 256 word pieces and drops the rest."""
-CONTEXT_DEPTH = 3
-"""Records that a chain of pronouns is followed back."""
 CANDIDATES = 32
 """Keys that each of the three rankings returns at least."""
 
@@ -63,22 +63,30 @@ class EpisodicBank:
         embed: Embed,
         *,
         precomputed: PrecomputedVectors | None = None,
+        context: Sequence[str] = (),
         used: Sequence[int] = (),
+        shown: Mapping[int, Sequence[int]] = MappingProxyType({}),
         trace: Trace = NOBODY,
     ) -> list[Record]:
         """Store all entries or none, and return their records in the same order.
 
         `precomputed` holds one vector for each key of an entry, or for its whole text if it names
-        no keys, in order; without it, the texts that are not known yet are embedded. `trace` goes
-        into the records' history. `used` are the records (by `seq`) that the model was shown before
-        it wrote these entries.
+        no keys, in order; without it, the texts that are not known yet are embedded. `context` are
+        the ids of further records whose words are in the keys. `trace` goes into the records'
+        history. `used` are the records (by `seq`) that the model was shown before it wrote these
+        entries. `shown` holds, by the place of a reply among the entries, the records (by `seq`)
+        whose words stood in its prompt: it is forgotten with any of them, and with the entries
+        before it.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
                 than keys; or an entry supersedes a record that is not there or was superseded
                 already.
+            ForgottenMeanwhile: a record that an entry holds words of is forgotten.
         """
         drafts = self._drafts(entries, scope, whole=precomputed is not None)
+        for draft in drafts if context else ():
+            draft.context = tuple(dict.fromkeys((*draft.context, *context)))
         if precomputed is None:
             embedder: str | None = self._store.meta("embedder")
             self._embed(drafts, scope, embed)
@@ -86,8 +94,15 @@ class EpisodicBank:
             embedder = precomputed.embedder
             _assign_vectors(drafts, precomputed.vectors)
         try:
-            with self._store.transaction():
+            with self._store.transaction() as db:
                 records = insert(self._store, self._digests, drafts, embedder, trace)
+                for place, seqs in shown.items():
+                    before = {*seqs, *(record.seq for record in records[:place])}
+                    if link(db, records[place].seq, before, "prompt") < len(before):
+                        raise ForgottenMeanwhile(
+                            "a record that was shown to the model was forgotten just now; nothing"
+                            " was written"
+                        )
                 if used:
                     use(self._store, used, scope.user)
                 return records
@@ -106,20 +121,22 @@ class EpisodicBank:
     def _drafts(self, entries: Sequence[NewRecord], scope: Scope, *, whole: bool) -> list[Draft]:
         """Return a draft of every entry; a text that needs context is keyed together with it.
 
-        With `whole`, a text is its own and only key, as a caller who brings a vector expects.
+        The context is one record, the nearest before that leans on none itself, so that all whose
+        words are in a key are named. With `whole`, a text is its own and only key, as a caller who
+        brings a vector expects.
         """
         drafts: list[Draft] = []
-        previous: Record | Draft | None = None
+        anchor: Record | Draft | None = None
         for entry in entries:
             check(entry)
             keys, context = entry.keys, tuple[str, ...]()
             if not keys:
                 keys = (entry.text,) if whole else tuple(keys_of(entry.text))
             if not entry.keys and not whole and needs_context(entry.text):
-                previous = previous or self._last(scope)
-                if previous is not None:
-                    keys = tuple(keys_of(f"{previous.keys[0]} {entry.text}"))
-                    context = (*previous.context, previous.id)[-CONTEXT_DEPTH:]
+                anchor = anchor or self._anchor(scope)
+                if anchor is not None:
+                    keys = tuple(keys_of(f"{anchor.keys[0]} {entry.text}"))
+                    context = (anchor.id,)
             draft = Draft(
                 entry=entry,
                 scope=scope,
@@ -129,11 +146,18 @@ class EpisodicBank:
                 digest=digest_of(entry, scope),
             )
             drafts.append(draft)
-            previous = draft if entry.evidence else previous
+            if entry.evidence and not context:
+                anchor = draft
         return drafts
 
-    def _last(self, scope: Scope) -> Record | None:
-        return next(iter(self._store.read.newest(Filter(scope=scope, evidence=True), 1)), None)
+    def _anchor(self, scope: Scope) -> Record | None:
+        """Return the newest record of a scope, or what it leans on, if it leans on another."""
+        found = next(iter(self._store.read.newest(Filter(scope=scope, evidence=True), 1)), None)
+        passed = set[str]()
+        while found is not None and found.context and found.id not in passed:
+            passed.add(found.id)
+            found = next(iter(self._store.read.get(scope, found.context[:1])), None)
+        return None if found is None or found.context else found
 
     def search(
         self,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from memagent.stores.banks.episodic import EpisodicBank, PrecomputedVectors
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
-from memagent.stores.lifecycle.erasure import quoting
+from memagent.stores.database.links import link
 from memagent.stores.ranking import Ranking
 from memagent.text.english import content_words, names, stem
 from memagent.types import Hit, NewRecord, Scope
@@ -47,21 +47,24 @@ class HopDirectionBank:
         these was forgotten meanwhile.
         """
         record = found.record
+        quotes = (record.id, *record.context)
         note = NewRecord(
             text=f"Asked {question!r} and having found {found.key!r}, look {direction} it.",
             keys=(_case(question, found.key),),
             kind="rationale",
             evidence=False,
-            sources=(record.id, *record.context),
-            metadata={"direction": direction} | quoting(record.scope.user, scope),
+            sources=quotes if record.scope.user == scope.user else (),
+            metadata={"direction": direction},
         )
         made_for = self._store.meta("embedder") or ""
         precomputed = PrecomputedVectors(self._embed(note.keys), made_for)
         owner = Scope(user=record.scope.user)
-        with self._store.transaction():
-            if len(self._store.read.get(owner, note.sources)) < len(note.sources):
+        with self._store.transaction() as db:
+            quoted = self._store.read.get(owner, quotes)
+            if len(quoted) < len(quotes):
                 return False
-            self._episodes.write([note], scope, self._embed, precomputed=precomputed)
+            (kept,) = self._episodes.write([note], scope, self._embed, precomputed=precomputed)
+            link(db, kept.seq, [source.seq for source in quoted], "quote")
         return True
 
     def advise(self, question: str, found: str, scope: Scope) -> Direction | None:

@@ -7,10 +7,11 @@ holds something of it, and how. Triggers keep the rows that follow from a record
 - `context`: the record's keys hold words of the source;
 - `version`: the record supersedes the source.
 
-The library alone writes two more, and no metadata stand for them:
+The library alone writes three more, and no metadata stand for them:
 
 - `prompt`: the source stood in the prompt that the record is a reply to;
-- `quote`: the record was learnt from the source, whosever it is.
+- `quote`: the record was learnt from the source, whosever it is;
+- `mention`: the record's metadata hold the id of the source, and nothing of its words.
 """
 
 import json
@@ -20,12 +21,14 @@ from typing import Literal
 
 from memagent.stores.database.connection import SqliteStore
 
+How = Literal["prompt", "quote", "mention"]
 _AMONG = "(SELECT value FROM json_each(?1))"
 _DERIVED = """
 WITH RECURSIVE gone(seq) AS (
     SELECT value FROM json_each(?1) UNION
     SELECT l.record FROM gone g CROSS JOIN records r ON r.seq = g.seq
-        CROSS JOIN links l ON l.user = r.user AND l.source = r.id AND l.how != 'context' UNION
+        CROSS JOIN links l ON l.user = r.user AND l.source = r.id
+        WHERE l.how NOT IN ('context', 'mention') UNION
     SELECT old.seq FROM gone g CROSS JOIN links l ON l.record = g.seq AND l.how = 'version'
         CROSS JOIN records old ON old.user = l.user AND old.id = l.source
 ) SELECT seq FROM gone ORDER BY seq
@@ -39,14 +42,9 @@ WITH RECURSIVE leaning(seq) AS (
 """
 
 
-def link(
-    db: sqlite3.Connection,
-    record: int,
-    sources: Iterable[int],
-    how: Literal["prompt", "quote"],
-) -> int:
+def link(db: sqlite3.Connection, record: int, sources: Iterable[int], how: How) -> int:
     """Link a record to others that it holds words of, all by `seq`; return how many there are."""
-    among = json.dumps(sorted(set(sources) - {record}))
+    among = json.dumps(sorted(set(sources)))
     db.execute(
         f"INSERT OR IGNORE INTO links SELECT user, id, ?2, ?3 FROM records WHERE seq IN {_AMONG}",
         (among, record, how),
@@ -65,7 +63,7 @@ def leaning(store: SqliteStore, seqs: Sequence[int]) -> list[int]:
     return [row[0] for row in store.query(_LEANING, (json.dumps(list(seqs)),))]
 
 
-def sources_linked(store: SqliteStore, record: int, how: Literal["prompt", "quote"]) -> list[str]:
+def sources_linked(store: SqliteStore, record: int, how: How) -> list[str]:
     """Return the ids of the sources in a record's own user's memory that it is linked to."""
     rows = store.query(
         "SELECT l.source FROM links l JOIN records r ON r.seq = l.record AND r.user = l.user"

@@ -74,9 +74,14 @@ class Draft:
     def merged_into(
         self, metadata: Mapping[str, Any], sources: Sequence[str]
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return a record's metadata and sources with this draft's: its values win over the old."""
+        """Return a record's metadata and sources with this draft's: its values win over the old.
+
+        A record without sources stands by itself, and gets none: forgetting a source erases what
+        was made from it, and must not erase what was said before it.
+        """
         own = json.loads(json.dumps(dict(self.entry.metadata)))
-        new = (source for source in dict.fromkeys(self.entry.sources) if source not in sources)
+        more = dict.fromkeys(self.entry.sources) if sources else ()
+        new = (source for source in more if source not in sources)
         return {**metadata, **own}, [*sources, *new]
 
 

@@ -232,12 +232,22 @@ CREATE TABLE links (
     how TEXT NOT NULL,
     PRIMARY KEY (user, source, record, how)
 ) WITHOUT ROWID;
+CREATE INDEX links_by_record ON links(record);
 INSERT OR IGNORE INTO links {_links_of("r", "records")};
 INSERT OR IGNORE INTO links SELECT u.id, j.value, r.seq, 'quote' FROM {_QUOTING}
     JOIN json_each(iif(json_valid(r.sources), r.sources, '[]')) j WHERE j.type = 'text';
+INSERT OR IGNORE INTO links SELECT r.user, j.atom, r.seq, 'mention'
+    FROM (SELECT user, seq, iif(json_valid(metadata), metadata, '{{}}') AS metadata FROM records
+        WHERE kind = 'lesson') r JOIN json_tree(r.metadata, '$.change') j
+    WHERE j.type = 'text' AND (j.path = '$.change.retired' OR j.fullkey = '$.change.superseded');
+INSERT OR IGNORE INTO links SELECT r.user, j.key, r.seq, 'mention'
+    FROM (SELECT user, seq, iif(json_valid(metadata), metadata, '{{}}') AS metadata FROM records
+        WHERE kind = 'lesson') r JOIN json_each(r.metadata, '$.change.notes') j
+    WHERE typeof(j.key) = 'text';
+DELETE FROM links WHERE how = 'source' AND EXISTS (SELECT 1 FROM links q
+    WHERE q.record = links.record AND q.source = links.source AND q.how = 'quote');
 UPDATE records SET metadata = json_remove(metadata, '$.quotes')
     WHERE seq IN (SELECT r.seq FROM {_QUOTING});
-CREATE INDEX links_by_record ON links(record);
 CREATE INDEX changes_by_record ON changes(record);
 CREATE TRIGGER links_after_insert AFTER INSERT ON records
 WHEN new.sources != '[]' OR new.context != '[]' OR new.supersedes IS NOT NULL BEGIN

@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.errors import EmbedderMismatch, ForgottenMeanwhile, InvalidInput, StoreError
 from memagent.stores.database import deferred_indexing
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex, index_digests
@@ -149,7 +149,7 @@ class _Batch:
         """Replace the ids in each draft's context by the ids that those records are stored under.
 
         Raises:
-            StoreError: one of them was forgotten since the keys were made.
+            ForgottenMeanwhile: one of them was forgotten since the keys were made.
         """
         dependent = [draft for draft in new.values() if draft.context]
         named = {id for draft in dependent for id in draft.context}
@@ -158,7 +158,7 @@ class _Batch:
             ids[id] = self._id_of(self._seq_by_id[id], new)
         for draft in dependent:
             if not ids.keys() >= set(draft.context):
-                raise StoreError(
+                raise ForgottenMeanwhile(
                     "a record that the text refers to was forgotten just now; nothing was written"
                 )
             draft.context = tuple(ids[id] for id in draft.context)

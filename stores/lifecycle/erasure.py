@@ -3,117 +3,23 @@
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.rows import packed, reading
+from memagent.stores.database.filters import Filter
+from memagent.stores.database.links import derived, leaning
+from memagent.stores.database.rows import packed
 from memagent.stores.database.word_index import erase_words
-from memagent.stores.database.writer import Trace, add_keys, log, mark_changed, user_id
+from memagent.stores.database.writer import Trace, add_keys, log, mark_changed
 from memagent.stores.index import embedding_cache, snapshot
-from memagent.types import Receipt, Record, Scope
+from memagent.stores.lifecycle import input_history, mentions
+from memagent.types import Receipt, Scope
 
 logger = logging.getLogger(__name__)
-
-QUOTES = "quotes"
-Place = tuple[str, str]
-"""A user's name, and a record's id."""
-
-
-@dataclass(slots=True)
-class _Links:
-    """Links of one user's records, by id: what is erased with each, and what each is keyed with."""
-
-    with_it: dict[str, list[Place]] = field(default_factory=dict)
-    context: dict[str, set[str]] = field(default_factory=dict)
-
-
-class Lineage:
-    """Links from records to what was made from them, read once for each user."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-        self._links: dict[str, _Links] = {}
-
-    def of(self, user: str, ids: Iterable[str]) -> dict[str, set[str]]:
-        """Return, by user, the ids of a user's records and of all that is erased with them."""
-        erased = {(user, id) for id in ids}
-        queue = list(erased)
-        while queue:
-            owner, id = queue.pop()
-            found = set(self._of(owner).with_it.get(id, ())) - erased
-            erased |= found
-            queue += found
-        by_user: dict[str, set[str]] = {user: set()}
-        for owner, id in erased:
-            by_user.setdefault(owner, set()).add(id)
-        return by_user
-
-    def rekeyed(self, user: str, erased: set[str]) -> list[str]:
-        """Return which of a user's other records are keyed together with an erased one."""
-        context = self._of(user).context
-        return [id for id, ids in context.items() if id not in erased and ids & erased]
-
-    def _of(self, user: str) -> _Links:
-        if user not in self._links:
-            self._links[user] = self._read(user)
-        return self._links[user]
-
-    def _read(self, user: str) -> _Links:
-        links, number = _Links(), self._store.user(user)
-        for row in self._store.query(
-            "SELECT id, supersedes, sources, context, metadata FROM records WHERE user = ?"
-            " AND (supersedes IS NOT NULL OR sources != '[]' OR context != '[]')",
-            (number,),
-        ):
-            with reading("a record"):
-                links.context[row["id"]] = set(json.loads(row["context"]))
-                if QUOTES not in json.loads(row["metadata"]):
-                    for source in json.loads(row["sources"]):
-                        links.with_it.setdefault(source, []).append((user, row["id"]))
-            if row["supersedes"] is not None:
-                links.with_it.setdefault(row["supersedes"], []).append((user, row["id"]))
-                links.with_it.setdefault(row["id"], []).append((user, row["supersedes"]))
-        for row in self._store.query(
-            "SELECT r.id, r.sources, u.name FROM records r JOIN users u ON u.id = r.user"
-            " WHERE r.kind IN ('rationale', 'lesson') AND r.user != ? AND r.sources != '[]'"
-            " AND r.metadata LIKE '%\"quotes\"%' AND json_extract(r.metadata, '$.quotes') = ?",
-            (number, user),
-        ):
-            with reading("a record"):
-                for source in json.loads(row["sources"]):
-                    links.with_it.setdefault(source, []).append((row["name"], row["id"]))
-        return links
-
-
-def quoting(owner: str, scope: Scope) -> dict[str, Any]:
-    """Return what a record's metadata say of whose records its sources are; nothing of its own."""
-    return {} if owner == scope.user else {QUOTES: owner}
-
-
-def owner_of(store: SqliteStore, ids: Sequence[str], scope: Scope) -> str:
-    """Return whose records some ids are: the scope's user if they have one, else who has."""
-    if not ids or store.read.get(Scope(user=scope.user), ids):
-        return scope.user
-    rows = store.read.chunked(
-        "SELECT u.name FROM users u JOIN records r ON r.user = u.id AND r.id IN (*)", ids
-    )
-    return str(rows[0]["name"]) if rows else scope.user
-
-
-def held(store: SqliteStore, by_user: dict[str, set[str]]) -> list[Record]:
-    """Return the records of some ids of each user, in the order they were written."""
-    found = [
-        record
-        for user, ids in by_user.items()
-        for record in store.read.get(Scope(user=user), list(ids))
-    ]
-    return sorted(found, key=lambda record: record.seq)
-
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 KeysOf = Callable[[str], list[str]]
@@ -124,19 +30,21 @@ REKEYED = Trace(why="what it leaned on was forgotten")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
-    """Records asked for, those to erase with all that was made from them, and those to key anew."""
+    """Records asked for (by `seq`, with their ids), all to erase, and those to key anew."""
 
-    asked: Sequence[Record]
-    erased: Sequence[Record]
-    rekeyed: Sequence[Record]
+    asked: Mapping[int, str]
+    erased: Sequence[int]
+    rekeyed: Sequence[int]
 
 
 class Eraser:
     """Erases records with all that holds their words.
 
-    Other versions of a record go with it, and so does what was made from it (its id among the
-    sources), in turn, also what was learnt from it in another user's scope. A record that was keyed
-    together with an erased one is keyed by its own text.
+    Other versions of a record go with it, and so does what was made from it, in turn, also what was
+    learnt from it in another user's scope (`links.py`). A record that was keyed together with an
+    erased one is keyed by its own text. Once a user has no record left, nothing of the user is: the
+    name goes, and its number is not given again. Nothing erased is read as a record, so that
+    damage to it is no obstacle.
     """
 
     def __init__(self, store: SqliteStore, embed: Embed, keys_of: KeysOf) -> None:
@@ -152,17 +60,17 @@ class Eraser:
         then not the ones needed, once more.
         """
         if dry_run:
-            return replace(self._receipt(self._plan(scope, ids)), dry_run=True)
+            return replace(self._receipt(self._plan(scope, ids), scope), dry_run=True)
         keyed: Keyed = {}
         made_by = self._store.meta("embedder")
         while True:
             with self._store.transaction() as db:
                 plan = self._plan(scope, ids)
                 ready = made_by == self._store.meta("embedder")
-                if ready and all(record.seq in keyed for record in plan.rekeyed):
-                    receipt = self._receipt(plan)
-                    if plan.erased:
-                        self._erase(db, plan, keyed)
+                if ready and all(seq in keyed for seq in plan.rekeyed):
+                    receipt = self._receipt(plan, scope)
+                    users = self._erase(db, plan, keyed) if plan.erased else {}
+                    self._drop_users(db, {scope.user: self._store.user(scope.user), **users})
                     break
             logger.debug("making the keys of %d records anew", len(plan.rekeyed))
             made_by = self._store.meta("embedder")
@@ -170,71 +78,114 @@ class Eraser:
         return replace(receipt, log_emptied=self._store.checkpoint()) if plan.erased else receipt
 
     def _plan(self, scope: Scope, ids: Sequence[str]) -> _Plan:
-        asked = self._store.read.get(scope, ids)
-        lineage = Lineage(self._store)
-        erased = lineage.of(scope.user, [record.id for record in asked])
-        rekeyed = {user: set(lineage.rekeyed(user, ids)) for user, ids in erased.items()}
-        return _Plan(
-            asked=asked, erased=held(self._store, erased), rekeyed=held(self._store, rekeyed)
+        condition, values = Filter(scope=scope, everything=True).condition()
+        rows = self._store.read.chunked(
+            f"SELECT r.id, r.seq FROM records r WHERE {condition} AND r.id IN (*)",
+            list(dict.fromkeys(ids)),
+            values,
         )
+        seqs = {row["id"]: row["seq"] for row in rows}
+        asked = {seqs[id]: id for id in ids if id in seqs}
+        erased = derived(self._store, list(asked))
+        return _Plan(asked=asked, erased=erased, rekeyed=leaning(self._store, erased))
 
-    def _receipt(self, plan: _Plan) -> Receipt:
-        named = {record.seq for record in plan.asked}
+    def _receipt(self, plan: _Plan, scope: Scope) -> Receipt:
+        """Return what goes; of other users' records nothing but their number is told."""
+        among, user = json.dumps(list(plan.erased)), self._store.user(scope.user)
+        rows = self._store.query(
+            "SELECT seq, id FROM records WHERE user = ? AND seq IN (SELECT value FROM json_each(?))"
+            " ORDER BY seq",
+            (user, among),
+        )
+        ((keys, events),) = self._store.query(
+            "SELECT sum((SELECT count(*) FROM keys WHERE record = value)),"
+            " sum((SELECT count(*) + (coalesce(sum(h.action = 'add'), 0) = 0) FROM history h"
+            " WHERE h.record = value)) FROM json_each(?)",
+            (among,),
+        )
         return Receipt(
-            asked=tuple(record.id for record in plan.asked),
-            derived=tuple(record.id for record in plan.erased if record.seq not in named),
+            asked=tuple(plan.asked.values()),
+            derived=tuple(row["id"] for row in rows if row["seq"] not in plan.asked),
             records=len(plan.erased),
-            keys=sum(len(record.keys) for record in plan.erased),
-            history=len(self._store.history([record.seq for record in plan.erased])),
+            keys=keys or 0,
+            history=events or 0,
             rekeyed=len(plan.rekeyed),
         )
 
-    def _keyed(self, records: Sequence[Record]) -> Keyed:
-        fresh = {record.seq: self._keys_of(record.text) for record in records}
+    def _keyed(self, seqs: Sequence[int]) -> Keyed:
+        rows = self._store.read.chunked(
+            "SELECT seq, CAST(value AS BLOB) AS text FROM records WHERE seq IN (*)", seqs
+        )
+        fresh = {row["seq"]: self._keys_of(row["text"].decode(errors="replace")) for row in rows}
         texts = [text for keys in fresh.values() for text in keys]
         blobs = iter(packed(self._embed(texts)) if texts else ())
         return {seq: [(text, next(blobs)) for text in keys] for seq, keys in fresh.items()}
 
-    def _erase(self, db: sqlite3.Connection, plan: _Plan, keyed: Keyed) -> None:
-        users = {record.scope.user for record in (*plan.erased, *plan.rekeyed)}
-        numbers = {name: user_id(db, name) for name in users}
-        for user in numbers.values():
+    def _erase(self, db: sqlite3.Connection, plan: _Plan, keyed: Keyed) -> dict[str, int | None]:
+        """Erase what is planned, and return the numbers of the users it was of, by name."""
+        users = _users_of(db, [*plan.erased, *plan.rekeyed])
+        for user in users.values():
             snapshot.drop(self._store, f"u{user}")
-        erase_words(db, [record.seq for record in (*plan.erased, *plan.rekeyed)])
-        erased = json.dumps([record.seq for record in plan.erased])
+        both = json.dumps([*plan.erased, *plan.rekeyed])
+        texts = db.execute(
+            "SELECT CAST(text AS BLOB) FROM keys WHERE record IN (SELECT value FROM json_each(?))",
+            (both,),
+        ).fetchall()
+        erase_words(db, [*plan.erased, *plan.rekeyed])
+        erased = json.dumps(list(plan.erased))
+        input_history.forget(self._store, db, users, erased)
+        mentions.remove(db, erased)
+        outcomes = db.execute(
+            "SELECT DISTINCT user, source FROM links WHERE how = 'source'"
+            " AND record IN (SELECT value FROM json_each(?))",
+            (erased,),
+        ).fetchall()
         among = "WHERE seq IN (SELECT value FROM json_each(?))"
         digests = db.execute(f"SELECT user, digest FROM records {among}", (erased,)).fetchall()
         db.executemany("DELETE FROM digests WHERE user = ? AND digest = ?", digests)
+        places = db.execute(f"SELECT user, seq FROM records {among}", (both,)).fetchall()
         db.execute(f"DELETE FROM records {among}", (erased,))
-        _drop_outcomes(
-            db,
-            {
-                (numbers[record.scope.user], source)
-                for record in plan.erased
-                for source in record.sources
-            },
+        db.executemany(  # the counts of sources that no record is left of
+            "DELETE FROM outcomes WHERE user = ?1 AND source = ?2 AND NOT EXISTS (SELECT 1"
+            " FROM links l WHERE l.user = ?1 AND l.source = ?2 AND l.how = 'source')",
+            [tuple(row) for row in outcomes],
         )
-        for record in plan.rekeyed:
-            user = numbers[record.scope.user]
-            db.execute("DELETE FROM keys WHERE record = ?", (record.seq,))
-            db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (record.seq,))
-            texts = [(record.seq, text) for text, _ in keyed[record.seq]]
-            add_keys(db, user, texts, [blob for _, blob in keyed[record.seq]])
-            log(db, record.seq, "rekey", REKEYED)
-        for record in (*plan.erased, *plan.rekeyed):
-            mark_changed(db, numbers[record.scope.user], record.seq)
-        for user in numbers.values():
+        for seq in plan.rekeyed:
+            self._rekey(db, seq, keyed[seq])
+        for user, seq in places:
+            mark_changed(db, user, seq)
+        for user in users.values():
             db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
-        texts = [key for record in (*plan.erased, *plan.rekeyed) for key in record.keys]
-        embedding_cache.erase(self._store, texts)
+        embedding_cache.erase(self._store, [row[0].decode(errors="replace") for row in texts])
+        return users
+
+    def _rekey(self, db: sqlite3.Connection, seq: int, keys: Sequence[tuple[str, bytes]]) -> None:
+        db.execute("DELETE FROM keys WHERE record = ?", (seq,))
+        db.execute("UPDATE records SET context = '[]' WHERE seq = ?", (seq,))
+        (user,) = db.execute("SELECT user FROM records WHERE seq = ?", (seq,)).fetchone()
+        add_keys(db, user, [(seq, text) for text, _ in keys], [blob for _, blob in keys])
+        log(db, seq, "rekey", REKEYED)
+
+    def _drop_users(self, db: sqlite3.Connection, users: Mapping[str, int | None]) -> None:
+        """Erase the users of whom no record is left: name, counts, and what was typed."""
+        for name, user in users.items():
+            if db.execute("SELECT 1 FROM records WHERE user = ? LIMIT 1", (user,)).fetchone():
+                continue
+            input_history.remove(self._store, name)
+            if user is None:
+                continue
+            snapshot.drop(self._store, f"u{user}")
+            for table in ("outcomes", "digests", "links"):
+                db.execute(f"DELETE FROM {table} WHERE user = ?", (user,))
+            db.execute("DELETE FROM changes WHERE owner = ?", (f"u{user}",))
+            db.execute("DELETE FROM users WHERE id = ?", (user,))
 
 
-def _drop_outcomes(db: sqlite3.Connection, sources: set[tuple[int, str]]) -> None:
-    """Drop the counts of sources, as (user, source), that no record is left of."""
-    for user, source in sources:
-        db.execute(
-            "DELETE FROM outcomes WHERE user = ? AND source = ? AND NOT EXISTS (SELECT 1"
-            " FROM records r, json_each(r.sources) j WHERE r.user = outcomes.user"
-            " AND r.sources != '[]' AND j.value = outcomes.source)",
-            (user, source),
-        )
+def _users_of(db: sqlite3.Connection, seqs: Sequence[int]) -> dict[str, int | None]:
+    """Return the numbers of the users whose records some are, by name."""
+    rows = db.execute(
+        "SELECT DISTINCT u.name, u.id FROM json_each(?) j JOIN records r ON r.seq = j.value"
+        " JOIN users u ON u.id = r.user",
+        (json.dumps(list(seqs)),),
+    )
+    return {row["name"]: row["id"] for row in rows}

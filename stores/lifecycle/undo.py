@@ -8,6 +8,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import index_digests
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.links import link
 from memagent.stores.database.rows import closed_digest, opened_digest
 from memagent.stores.database.writer import Trace, log, mark_changed, user_id
 from memagent.types import Change, Feedback, Record, Scope
@@ -34,6 +35,17 @@ def notes_closed(store: SqliteStore, scope: Scope, superseded: str | None) -> di
         return {}
     notes = store.read.records(notes_on(store, user, superseded))
     return {note.id: micros(note.valid_to) if note.valid_to else None for note in notes}
+
+
+def mention(store: SqliteStore, lesson: Record) -> None:
+    """Link a lesson to the records whose ids it keeps, so that these go when the records do."""
+    data = change_data(lesson)
+    if data is None:
+        return
+    ids = [*data["retired"], *data.get("notes", {}), data.get("superseded") or ""]
+    with store.transaction() as db:
+        named = store.read.get(Scope(user=lesson.scope.user), ids)
+        link(db, lesson.seq, [record.seq for record in named], "mention")
 
 
 def retired_by(lesson: str) -> str:

@@ -45,7 +45,8 @@ def test_new_values_win_and_sources_are_united_in_order(
         for held, named in told[1:]:
             before = repr(sorted(expected.items())), list(united)
             expected |= held
-            united += [name for name in dict.fromkeys(named) if name not in united]
+            if united:  # what stands by itself gets no sources
+                united += [name for name in dict.fromkeys(named) if name not in united]
             merges += before != (repr(sorted(expected.items())), united)
         assert repr(dict(record.metadata)) == repr(expected)
         assert list(record.sources) == united
@@ -76,14 +77,24 @@ def test_what_brings_nothing_new_leaves_every_byte(
 def test_a_known_id_with_the_same_text_merges_and_is_logged(
     memory: Memory, ada: Scope, caplog: pytest.LogCaptureFixture
 ) -> None:
-    memory.add("tea", scope=ada, id="t", metadata={"page": 3})
+    memory.add("tea", scope=ada, id="t", metadata={"page": 3}, sources=["r"])
     caplog.set_level(logging.INFO, "memagent")
     again = memory.add("tea", scope=ada, id="t", metadata={"page": 4}, sources=["s"], who="ada")
-    assert (again.metadata, again.sources) == ({"page": 4}, ("s",))
+    assert (again.metadata, again.sources) == ({"page": 4}, ("r", "s"))
     (event,) = [one for one in memory.history("t", scope=ada) if one.action == "merge"]
     assert event.who == "ada"
     assert "merged" in caplog.text
     assert "tea" not in caplog.text
+
+
+def test_what_stands_by_itself_is_not_forgotten_with_a_later_source(
+    memory: Memory, ada: Scope
+) -> None:
+    book = memory.add("a book on tea", scope=ada)
+    tea = memory.add("tea is hot", scope=ada)
+    assert memory.add("tea is hot", scope=ada, sources=[book.id]).sources == ()
+    assert memory.forget([book.id], scope=ada).derived == ()
+    assert [one.id for one in memory.list(scope=ada)] == [tea.id]
 
 
 def test_a_record_of_another_session_is_left_alone(memory: Memory) -> None:

@@ -106,7 +106,6 @@ def test_what_old_records_derive_from_is_linked(tmp_path: Path) -> None:
         (1, "book", 3, "source"),
         (1, "fact", 3, "version"),
         (1, "fact", 5, "quote"),
-        (2, "fact", 5, "source"),
     ]
     assert [row[0] for row in metadata] == [
         "{}", '{"quotes": "bob"}', "{}", "{", '{"a":"\\u00e9"}', '{"quotes": "ada"'

@@ -167,9 +167,9 @@ def test_a_lesson_in_another_scope_goes_with_the_answer_it_quotes(
     answer = agent.ask(ASKED, scope=ada, remember=remembered)
     done = agent.feedback(answer, scope=BOB, correction="Ada works in Faro.")
     assert done.lesson is not None
-    assert done.lesson.metadata["quotes"] == "ada"
+    assert "ada" not in str(done.lesson.metadata)
     told = memory.forget([record.id], scope=ada, dry_run=True)
-    assert done.lesson.id in told.derived
+    assert done.lesson.id not in told.derived  # another user's records are only counted
     assert memory.forget([record.id], scope=ada).records == told.records
     assert memory.list(scope=BOB, everything=True) == []
 
