@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """The precision of the embedder: "auto", "float32", "bfloat16", "float16" or "int8"."""
     cache_mb: int = Field(default=64, ge=0)
     """Disk space of the cache of vectors beside the memory, in MiB; 0 for no cache."""
+    input_history: bool = True
+    """Whether `chat` keeps the lines typed at a terminal, in a file beside the memory."""
     recall_k: int = Field(default=5, ge=1, le=100)
     """The number of memories that the model sees at most."""
     index_mb: int = Field(default=1024, ge=1)

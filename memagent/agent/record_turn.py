@@ -58,7 +58,8 @@ def remember(
             scope,
             engine.embed,
             used=used,
-            shown={1: sorted(origin.shown)} if answer.answer else {},
+            shown={1: origin.shown} if answer.answer else {},
+            replies=[1] if answer.answer else (),
         )
     except ForgottenMeanwhile:
         logger.info("a reply is not remembered: what it was made from was forgotten")

@@ -127,6 +127,7 @@ def chat(
     """Chat with a model that remembers; /help lists commands, Ctrl-D leaves."""
     from memagent.agent.conversation import Conversation
     from memagent.cli.chat import converse, lines, status
+    from memagent.stores.lifecycle.input_history import InputHistory
 
     settings = settings_of(home=home, user=user, model=model)
     with ExitStack() as stack:
@@ -146,7 +147,8 @@ def chat(
         def toolbar() -> str:
             return status(conversation.last, conversation.agent.model_name)
 
-        converse(conversation, lambda: lines(toolbar, settings.home / "chat-history"))
+        typed = InputHistory(settings.home, settings.user) if settings.input_history else None
+        converse(conversation, lambda: lines(toolbar, typed))
 
 
 def _last_session(memory: "Memory", scope: Scope) -> str | None:

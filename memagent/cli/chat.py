@@ -1,9 +1,10 @@
 """Chat at a terminal: the loop that reads lines and prints answers, and its slash commands."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
@@ -11,8 +12,11 @@ from memagent.cli.input import write_lines
 from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import counted, hit_lines, record_lines, terminal_width, wrapped
 from memagent.errors import InvalidInput, UserError
-from memagent.files import create_private, make_private, make_private_folder
+from memagent.stores.lifecycle.input_history import InputHistory
 from memagent.types import Answer, Scope
+
+if TYPE_CHECKING:
+    from prompt_toolkit.history import History
 
 SHOWN = 10
 """Memories and sessions that a list shows."""
@@ -42,6 +46,7 @@ def run_command(conversation: Conversation, line: str) -> Iterator[str]:
 
 
 def _why(conversation: Conversation, _: str) -> Iterator[str]:
+    conversation.drop_forgotten()
     if conversation.last is None:
         raise InvalidInput("there is no answer yet")
     recollection = conversation.last.recollection
@@ -170,27 +175,22 @@ COMMANDS = {
 PROMPT = "> "
 
 
-def lines(status: Callable[[], str], history: Path | None = None) -> Iterator[str]:
+def lines(status: Callable[[], str], typed: InputHistory | None = None) -> Iterator[str]:
     """Yield what is typed, until Ctrl-D, or Ctrl-C twice.
 
-    At a terminal there is editing, a `history` file, completion of commands, and `status` below the
-    line; in a pipe there is neither a prompt nor colour.
+    At a terminal there is editing, the history of what was `typed`, completion of commands, and
+    `status` below the line; in a pipe there is neither a prompt nor colour.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         yield from (line.rstrip("\n") for line in sys.stdin)
         return
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
     from prompt_toolkit.styles import Style
 
-    if history:
-        make_private_folder(history.parent)
-        create_private(history)
-        make_private(history)
     session: PromptSession[str] = PromptSession(
         PROMPT,
-        history=FileHistory(str(history)) if history else InMemoryHistory(),
+        history=_prompt_history(typed),
         completer=WordCompleter(list(COMMANDS), sentence=True),
         complete_while_typing=False,
         bottom_toolbar=lambda: status(),
@@ -210,6 +210,31 @@ def lines(status: Callable[[], str], history: Path | None = None) -> Iterator[st
         else:
             warned = False
             yield line
+
+
+def _prompt_history(typed: InputHistory | None) -> "History":
+    """Return an input history for prompt_toolkit: each prompt reads it, as lines are forgotten."""
+    from prompt_toolkit.history import History, InMemoryHistory
+
+    if typed is None:
+        return InMemoryHistory()
+    kept = typed
+
+    class TypedLines(History):
+        async def load(self) -> AsyncGenerator[str, None]:
+            for line in self.load_history_strings():
+                yield line
+
+        def load_history_strings(self) -> Iterable[str]:
+            return reversed(kept.lines())
+
+        def append_string(self, string: str) -> None:
+            self.store_string(string)
+
+        def store_string(self, string: str) -> None:
+            kept.append(string)
+
+    return TypedLines()
 
 
 LEAVE = ("/quit", "/exit")

@@ -22,6 +22,9 @@ MESSAGE = f"{OWN}message"
 """Metadata key of what a message holds besides its text."""
 EVERY = 1_000_000_000
 """More messages than a session has."""
+PAGE = 20
+REPLIES = ("assistant", "tool")
+"""Roles of messages that are made from those before them."""
 
 
 class MemagentChatMessageHistory(BaseChatMessageHistory):
@@ -53,12 +56,42 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Add messages, all or none.
 
+        A reply, and what a tool returned, is forgotten with any message before it.
+
         Raises:
             InvalidInput: a message cannot be kept as text and JSON.
         """
-        notes = [_note(message) for message in messages]
-        upserts = [Upsert(id=str(uuid7()), note=note, scope=self.scope) for note in notes]
+        notes, before = [_note(message) for message in messages], self._last_exchange()
+        upserts = [
+            Upsert(
+                id=str(uuid7()),
+                note=note,
+                scope=self.scope,
+                reply=note.metadata["role"] in REPLIES,
+                shown=before if note.metadata["role"] in REPLIES else (),
+            )
+            for note in notes
+        ]
         upsert(self.memory, upserts, within=self.scope)
+
+    def _last_exchange(self) -> tuple[int, ...]:
+        """Return the messages (by `seq`) since the last reply, and that one.
+
+        It is linked to those before it in turn.
+        """
+        found: list[int] = []
+        after: str | None = None
+        while True:
+            page = self.memory.list(
+                scope=self.scope, limit=PAGE, where={MESSAGE: {"exists": True}}, after=after
+            )
+            for record in page:
+                found.append(record.seq)
+                if record.role in REPLIES:
+                    return tuple(found)
+            if page.next is None:
+                return tuple(found)
+            after = page.next
 
     def clear(self) -> None:
         """Erase the messages, as `Memory.forget` does; the session's other records stay."""

@@ -32,11 +32,17 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Upsert:
-    """New record to write under an id, in one scope."""
+    """New record to write under an id, in one scope.
+
+    A `reply` is forgotten with the records that it was written from: those in `shown` (by `seq`),
+    and what is written with it, before it.
+    """
 
     id: str
     note: NewRecord
     scope: Scope
+    reply: bool = False
+    shown: tuple[int, ...] = ()
 
 
 def entry_id(sort: str, scope: Scope, name: str) -> str:
@@ -113,7 +119,13 @@ def _write(
         plans.setdefault(scope, []).append((one, note))
     late: dict[str, Upsert] = {}
     for scope, plan in plans.items():
-        written = memory.add_many([note for _, note in plan], scope=scope)
+        written = memory.engine.bank.write(
+            [note for _, note in plan],
+            scope,
+            memory.engine.embed,
+            shown={place: one.shown for place, (one, _) in enumerate(plan) if one.shown},
+            replies=[place for place, (one, _) in enumerate(plan) if one.reply],
+        )
         for (one, note), record in zip(plan, written, strict=True):
             if (record.id, record.text, record.metadata) != (note.id, note.text, note.metadata):
                 late[one.id] = one

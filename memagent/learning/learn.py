@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from memagent.errors import ContextTooLong, InvalidInput
+from memagent.errors import ContextTooLong, ForgottenMeanwhile, InvalidInput
 from memagent.learning.problems import Check, Problem, answer_key
 from memagent.learning.rationales import SHOWN, Rationales, Standing
 from memagent.models import replies
 from memagent.prompts import SOLVE, render
-from memagent.types import Examples
+from memagent.types import Example, Examples
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -108,10 +108,11 @@ class Learned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Samples:
-    """The solutions sampled for a problem, the number of refused requests, and the tokens used."""
+    """The solutions sampled for a problem, after which examples, refused requests, and tokens."""
 
     problem: Problem
     texts: tuple[str, ...]
+    examples: tuple[Example, ...]
     failed: int
     prompt_tokens: int
     completion_tokens: int
@@ -174,7 +175,11 @@ def learn(
             samples.problem, samples.texts, check, options.min_share, options.samples
         )
         if solutions:
-            rationales.keep(samples.problem, solutions)
+            try:
+                rationales.keep(samples.problem, solutions, samples.examples)
+            except ForgottenMeanwhile:
+                logger.info("the solutions of a problem are dropped: an example was forgotten")
+                solutions = []
         kept = sum(standing in SHOWN for _, standing, _ in solutions)
         learned = replace(
             learned,
@@ -237,7 +242,8 @@ def _sample_all(
 def _sample(
     chat: "BaseChatModel", problem: Problem, options: LearningOptions, examples: Examples
 ) -> _Samples:
-    messages = _messages(problem, examples)
+    chosen = examples(problem.question, problem.evidence) if callable(examples) else examples
+    messages = _messages(problem, chosen)
     texts: list[str] = []
     failed = prompt = completion = 0
     for number in range(options.samples):
@@ -255,6 +261,7 @@ def _sample(
     return _Samples(
         problem=problem,
         texts=tuple(texts),
+        examples=tuple(chosen),
         failed=failed,
         prompt_tokens=prompt,
         completion_tokens=completion,

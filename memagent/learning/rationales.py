@@ -46,13 +46,27 @@ class Rationales:
         self._scope = scope
 
     def keep(
-        self, problem: Problem, solutions: Sequence[tuple[str, Standing, float]]
+        self,
+        problem: Problem,
+        solutions: Sequence[tuple[str, Standing, float]],
+        examples: Sequence[Example] = (),
     ) -> Sequence[Record]:
         """Store solutions of a problem, all or none, each once.
 
-        A solution is its text, its standing, and the share of its answer among the samples.
+        A solution is its text, its standing, and the share of its answer among the samples. It is
+        forgotten with the records of the few-shot `examples` that the model saw before it.
+
+        Raises:
+            ForgottenMeanwhile: one of these is forgotten already.
         """
-        return self.keep_all([(problem, solutions)])
+        shown = [example.record for example in examples if example.record is not None]
+        engine = self._memory.engine
+        return engine.bank.write(
+            [_record(problem, *solution) for solution in solutions],
+            self._scope,
+            engine.embed,
+            shown=dict.fromkeys(range(len(solutions)), shown) if shown else {},
+        )
 
     def keep_all(
         self, solved: Iterable[tuple[Problem, Sequence[tuple[str, Standing, float]]]]

@@ -1,7 +1,8 @@
 """Episodic bank: every turn and document chunk verbatim, found by its keys."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -65,7 +66,8 @@ class EpisodicBank:
         precomputed: PrecomputedVectors | None = None,
         context: Sequence[str] = (),
         used: Sequence[int] = (),
-        shown: Mapping[int, Sequence[int]] = MappingProxyType({}),
+        shown: Mapping[int, Iterable[int]] = MappingProxyType({}),
+        replies: Iterable[int] = (),
         trace: Trace = NOBODY,
     ) -> list[Record]:
         """Store all entries or none, and return their records in the same order.
@@ -74,9 +76,9 @@ class EpisodicBank:
         no keys, in order; without it, the texts that are not known yet are embedded. `context` are
         the ids of further records whose words are in the keys. `trace` goes into the records'
         history. `used` are the records (by `seq`) that the model was shown before it wrote these
-        entries. `shown` holds, by the place of a reply among the entries, the records (by `seq`)
-        whose words stood in its prompt: it is forgotten with any of them, and with the entries
-        before it.
+        entries. `shown` holds, by the place of an entry, the records (by `seq`) whose words stood
+        in the prompt that it was written from: it is forgotten with any of them. `replies` are the
+        places of entries that are so linked to all entries before them.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
@@ -96,13 +98,10 @@ class EpisodicBank:
         try:
             with self._store.transaction() as db:
                 records = insert(self._store, self._digests, drafts, embedder, trace)
-                for place, seqs in shown.items():
-                    before = {*seqs, *(record.seq for record in records[:place])}
-                    if link(db, records[place].seq, before, "prompt") < len(before):
-                        raise ForgottenMeanwhile(
-                            "a record that was shown to the model was forgotten just now; nothing"
-                            " was written"
-                        )
+                linked = {place: set(seqs) for place, seqs in shown.items()}
+                for place in replies:
+                    linked.setdefault(place, set()).update(record.seq for record in records[:place])
+                _link_prompts(db, records, linked)
                 if used:
                     use(self._store, used, scope.user)
                 return records
@@ -253,6 +252,17 @@ class EpisodicBank:
         )
         records = self._store.read.records(seqs)
         return sorted(records, key=lambda record: record.moment, reverse=not oldest)
+
+
+def _link_prompts(
+    db: sqlite3.Connection, records: Sequence[Record], linked: Mapping[int, set[int]]
+) -> None:
+    """Link records, by their places, to what stood in the prompt that they were made from."""
+    for place, seqs in linked.items():
+        if link(db, records[place].seq, seqs, "prompt") < len(seqs):
+            raise ForgottenMeanwhile(
+                "a record that was shown to the model was forgotten just now; nothing was written"
+            )
 
 
 def _moment(record: Record | None) -> Moment | None:

@@ -53,6 +53,14 @@ def link(db: sqlite3.Connection, record: int, sources: Iterable[int], how: How) 
     return int(found)
 
 
+def link_ids(db: sqlite3.Connection, user: int, record: int, ids: Iterable[str], how: How) -> None:
+    """Link a record (by `seq`) to ids of one user's, also to such as are not there yet."""
+    db.executemany(
+        "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)",
+        [(user, id, record, how) for id in ids],
+    )
+
+
 def derived(store: SqliteStore, seqs: Sequence[int]) -> list[int]:
     """Return records and all that was made from them, in turn, with their other versions."""
     return [row[0] for row in store.query(_DERIVED, (json.dumps(list(seqs)),))]
@@ -63,8 +71,8 @@ def leaning(store: SqliteStore, seqs: Sequence[int]) -> list[int]:
     return [row[0] for row in store.query(_LEANING, (json.dumps(list(seqs)),))]
 
 
-def sources_linked(store: SqliteStore, record: int, how: How) -> list[str]:
-    """Return the ids of the sources in a record's own user's memory that it is linked to."""
+def linked(store: SqliteStore, record: int, how: How) -> list[str]:
+    """Return the ids that a record is linked to, of its own user's records, in order."""
     rows = store.query(
         "SELECT l.source FROM links l JOIN records r ON r.seq = l.record AND r.user = l.user"
         " WHERE l.record = ? AND l.how = ? ORDER BY l.source",

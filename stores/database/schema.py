@@ -203,6 +203,7 @@ ALTER TABLE users ADD COLUMN rewrites INTEGER NOT NULL DEFAULT 0;
 """
 """Words are indexed by a table of our own, of which they can be erased: `word_index.py`."""
 
+
 def _links_of(row: str, table: str | None = None) -> str:
     """Return SQL for the links that the columns of a row of `records`, or of all, stand for."""
 

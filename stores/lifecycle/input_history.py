@@ -52,8 +52,8 @@ def forget(
 ) -> None:
     """Take the lines that hold words of records that are about to be erased out of the files.
 
-    `erased` are the numbers (`seq`) of the records, as JSON. Their texts, what their metadata quote
-    and what was said of outcomes are compared with the lines as wholes.
+    `erased` are the numbers (`seq`) of the records, as JSON. A line goes if it holds one of their
+    texts or ids, a text of their metadata, or what was said of an outcome.
 
     Raises:
         StoreError: a file cannot be written anew.
@@ -69,6 +69,7 @@ def forget(
     among = "(SELECT value FROM json_each(?1))"
     rows = db.execute(
         f"SELECT CAST(value AS BLOB), CAST(metadata AS BLOB) FROM records WHERE seq IN {among}"
+        f" UNION ALL SELECT CAST(id AS BLOB), NULL FROM records WHERE seq IN {among}"
         " UNION ALL SELECT CAST(why AS BLOB), NULL FROM history WHERE why IS NOT NULL"
         f" AND record IN {among}",
         (erased,),

@@ -8,7 +8,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import index_digests
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import Filter, micros
-from memagent.stores.database.links import link
+from memagent.stores.database.links import link_ids
 from memagent.stores.database.rows import closed_digest, opened_digest
 from memagent.stores.database.writer import Trace, log, mark_changed, user_id
 from memagent.types import Change, Feedback, Record, Scope
@@ -39,13 +39,20 @@ def notes_closed(store: SqliteStore, scope: Scope, superseded: str | None) -> di
 
 def mention(store: SqliteStore, lesson: Record) -> None:
     """Link a lesson to the records whose ids it keeps, so that these go when the records do."""
-    data = change_data(lesson)
-    if data is None:
-        return
-    ids = [*data["retired"], *data.get("notes", {}), data.get("superseded") or ""]
     with store.transaction() as db:
-        named = store.read.get(Scope(user=lesson.scope.user), ids)
-        link(db, lesson.seq, [record.seq for record in named], "mention")
+        user = user_id(db, lesson.scope.user)
+        link_ids(db, user, lesson.seq, ids_kept(lesson.metadata), "mention")
+
+
+def ids_kept(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the ids that a lesson's metadata keep, to undo it."""
+    data = metadata.get("change")
+    if not isinstance(data, Mapping):
+        return []
+    kept = [data.get("superseded")]
+    for name in ("retired", "notes"):
+        kept += data[name] if isinstance(data.get(name), list | Mapping) else []
+    return [id for id in kept if isinstance(id, str)]
 
 
 def retired_by(lesson: str) -> str:

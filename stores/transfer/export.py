@@ -11,6 +11,10 @@ the times of use, and what came of each source in all of the user's records:
 
     {..., "uses": [1772366400000000], "outcomes": [{"source": "...", "helped": 2, "hurt": 1}]}
 
+A reply names the records that stood in its prompt, with which it is forgotten:
+
+    {..., "prompt": ["...", "..."]}
+
 `importing.py` reads them.
 """
 
@@ -23,6 +27,7 @@ from typing import Any
 from memagent.errors import EmbedderMismatch, StoreError
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
+from memagent.stores.database.links import linked
 from memagent.stores.database.rows import reading
 from memagent.types import Scope
 
@@ -105,6 +110,7 @@ def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, 
         | {"keys": [_key(key, vectors) for key in keys]}
         | {"history": [dict(event) for event in events]}
         | _counts(store, row)
+        | _prompt(store, row)
     )
 
 
@@ -129,6 +135,11 @@ def _counts(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[Any]]:
         "outcomes": [dict(outcome) for outcome in outcomes],
     }
     return {name: held for name, held in counts.items() if held}
+
+
+def _prompt(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[str]]:
+    ids = linked(store, row["seq"], "prompt")
+    return {"prompt": ids} if ids else {}
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -17,9 +17,11 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.stores.database.filters import micros
+from memagent.stores.database.links import link_ids
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, packed
 from memagent.stores.database.schema import with_role
 from memagent.stores.database.writer import add_keys, user_id
+from memagent.stores.lifecycle.undo import ids_kept
 from memagent.stores.transfer import foreign
 from memagent.stores.transfer.export import BATCH, COLUMNS, FORMAT, LISTS
 from memagent.types import Record, Scope
@@ -40,11 +42,12 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "history": list,
     "uses": list,
     "outcomes": list,
+    "prompt": list,
 }
 """What the parts of an exported record must be, as far as the store relies on it."""
 BY_AUTHOR = 1
 """The format of exports whose metadata name an `author` instead of a `role`."""
-ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": []}
+ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": [], "prompt": []}
 """Fields that the first exports did not have, and their values where they are missing."""
 
 
@@ -96,6 +99,8 @@ def _parsed(number: int, line: str, user: str | None, by_author: bool) -> dict[s
         wrong = ["digest, keys or history"]
     if not wrong and not _counted(record):
         wrong = ["uses or outcomes"]
+    if not wrong and not all(isinstance(id, str) for id in record["prompt"]):
+        wrong = ["prompt"]
     if wrong:
         raise InvalidInput(f"line {number}: expected a record, but its {wrong[0]} is malformed")
     try:
@@ -300,6 +305,10 @@ def _import_one(
         f" VALUES ({seq}, :at, :action, :who, :why)",
         one["history"],
     )
+    prompt = [aliases.get((one["user"], other), other) for other in one.get("prompt", ())]
+    link_ids(db, user, seq, prompt, "prompt")
+    if one["kind"] == "lesson" and isinstance(one["metadata"], dict):
+        link_ids(db, user, seq, ids_kept(one["metadata"]), "mention")
     _count(db, user, seq, one, aliases)
 
 
