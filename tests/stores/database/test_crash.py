@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from crashing import SIZES, write
+from crashing import SAID, SIZES, WORD, write
+from erasing import held as held_bytes
 from forking import FORKED
 
 from memagent import Memory, Scope
@@ -28,6 +29,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scop
     rng = random.Random(11)
     living: set[str] = set()
     forgotten: set[str] = set()
+    words: set[str] = set()
     told: Counter[str] = Counter()
     size = SIZES[0]
     for number in range(ROUNDS):
@@ -54,7 +56,11 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scop
         with Memory.open(tmp_path / "m", embedder=HashEmbedder(size)) as memory:
             assert memory.maintenance.verify() == ()
             _check_vectors(memory, ada, size)
-            held = {one.id for one in memory.list(scope=ada, limit=10**6, everything=True)}
+            records = memory.list(scope=ada, limit=10**6, everything=True)
+            held = {one.id for one in records}
+            living_words = {word for one in records for word in WORD.findall(one.text)}
+            in_keys = {word for one in records for key in one.keys for word in WORD.findall(key)}
+            assert in_keys <= living_words, "a key holds a forgotten word"
         if unsure - held:  # the last call was cut short after its commit
             gone = living - held
             assert unsure <= gone
@@ -62,6 +68,10 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, ada: Scop
             forgotten |= gone
         assert living - held == set()
         assert forgotten & held == set()
+        words |= living_words
+        raw = held_bytes(tmp_path / "m").decode("latin-1")
+        in_files = {*SAID.findall(raw), *(words & set(WORD.findall(raw)))}
+        assert in_files <= living_words, "a file holds a forgotten word"
         living |= held
         told["moved by a call cut short"] += size != before
     print(f"{ROUNDS} kills, acknowledged: {dict(told)}; {len(living)} records held")
