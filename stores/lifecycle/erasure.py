@@ -93,8 +93,9 @@ class Eraser:
         """Return what goes; of other users' records nothing but their number is told."""
         among, user = json.dumps(list(plan.erased)), self._store.user(scope.user)
         rows = self._store.query(
-            "SELECT seq, id FROM records WHERE user = ? AND seq IN (SELECT value FROM json_each(?))"
-            " ORDER BY seq",
+            # `+` keeps SQLite from going through all of a user's records.
+            "SELECT seq, id FROM records WHERE +user = ?"
+            " AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
             (user, among),
         )
         ((keys, events),) = self._store.query(
