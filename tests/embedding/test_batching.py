@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from forking import in_child
 from numpy.typing import NDArray
 
 from memagent.embedding.local import MicroBatcher
@@ -86,3 +87,21 @@ def test_a_call_that_was_broken_off_leaves_nothing_behind() -> None:
     with pytest.raises(KeyboardInterrupt):
         batcher(["stop"])
     assert batcher(["go"]).tolist() == [[2, 1]]
+
+
+def test_a_forked_child_waits_for_no_batch_of_its_parent() -> None:
+    blocking = Blocking()
+    batcher = MicroBatcher(blocking)
+    threads = [threading.Thread(target=batcher, args=([text],)) for text in ("one", "two")]
+    threads[0].start()
+    assert blocking.inside.wait(30)
+    threads[1].start()
+
+    def child() -> list[float]:
+        blocking.open.set()
+        return batcher(["three"])[0].tolist()
+
+    assert in_child(child) == [5, 1]
+    blocking.open.set()
+    threads[0].join()
+    threads[1].join()

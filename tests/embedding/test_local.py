@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forking import in_child
 
 from memagent import Memory, Scope, open_embedder
 from memagent.embedding.local import SentenceEmbedder
@@ -144,3 +145,20 @@ def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="holds no embedder") as caught:
         SentenceEmbedder(tmp_path, "empty", "float32").embed_query("hello")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("library", [False, True], ids=["bert", "sentence-transformers"])
+def test_a_forked_child_embeds_with_the_model_that_its_parent_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, library: bool
+) -> None:
+    """OpenMP's threads are the parent's: whoever waits for them waits for ever."""
+    from memagent.embedding import bert
+
+    if library:
+        monkeypatch.setattr(bert, "shape_of", lambda _: None)
+    embedder = SentenceEmbedder(folder, "minilm", "float32")
+    texts = [f"text {number} about fruit" for number in range(150)]
+    vectors = embedder.embed_documents(texts[:100])
+    new = in_child(lambda: embedder.embed_documents(texts[50:]))
+    assert np.allclose(new[:50], vectors[50:], atol=1e-5)
+    assert np.allclose(new[50:], embedder.embed_documents(texts[100:]), atol=1e-5)

@@ -2,12 +2,15 @@
 
 import http.server
 import json
+import pickle
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forking import Child, in_child
 
 from memagent import Memory, Scope, open_embedder
 from memagent.embedding.remote import BATCH_SIZE, RemoteEmbedder
@@ -141,3 +144,32 @@ def test_what_does_not_get_better_is_one_clear_line(
 def test_a_server_that_is_not_there_is_one_clear_line() -> None:
     with pytest.raises(ModelUnavailable, match=r"no embedder answers at http://127.0.0.1:9/v1"):
         RemoteEmbedder("http://127.0.0.1:9/v1", retries=0).embed_query("one")
+
+
+def test_a_forked_child_has_threads_and_connections_of_its_own(server: Any) -> None:
+    embedder = RemoteEmbedder(server.url, "m", retries=0)
+    texts = [f"text {n}" for n in range(3 * BATCH_SIZE)]
+    vectors = embedder.embed_documents(texts)
+    child = Child(lambda _: [embedder.embed_documents(texts) for _ in range(3)])
+    assert [embedder.embed_documents(texts) for _ in range(3)] == [vectors] * 3
+    assert child.result() == [vectors] * 3
+    assert in_child(lambda: embedder.embed_query("one")) == embedder.embed_query("one")
+
+
+def test_a_forked_child_waits_for_no_request_of_its_parent(server: Any) -> None:
+    server.together = threading.Barrier(5, timeout=30)
+    embedder = RemoteEmbedder(server.url, "m", retries=0)
+    threads = [threading.Thread(target=embedder.embed_query, args=(f"{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(server.asked) < 4:
+        time.sleep(0.001)
+    assert len(in_child(lambda: embedder.embed_query("fifth"))) == 8
+    for thread in threads:
+        thread.join()
+
+
+def test_a_pickled_embedder_asks_the_same_server(server: Any) -> None:
+    embedder = pickle.loads(pickle.dumps(RemoteEmbedder(server.url, "mine", "k")))
+    assert len(embedder.embed_query("one")) == 8
+    assert server.asked[0][:2] == ("mine", "Bearer k")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from forking import in_child
 
 from memagent.models.concurrency import ConcurrencyLimiter, limiter_of
 
@@ -151,3 +152,26 @@ def test_threads_wait_for_one_another() -> None:
 def test_all_that_ask_one_server_share_its_gate() -> None:
     assert limiter_of("http://a", 8) is limiter_of("http://a", 8)
     assert limiter_of("http://a", 8) is not limiter_of("http://b", 8)
+
+
+def test_a_forked_child_counts_no_request_of_its_parent() -> None:
+    limiter = ConcurrencyLimiter(initial=1)
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with limiter.slot():
+            held.set()
+            done.wait()
+
+    def ask() -> int:
+        with limiter.slot():
+            return limiter._active
+
+    threads = [threading.Thread(target=hold), threading.Thread(target=ask)]
+    threads[0].start()
+    held.wait()
+    threads[1].start()
+    assert in_child(ask) == 1
+    done.set()
+    for thread in threads:
+        thread.join()

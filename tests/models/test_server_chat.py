@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from forking import Child
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
@@ -283,3 +284,28 @@ def test_a_key_is_sent(serve: Serve) -> None:
     assert ask(server, api_key="secret")[0] == "Hello."
     with pytest.raises(ModelUnavailable, match="401"):
         open_chat(server.url)
+
+
+def test_parent_and_forked_child_each_get_their_own_answers(serve: Serve) -> None:
+    server = serve()
+    server.script = lambda request: Say(request["messages"][-1]["content"])
+    chat = open_chat(server.url)
+
+    def talk(name: str) -> list[str]:
+        async def atalk() -> list[str]:
+            answers = [(await chat.ainvoke(f"{name} async {n}")).text for n in range(8)]
+            await close_connections()
+            return answers
+
+        return [chat.invoke(f"{name} {n}").text for n in range(8)] + asyncio.run(atalk())
+
+    def said(name: str) -> list[str]:
+        return [f"{name} {n}" for n in range(8)] + [f"{name} async {n}" for n in range(8)]
+
+    assert talk("before") == said("before")
+    begun = chat.stream("a stream under way")
+    words = [next(begun).text]
+    children = [Child(lambda _, name=name: talk(name)) for name in ("one", "two")]
+    assert talk("parent") == said("parent")
+    assert [child.result() for child in children] == [said("one"), said("two")]
+    assert "".join([*words, *(chunk.text for chunk in begun)]) == "a stream under way"

@@ -1,3 +1,4 @@
+import atexit
 import os
 import signal
 import stat
@@ -5,12 +6,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from forking import Child, in_child
 
 from memagent.errors import ModelUnavailable
 from memagent.models.vllm import command, launch
@@ -305,3 +307,42 @@ def test_a_server_that_the_settings_name_is_never_started_here(
     with pytest.raises(ModelUnavailable, match="no server answers at http://gpu:8000/v1"):
         connect_or_start("acme/Qwen3-8B")
     assert not (folder / "pids").exists()
+
+
+def test_a_forked_child_that_ends_leaves_the_server_to_its_parent(served_from: Any) -> None:
+    folder = served_from()
+    served = launch.start(OPTIONS, log=folder / "log")
+    try:
+
+        def act() -> str:
+            served.stop()
+            atexit._run_exitfuncs()
+            return str(launch._ready)
+
+        assert in_child(act) == "{}"
+        assert served.process is not None
+        assert served.process.code is None
+        assert all(alive(process) for process in pids(folder))
+    finally:
+        served.stop()
+
+
+def test_a_child_does_not_keep_the_server_of_a_parent_that_is_killed(served_from: Any) -> None:
+    folder = served_from()
+    reading, writing = os.pipe()
+
+    def parent(_: Callable[[], None]) -> None:
+        launch.start(OPTIONS, log=folder / "log")
+        if os.fork() == 0:
+            os.write(writing, b"x")
+            signal.alarm(60)
+            signal.pause()
+        os.read(reading, 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    killed = Child(parent)
+    os.waitpid(killed.pid, 0)
+    end = time.monotonic() + 30
+    while any(alive(process) for process in pids(folder)):
+        assert time.monotonic() < end
+        time.sleep(0.01)
