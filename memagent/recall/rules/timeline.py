@@ -26,14 +26,16 @@ _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5
 _DAYS_IN = {"day": 1, "week": 7, "month": 30, "year": 365}
 _WHOLE_DAY = 12
 """The hour taken for a text that names a day but no part of it."""
+MAX_DIGITS = 9
+"""Digits of a count that are read: more years than that are out of every calendar anyway."""
 
 
 def stated_time(text: str, written: datetime) -> datetime | None:
     """Return the approximate time that a text written at a known time names, None without one."""
     midnight = written.replace(hour=0, minute=0, second=0, microsecond=0)
     if ago := _AGO.search(text.lower()):
-        count = _COUNTS.get(ago[1]) or (int(ago[1]) if ago[1].isdigit() else 7)
-        return midnight - timedelta(days=count * _DAYS_IN[ago[2]]) + timedelta(hours=_WHOLE_DAY)
+        count = _COUNTS.get(ago[1]) or (int(ago[1][:MAX_DIGITS]) if ago[1].isdigit() else 7)
+        return _moved(midnight, days=-count * _DAYS_IN[ago[2]], hours=_WHOLE_DAY)
     found = _WHEN.search(text)
     if found is None:
         return None
@@ -42,7 +44,15 @@ def stated_time(text: str, written: datetime) -> datetime | None:
     if found["tonight"]:
         part = "night"
     hour = _HOURS.get(part, _WHOLE_DAY)
-    return midnight + timedelta(days=_DAYS[day], hours=hour)
+    return _moved(midnight, days=_DAYS[day], hours=hour)
+
+
+def _moved(midnight: datetime, *, days: int, hours: int) -> datetime:
+    """Return a time some days and hours from a midnight, within the years that a time can have."""
+    try:
+        return midnight + timedelta(days=days, hours=hours)
+    except OverflowError:
+        return (datetime.min if days < 0 else datetime.max).replace(tzinfo=midnight.tzinfo)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
