@@ -39,7 +39,7 @@ class Scope:
     A verb that takes a scope also takes a user's name.
 
     Raises:
-        InvalidInput: a field is empty, or is not text.
+        InvalidInput: a field is empty, is not text, or holds half of a character.
     """
 
     user: str
@@ -54,6 +54,8 @@ class Scope:
                 continue
             if not isinstance(value, str) or not value.strip():
                 raise InvalidInput(f"scope: {name} must be a non-empty text, not {value!r}")
+            if not is_encodable(value):
+                raise InvalidInput(f"scope: {name} holds half of a character: {value!r}")
 
     @classmethod
     def of(cls, scope: "ScopeLike") -> "Scope":
@@ -72,11 +74,24 @@ class Scope:
         """Return the same scope without its session: what long-term recall reads."""
         return Scope(user=self.user, agent=self.agent)
 
+    def covers(self, other: "Scope") -> bool:
+        """Tell whether everything in another scope is in this one too."""
+        return (
+            self.user == other.user
+            and self.agent in (None, other.agent)
+            and self.session in (None, other.session)
+        )
+
 
 ScopeLike = Scope | str
 """A scope, or the name of its user."""
 Ids = str | Iterable[str]
 """One record's id, or several."""
+
+
+def is_encodable(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: it has no half of a character."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def ids_of(ids: Ids) -> list[str]:
@@ -86,9 +101,9 @@ def ids_of(ids: Ids) -> list[str]:
         InvalidInput: it is neither a text nor several.
     """
     if isinstance(ids, str):
-        return [ids]
+        ids = [ids]
     listed = list(ids) if isinstance(ids, Iterable) else None
-    if listed is None or not all(isinstance(id, str) for id in listed):
+    if listed is None or not all(isinstance(id, str) and is_encodable(id) for id in listed):
         raise InvalidInput(f"ids: one id or several are wanted, each a text, not {ids!r}")
     return listed
 

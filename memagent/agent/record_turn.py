@@ -50,8 +50,8 @@ def remember(
         sources=tuple(answer.memories),
         metadata={"role": "assistant"} | ({"steps": list(steps)} if steps else {}),
     )
-    engine = memory.engine
-    used = [hit.record.seq for hit in answer.recollection.hits]
+    engine, wide = memory.engine, scope.across_sessions()  # what the driver recalls
+    used = [hit.record.seq for hit in answer.recollection.hits if wide.covers(hit.record.scope)]
     try:
         written = engine.bank.write(
             [said, replied] if answer.answer else [said],
@@ -60,6 +60,7 @@ def remember(
             used=used,
             shown={1: origin.shown} if answer.answer else {},
             replies=[1] if answer.answer else (),
+            within=wide,
         )
     except ForgottenMeanwhile:
         logger.info("a reply is not remembered: what it was made from was forgotten")

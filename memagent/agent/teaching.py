@@ -55,6 +55,7 @@ def teach(
         source=who,
         turn=answer.turn,
         memories=tuple(answer.memories),
+        asked_in=answer.scope,
         who=who or scope.user,
         why=why,
     )

@@ -70,7 +70,7 @@ def import_records(
     home: Home = None,
 ) -> None:
     """Import what memagent, mem0 or LangGraph exported; records that are there already are kept."""
-    from memagent.stores.transfer.importing import FORMATS
+    from memagent.stores.transfer.lines import FORMATS
 
     if format not in FORMATS:
         raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}", param_hint="--format")

@@ -6,7 +6,7 @@ turns get a further summary; many summaries get one on them, and stay linked bel
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from memagent.compression.turn_text import fit_lines, parse_lines, speaker, turn
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.derived import COMPRESSED_KEY
+from memagent.stores.database.derived import COMPRESSED_KEY, DerivedNote
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
@@ -77,14 +77,13 @@ def summarise_sessions(
     """
     report, by = CompressionReport(), f"{compressor.name}, {budget}"
     number = 0
-    for name in connection.sessions(store, scope, ""):
-        session = replace(scope, session=name)
+    for session in connection.session_scopes(store, scope):
         for part in _parts(store, bank, session, cutoff):
             if part.evidence:
                 summary = _compress_statements(compressor, part.records, budget)
             else:
                 summary = fit_lines(turn_lines(part.records), budget)
-            report = _store_summary(bank, part, summary, _mark(by, name, 0), report)
+            report = _store_summary(bank, part, summary, _mark(by, str(session.session), 0), report)
             number += 1
             progress(number)
         report = _summarise_summaries(store, bank, compressor, session, budget, by, report)
@@ -96,10 +95,11 @@ def _parts(
     store: SqliteStore, bank: CompressionBank, session: Scope, cutoff: SessionCutoff
 ) -> Iterator[_Part]:
     """Yield the parts of a session that are old and have no summary yet."""
-    covered = {source for summary in bank.summaries(session) for source in summary.sources}
+    covered = {source for summary in _summaries(bank, session) for source in summary.sources}
     where = Filter(scope=session, kind="episode", everything=True)
     newest_first = store.read.newest(where, NO_LIMIT)
-    records = [record for record in newest_first[::-1] if not record.superseded]
+    own = [record for record in newest_first[::-1] if record.scope == session]
+    records = [record for record in own if not record.superseded]
     closed = cutoff.closed(records)
     open_seq = records[closed].seq if closed < len(records) else float("inf")
     pending = [
@@ -117,6 +117,11 @@ def _parts(
             )
             if part:
                 yield _Part(part, evidence)
+
+
+def _summaries(bank: CompressionBank, session: Scope) -> list[DerivedNote]:
+    """Return the summaries of one agent's session; without an agent, others' are not its own."""
+    return [note for note in bank.summaries(session) if note.scope == session]
 
 
 def _turns(records: Sequence[Record]) -> Iterator[list[Record]]:
@@ -164,7 +169,7 @@ def _summarise_summaries(
     """Write one summary on every `SUMMARIES_PER_LEVEL` of a level that have none on them yet."""
     level = 0
     while True:
-        summaries = [note for note in bank.summaries(session) if note.session == session.session]
+        summaries = [note for note in _summaries(bank, session) if note.session == session.session]
         covered = {
             source for note in summaries if note.level == level + 1 for source in note.sources
         }

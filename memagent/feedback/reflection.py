@@ -97,8 +97,10 @@ def _apply(memory: Memory, request: FeedbackRequest, model: "BaseChatModel | Non
             return memory.changes.teach(
                 lesson,
                 scope=request.scope,
+                within=request.scope.across_sessions(),
                 retires=retired,
                 quotes=request.turn or request.memories,
+                quoted=(request.asked_in or request.scope).across_sessions(),
                 who=request.who,
                 why=request.why,
             )
@@ -112,7 +114,7 @@ def _is_overtaken(memory: Memory, lesson: NewRecord, scope: Scope) -> bool:
     """Tell whether the record to replace has been deleted or replaced meanwhile."""
     if lesson.supersedes is None:
         return False
-    found = memory.get([lesson.supersedes], scope=scope)
+    found = memory.get([lesson.supersedes], scope=scope.across_sessions())
     return all(record.superseded for record in found)
 
 

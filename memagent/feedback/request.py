@@ -16,8 +16,8 @@ class FeedbackRequest:
     """A request to learn from feedback: a question, its answer, and the text of the feedback.
 
     `turn` holds the ids of the turn's records, `memories` those of the records shown with the
-    answer. `source` names the person who gave the feedback, if that is not the user; `who` and
-    `why` go into the history.
+    answer, and `asked_in` is the scope of the turn, if that is not the lesson's. `source` names the
+    person who gave the feedback, if that is not the user; `who` and `why` go into the history.
     """
 
     question: str
@@ -28,6 +28,7 @@ class FeedbackRequest:
     source: str | None = None
     turn: tuple[str, ...] = ()
     memories: tuple[str, ...] = ()
+    asked_in: Scope | None = None
     who: str | None = None
     why: str | None = None
 

@@ -1,5 +1,6 @@
 """Chat message history of langchain-core over one session of a memory."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.memory.messages import TYPES, evidence_in, text_of
 from memagent.types import NewRecord, Record, Scope, ScopeLike
+
+logger = logging.getLogger(__name__)
 
 MESSAGE = f"{OWN}message"
 """Metadata key of what a message holds besides its text."""
@@ -51,7 +54,7 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
         """The messages, oldest first."""
         where = {MESSAGE: {"exists": True}}
         records = self.memory.list(scope=self.scope, limit=EVERY, where=where)
-        return messages_from_dict([_stored(one) for one in sorted(records, key=self._place)])
+        return [message for one in sorted(records, key=self._place) for message in _restored(one)]
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Add messages, all or none.
@@ -118,6 +121,15 @@ def _note(message: BaseMessage) -> NewRecord:
     )
 
 
-def _stored(record: Record) -> dict[str, Any]:
-    stored: dict[str, Any] = record.metadata[MESSAGE]
-    return {**stored, "data": {"content": record.text, **stored["data"]}}
+def _restored(record: Record) -> list[BaseMessage]:
+    """Return a record as a message, or nothing if its metadata are not those of one.
+
+    Anybody who writes into the session may write metadata.
+    """
+    try:
+        stored: dict[str, Any] = record.metadata[MESSAGE]
+        data = {"content": record.text, **stored["data"]}
+        return messages_from_dict([{**stored, "data": data}])
+    except (KeyError, TypeError, ValueError):
+        logger.warning("record %d says that it is a message, but is none", record.seq)
+        return []

@@ -30,6 +30,7 @@ from memagent.integrations.upsert import (
     check_metadata,
     entry_id,
     find,
+    former_id,
     upsert,
 )
 from memagent.memory.aio import AsyncMemory, sync_of
@@ -103,14 +104,20 @@ class MemagentStore(BaseStore):
         """Put and delete; of several operations on one item the last counts."""
         last = {self._id(op.namespace, op.key): op for op in ops}
         upserts = [
-            Upsert(id=name, note=self._note(op, op.value), scope=self._place(op.namespace))
+            Upsert(
+                id=name,
+                former=self._former(op.namespace, op.key),
+                note=self._note(op, op.value),
+                scope=self._place(op.namespace),
+            )
             for name, op in last.items()
             if op.value is not None
         ]
         upsert(self.memory, upserts, within=self.scope)
-        deleted = [name for name, op in last.items() if op.value is None]
+        deleted = {name: op for name, op in last.items() if op.value is None}
         if deleted:
-            self.memory.forget(deleted, scope=self.scope)
+            former = [self._former(op.namespace, op.key) for op in deleted.values()]
+            self.memory.forget([*deleted, *former], scope=self.scope)
 
     def _note(self, op: PutOp, value: Mapping[str, Any]) -> NewRecord:
         check_metadata(value)
@@ -128,15 +135,18 @@ class MemagentStore(BaseStore):
         )
 
     def _get(self, op: GetOp) -> Item | None:
-        for entry in find(self.memory, [self._id(op.namespace, op.key)], self.scope).values():
-            return Item(
-                namespace=op.namespace,
-                key=op.key,
-                value=callers(entry.newest.metadata),
-                created_at=entry.first.created,
-                updated_at=entry.newest.created,
-            )
-        return None
+        id = self._id(op.namespace, op.key)
+        former = {id: self._former(op.namespace, op.key)}
+        entry = find(self.memory, [id], self.scope, former=former).get(id)
+        if entry is None:
+            return None
+        return Item(
+            namespace=op.namespace,
+            key=op.key,
+            value=callers(entry.newest.metadata),
+            created_at=entry.first.created,
+            updated_at=entry.newest.created,
+        )
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
         """Search, or list without a query; items that are not indexed come last, unscored."""
@@ -160,18 +170,21 @@ class MemagentStore(BaseStore):
         return self._items(found[op.offset :])
 
     def _items(self, found: Sequence[tuple[Record, float | None]]) -> list[SearchItem]:
-        names = [entry_id("item", record.scope, record.metadata[KEY]) for record, _ in found]
-        first = {one.id: one for one in self.memory.get(names, scope=self.scope)}
+        items = [(record, score) for record, score in found if _is_item(record)]
+        places = [("item", record.scope, record.metadata[KEY]) for record, _ in items]
+        names = [(entry_id(*place), former_id(*place)) for place in places]
+        wanted = [name for pair in names for name in pair]
+        first = {one.id: one for one in self.memory.get(wanted, scope=self.scope)}
         return [
             SearchItem(
                 namespace=tuple(record.metadata[NAMESPACE][:-1].split(".")),
                 key=record.metadata[KEY],
                 value=callers(record.metadata),
-                created_at=first.get(name, record).created,
+                created_at=(first.get(name) or first.get(former, record)).created,
                 updated_at=record.created,
                 score=score,
             )
-            for name, (record, score) in zip(names, found, strict=True)
+            for (name, former), (record, score) in zip(names, items, strict=True)
         ]
 
     def _namespaces(self, op: ListNamespacesOp) -> list[Namespace]:
@@ -191,8 +204,16 @@ class MemagentStore(BaseStore):
     def _id(self, namespace: Namespace, key: str) -> str:
         return entry_id("item", self._place(namespace), key)
 
+    def _former(self, namespace: Namespace, key: str) -> str:
+        return former_id("item", self._place(namespace), key)
+
     def _place(self, namespace: Namespace) -> Scope:
         return replace(self.scope, session=SESSION + ".".join(namespace))
+
+
+def _is_item(record: Record) -> bool:
+    """Tell whether a record is an item; anybody who writes into the scope may write metadata."""
+    return all(isinstance(record.metadata.get(name), str) for name in (NAMESPACE, KEY))
 
 
 def _check(op: Op) -> None:

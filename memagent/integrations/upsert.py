@@ -34,11 +34,12 @@ class Entry:
 class Upsert:
     """New record to write under an id, in one scope.
 
-    A `reply` is forgotten with the records that it was written from: those in `shown` (by `seq`),
-    and what is written with it, before it.
+    `former` is the id that versions up to 0.1 gave it. A `reply` is forgotten with the records that
+    it was written from: those in `shown` (by `seq`), and what is written with it, before it.
     """
 
     id: str
+    former: str | None = None
     note: NewRecord
     scope: Scope
     reply: bool = False
@@ -49,13 +50,33 @@ def entry_id(sort: str, scope: Scope, name: str) -> str:
     """Return the id of the record first written under a name of the caller's.
 
     A user's record ids are unique, but a name is the caller's to choose in each agent and session.
+    No two users have the same id for the same name.
     """
+    path = [sort, scope.user, scope.agent, scope.session, name]
+    return str(uuid5(_NAMESPACE, json.dumps(path)))
+
+
+def former_id(sort: str, scope: Scope, name: str) -> str:
+    """Return the id that versions up to 0.1 gave a name, which is the same for every user."""
     return str(uuid5(_NAMESPACE, json.dumps([sort, scope.agent, scope.session, name])))
 
 
-def find(memory: Memory, ids: Iterable[str], scope: Scope) -> dict[str, Entry]:
-    """Return the entry under each id; ids without one are left out."""
-    wanted = list(dict.fromkeys(ids))
+def find(
+    memory: Memory, ids: Iterable[str], scope: Scope, *, former: Mapping[str, str] | None = None
+) -> dict[str, Entry]:
+    """Return the entry under each id; ids without one are left out.
+
+    `former` maps ids to those under which versions up to 0.1 may have written the same entries.
+    """
+    former = former or {}
+    found = _entries(memory, dict.fromkeys([*ids, *former.values()]), scope)
+    return found | {
+        id: found[old] for id, old in former.items() if old in found and id not in found
+    }
+
+
+def _entries(memory: Memory, ids: Iterable[str], scope: Scope) -> dict[str, Entry]:
+    wanted = list(ids)
     newest = memory.changes.newest(wanted, scope=scope)
     replaced = [name for name, record in newest.items() if record.id != name]
     first = newest | {record.id: record for record in memory.get(replaced, scope=scope)}
@@ -77,12 +98,13 @@ def upsert(memory: Memory, upserts: Sequence[Upsert], *, within: Scope) -> None:
     for one in upserts:
         check(one.note)
     waiting = {one.id: one for one in upserts}
+    former = {one.id: one.former for one in upserts if one.former is not None}
     for _ in range(ATTEMPTS):
-        held = find(memory, waiting, within)
+        held = find(memory, waiting, within, former=former)
         try:
             waiting = _write(memory, waiting, held, memory.maintenance.now(scope=within))
         except InvalidInput:
-            if find(memory, waiting, within) == held:
+            if find(memory, waiting, within, former=former) == held:
                 raise
             # Another writer superseded one of them between the look and the write.
         if not waiting:

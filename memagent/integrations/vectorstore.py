@@ -23,6 +23,7 @@ from memagent.integrations.upsert import (
     check_metadata,
     entry_id,
     find,
+    former_id,
     upsert,
 )
 from memagent.memory.aio import AsyncMemory, sync_of
@@ -151,11 +152,17 @@ class MemagentVectorStore(VectorStore):
                 f"there are {len(whole)} texts, {len(given)} metadata and {len(names)} ids"
             )
         notes = [_note(text, one) for text, one in zip(whole, given, strict=True)]
+        contents = [json.dumps([note.text, note.metadata]) for note in notes]
         wanted = [
-            name or entry_id("text", self.scope, json.dumps([note.text, note.metadata]))
-            for name, note in zip(names, notes, strict=True)
+            name or entry_id("text", self.scope, content)
+            for name, content in zip(names, contents, strict=True)
         ]
-        held, named = self._held(wanted), set(names)
+        former = [former_id("text", self.scope, content) for content in contents]
+        held, named = self._held([*wanted, *former]), set(names)
+        wanted = [
+            old if name is None and id not in held and old in held else id
+            for name, id, old in zip(names, wanted, former, strict=True)
+        ]
         upserts: list[Upsert] = []
         documents: dict[str, str] = {}
         for name_wanted, note in dict(zip(wanted, notes, strict=True)).items():
@@ -276,7 +283,8 @@ class MemagentVectorStore(VectorStore):
 
     def _held(self, names: Sequence[str]) -> dict[str, Entry]:
         """Return what stands under each document id: a document, or else a record of that id."""
-        found = find(self.memory, [*map(self._record_id, names), *names], self.scope)
+        former = {self._record_id(name): former_id("document", self.scope, name) for name in names}
+        found = find(self.memory, [*former, *names], self.scope, former=former)
         held = {name: found.get(self._record_id(name)) or found.get(name) for name in names}
         return {name: entry for name, entry in held.items() if entry is not None}
 
@@ -287,7 +295,9 @@ class MemagentVectorStore(VectorStore):
         """Return a record as a document; an id counts in the scope that it was given in."""
         name = record.metadata.get(DOCUMENT) if record.scope == self.scope else None
         return Document(
-            id=name or record.id, page_content=record.text, metadata=callers(record.metadata)
+            id=name if name and isinstance(name, str) else record.id,
+            page_content=record.text,
+            metadata=callers(record.metadata),
         )
 
 

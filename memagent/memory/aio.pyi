@@ -20,7 +20,7 @@ from memagent.memory.query_generation import Generated
 from memagent.stores.lifecycle import integrity
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.stores.lifecycle.retention import Retained
-from memagent.stores.transfer.importing import Format
+from memagent.stores.transfer.lines import Format
 from memagent.stores.transfer.reembed import Reembedded
 from memagent.types import (
     Change,
@@ -80,6 +80,7 @@ class _AsyncMemory:
         records: Iterable[str | NewRecord],
         *,
         scope: ScopeLike | None = ...,
+        within: ScopeLike | None = ...,
         vectors: ArrayLike | None = ...,
         recalled: Sequence[str] = ...,
         who: str | None = ...,
@@ -244,8 +245,10 @@ class AsyncChanges:
         lesson: NewRecord,
         *,
         scope: ScopeLike | None = ...,
+        within: ScopeLike | None = ...,
         retires: Sequence[Record] = ...,
         quotes: Sequence[str] = ...,
+        quoted: ScopeLike | None = ...,
         who: str | None = ...,
         why: str | None = ...,
     ) -> Record: ...

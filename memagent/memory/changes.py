@@ -12,7 +12,6 @@ from memagent.memory.engine import Engine
 from memagent.recall.lessons import is_denial
 from memagent.stores.banks.episodic import PrecomputedVectors
 from memagent.stores.database import connection
-from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import micros
 from memagent.stores.database.links import link
 from memagent.stores.database.writer import Trace
@@ -68,7 +67,7 @@ class Changes:
         lesson = self._lesson(id, whose)
         if undo.change_of(self._engine.store, lesson).undone is not None:
             raise InvalidInput(f"change {id!r} is undone already")
-        undo.undo(self._engine.store, lesson, Trace(who=who, why=why))
+        undo.undo(self._engine.store, lesson, Trace(who=who, why=why), scope=whose)
         return self.get(id, scope=whose)
 
     def teach(
@@ -76,24 +75,30 @@ class Changes:
         lesson: NewRecord,
         *,
         scope: ScopeLike | None = None,
+        within: ScopeLike | None = None,
         retires: Sequence[Record] = (),
         quotes: Sequence[str] = (),
+        quoted: ScopeLike | None = None,
         who: str | None = None,
         why: str | None = None,
     ) -> Record:
         """Write a lesson and archive the records that it speaks against: both, or neither.
 
-        It is forgotten with any of the records that it `quotes`, by id, whosever they are; if one
-        is forgotten already, the lesson does not quote the answer.
+        It is forgotten with any of the records that it `quotes`, by id, which lie in the scope
+        `quoted` (the lesson's own if None); if one is forgotten already, the lesson does not quote
+        the answer. What it supersedes and `retires` lies `within` a scope that holds its own, or
+        else in its own.
 
         Raises:
             InvalidInput: the lesson supersedes what is not there, or is superseded already.
         """
         engine, whose = self._engine, self._engine.scope(scope)
+        reach = whose if within is None else Scope.of(within)
+        of = whose if quoted is None else Scope.of(quoted)
         keys = lesson.keys or (lesson.text,)
         precomputed = PrecomputedVectors(engine.embed(keys), engine.encoder.check())
         with engine.store.transaction() as db:
-            left = engine.store.read.get(_owner(engine.store, quotes, whose), quotes)
+            left = engine.store.read.get(of, quotes)
             metadata = dict(lesson.metadata)
             if len(left) < len(set(quotes)):
                 metadata["answered"] = ""  # some of what it was made from is forgotten
@@ -104,13 +109,17 @@ class Changes:
             sources = (*own, *lesson.sources)
             note = replace(lesson, keys=keys, sources=sources, metadata=metadata)
             (record,) = engine.bank.write(
-                [note], whose, engine.embed, precomputed=precomputed, trace=Trace(who=who, why=why)
+                [note],
+                whose,
+                engine.embed,
+                precomputed=precomputed,
+                trace=Trace(who=who, why=why),
+                within=reach,
             )
             link(db, record.seq, [quoted.seq for quoted in left], "quote")
             undo.mention(engine.store, record)
-            because = undo.retired_by(record.id)
-            gone = [one.id for one in retires]
-            undo.retire(engine.store, whose, gone, Trace(who=who, why=because))
+            because = Trace(who=who, why=undo.retired_by(record.id))
+            undo.retire(engine.store, reach, [one.id for one in retires], because)
             return record
 
     def judge(
@@ -254,16 +263,6 @@ class Changes:
         if not found or undo.change_data(found[0]) is None:
             raise InvalidInput(f"there is no change {id!r} in this scope")
         return found[0]
-
-
-def _owner(store: SqliteStore, ids: Sequence[str], scope: Scope) -> Scope:
-    """Return whose records some ids are: the scope's user if they have one, else who has."""
-    if not ids or store.read.get(Scope(user=scope.user), ids):
-        return Scope(user=scope.user)
-    rows = store.read.chunked(
-        "SELECT u.name FROM users u JOIN records r ON r.user = u.id AND r.id IN (*)", ids
-    )
-    return Scope(user=str(rows[0]["name"]) if rows else scope.user)
 
 
 def next_version(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from memagent.stores.banks.episodic import keys_of
 from memagent.stores.database.filters import Filter
+from memagent.stores.database.links import derived
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.lifecycle import residue
 from memagent.text.english import content_words, words
@@ -147,8 +148,9 @@ class DeletionProbes:
             for hit in memory.search(text, scope=seen, k=HITS, roles="all")
         ]
         wanted = [*ids_of(ids), *(hit.record.id for hit, text in hits if hit.record.text == text)]
-        receipt = memory.forget(wanted, scope=seen, dry_run=True) if wanted else None
-        doomed = memory.get([*receipt.asked, *receipt.derived], scope=whole) if receipt else []
+        store = memory.engine.store
+        seqs = derived(store, [record.seq for record in store.read.get(seen, wanted)])
+        doomed = [record for record in store.read.records(seqs) if whole.covers(record.scope)]
         gone = tuple(record.id for record in doomed)
         pieces = [
             *(

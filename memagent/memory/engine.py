@@ -15,14 +15,15 @@ from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import InvalidInput, StoreError
 from memagent.recall.recaller import Recaller
 from memagent.stores.banks.compression import CompressionBank
-from memagent.stores.banks.episodic import EpisodicBank, keys_of
+from memagent.stores.banks.episodic import EpisodicBank, PrecomputedVectors, keys_of
 from memagent.stores.banks.hop_directions import HopDirectionBank
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.word_index import bring_up_to_date
+from memagent.stores.database.writer import Trace
 from memagent.stores.index import embedding_cache, partitions
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.stores.lifecycle.erasure import Eraser
-from memagent.types import Records, Scope, ScopeLike
+from memagent.types import NewRecord, Record, Records, Scope, ScopeLike
 
 EMBEDDER = "all-MiniLM-L6-v2"
 MIB = 2**20
@@ -127,6 +128,29 @@ class Engine:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of texts (texts x dimensions), those of known texts from the cache."""
         return self.cache.documents(texts, self.encoder.check(), self.encoder.documents)
+
+    def write(
+        self,
+        new: Sequence[NewRecord],
+        scope: Scope,
+        within: Scope,
+        vectors: ArrayLike | None,
+        recalled: Sequence[str],
+        trace: Trace,
+    ) -> list[Record]:
+        """Write records into a scope; what they name and what was recalled lies `within` another.
+
+        Raises:
+            InvalidInput: one cannot be written, or the vectors do not fit.
+        """
+        precomputed = None
+        if vectors is not None:
+            fingerprint = self.encoder.check()
+            precomputed = PrecomputedVectors(self.encoder.normalise(vectors), fingerprint)
+        used = [record.seq for record in self.store.read.get(within, recalled)] if recalled else ()
+        return self.bank.write(
+            new, scope, self.embed, precomputed=precomputed, used=used, trace=trace, within=within
+        )
 
     def query_vector(self, query: str | None, vector: ArrayLike | None) -> NDArray[np.float32]:
         """Return the vector to search with: the caller's own, or the query's.

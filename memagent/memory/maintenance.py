@@ -11,7 +11,7 @@ from memagent.stores.lifecycle import integrity, retention
 from memagent.stores.lifecycle.retention import DECAY, Retained
 from memagent.stores.ranking import Ranking
 from memagent.stores.transfer import export, importing
-from memagent.stores.transfer.importing import Format
+from memagent.stores.transfer.lines import Format
 from memagent.stores.transfer.reembed import Reembedded, reembed
 from memagent.types import Policy, ScopeLike
 

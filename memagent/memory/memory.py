@@ -19,7 +19,6 @@ from memagent.memory.maintenance import Maintenance
 from memagent.memory.messages import records_of, roles_of
 from memagent.memory.notes import Notes
 from memagent.recall.multi_hop import MAX_HOPS
-from memagent.stores.banks.episodic import PrecomputedVectors
 from memagent.stores.database.connection import sessions
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.writer import Trace
@@ -135,6 +134,7 @@ class Memory:
         records: Iterable[str | NewRecord],
         *,
         scope: ScopeLike | None = None,
+        within: ScopeLike | None = None,
         vectors: ArrayLike | None = None,
         recalled: Sequence[str] = (),
         who: str | None = None,
@@ -145,23 +145,15 @@ class Memory:
         `vectors` (rows x dimensions) spares the embedder: one row for each record's text, or for
         each of its keys if it has some, in order, made with the embedder the memory was opened
         with. `recalled` are the ids of records that were shown to the model on the way to these.
+        Records can only name what lies `within` a scope that holds `scope`, or else in `scope`
+        itself: what they supersede, their sources, and what was recalled.
 
         Raises:
-            InvalidInput: a text cannot be remembered, or the vectors do not fit.
+            InvalidInput: a text cannot be remembered, an id is taken, or the vectors do not fit.
         """
         whose, new = self.engine.scope(scope), arguments.new_records(records)
-        if not new:
-            return []
-        encoder, precomputed = self.engine.encoder, None
-        if vectors is not None:
-            fingerprint = encoder.check()
-            precomputed = PrecomputedVectors(encoder.normalise(vectors), fingerprint)
-        shown = self.engine.store.read.get(whose.across_sessions(), recalled) if recalled else ()
-        used = [record.seq for record in shown]
-        trace = Trace(who=who, why=why)
-        return self.engine.bank.write(
-            new, whose, self.engine.embed, precomputed=precomputed, used=used, trace=trace
-        )
+        reach, trace = whose if within is None else Scope.of(within), Trace(who=who, why=why)
+        return self.engine.write(new, whose, reach, vectors, recalled, trace) if new else []
 
     def add_messages(
         self,
@@ -210,7 +202,9 @@ class Memory:
         if new is None:
             return old
         trace = Trace(who=who, why=why)
-        (record,) = self.engine.bank.write([new], old.scope, self.engine.embed, trace=trace)
+        (record,) = self.engine.bank.write(
+            [new], old.scope, self.engine.embed, trace=trace, within=whose
+        )
         return record
 
     def search(

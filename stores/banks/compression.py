@@ -63,10 +63,13 @@ class CompressionBank:
         each comes the id of the note that a new one replaces: made by other settings, or stale
         since the record was superseded.
         """
-        on_records = [
-            note for note in derived_notes(self._store, scope.user) if note.session is None
-        ]
-        by_source = {source: note for note in on_records for source in note.sources}
+        notes = derived_notes(self._store, scope)
+        by_source = {
+            (source, note.scope): note
+            for note in notes
+            if note.session is None
+            for source in note.sources
+        }
         where = replace(Filter(scope=scope), kind="episode", evidence=True)
         condition, values = where.condition()
         last = 0
@@ -77,7 +80,7 @@ class CompressionBank:
         ):
             last = rows[-1]["seq"]
             for record in self._store.read.records([row["seq"] for row in rows]):
-                held = by_source.get(record.id)
+                held = by_source.get((record.id, record.scope))
                 if held is None or held.by != by:
                     yield record, held.id if held else self._stale(record)
 
@@ -87,10 +90,16 @@ class CompressionBank:
             return None
         rows = self._store.query(
             "SELECT n.id FROM records n, json_each(n.sources) j WHERE n.user = ?"
-            f" AND n.kind = 'note' AND json_extract(n.metadata, '$.{COMPRESSED_KEY}') IS NOT NULL"
+            " AND n.agent IS ? AND n.session IS ?"
+            f" AND n.kind = 'note' AND json_type(n.metadata, '$.{COMPRESSED_KEY}') = 'object'"
             f" AND json_extract(n.metadata, '$.{COMPRESSED_KEY}.session') IS NULL"
             " AND NOT n.superseded AND j.value = ? ORDER BY n.seq DESC LIMIT 1",
-            (self._store.user(record.scope.user), record.supersedes),
+            (
+                self._store.user(record.scope.user),
+                record.scope.agent,
+                record.scope.session,
+                record.supersedes,
+            ),
         )
         return str(rows[0]["id"]) if rows else None
 
@@ -104,7 +113,7 @@ class CompressionBank:
         made_for = self._store.meta("embedder") or ""
         vectors = self._embed(own) if keys == "own" else None
         with self._store.transaction():
-            sources = self._store.read.get(Scope(user=scope.user), note.sources)
+            sources = self._store.read.get(scope, note.sources)
             if len(sources) < len(note.sources) or any(source.superseded for source in sources):
                 return None
             context: list[str] = []
@@ -134,7 +143,7 @@ class CompressionBank:
 
     def summaries(self, scope: Scope) -> list[DerivedNote]:
         """Return the notes on sessions that hold now, in the order of writing."""
-        return [note for note in derived_notes(self._store, scope.user) if note.session is not None]
+        return [note for note in derived_notes(self._store, scope) if note.session is not None]
 
     def archive_sources(self, scope: Scope) -> int:
         """Archive the records of a scope that a note stands for; return how many there were.
@@ -142,9 +151,15 @@ class CompressionBank:
         What a note stands for is reached through it; `restore` brings it back. Notes and pinned
         records stay.
         """
-        ids = {id for note in derived_notes(self._store, scope.user) for id in note.sources}
-        found = self._store.read.get(scope, sorted(ids))
-        records = [record for record in found if record.kind != "note"]
+        by_source = {
+            (id, note.scope) for note in derived_notes(self._store, scope) for id in note.sources
+        }
+        found = self._store.read.get(scope, sorted({id for id, _ in by_source}))
+        records = [
+            record
+            for record in found
+            if record.kind != "note" and (record.id, record.scope) in by_source
+        ]
         return archive(self._store, records, trace=Trace(why="a note stands for it"))
 
     def sources(self, scope: Scope, record_id: str, *, deep: bool) -> list[Record]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import ForgottenMeanwhile, InvalidInput, StoreError
-from memagent.stores.banks.validation import check
+from memagent.stores.banks.validation import check, check_scope
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.filters import Filter, micros
@@ -69,6 +69,7 @@ class EpisodicBank:
         shown: Mapping[int, Iterable[int]] = MappingProxyType({}),
         replies: Iterable[int] = (),
         trace: Trace = NOBODY,
+        within: Scope | None = None,
     ) -> list[Record]:
         """Store all entries or none, and return their records in the same order.
 
@@ -78,12 +79,13 @@ class EpisodicBank:
         history. `used` are the records (by `seq`) that the model was shown before it wrote these
         entries. `shown` holds, by the place of an entry, the records (by `seq`) whose words stood
         in the prompt that it was written from: it is forgotten with any of them. `replies` are the
-        places of entries that are so linked to all entries before them.
+        places of entries that are so linked to all entries before them. What the entries name lies
+        `within` a scope that holds `scope`, or in `scope` itself if None.
 
         Raises:
             InvalidInput: a text is empty, too long, or not text; there are more or fewer vectors
-                than keys; or an entry supersedes a record that is not there or was superseded
-                already.
+                than keys; an entry supersedes a record that is not there or was superseded already;
+                or its id is taken.
             ForgottenMeanwhile: a record that an entry holds words of is forgotten.
         """
         drafts = self._drafts(entries, scope, whole=precomputed is not None)
@@ -91,13 +93,13 @@ class EpisodicBank:
             draft.context = tuple(dict.fromkeys((*draft.context, *context)))
         if precomputed is None:
             embedder: str | None = self._store.meta("embedder")
-            self._embed(drafts, scope, embed)
+            self._embed(drafts, within or scope, embed)
         else:
             embedder = precomputed.embedder
             _assign_vectors(drafts, precomputed.vectors)
         try:
             with self._store.transaction() as db:
-                records = insert(self._store, self._digests, drafts, embedder, trace)
+                records = insert(self._store, self._digests, drafts, embedder, trace, within)
                 linked = {place: set(seqs) for place, seqs in shown.items()}
                 for place in replies:
                     linked.setdefault(place, set()).update(record.seq for record in records[:place])
@@ -110,9 +112,9 @@ class EpisodicBank:
                 embedding_cache.erase(self._store, (key for draft in drafts for key in draft.keys))
             raise
 
-    def _embed(self, drafts: Sequence[Draft], scope: Scope, embed: Embed) -> None:
+    def _embed(self, drafts: Sequence[Draft], within: Scope, embed: Embed) -> None:
         """Make the vectors of what is not known yet."""
-        ids, digests = known_in(self._store, self._digests, self._store.user(scope.user), drafts)
+        ids, digests = known_in(self._store, self._digests, within, drafts)
         new = [draft for draft in drafts if not (draft.id in ids or draft.digest in digests)]
         if new:
             _assign_vectors(new, embed([key for draft in new for key in draft.keys]))
@@ -124,6 +126,7 @@ class EpisodicBank:
         words are in a key are named. With `whole`, a text is its own and only key, as a caller who
         brings a vector expects.
         """
+        check_scope(scope)
         drafts: list[Draft] = []
         anchor: Record | Draft | None = None
         for entry in entries:

@@ -1,12 +1,16 @@
 """Validation of new records: the one check before anything is stored."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from memagent.errors import InvalidInput
-from memagent.stores.database.filters import KINDS, check_times
-from memagent.types import NewRecord
+from memagent.stores.database.bounds import (
+    LAST_MICROS,
+    check_metadata,
+    check_text,
+    check_texts,
+)
+from memagent.stores.database.filters import KINDS, check_times, micros
+from memagent.types import NewRecord, Scope
 
 MAX_CHARS = 1_000_000
 """Characters that the text of one record may have."""
@@ -16,33 +20,48 @@ def check(entry: NewRecord) -> None:
     """Check that an entry can be stored.
 
     Raises:
-        InvalidInput: a text is empty, too long, binary, or not text; the metadata is not JSON; or a
-            field has another type than it should have.
+        InvalidInput: a text is empty, too long, binary, or not text; the metadata is not JSON, too
+            deep or too large; or a field has another type than it should have, or is out of range.
     """
     _check_fields(entry)
     for text in (entry.text, *entry.keys):
-        _check_text(text)
-    if entry.metadata:
-        try:
-            json.dumps(dict(entry.metadata), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(f"the metadata cannot be kept as JSON: {error}") from error
+        check_content(text)
+    check_metadata(entry.metadata)
+
+
+def check_scope(scope: Scope) -> None:
+    """Check the names of a scope that is written to.
+
+    Raises:
+        InvalidInput: one is too long, or holds a NUL byte.
+    """
+    for name in ("user", "agent", "session"):
+        value = getattr(scope, name)
+        if value is not None:
+            check_text(f"scope: {name}", value)
 
 
 def _check_fields(entry: NewRecord) -> None:
-    if entry.id is not None and not isinstance(entry.id, str):
-        raise InvalidInput(f"id: a text is wanted, not {entry.id!r}")
+    for name, id in (("id", entry.id), ("supersedes", entry.supersedes)):
+        if id is not None:
+            check_text(name, id)
     if entry.kind not in KINDS:
         raise InvalidInput(f"kind: one of {', '.join(KINDS)} is wanted, not {entry.kind!r}")
-    for name, texts in (("keys", entry.keys), ("sources", entry.sources)):
-        if not isinstance(texts, tuple | list) or not all(isinstance(one, str) for one in texts):
-            raise InvalidInput(f"{name}: several texts are wanted, not {texts!r}")
-    if not isinstance(entry.metadata, Mapping):
-        raise InvalidInput(f"metadata: a mapping is wanted, not {entry.metadata!r}")
+    if type(entry.evidence) is not bool:
+        raise InvalidInput(f"evidence: True or False is wanted, not {entry.evidence!r}")
+    check_texts("sources", entry.sources)
+    check_texts("keys", entry.keys, longest=MAX_CHARS)
     check_times(valid_from=entry.valid_from, valid_to=entry.valid_to)
+    if entry.valid_from is not None and micros(entry.valid_from) > LAST_MICROS:
+        raise InvalidInput(f"valid_from: a time before 9999-12-31 is wanted: {entry.valid_from}")
 
 
-def _check_text(text: Any) -> None:
+def check_content(text: Any) -> None:
+    """Check a text that is remembered, or a key.
+
+    Raises:
+        InvalidInput: it is empty, too long, binary, or not text.
+    """
     if not isinstance(text, str):
         raise InvalidInput(f"a text is wanted, not {type(text).__name__}")
     if not text or text.isspace():

@@ -346,21 +346,33 @@ def sessions(store: SqliteStore, scope: Scope, start: str) -> tuple[str, ...]:
     return tuple(str(row["session"]) for row in rows)
 
 
+def session_scopes(store: SqliteStore, scope: Scope) -> list[Scope]:
+    """Return the scopes, each with its agent and session, of the sessions that a scope holds."""
+    condition, values = Filter(scope=scope, everything=True).condition()
+    rows = store.query(
+        f"SELECT DISTINCT r.agent, r.session FROM records r WHERE {condition}"
+        " AND r.session IS NOT NULL ORDER BY r.session, r.agent",
+        values,
+    )
+    return [Scope(user=scope.user, agent=row["agent"], session=row["session"]) for row in rows]
+
+
 def newest(store: SqliteStore, scope: Scope, ids: Sequence[str]) -> dict[str, Record]:
     """Return the newest version of each record, by the id that was asked for.
 
-    The id may be that of any version; what is not in the scope is left out.
+    The id may be that of any version; what is not in the scope, of either, is left out.
     """
     user = store.user(scope.user)
     rows = store.read.chunked(
         """WITH RECURSIVE chain(asked, id) AS (
-            SELECT id, id FROM records WHERE user = ?1 AND id IN (*) UNION ALL
+            SELECT id, id FROM records WHERE user = ?1 AND (?2 IS NULL OR agent = ?2)
+                AND (?3 IS NULL OR session = ?3) AND id IN (*) UNION
             SELECT c.asked, r.id FROM chain c JOIN records r
                 ON r.user = ?1 AND r.supersedes = c.id
         ) SELECT c.asked, c.id FROM chain c
             JOIN records r ON r.user = ?1 AND r.id = c.id WHERE NOT r.superseded""",
         ids,
-        (user,),
+        (user, scope.agent, scope.session),
     )
     found = {row["asked"]: row["id"] for row in rows}
     records = {record.id: record for record in store.read.get(scope, list(found.values()))}

@@ -40,7 +40,7 @@ def index_digests(db: sqlite3.Connection, *, beyond: int = 0) -> None:
         return
     logger.debug("indexing the digests of %d records", last - upto)
     db.execute(
-        "INSERT INTO digests SELECT user, digest, seq FROM records WHERE seq > ? AND NOT superseded"
+        "INSERT OR IGNORE INTO digests SELECT user, digest, seq FROM records WHERE seq > ? AND NOT superseded"
         " ORDER BY user, digest",
         (upto,),
     )

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from memagent.errors import InvalidInput
+from memagent.records import is_encodable
 from memagent.types import Kind, Scope
 
 Compiled = tuple[str, list[Any]]
@@ -115,7 +116,7 @@ def _path(name: Name) -> str:
 
 def _is_key(part: Any) -> bool:
     """Tell whether a path's part can be written in JSON's path language of SQLite."""
-    return isinstance(part, str) and part != "" and not {*'"\0'} & {*part} and _is_whole(part)
+    return isinstance(part, str) and part != "" and not {*'"\0'} & {*part} and is_encodable(part)
 
 
 def _equal(path: str, value: Any, column: str, name: Name) -> Compiled:
@@ -141,16 +142,11 @@ def _types(value: Any, name: Name) -> str:
         return "('integer', 'real')"
     if isinstance(value, int):
         raise InvalidInput(f"filter: {name!r}: cannot compare with a number of over 64 bits")
-    if isinstance(value, str) and not _is_whole(value):
+    if isinstance(value, str) and not is_encodable(value):
         raise InvalidInput(f"filter: {name!r}: cannot compare with half of a character")
     if isinstance(value, str):
         return "('text')"
     raise InvalidInput(f"filter: {name!r}: cannot compare with a {type(value).__name__}")
-
-
-def _is_whole(text: str) -> bool:
-    """Tell whether a text can be written as UTF-8: it has no lone surrogate."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _joined(parts: Sequence[Compiled], word: str) -> Compiled:
@@ -251,12 +247,26 @@ def micros(moment: datetime) -> int:
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
+MICROS = range(
+    micros(datetime.min.replace(tzinfo=UTC)), micros(datetime.max.replace(tzinfo=UTC)) + 1
+)
+"""The times of the years 1 to 9999 in UTC, as the store has them."""
+
+
 def check_times(**times: Any) -> None:
-    """Check that each of some times is one, or None.
+    """Check that each of some times is one of the years 1 to 9999 in UTC, or None.
 
     Raises:
         InvalidInput: one is neither.
     """
     for name, time in times.items():
-        if time is not None and not isinstance(time, datetime):
+        if time is None:
+            continue
+        if not isinstance(time, datetime):
             raise InvalidInput(f"{name}: a datetime is wanted, not {time!r}")
+        try:
+            micros(time)
+        except (OverflowError, ValueError) as error:
+            raise InvalidInput(
+                f"{name}: a time of the years 1 to 9999 is wanted: {time}"
+            ) from error

@@ -3,7 +3,8 @@
 The table `links` has a row for each: the user and the id of the source, the record (by `seq`) that
 holds something of it, and how. Triggers keep the rows that follow from a record's own columns:
 
-- `source`: the source is among the record's `sources`;
+- `source`: the source is among the record's `sources`, which anybody may write: it counts for what
+  the record's agent may read, and is a mere name otherwise;
 - `context`: the record's keys hold words of the source;
 - `version`: the record supersedes the source.
 
@@ -28,7 +29,9 @@ WITH RECURSIVE gone(seq) AS (
     SELECT value FROM json_each(?1) UNION
     SELECT l.record FROM gone g CROSS JOIN records r ON r.seq = g.seq
         CROSS JOIN links l ON l.user = r.user AND l.source = r.id
-        WHERE l.how NOT IN ('context', 'mention') UNION
+        CROSS JOIN records d ON d.seq = l.record
+        WHERE l.how NOT IN ('context', 'mention')
+        AND (l.how != 'source' OR d.agent IS NULL OR d.agent IS r.agent) UNION
     SELECT old.seq FROM gone g CROSS JOIN links l ON l.record = g.seq AND l.how = 'version'
         CROSS JOIN records old ON old.user = l.user AND old.id = l.source
 ) SELECT seq FROM gone ORDER BY seq

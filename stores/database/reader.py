@@ -162,7 +162,10 @@ class Reader:
         return int(rows[0]["seq"])
 
     def versions(self, scope: Scope, record_id: str) -> list[Record]:
-        """Return every version of a record, oldest first, whichever of them the id names."""
+        """Return a scope's versions of a record, oldest first, whichever of them the id names.
+
+        Nothing if the record of that id is not in the scope.
+        """
         found = self.query(
             """WITH RECURSIVE chain(id) AS (
                 SELECT ?2 UNION
@@ -173,7 +176,10 @@ class Reader:
             ) SELECT id FROM chain""",
             (self.user(scope.user), record_id),
         )
-        return sorted(self.get(scope, [row["id"] for row in found]), key=lambda record: record.seq)
+        records = self.get(scope, [row["id"] for row in found])
+        if record_id not in {record.id for record in records}:
+            return []
+        return sorted(records, key=lambda record: record.seq)
 
     def chunked(
         self, sql: str, among: Sequence[Any], values: Sequence[Any] = ()

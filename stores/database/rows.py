@@ -20,6 +20,8 @@ from memagent.stores.database.filters import EPOCH, micros
 from memagent.types import Event, NewRecord, Record, Scope
 
 DIGEST_BYTES = 16
+MAX_DEVIATION = 1e-3
+"""How far from one a vector's length may be: half precision moves it by less than 0.0005."""
 INSERT_COLUMNS = (
     "seq, id, user, agent, session, kind, value, digest, evidence, created, valid_from, valid_to,"
     " supersedes, sources, context, metadata"
@@ -114,6 +116,13 @@ def unpacked(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     with reading("a vector"):
         whole = np.frombuffer(b"".join(blobs), dtype="<f2")
         return whole.reshape(len(blobs), -1).astype(np.float32)
+
+
+def is_unit(vector: NDArray[np.float32]) -> bool:
+    """Tell whether a stored vector (dimensions) has the length one, as far as it is kept."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        # So written that a length of NaN is wrong too.
+        return bool(abs(float(np.linalg.norm(vector)) - 1) <= MAX_DEVIATION)
 
 
 def row_of(draft: Draft, seq: int, user: int, now: datetime) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ from memagent.stores.database.rows import (
     same_json,
 )
 from memagent.stores.database.word_index import index_words
-from memagent.types import Action, Record
+from memagent.types import Action, Record, Scope
 
 logger = logging.getLogger(__name__)
 MARKS = ", ".join("?" * len(INSERT_COLUMNS.split(",")))
@@ -52,8 +52,13 @@ def insert(
     drafts: Sequence[Draft],
     embedder: str | None,
     trace: Trace,
+    within: Scope | None = None,
 ) -> list[Record]:
-    """Store all drafts of one user or none, and return their records in the same order.
+    """Store all drafts of one scope or none, and return their records in the same order.
+
+    What a draft names must lie `within` a scope that holds the one written to (that one if None):
+    the record that it supersedes, the records of its context, and the one that has its id already.
+    A record outside of it is as good as none, but for its id, which is taken.
 
     A draft that is already known is not stored again; an undated one is marked as affirmed now. New
     metadata and sources of an undated one, or of a known id, are merged into the record. One that
@@ -62,15 +67,19 @@ def insert(
 
     Raises:
         EmbedderMismatch: the store has moved to another embedder since.
-        InvalidInput: a draft supersedes what is not there, or is superseded already; or its id is
-            that of a record with another text.
+        InvalidInput: a draft supersedes what is not there, or is superseded already; its id is
+            taken; or `within` does not hold the scope of the drafts.
     """
+    scope = drafts[0].scope
+    within = scope if within is None else within
+    if not within.covers(scope):
+        raise InvalidInput("within: a scope is wanted that holds the one written to")
     with store.transaction() as db:
         if embedder is not None and embedder != store.meta("embedder"):
             raise EmbedderMismatch(
                 "the memory was moved to another embedder just now; nothing was written"
             )
-        batch = _Batch(store, digests, db, drafts[0].scope.user, trace)
+        batch = _Batch(store, digests, db, within, trace)
         for run in _runs(drafts):
             batch.write(run)
         old = [seq for seq in batch.seqs if seq not in batch.fresh]
@@ -79,7 +88,7 @@ def insert(
 
 
 class _Batch:
-    """Batch of drafts of one user, written in one transaction.
+    """Batch of drafts, written in one transaction; what they name is looked up `within` a scope.
 
     `seqs` names the record of every draft, in order; `fresh` holds those that are new.
     """
@@ -89,22 +98,23 @@ class _Batch:
         store: SqliteStore,
         digests: DigestIndex,
         db: sqlite3.Connection,
-        user: str,
+        within: Scope,
         trace: Trace,
     ) -> None:
         self._store = store
         self._digests = digests
         self._db = db
-        self._user = user_id(db, user)
+        self._within = within
+        self._user = user_id(db, within.user)
         self._trace = trace
-        self._now = store.now(user)
+        self._now = store.now(within.user)
         self._seq_by_id: dict[str, int] = {}
         self.seqs: list[int] = []
         self.fresh: dict[int, Record] = {}
 
     def write(self, run: Sequence[Draft]) -> None:
         """Write drafts of which none supersedes another of the same run."""
-        ids, digests = known_in(self._store, self._digests, self._user, run)
+        ids, digests = known_in(self._store, self._digests, self._within, run)
         seq = last_id(self._db, "records")
         new: dict[int, Draft] = {}
         affirmed: list[int] = []
@@ -127,11 +137,20 @@ class _Batch:
                     merging.append((found, draft))
             self._seq_by_id[draft.id] = found
             self.seqs.append(found)
+        self._refuse_taken([draft.id for draft in new.values() if draft.entry.id is not None])
         self._resolve_context(new)
         self._insert(new)
         self._refuse_other_texts(repeated)
         self._affirm(affirmed)
         self._merge(merging)
+
+    def _refuse_taken(self, ids: Sequence[str]) -> None:
+        """Refuse ids that records out of the writer's reach have: a user's ids are unique."""
+        taken = self._store.read.chunked(
+            "SELECT id FROM records WHERE user = ? AND id IN (*)", ids, (self._user,)
+        )
+        if taken:
+            raise InvalidInput(f"the id {taken[0]['id']!r} is taken: choose another, or none")
 
     def _refuse_other_texts(self, drafts: Sequence[Draft]) -> None:
         """Refuse an id that is taken by another text: keeping either would lose the other."""
@@ -153,7 +172,7 @@ class _Batch:
         """
         dependent = [draft for draft in new.values() if draft.context]
         named = {id for draft in dependent for id in draft.context}
-        ids = {id: id for id in _seqs_of(self._store, self._user, list(named))}
+        ids = {id: id for id in seqs_of(self._store, self._within, list(named))}
         for id in named & self._seq_by_id.keys():
             ids[id] = self._id_of(self._seq_by_id[id], new)
         for draft in dependent:
@@ -243,12 +262,12 @@ class _Batch:
         Its digest is set apart, so that the old text, added again, is a new fact.
         """
         superseded = draft.entry.supersedes
-        old = self._db.execute(
-            "SELECT seq, id, digest, superseded FROM records WHERE user = ? AND id = ?",
-            (self._user, superseded),
-        ).fetchone()
-        if old is None:
+        seq = seqs_of(self._store, self._within, [str(superseded)]).get(str(superseded))
+        if seq is None:
             raise InvalidInput(f"there is no record {superseded!r} to supersede")
+        old = self._db.execute(
+            "SELECT seq, id, digest, superseded FROM records WHERE seq = ?", (seq,)
+        ).fetchone()
         if old["superseded"]:
             raise InvalidInput(f"record {superseded!r} is superseded: update its newest version")
         since = micros(draft.entry.valid_from or self._now)
@@ -273,11 +292,26 @@ class _Batch:
 
 
 def known_in(
-    store: SqliteStore, digests: DigestIndex, user: int | None, drafts: Sequence[Draft]
+    store: SqliteStore, digests: DigestIndex, within: Scope, drafts: Sequence[Draft]
 ) -> tuple[dict[str, int], dict[bytes, int]]:
-    """Return the ids and digests of drafts that the user's records have, with their `seq`."""
+    """Return the ids and digests of drafts that records within a scope have, with their `seq`.
+
+    A digest is of a text in its scope, so that no other scope has it.
+    """
     ids = [draft.id for draft in drafts if draft.entry.id is not None]
-    return _seqs_of(store, user, ids), digests.find(user, [draft.digest for draft in drafts])
+    known = digests.find(store.user(within.user), [draft.digest for draft in drafts])
+    return seqs_of(store, within, ids), known
+
+
+def seqs_of(store: SqliteStore, within: Scope, ids: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of the records within a scope, by those of their ids that it has."""
+    rows = store.read.chunked(
+        "SELECT id, seq FROM records WHERE user = ?1 AND (?2 IS NULL OR agent = ?2)"
+        " AND (?3 IS NULL OR session = ?3) AND id IN (*)",
+        ids,
+        (store.user(within.user), within.agent, within.session),
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def user_id(db: sqlite3.Connection, name: str) -> int:
@@ -329,10 +363,3 @@ def _runs(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:
     for alone, together in groupby(drafts, lambda draft: draft.entry.supersedes is not None):
         run = list(together)
         yield from [[draft] for draft in run] if alone else [run]
-
-
-def _seqs_of(store: SqliteStore, user: int | None, ids: Sequence[str]) -> dict[str, int]:
-    rows = store.read.chunked(
-        "SELECT id, seq FROM records WHERE user = ? AND id IN (*)", ids, (user,)
-    )
-    return {row[0]: row[1] for row in rows}

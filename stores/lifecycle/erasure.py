@@ -90,13 +90,14 @@ class Eraser:
         return _Plan(asked=asked, erased=erased, rekeyed=leaning(self._store, erased))
 
     def _receipt(self, plan: _Plan, scope: Scope) -> Receipt:
-        """Return what goes; of other users' records nothing but their number is told."""
-        among, user = json.dumps(list(plan.erased)), self._store.user(scope.user)
+        """Return what goes; of records out of the scope nothing but their number is told."""
+        among = json.dumps(list(plan.erased))
+        condition, values = Filter(scope=scope, everything=True).condition()
         rows = self._store.query(
-            # `+` keeps SQLite from going through all of a user's records.
-            "SELECT seq, id FROM records WHERE +user = ?"
-            " AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
-            (user, among),
+            # CROSS keeps SQLite from going through all of a user's records.
+            "SELECT r.seq, r.id FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value"
+            f" WHERE {condition} ORDER BY r.seq",
+            (among, *values),
         )
         ((keys, events),) = self._store.query(
             "SELECT sum((SELECT count(*) FROM keys WHERE record = value)),"

@@ -1,5 +1,6 @@
 """Integrity check and compaction of a store."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from memagent.errors import StoreError
+from memagent.errors import InvalidInput, StoreError
+from memagent.stores.database.bounds import MAX_COUNT, check_columns, check_event, circular
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import index_digests
-from memagent.stores.database.rows import is_as_written, packed, unpacked
+from memagent.stores.database.filters import MICROS
+from memagent.stores.database.rows import is_as_written, is_unit, packed, unpacked
 from memagent.stores.database.word_index import blocks_amiss
 
 BATCH = 500
 """Rows held in memory at once."""
-MAX_DEVIATION = 1e-3
-"""How far from one a vector's length may be: half precision moves it by less than 0.0005."""
 NUMBERED = {"users": "id", "records": "seq", "keys": "id", "history": "id", "changes": "seq"}
 """The tables whose rows are numbered, and never twice with the same number."""
 VECTORS = (
@@ -57,6 +58,9 @@ def problems(store: SqliteStore) -> list[str]:
         _references,
         _numbering,
         _records,
+        _values,
+        _events,
+        _circles,
         _digests,
         _vectors,
         _words,
@@ -133,6 +137,57 @@ def _records(store: SqliteStore) -> Iterator[str]:
             yield f"record {row['name']!r} is not what was written"
 
 
+def _values(store: SqliteStore) -> Iterator[str]:
+    """Check that the values of every record are in the range that writers keep to."""
+    for row in _rows(
+        store,
+        "SELECT *, seq AS place FROM records WHERE seq > ? ORDER BY seq LIMIT ?",
+    ):
+        try:
+            check_columns(
+                dict(row)
+                | {name: json.loads(row[name]) for name in ("sources", "context")}
+                | {"metadata": json.loads(row["metadata"])}
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            yield f"record {row['id']!r}: {error}"
+
+
+def _events(store: SqliteStore) -> Iterator[str]:
+    """Check what happened to records, how often they were shown, and what came of it."""
+    for row in _rows(
+        store,
+        "SELECT h.*, h.id AS place, r.id AS record_id FROM history h"
+        " LEFT JOIN records r ON r.seq = h.record WHERE h.id > ? ORDER BY h.id LIMIT ?",
+    ):
+        try:
+            check_event(dict(row))
+        except InvalidInput as error:
+            yield f"record {row['record_id']!r}: {error}"
+    for row in store.query(
+        "SELECT r.id FROM uses u JOIN records r ON r.seq = u.record"
+        " WHERE typeof(u.at) != 'integer' OR u.at NOT BETWEEN ? AND ?",
+        (MICROS[0], MICROS[-1]),
+    ):
+        yield f"record {row['id']!r}: the time of a use is out of range"
+    for row in store.query(
+        "SELECT source FROM outcomes WHERE typeof(helped) != 'integer' OR typeof(hurt) != 'integer'"
+        " OR helped NOT BETWEEN 0 AND ?1 OR hurt NOT BETWEEN 0 AND ?1",
+        (MAX_COUNT,),
+    ):
+        yield f"source {row['source']!r}: how often it helped or hurt is out of range"
+
+
+def _circles(store: SqliteStore) -> Iterator[str]:
+    """Check that no record supersedes what supersedes it."""
+    versions: dict[int, dict[str, str]] = {}
+    for row in store.query("SELECT user, id, supersedes FROM records WHERE supersedes IS NOT NULL"):
+        versions.setdefault(row["user"], {})[row["id"]] = row["supersedes"]
+    for supersedes in versions.values():
+        if ring := circular(supersedes):
+            yield f"records supersede one another in a circle: {', '.join(map(repr, ring))}"
+
+
 def _digests(store: SqliteStore) -> Iterator[str]:
     """Check that indexed records are found by their content, and that no entry is of none."""
     for row in store.query(
@@ -173,11 +228,11 @@ def _vectors(store: SqliteStore) -> Iterator[str]:
 def _wrong_vector(raw: object, dimensions: object) -> str | None:
     if not isinstance(raw, bytes) or len(raw) / CELL != dimensions:
         return f"does not have the {dimensions} dimensions of the store's embedder"
+    vector = unpacked([raw])[0]
+    if is_unit(vector):
+        return None
     with np.errstate(invalid="ignore"):
-        length = float(np.linalg.norm(unpacked([raw])))
-    if not abs(length - 1) <= MAX_DEVIATION:  # so written that a length of NaN is wrong too
-        return f"has the length {length:.3g}, not 1"
-    return None
+        return f"has the length {float(np.linalg.norm(vector)):.3g}, not 1"
 
 
 def _words(store: SqliteStore) -> Iterator[str]:

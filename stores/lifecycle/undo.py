@@ -7,7 +7,7 @@ from memagent.errors import InvalidInput
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import index_digests
 from memagent.stores.database.derived import notes_on
-from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.filters import MICROS, Filter, micros
 from memagent.stores.database.links import link_ids
 from memagent.stores.database.rows import closed_digest, opened_digest
 from memagent.stores.database.writer import Trace, log, mark_changed, user_id
@@ -17,10 +17,10 @@ ROLES = ("user", "assistant")
 """The metadata `role` of a turn's two records: what was said, and what was replied."""
 
 
-def retire(store: SqliteStore, scope: Scope, ids: Sequence[str], trace: Trace) -> None:
-    """Archive the records that a lesson contradicts and that are not archived already."""
+def retire(store: SqliteStore, within: Scope, ids: Sequence[str], trace: Trace) -> None:
+    """Archive the records within a scope that a lesson contradicts, but for archived ones."""
     with store.transaction() as db:
-        for record in store.read.get(Scope(user=scope.user), ids):
+        for record in store.read.get(within, ids):
             if record.archived is None:
                 now = micros(store.now(record.scope.user))
                 db.execute("UPDATE records SET archived = ? WHERE seq = ?", (now, record.seq))
@@ -60,23 +60,25 @@ def retired_by(lesson: str) -> str:
     return f"corrected by {lesson}"
 
 
-def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
+def undo(store: SqliteStore, lesson: Record, trace: Trace, *, scope: Scope) -> None:
     """Take a lesson back, so that everything else is what it was, but for its history.
 
     The lesson stays as a superseded record that nothing is in the place of. What it superseded
-    stays so if its text was added again meanwhile, which is then a record of its own.
+    stays so if its text was added again meanwhile, which is then a record of its own. `scope` is
+    the caller's: an error names nothing outside of it. The lesson itself reaches as far as
+    feedback does, over the sessions of its user and agent.
 
     Raises:
         InvalidInput: another lesson has taken its place meanwhile.
     """
     with store.transaction() as db:
-        scope = Scope(user=lesson.scope.user)
+        seen, scope = scope, lesson.scope.across_sessions()
         (held,) = store.read.get(scope, [lesson.id])
         if held.superseded:
-            later = [
-                one for one in store.read.versions(scope, held.id) if one.supersedes == held.id
-            ]
-            reason = f"undo {later[0].id!r} first, it stands in its place" if later else "it is"
+            later = [one for one in store.read.versions(seen, held.id) if one.supersedes == held.id]
+            reason = "another stands in its place, or it is undone"
+            if later:
+                reason = f"undo {later[0].id!r} first, it stands in its place"
             raise InvalidInput(f"change {held.id!r} cannot be undone: {reason}")
         index_digests(db)
         user, now = user_id(db, scope.user), micros(store.now(scope.user))
@@ -94,7 +96,8 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
         changed = [held.seq]
         data = held.metadata["change"]
         notes: dict[str, int | None] = data.get("notes", {})
-        for old in store.read.get(scope, [held.supersedes] if held.supersedes else []):
+        replaced = store.read.get(scope, [held.supersedes] if held.supersedes else [])
+        for old in replaced:
             if _reopen(store, old, user, data.get("valid_to"), trace):
                 changed.append(old.seq)
             else:
@@ -106,7 +109,8 @@ def undo(store: SqliteStore, lesson: Record, trace: Trace) -> None:
             log(db, record.seq, "restore", trace)
             changed.append(record.seq)
         for note in store.read.get(scope, list(notes)):
-            if _closed_once(store, note, held):
+            of_replaced = any(note.scope == old.scope for old in replaced)
+            if of_replaced and note.kind == "note" and _closed_once(store, note, held):
                 db.execute(
                     "UPDATE records SET valid_to = ? WHERE seq = ?", (notes[note.id], note.seq)
                 )
@@ -144,11 +148,15 @@ def change_data(record: Record) -> Mapping[str, Any] | None:
         all(isinstance(one, list) and set(map(type, one)) <= {str} for one in lists)
         and all(isinstance(one, str) for one in texts)
         and isinstance(data.get("superseded"), str | None)
-        and isinstance(data.get("valid_to"), int | None)
         and isinstance(notes, Mapping)
-        and all(isinstance(one, int | None) for one in notes.values())
+        and all(map(_is_time, (data.get("valid_to"), *notes.values())))
     )
     return data if whole else None
+
+
+def _is_time(value: Any) -> bool:
+    """Tell whether a value of metadata is a time as the store has them, or None."""
+    return value is None or (type(value) is int and value in MICROS)
 
 
 def change_of(store: SqliteStore, lesson: Record) -> Change:

@@ -24,7 +24,9 @@ from urllib.parse import quote
 
 from memagent.errors import InvalidInput
 from memagent.stores.banks.episodic import keys_of
-from memagent.stores.banks.validation import check
+from memagent.stores.banks.validation import check, check_scope
+from memagent.stores.database.bounds import LAST_MICROS
+from memagent.stores.database.filters import micros
 from memagent.stores.database.rows import digest_of
 from memagent.types import NewRecord, Record, Scope
 
@@ -159,8 +161,11 @@ def _origin_of(item: dict[str, Any]) -> Origin:
 
 
 def _shaped(found: _Item, origin: Origin, now: datetime) -> tuple[Record, bytes]:
+    check_scope(found.scope)
     entry = NewRecord(
         text=found.text,
+        id=found.id,
+        valid_to=found.valid_to,
         valid_from=found.created,
         evidence=found.evidence,
         sources=(origin,),
@@ -269,7 +274,10 @@ def _moment(item: dict[str, Any], name: str) -> datetime | None:
     if held is None:
         return None
     try:
-        return datetime.fromisoformat(held).astimezone(UTC)
+        moment = datetime.fromisoformat(held).astimezone(UTC)
+        if micros(moment) > LAST_MICROS:
+            raise ValueError("no time is left for what comes after it")
+        return moment
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(
             f"{name!r}: expected a time such as '2026-01-02T03:04:05+00:00', found {held!r}"

@@ -3,170 +3,24 @@
 import base64
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import chain, islice
-from types import NoneType
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
+from memagent.stores.database.bounds import circular
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.derived import COMPRESSED_KEY
-from memagent.stores.database.filters import micros
 from memagent.stores.database.links import link_ids
-from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, packed
-from memagent.stores.database.schema import with_role
+from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, is_unit, packed
 from memagent.stores.database.writer import add_keys, user_id
 from memagent.stores.lifecycle.undo import ids_kept
-from memagent.stores.transfer import foreign
-from memagent.stores.transfer.export import BATCH, COLUMNS, FORMAT, LISTS
-from memagent.types import Record, Scope
-
-Format = Literal["auto", "memagent", "mem0", "langgraph"]
-FORMATS: tuple[Format, ...] = ("auto", "memagent", "mem0", "langgraph")
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "user": str,
-    "id": str,
-    "value": str,
-    "kind": str,
-    "created": int,
-    "valid_from": int,
-    "valid_to": (int, NoneType),
-    "affirmed": (int, NoneType),
-    "archived": (int, NoneType),
-    "keys": list,
-    "history": list,
-    "uses": list,
-    "outcomes": list,
-    "prompt": list,
-}
-"""What the parts of an exported record must be, as far as the store relies on it."""
-BY_AUTHOR = 1
-"""The format of exports whose metadata name an `author` instead of a `role`."""
-ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": [], "prompt": []}
-"""Fields that the first exports did not have, and their values where they are missing."""
-
-
-def arriving(
-    lines: Iterable[str], format: Format, user: str | None
-) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """Return the header (empty where there is none) and the records, as `export` writes them.
-
-    Records are read lazily; a record that has a line of its own names it as `line`.
-
-    Raises:
-        InvalidInput: a line or an item is not what was expected; the message gives its number.
-    """
-    numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
-    first = next(numbered, (1, ""))
-    if format == "memagent" or (format == "auto" and _is_header(first[1])):
-        header = _header(*first)
-        by_author = header["memagent"] == BY_AUTHOR
-        return header, (_parsed(number, line, user, by_author) for number, line in numbered)
-    origin = None if format == "auto" else format
-    return {}, _foreign(chain([first], numbered), origin, user)
-
-
-def _is_header(line: str) -> bool:
-    header = foreign.parsed(line)
-    return isinstance(header, dict) and "memagent" in header
-
-
-def _header(number: int, line: str) -> dict[str, Any]:
-    header = _json(number, line)
-    if header.get("memagent") not in (BY_AUTHOR, FORMAT):
-        raise InvalidInput(
-            f"line {number}: expected the header of a memagent export, format {BY_AUTHOR} or"
-            f" {FORMAT}"
-        )
-    probe = header.get("probe", [])
-    if not isinstance(probe, list) or not all(isinstance(x, int | float) for x in probe):
-        raise InvalidInput(f"line {number}: expected the header's probe to be a list of numbers")
-    return header
-
-
-def _parsed(number: int, line: str, user: str | None, by_author: bool) -> dict[str, Any]:
-    record = ADDED | _json(number, line)
-    missing = sorted({"digest", *_TYPES, *COLUMNS, *LISTS} - record.keys())
-    if missing:
-        raise InvalidInput(f"line {number}: expected a record, but it has no {missing[0]!r}")
-    wrong = [name for name, kind in _TYPES.items() if not isinstance(record[name], kind)]
-    if not wrong and not _whole(record):
-        wrong = ["digest, keys or history"]
-    if not wrong and not _counted(record):
-        wrong = ["uses or outcomes"]
-    if not wrong and not all(isinstance(id, str) for id in record["prompt"]):
-        wrong = ["prompt"]
-    if wrong:
-        raise InvalidInput(f"line {number}: expected a record, but its {wrong[0]} is malformed")
-    try:
-        scope = Scope(user=user or record["user"], agent=record["agent"], session=record["session"])
-    except InvalidInput as error:
-        raise InvalidInput(f"line {number}: {error}") from None
-    if by_author and isinstance(record["metadata"], dict):
-        record["metadata"] = with_role(record["metadata"])
-    return record | {"user": scope.user, "line": number}
-
-
-def _whole(record: dict[str, Any]) -> bool:
-    """Tell whether a record has a digest, a key, and events with all their parts, in whole text."""
-    try:
-        bytes.fromhex(record["digest"])
-        texts = [key["text"] for key in record["keys"]]
-        events = [{"at", "action", "who", "why"} <= event.keys() for event in record["history"]]
-    except (TypeError, ValueError, LookupError, AttributeError):
-        return False
-    texts_only = bool(texts) and all(isinstance(text, str) for text in texts)
-    return texts_only and all(events) and foreign.encodable(record)
-
-
-def _counted(record: dict[str, Any]) -> bool:
-    """Tell whether a record's uses are times, and its outcomes numbers of a source."""
-    try:
-        numbers = [outcome[name] for outcome in record["outcomes"] for name in ("helped", "hurt")]
-        named = all(isinstance(outcome["source"], str) for outcome in record["outcomes"])
-    except (TypeError, LookupError):
-        return False
-    whole = all(type(number) is int for number in [*numbers, *record["uses"]])
-    return named and whole and min(numbers, default=0) >= 0
-
-
-def _foreign(
-    numbered: foreign.Numbered, origin: foreign.Origin | None, user: str | None
-) -> Iterator[dict[str, Any]]:
-    """Yield what another memory layer exported, as `export` would have written it."""
-    now = datetime.now(UTC)
-    for record, digest in foreign.records(numbered, origin, user, now):
-        event = {
-            "at": micros(now),
-            "action": "import",
-            "who": None,
-            "why": f"from {record.sources[0]}",
-        }
-        yield (
-            {"user": record.scope.user, "digest": digest.hex()}
-            | {name: _column(record, name) for name in (*COLUMNS, *LISTS)}
-            | {"keys": [{"text": key} for key in record.keys], "history": [event]}
-        )
-
-
-def _column(record: Record, name: str) -> Any:
-    """Return what the column of a name holds of a record; the text's is called "value"."""
-    field = "text" if name == "value" else name
-    value = getattr(record.scope if name in ("agent", "session") else record, field)
-    return micros(value) if isinstance(value, datetime) else value
-
-
-def _json(number: int, line: str) -> dict[str, Any]:
-    value = foreign.parsed(line)
-    if not isinstance(value, dict):
-        raise InvalidInput(f"line {number}: expected a JSON object, found {line[:40]!r}")
-    return value
-
+from memagent.stores.transfer.export import BATCH, COLUMNS, LISTS
+from memagent.stores.transfer.lines import FORMATS, Format, arriving
+from memagent.types import Scope
 
 STORING_ERRORS = (
     sqlite3.IntegrityError,
@@ -210,7 +64,10 @@ def import_lines(
     format: Format = "auto",
     user: str | None = None,
 ) -> int:
-    """Store records that are not there yet, in batches; return how many were new.
+    """Store records that are not there yet, all or none; return how many were new.
+
+    Every line is checked, and every vector made, before the first is written, so a whole file is
+    held in memory meanwhile.
 
     `format` says who wrote the lines: `memagent export`, mem0 or LangGraph (`foreign.py`);
     `auto` tells by the first. `user` is whose memory they become, instead of whom they name.
@@ -227,53 +84,81 @@ def import_lines(
     if user is not None:
         Scope(user=user)
     header, records = arriving(lines, format, user)
-    new, aliases, digests = 0, Aliases(), DigestIndex(store)
-    while batch := list(islice(records, BATCH)):
-        new += _import_batch(store, digests, batch, encoder, header, aliases)
-    return new
-
-
-def _import_batch(
-    store: SqliteStore,
-    digests: DigestIndex,
-    batch: Sequence[dict[str, Any]],
-    encoder: Encodes,
-    header: dict[str, Any],
-    aliases: Aliases,
-) -> int:
+    aliases, digests = Aliases(), DigestIndex(store)
     fingerprint = encoder.check()
-    batch = [record for record in batch if not _known(store, digests, record, aliases)]
-    if not batch:
-        return 0
-    blobs = iter(_vectors(batch, encoder, header, json.loads(fingerprint)["dimensions"]))
-    new = 0
+    records = [record for record in records if not _known(store, digests, record, aliases)]
+    dimensions = json.loads(fingerprint)["dimensions"]
+    same = _same_embedder(records, encoder, header, dimensions)
+    blobs = iter(
+        [
+            blob
+            for start in range(0, len(records), BATCH)
+            for blob in _vectors(records[start : start + BATCH], encoder, dimensions, same=same)
+        ]
+    )
     with store.transaction() as db:
         if store.meta("embedder") != fingerprint:
             raise EmbedderMismatch(
-                "the memory was moved to another embedder just now; nothing of the last"
-                f" {len(batch)} records was written"
+                "the memory was moved to another embedder just now; nothing was written"
             )
-        marked = False
-        for record in batch:
+        stored: dict[int, dict[str, Any]] = {}
+        for record in records:
             own = [next(blobs) for _ in record["keys"]]
-            if _known(store, digests, record, aliases):
-                continue
-            try:
-                _import_one(db, record, own, aliases)
-            except STORING_ERRORS as error:
-                raise InvalidInput(
-                    f"line {record.get('line', '?')}: not what was exported ({error})"
-                ) from error
-            new += 1
-            marked |= isinstance(record["metadata"], dict) and COMPRESSED_KEY in record["metadata"]
-        if marked:
+            if not _known(store, digests, record, aliases):
+                stored[_import_one(db, record, own, aliases)] = record
+        _check_references(store, stored)
+        if any(COMPRESSED_KEY in record["metadata"] for record in stored.values()):
             store.set_meta(COMPRESSED_KEY, "yes")
-    return new
+    return len(stored)
+
+
+def _check_references(store: SqliteStore, stored: dict[int, dict[str, Any]]) -> None:
+    """Refuse records, by `seq`, whose keys lean on what is not there, or that go in a circle.
+
+    Raises:
+        InvalidInput: there is one; the message gives its line.
+    """
+    among = json.dumps(list(stored))
+    for row in store.query(
+        "SELECT r.seq FROM json_each(?) one JOIN records r ON r.seq = one.value,"
+        " json_each(r.context) c WHERE r.context != '[]' AND NOT EXISTS"
+        " (SELECT 1 FROM records o WHERE o.user = r.user AND o.id = c.value) LIMIT 1",
+        (among,),
+    ):
+        raise InvalidInput(f"line {_line(stored[row['seq']])}: its context names no record")
+    versions = {record["user"] for record in stored.values() if record["supersedes"] is not None}
+    for user in versions:
+        rows = store.query(
+            "SELECT id, supersedes FROM records WHERE user = ? AND supersedes IS NOT NULL",
+            (store.user(user),),
+        )
+        ring = circular({row["id"]: row["supersedes"] for row in rows})
+        for record in stored.values():
+            if record["user"] == user and record["id"] in ring:
+                raise InvalidInput(f"line {_line(record)}: it supersedes what supersedes it")
+
+
+def _line(record: dict[str, Any]) -> Any:
+    return record.get("line", "?")
 
 
 def _import_one(
     db: sqlite3.Connection, one: dict[str, Any], blobs: Sequence[Blobs], aliases: Aliases
-) -> None:
+) -> int:
+    """Store a record, and return its number.
+
+    Raises:
+        InvalidInput: it is not what was exported; the message gives its line.
+    """
+    try:
+        return _stored(db, one, blobs, aliases)
+    except STORING_ERRORS as error:
+        raise InvalidInput(f"line {_line(one)}: not what was exported ({error})") from error
+
+
+def _stored(
+    db: sqlite3.Connection, one: dict[str, Any], blobs: Sequence[Blobs], aliases: Aliases
+) -> int:
     """Store a record; what it names goes by the ids that the store has for it."""
     user = user_id(db, one["user"])
     lists = {column: one[column] for column in LISTS}
@@ -310,6 +195,7 @@ def _import_one(
     if one["kind"] == "lesson" and isinstance(one["metadata"], dict):
         link_ids(db, user, seq, ids_kept(one["metadata"]), "mention")
     _count(db, user, seq, one, aliases)
+    return int(seq)
 
 
 def _count(
@@ -349,41 +235,46 @@ def _known(
     return bool(rows)
 
 
-def _vectors(
-    batch: Sequence[dict[str, Any]], encoder: Encodes, header: dict[str, Any], dimensions: int
-) -> list[Blobs]:
-    """Return a packed vector for each key of a batch: its own if this embedder made them.
+def _same_embedder(
+    records: Sequence[dict[str, Any]], encoder: Encodes, header: dict[str, Any], dimensions: int
+) -> bool:
+    """Tell whether this embedder made the vectors of an export.
 
-    A header without a probe is an old one: there the batch's first key is what is compared. A key
-    that gets a new vector has not been moved.
+    A header without a probe is an old one: there the first key is what is compared.
+    """
+    if not header.get("vectors") or not records:
+        return False
+    if "probe" in header:
+        return encoder.agrees(header["probe"])
+    first = records[0]["keys"][0]
+    vector = _vector(records[0], first.get("vector"), dimensions)
+    named = header.get("embedder") == encoder.name
+    return named and vector is not None and encoder.agrees(vector, first["text"])
+
+
+def _vectors(
+    batch: Sequence[dict[str, Any]], encoder: Encodes, dimensions: int, *, same: bool
+) -> list[Blobs]:
+    """Return a packed vector for each key of a batch: its own if the `same` embedder made them.
+
+    A key that gets a new vector has not been moved.
     """
     keys = [(record, key) for record in batch for key in record["keys"]]
-    texts = [key["text"] for _, key in keys]
-    if not header.get("vectors"):
-        return _anew(encoder, texts)
-    own = [_vector(one, key.get("vector"), dimensions) for one, key in keys]
-    if "probe" in header:
-        same = encoder.agrees(header["probe"])
-    else:
-        named = header.get("embedder") == encoder.name
-        same = named and own[0] is not None and encoder.agrees(own[0], texts[0])
     if not same:
-        return _anew(encoder, texts)
+        return [(blob, None) for blob in packed(encoder.documents([k["text"] for _, k in keys]))]
+    own = [_vector(one, key.get("vector"), dimensions) for one, key in keys]
     first = [
         _vector(one, key["original"], dimensions) if "original" in key else vector
         for (one, key), vector in zip(keys, own, strict=True)
     ]
     for (one, _), *vectors in zip(keys, own, first, strict=True):
-        if any(vector is None or not np.isfinite(vector).all() for vector in vectors):
+        if any(vector is None or not is_unit(vector) for vector in vectors):
             raise InvalidInput(
-                f"line {one['line']}: expected vectors of {dimensions} finite numbers"
+                f"line {one['line']}: expected vectors of {dimensions} finite numbers, each of"
+                " length 1"
             )
     pairs = zip(packed(np.array(own)), packed(np.array(first)), keys, strict=True)
     return [(blob, old if "original" in key else None) for blob, old, (_, key) in pairs]
-
-
-def _anew(encoder: Encodes, texts: Sequence[str]) -> list[Blobs]:
-    return [(blob, None) for blob in packed(encoder.documents(texts))]
 
 
 def _vector(record: dict[str, Any], encoded: object, dimensions: int) -> NDArray[np.float32] | None:

@@ -5,7 +5,10 @@ import pytest
 
 from memagent import Memory, NewRecord, Scope
 from memagent.errors import InvalidInput, StoreError
-from memagent.integrations.upsert import Upsert, entry_id, find, upsert
+from memagent.integrations.chat_history import MemagentChatMessageHistory
+from memagent.integrations.langgraph import MemagentStore
+from memagent.integrations.upsert import Upsert, entry_id, find, former_id, upsert
+from memagent.integrations.vectorstore import MemagentVectorStore
 
 
 def tell(memory: Memory, scope: Scope, **texts: str) -> None:
@@ -122,7 +125,69 @@ def test_a_name_means_another_record_in_every_scope_and_for_every_sort() -> None
     ]
     made = {entry_id(sort, scope, "1") for sort in ("item", "document") for scope in scopes}
     assert len(made) == 8
-    assert entry_id("item", Scope(user="bob"), "1") == entry_id("item", scopes[0], "1")
+    assert entry_id("item", Scope(user="bob"), "1") not in made
+    assert former_id("item", Scope(user="bob"), "1") == former_id("item", scopes[0], "1")
+
+
+def test_what_earlier_versions_wrote_is_found_overwritten_and_deleted(
+    memory: Memory, ada: Scope
+) -> None:
+    store, namespace = MemagentStore(memory, scope=ada), ("users", "bob")
+    place = Scope(user="ada", agent="langgraph", session="langgraph.users.bob")
+    store.put(namespace, "new", {"likes": "tea"})
+    own = {"memagent.namespace": "users.bob.", "memagent.key": "k", "memagent.indexed": True}
+    first = memory.add(
+        '{"likes": "tea"}',
+        scope=place,
+        id=former_id("item", place, "k"),
+        metadata={"likes": "tea", **own},
+    )
+    item = store.get(namespace, "k")
+    assert item is not None
+    assert item.value == {"likes": "tea"}
+    store.put(namespace, "k", {"likes": "coffee"})
+    (found,) = [one for one in store.search(namespace) if one.key == "k"]
+    assert (found.value, found.created_at) == ({"likes": "coffee"}, first.created)
+    assert len(store.search(namespace)) == 2
+    store.delete(namespace, "k")
+    assert store.get(namespace, "k") is None
+    assert memory.count(scope=place, everything=True) == 1
+
+
+def test_a_document_of_an_earlier_version_keeps_its_id(memory: Memory, ada: Scope) -> None:
+    store = MemagentVectorStore(memory, scope=ada)
+    text_id = former_id("text", ada, '["Tea is hot.", {}]')
+    for name in (text_id, "given"):
+        memory.add(
+            "Tea is hot.",
+            scope=ada,
+            id=former_id("document", ada, name),
+            valid_from=datetime(2026, 1, 2 if name == "given" else 1, tzinfo=UTC),
+            metadata={"memagent.document": name},
+        )
+    assert store.add_texts(["Tea is hot."]) == [text_id]
+    assert store.add_texts(["Tea is cold."], ids=["given"]) == ["given"]
+    assert [one.page_content for one in store.get_by_ids(["given"])] == ["Tea is cold."]
+    store.delete([text_id, "given"])
+    assert memory.count(scope=ada, everything=True) == 0
+    assert store.add_texts(["Tea is hot."]) != [text_id]
+
+
+@pytest.mark.parametrize("value", [5, None, {"data": 1}, {"type": "human", "data": {"x": []}}])
+def test_metadata_that_only_look_like_an_adapters_are_passed_over(
+    memory: Memory, ada: Scope, value: Any
+) -> None:
+    whose = Scope(user="ada", session="s")
+    history = MemagentChatMessageHistory(memory, scope=whose)
+    history.add_user_message("Hello.")
+    memory.add("x", scope=whose, metadata={"memagent.message": value, "memagent.document": value})
+    assert "Hello." in [message.content for message in history.messages]
+    place = Scope(user="ada", agent="langgraph", session="langgraph.a")
+    memory.add("y", scope=place, metadata={"memagent.namespace": "a.", "memagent.key": value})
+    store = MemagentStore(memory, scope=ada)
+    store.put(("a",), "k", {"x": 1})
+    assert [item.key for item in store.search(("a",))] == ["k"]
+    assert len(MemagentVectorStore(memory, scope=whose).similarity_search("x")) > 0
 
 
 def test_the_sessions_of_a_scope_are_listed_by_their_beginning(memory: Memory, ada: Scope) -> None:

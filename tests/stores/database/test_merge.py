@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memagent import Memory, Scope
+from memagent.errors import InvalidInput
 from memagent.stores.database.filters import Filter
 from memagent.testing import HashEmbedder
 from memagent.types import NewRecord
@@ -100,7 +101,8 @@ def test_what_stands_by_itself_is_not_forgotten_with_a_later_source(
 def test_a_record_of_another_session_is_left_alone(memory: Memory) -> None:
     one, other = Scope(user="ada", session="1"), Scope(user="ada", session="2")
     memory.add("tea", scope=one, id="t", metadata={"page": 3})
-    memory.add("tea", scope=other, id="t", metadata={"page": 4})
+    with pytest.raises(InvalidInput, match="the id 't' is taken"):
+        memory.add("tea", scope=other, id="t", metadata={"page": 4})
     assert [dict(record.metadata) for record in memory.list(scope=one)] == [{"page": 3}]
 
 
