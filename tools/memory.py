@@ -139,16 +139,20 @@ class _MemoryTools:
         """Erase remembered facts for ever, by their ids."""
         self._known(ids)
         plan = self._memory.forget(ids, scope=self._scope, dry_run=True)
-        whole = Scope(user=self._scope.user)
-        erased = self._memory.get([*plan.asked, *plan.derived], scope=whole)
-        names = "; ".join(repr(record.text) for record in erased)
-        if not self._allowed(erased, f"erase for ever: {names}"):
+        erased = self._memory.get([*plan.asked, *plan.derived], scope=self._scope)
+        names, hidden = (
+            "; ".join(repr(record.text) for record in erased),
+            plan.records - len(erased),
+        )
+        if hidden:
+            names += f"; and {_count(hidden, 'record')} of other sessions, made from these"
+        if not self._allowed(erased, f"erase for ever: {names}", hidden=hidden):
             raise InvalidInput("not all of this was written by you: only the user can forget it")
         receipt = self._memory.forget(ids, scope=self._scope)
         return _receipt(receipt)
 
-    def _allowed(self, records: Sequence[Record], action: str) -> bool:
-        if self._author == "user" or all(map(_by_agent, records)):
+    def _allowed(self, records: Sequence[Record], action: str, *, hidden: int = 0) -> bool:
+        if self._author == "user" or (not hidden and all(map(_by_agent, records))):
             return True
         return self._consent(action)
 

@@ -77,7 +77,7 @@ def search(
             until=until,
             min_score=min_score,
             tokens=tokens,
-            half_life=None if half_life is None else timedelta(days=half_life),
+            half_life=None if half_life is None else _days(half_life),
             diversity=diversity,
             explain=explain,
         )
@@ -92,6 +92,18 @@ def search(
         notes.append(f"{hits.over_budget} over the budget of {tokens} tokens")
     if notes:
         print("; ".join(notes), file=sys.stderr)
+
+
+def _days(number: float) -> timedelta:
+    """Return a number of days.
+
+    Raises:
+        BadParameter: there are not so many.
+    """
+    try:
+        return timedelta(days=number)
+    except (OverflowError, ValueError):
+        raise typer.BadParameter(f"--half-life: a number of days is wanted, not {number}") from None
 
 
 def recall(

@@ -7,6 +7,9 @@ from typing import Any
 from memagent.errors import InvalidInput
 from memagent.types import NewRecord
 
+MOST = 1_000_000_000_000
+"""More than there are of anything."""
+
 
 def new_records(records: Iterable[str | NewRecord]) -> list[NewRecord]:
     """Return texts and records to add as records.
@@ -42,11 +45,11 @@ def text(name: str, value: Any) -> str:
 
 
 def count(name: str, value: Any) -> int:
-    """Return a positive number as it is.
+    """Return a positive number as it is, or `MOST` if it is greater than that.
 
     Raises:
         InvalidInput: it is no whole number, or less than one.
     """
     if not isinstance(value, Integral) or value < 1:
         raise InvalidInput(f"{name} must be at least 1, not {value!r}")
-    return int(value)
+    return min(int(value), MOST)

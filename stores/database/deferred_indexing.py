@@ -40,8 +40,8 @@ def index_digests(db: sqlite3.Connection, *, beyond: int = 0) -> None:
         return
     logger.debug("indexing the digests of %d records", last - upto)
     db.execute(
-        "INSERT OR IGNORE INTO digests SELECT user, digest, seq FROM records WHERE seq > ? AND NOT superseded"
-        " ORDER BY user, digest",
+        "INSERT OR IGNORE INTO digests SELECT user, digest, seq FROM records WHERE seq > ?"
+        " AND NOT superseded ORDER BY user, digest",
         (upto,),
     )
     db.execute("UPDATE settled SET digests = ?", (last,))

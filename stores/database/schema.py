@@ -261,7 +261,18 @@ END;
 """
 """What derives from a record is looked up, not searched for: `links.py`."""
 
-STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8)
+LINK_OTHER_AGENTS = """
+INSERT OR IGNORE INTO links SELECT l.user, l.source, l.record, 'quote' FROM records d
+    CROSS JOIN links l ON l.record = d.seq AND l.how = 'source' AND l.user = d.user
+    CROSS JOIN records s ON s.user = l.user AND s.id = l.source
+    WHERE d.agent IS NOT NULL AND s.agent IS NOT d.agent AND {records}
+"""
+"""Links records of an agent to sources of others, for who may write all that a user has."""
+_V9 = f"""{LINK_OTHER_AGENTS.format(records="1")};"""
+"""What was made from another agent's record goes with it, as before; since then it takes more than
+to name the record among one's sources."""
+
+STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:

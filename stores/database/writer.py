@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from memagent.errors import EmbedderMismatch, ForgottenMeanwhile, InvalidInput, StoreError
 from memagent.stores.database import deferred_indexing
+from memagent.stores.database.bounds import MAX_REASON, check_text
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex, index_digests
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import micros
+from memagent.stores.database.links import link
 from memagent.stores.database.rows import (
     INSERT_COLUMNS,
     Draft,
@@ -36,10 +38,19 @@ MARKS = ", ".join("?" * len(INSERT_COLUMNS.split(",")))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """Who writes and why, for the records' history."""
+    """Who writes and why, for the records' history.
+
+    Raises:
+        InvalidInput: one is no text, or cannot be kept.
+    """
 
     who: str | None = None
     why: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, text in (("who", self.who), ("why", self.why)):
+            if text is not None:
+                check_text(name, text, longest=MAX_REASON, empty=True)
 
 
 NOBODY = Trace()
@@ -208,11 +219,20 @@ class _Batch:
             add_keys(self._db, self._user, keyed, packed(np.concatenate(vectors)))
             written = {draft.digest: seq for seq, draft in new.items()}
             self._digests.add(self._user, written, max(new))
+        if self._within.agent is None:
+            self._link_other_agents(new)
         self.fresh |= {seq: new_record(draft, seq, self._now) for seq, draft in new.items()}
         traced = self._trace.who is not None or self._trace.why is not None
         for seq, draft in new.items():
             if traced or draft.entry.supersedes is not None:
                 log(self._db, seq, "add", self._trace)
+
+    def _link_other_agents(self, new: dict[int, Draft]) -> None:
+        """Link records of an agent to sources of others, which its own scope would not reach."""
+        for seq, draft in new.items():
+            if draft.scope.agent is not None and draft.entry.sources:
+                sources = seqs_of(self._store, self._within, draft.entry.sources)
+                link(self._db, seq, sources.values(), "quote")
 
     def _affirm(self, seqs: Sequence[int]) -> None:
         for seq in seqs:

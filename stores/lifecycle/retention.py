@@ -94,7 +94,8 @@ def retention_scores(
 
 def activation(times: Sequence[int], now: int, decay: float = DECAY) -> float:
     """Return ln(sum of age^-decay) over the times of use, ages in seconds and at least one."""
-    return math.log(sum(max(1.0, (now - time) / 1e6) ** -decay for time in times))
+    total = sum(max(1.0, (now - time) / 1e6) ** -decay for time in times)
+    return math.log(total) if total else -math.inf
 
 
 def use(store: SqliteStore, seqs: Sequence[int], user: str) -> None:

@@ -16,6 +16,7 @@ from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.stores.database.links import link_ids
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, is_unit, packed
+from memagent.stores.database.schema import LINK_OTHER_AGENTS
 from memagent.stores.database.writer import add_keys, user_id
 from memagent.stores.lifecycle.undo import ids_kept
 from memagent.stores.transfer.export import BATCH, COLUMNS, LISTS
@@ -107,6 +108,10 @@ def import_lines(
             if not _known(store, digests, record, aliases):
                 stored[_import_one(db, record, own, aliases)] = record
         _check_references(store, stored)
+        db.execute(
+            LINK_OTHER_AGENTS.format(records="d.seq IN (SELECT value FROM json_each(?))"),
+            (json.dumps(list(stored)),),
+        )
         if any(COMPRESSED_KEY in record["metadata"] for record in stored.values()):
             store.set_meta(COMPRESSED_KEY, "yes")
     return len(stored)
