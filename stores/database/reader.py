@@ -28,12 +28,14 @@ _FROM = " FROM records r JOIN users u ON u.id = r.user LEFT JOIN keys k ON k.rec
 def _counted(outcome: str) -> str:
     """Return SQL for how often a record helped or hurt: all of its sources, or itself.
 
-    The cast keeps what damage has put in the column's place from being calculated with.
+    The cast and the bound keep what damage has put in the column's place from being calculated
+    with.
     """
     return (
-        f"CAST(coalesce(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE (SELECT sum(o.{outcome})"
+        f"max(0, CAST(coalesce(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE"
+        f" (SELECT sum(o.{outcome})"
         " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value)"
-        f" END, r.{outcome}, 0) AS INTEGER)"
+        f" END, r.{outcome}, 0) AS INTEGER))"
     )
 
 

@@ -218,7 +218,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
         sources=_texts(sources),
         context=_texts(context),
         evidence=bool(evidence),
-        metadata={} if metadata == "{}" else json.loads(metadata),
+        metadata=_object(metadata),
         recalled=recalled,
         helped=helped,
         hurt=hurt,
@@ -273,7 +273,17 @@ def moment_of(micros: int) -> datetime:
 
 
 def _texts(listed: str) -> tuple[str, ...]:
-    return () if listed == "[]" else tuple(json.loads(listed))
+    texts = () if listed == "[]" else tuple(json.loads(listed))
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a list with what is no text")
+    return texts
+
+
+def _object(metadata: str) -> dict[str, Any]:
+    found = {} if metadata == "{}" else json.loads(metadata)
+    if not isinstance(found, dict):
+        raise TypeError("metadata that are no object")
+    return found
 
 
 def _hash_of(entry: NewRecord, scope: Scope) -> bytes:

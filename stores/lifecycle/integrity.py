@@ -109,6 +109,8 @@ def _references(store: SqliteStore) -> Iterator[str]:
         yield f"table {row[0]}: dangling row {row[1]}"
     for row in store.query("SELECT id FROM records WHERE seq NOT IN (SELECT record FROM keys)"):
         yield f"record {row['id']} has no key"
+    for row in store.query("SELECT id FROM keys WHERE typeof(text) != 'text'"):
+        yield f"key {row['id']} is no text"
     for row in store.query(
         "SELECT DISTINCT r.id FROM records r, json_each(r.context) c WHERE r.context != '[]'"
         " AND NOT EXISTS (SELECT 1 FROM records o WHERE o.user = r.user AND o.id = c.value)"
