@@ -1,0 +1,43 @@
+"""Random operations over users, agents and sessions, none of which reaches out of its scope."""
+
+import os
+
+import pytest
+from isolating import Crossing, Isolation
+
+from memagent.stores.database import writer
+from memagent.stores.database.reader import Reader
+from memagent.types import Scope
+
+OPERATIONS = int(os.environ.get("ISOLATION_OPERATIONS", "1000"))
+"""For a long run; 1,500 take a second."""
+SEED = int(os.environ.get("ISOLATION_SEED", "0")) or int.from_bytes(os.urandom(4))
+
+
+@pytest.mark.parametrize("seed", [7, SEED])
+def test_no_operation_reaches_out_of_its_scope(seed: int) -> None:
+    print(f"ISOLATION_SEED={seed} ISOLATION_OPERATIONS={OPERATIONS}")
+    isolation = Isolation(seed)
+    isolation.run(OPERATIONS)
+    assert sum(isolation.done.values()) == OPERATIONS
+    print(dict(sorted(isolation.done.items())))
+
+
+def test_a_write_that_looks_at_all_that_a_user_has_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seqs_of = writer.seqs_of
+    monkeypatch.setattr(
+        writer, "seqs_of", lambda store, within, ids: seqs_of(store, Scope(within.user), ids)
+    )
+    with pytest.raises(Crossing):
+        Isolation(7).run(2_000)
+
+
+def test_a_read_that_looks_at_all_that_a_user_has_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    get = Reader.get
+    monkeypatch.setattr(Reader, "get", lambda self, scope, ids: get(self, Scope(scope.user), ids))
+    with pytest.raises(Crossing):
+        Isolation(7).run(2_000)
