@@ -364,8 +364,8 @@ class Memory:
     ) -> Receipt:
         """Erase records, by id (one or several), source, metadata filter, or all of the scope.
 
-        With a record go its other versions, what was made from it, their keys, vectors, full-text
-        entries and history, and their bytes in the file and its log. `dry_run` only says what would
+        With a record go its other versions, what was made from it, their keys, vectors, entries of
+        the word index and history, and their bytes in the file and its log. `dry_run` only says what would
         go. The receipt's `missing` has the ids that are not in the scope.
 
         Raises:

@@ -10,20 +10,22 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from string import ascii_letters
 
 VERSION = 1
 """To be raised with every change of what this module returns: stores index their words anew."""
 MAX_CHARS = 64
-"""How much of a word counts."""
+"""A longer word is cut into pieces of so many characters."""
 MIN_PART = 3
 """A part of a word after an apostrophe is a word of its own from so many letters on: "l'eau"."""
 
 _LETTERS = frozenset(ascii_letters)
 _WORD = re.compile(r"([a-z0-9]+(?:'(?!s(?![a-z0-9]))[a-z0-9]+)*)(?:'s(?![a-z0-9]))?")
 """A word of folded ASCII text; the possessive 's is left out."""
+_PLAIN_WORD = re.compile(f"[a-z0-9]{{1,{MAX_CHARS}}}")
+"""The same where there is no apostrophe, which is faster."""
 _PIECE = re.compile(
     r"(?P<word>w[wmz]*(?:'w[wmz]*)*)|(?P<run>(?:c[mz]*)+)|(?P<emoji>rr?|[ek][kg]*(?:ze[kg]*)*)"
 )
@@ -97,9 +99,16 @@ def fingerprint() -> str:
     parts = {
         "version": VERSION,
         "unicode": unicodedata.unidata_version,
-        "stemmer": version("snowballstemmer"),
+        "stemmer": [_version(package) for package in ("snowballstemmer", "pystemmer")],
     }
     return json.dumps(parts)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # the second makes the first faster, where it is there
+        return None
 
 
 @lru_cache(maxsize=65_536)
@@ -123,11 +132,9 @@ def fold(text: str) -> str:
 def query_words(text: str) -> list[str]:
     """Return the folded words to look for, in order; a character alone where it stands alone."""
     folded = fold(text)
-    if folded.isascii():
-        found = _WORD.findall(folded)
-    else:
-        found = [word for kind, piece in _pieces(folded) for word in _words(kind, piece)]
-    return [word[:MAX_CHARS] for word in found] if len(folded) > MAX_CHARS else found
+    if not folded.isascii():
+        return _cut([word for kind, piece in _pieces(folded) for word in _words(kind, piece)])
+    return _cut(_WORD.findall(folded)) if "'" in folded else _PLAIN_WORD.findall(folded)
 
 
 def document_words(text: str) -> list[str]:
@@ -136,17 +143,12 @@ def document_words(text: str) -> list[str]:
     They are those to look for, and also single characters and parts after an apostrophe.
     """
     folded = fold(text)
-    if folded.isascii():
-        found = _WORD.findall(folded)
-        if "'" in folded:
-            found = [part for word in found for part in (word, *_parts(word))]
-    else:
-        found = [
-            word
-            for kind, piece in _pieces(folded)
-            for word in (*_words(kind, piece), *_parts_of(kind, piece))
-        ]
-    return [word[:MAX_CHARS] for word in found] if len(folded) > MAX_CHARS else found
+    if not folded.isascii():
+        both = ((_words(*piece), _parts_of(*piece)) for piece in _pieces(folded))
+        return _cut([word for found in both for some in found for word in some])
+    if "'" not in folded:
+        return _PLAIN_WORD.findall(folded)
+    return _cut([part for word in _WORD.findall(folded) for part in (word, *_parts(word))])
 
 
 def terms(text: str) -> set[str]:
@@ -157,6 +159,13 @@ def terms(text: str) -> set[str]:
 def query_terms(text: str) -> set[str]:
     """Return the words of the index that a text must have, to hold another text's words."""
     return set(map(stem, query_words(text)))
+
+
+def _cut(words: list[str]) -> list[str]:
+    if max(map(len, words), default=0) <= MAX_CHARS:
+        return words
+    starts = ((word, start) for word in words for start in range(0, len(word), MAX_CHARS))
+    return [word[start : start + MAX_CHARS] for word, start in starts]
 
 
 def _pieces(folded: str) -> Iterator[tuple[str, str]]:

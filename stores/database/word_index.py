@@ -10,9 +10,11 @@ by reading them.
 import json
 import logging
 import sqlite3
-import struct
+import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,8 +31,6 @@ BLOCK = 4_096
 """Ids in a block; a new process reads as many keys that wait in some 20 ms."""
 MADE_BY = "words"
 """Where `meta` says by which tokenizer the words of the index were made."""
-Place = tuple[int, int, str]
-"""A row of the index: user, block and word."""
 KEYS = "SELECT id, CAST(substr(owner, 2) AS INTEGER) AS user, text FROM keys"
 """Keys as `postings_of` takes them."""
 
@@ -72,9 +72,10 @@ def erase_words(db: sqlite3.Connection, records: Sequence[int]) -> None:
             "another version of memagent has indexed the memory's words meanwhile: close the"
             " memory and open it again"
         )
-    emptied: list[Place] = []
+    emptied: list[tuple[int, int, str]] = []
     changed: list[tuple[bytes, int, int, str]] = []
-    for place, gone in postings_of(keys).items():
+    for user, block, word, gone in postings_of(keys):
+        place = (user, block, word)
         row = db.execute(
             "SELECT keys FROM postings WHERE user = ? AND block = ? AND word = ?", place
         ).fetchone()
@@ -117,22 +118,23 @@ def bring_up_to_date(store: SqliteStore) -> None:
             more = index_words(db, most=1)
 
 
-def postings_of(keys: Iterable[Sequence[Any]]) -> dict[Place, list[int]]:
-    """Return the postings of keys, given as (id, user, text) by rising id: places in their block.
+def postings_of(keys: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, str, "array[int]"]]:
+    """Yield the postings of keys, given as (id, user, text) by rising id, in the index's order.
+
+    A posting is a user, a block, a word, and the places of the keys in the block.
 
     A text that damage has made none holds no words.
     """
-    blocks: dict[tuple[int, int], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    new = partial(array, "H")
+    blocks: dict[tuple[int, int], dict[str, array[int]]] = defaultdict(lambda: defaultdict(new))
     for key, user, text in keys:
         block, offset = divmod(key, BLOCK)
         words = blocks[user, block]
         for word in terms(text) if isinstance(text, str) else ():
             words[word].append(offset)
-    return {
-        (user, block, word): words[word]
-        for (user, block), words in sorted(blocks.items())
-        for word in sorted(words)
-    }
+    for (user, block), words in sorted(blocks.items()):
+        for word in sorted(words):
+            yield user, block, word, words[word]
 
 
 def blocks_amiss(store: SqliteStore) -> Iterator[tuple[int, int]]:
@@ -164,7 +166,7 @@ def _is_amiss(store: SqliteStore, user: int, block: int, upto: int) -> bool:
     rows = store.query(
         "SELECT word, keys FROM postings WHERE user = ? AND block = ?", (user, block)
     )
-    expected = {word: _packed(held) for (_, _, word), held in postings_of(keys).items()}
+    expected = {word: _packed(held) for _, _, word, held in postings_of(keys)}
     return {row["word"]: row["keys"] for row in rows} != expected
 
 
@@ -182,7 +184,7 @@ def _index(db: sqlite3.Connection, block: int, upto: int) -> None:
         f"{KEYS} WHERE id BETWEEN ? AND ? ORDER BY id",
         (max(block * BLOCK, upto + 1), block * BLOCK + BLOCK - 1),
     )
-    rows = [(*place, _packed(offsets)) for place, offsets in postings_of(keys).items()]
+    rows = ((user, block, word, _packed(held)) for user, block, word, held in postings_of(keys))
     db.executemany("INSERT INTO postings(user, block, word, keys) VALUES (?, ?, ?, ?)", rows)
 
 
@@ -197,8 +199,11 @@ def _is_ours(db: sqlite3.Connection, upto: int) -> bool:
     return True
 
 
-def _packed(offsets: Sequence[int]) -> bytes:
-    return struct.pack(f"<{len(offsets)}H", *offsets)
+def _packed(offsets: "array[int]") -> bytes:
+    if sys.byteorder == "big":
+        offsets = offsets[:]
+        offsets.byteswap()
+    return offsets.tobytes()
 
 
 def _block_of(key: int) -> int:
