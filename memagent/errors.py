@@ -18,7 +18,8 @@
 Anything else that escapes is a bug.
 """
 
-from typing import Literal
+import reprlib
+from typing import Any, Literal
 
 OutputProblem = Literal["truncated", "not JSON", "does not fit"]
 """Why an answer does not fit its JSON schema."""
@@ -27,6 +28,27 @@ OUTPUT_PROBLEMS: dict[OutputProblem, str] = {
     "not JSON": "is not JSON",
     "does not fit": "does not fit the schema",
 }
+
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 100, 100, 50
+
+
+def one_line(text: object) -> str:
+    """Return a text on one line, for an error's message."""
+    return " ".join(str(text).split())
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: short and on one line, whatever it is."""
+    try:
+        return one_line(_REPR.repr(value))
+    except Exception:  # its own `repr` fails: an integer of 5,000 digits, a broken class
+        return f"a {type(value).__name__}"
+
+
+MAX_DETAIL = 200
+"""Characters of a validator's own words that an error passes on."""
 
 
 class MemagentError(Exception):
@@ -86,6 +108,6 @@ class StructuredOutputError(MemagentError):
 
     def __init__(self, reason: OutputProblem, text: str, detail: str = "") -> None:
         message = f"the model's answer {OUTPUT_PROBLEMS[reason]}"
-        super().__init__(f"{message}: {detail}" if detail else message)
+        super().__init__(f"{message}: {one_line(detail)[:MAX_DETAIL]}" if detail else message)
         self.reason: OutputProblem = reason
         self.text = text

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 
 Kind = Literal["episode", "note", "rationale", "lesson", "skill"]
 Action = Literal[
@@ -53,9 +53,9 @@ class Scope:
             if value is None and name != "user":
                 continue
             if not isinstance(value, str) or not value.strip():
-                raise InvalidInput(f"scope: {name} must be a non-empty text, not {value!r}")
+                raise InvalidInput(f"scope: {name} must be a non-empty text, not {shown(value)}")
             if not is_encodable(value):
-                raise InvalidInput(f"scope: {name} holds half of a character: {value!r}")
+                raise InvalidInput(f"scope: {name} holds half of a character: {shown(value)}")
 
     @classmethod
     def of(cls, scope: "ScopeLike") -> "Scope":
@@ -68,7 +68,7 @@ class Scope:
             return scope
         if isinstance(scope, str):
             return cls(scope)
-        raise InvalidInput(f"scope: a Scope or a user's name is wanted, not {scope!r}")
+        raise InvalidInput(f"scope: a Scope or a user's name is wanted, not {shown(scope)}")
 
     def across_sessions(self) -> "Scope":
         """Return the same scope without its session: what long-term recall reads."""
@@ -102,9 +102,12 @@ def ids_of(ids: Ids) -> list[str]:
     """
     if isinstance(ids, str):
         ids = [ids]
-    listed = list(ids) if isinstance(ids, Iterable) else None
+    try:
+        listed = list(ids)
+    except TypeError:  # also of an array without dimensions, which says that it is iterable
+        listed = None
     if listed is None or not all(isinstance(id, str) and is_encodable(id) for id in listed):
-        raise InvalidInput(f"ids: one id or several are wanted, each a text, not {ids!r}")
+        raise InvalidInput(f"ids: one id or several are wanted, each a text, not {shown(ids)}")
     return listed
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.stores.database.reader import RankedRow
 from memagent.stores.database.rows import reading
 from memagent.types import Hit, Hits
@@ -61,14 +61,14 @@ class Ranking:
 
     def __post_init__(self) -> None:
         if not isinstance(self.k, Integral) or self.k < 1:
-            raise InvalidInput(f"k must be at least 1, not {self.k!r}")
+            raise InvalidInput(f"k must be at least 1, not {shown(self.k)}")
         if self.tokens is not None and self.tokens < 1:
-            raise InvalidInput(f"the budget must be at least 1 token, not {self.tokens}")
+            raise InvalidInput(f"the budget must be at least 1 token, not {shown(self.tokens)}")
         if self.half_life is not None and self.half_life <= timedelta(0):
             raise InvalidInput(f"the half-life must be longer than nothing, not {self.half_life}")
         for name in ("min_score", "diversity"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInput(f"{name} must be from 0 to 1, not {getattr(self, name)}")
+                raise InvalidInput(f"{name} must be from 0 to 1, not {shown(getattr(self, name))}")
 
 
 @dataclass(slots=True)

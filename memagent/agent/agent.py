@@ -27,11 +27,12 @@ from memagent.agent.turn import (
     ToolRequest,
     turn,
 )
-from memagent.errors import ContextTooLong, InvalidInput
+from memagent.errors import ContextTooLong, InvalidInput, shown
 from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.learn import Learned, LearningOptions, learn
 from memagent.learning.problems import Check, Problem
 from memagent.learning.rationales import Rationales
+from memagent.memory import arguments
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
@@ -223,7 +224,7 @@ class Agent(Runnable[Any, Any]):
                 there is more feedback than the agent takes (`rate_limit`).
         """
         if not isinstance(answer, Answer):
-            raise InvalidInput(f"answer: what `ask` returned is wanted, not {answer!r}")
+            raise InvalidInput(f"answer: what `ask` returned is wanted, not {shown(answer)}")
         whose = self._scope(scope or answer.scope)
 
         def again(question: str, evidence: Sequence[str] | None = None) -> Answer:
@@ -349,6 +350,7 @@ class Agent(Runnable[Any, Any]):
     def _plan(self, question: str, scope: Scope, options: Mapping[str, Any]) -> Plan:
         if not isinstance(question, str) or not question.strip():
             raise InvalidInput("the question is empty")
+        _check(options)
         return Plan(
             question=question,
             scope=scope,
@@ -358,6 +360,21 @@ class Agent(Runnable[Any, Any]):
             max_steps=self.max_steps if self.driver.tools else 0,
             **options,
         )
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Check the options of `ask` that are made of texts and flags."""
+    if options.get("evidence") is not None:
+        arguments.texts("evidence", options["evidence"])
+    turns = options.get("turns", ())
+    pairs = isinstance(turns, Sequence) and all(
+        isinstance(pair, tuple | list) and [isinstance(text, str) for text in pair] == [True, True]
+        for pair in turns
+    )
+    if not pairs:
+        raise InvalidInput(f"turns: pairs of texts are wanted, not {shown(turns)}")
+    if not isinstance(options.get("remember", True), bool):
+        raise InvalidInput(f"remember: true or false is wanted, not {shown(options['remember'])}")
 
 
 def _send(course: Generator[Step | Request, Any, None], outcome: Any) -> Step | Request | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from memagent.agent.origin import Origin
-from memagent.errors import ForgottenMeanwhile, InvalidInput
+from memagent.errors import ForgottenMeanwhile, InvalidInput, shown
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
 from memagent.stores.database.links import link
@@ -99,4 +99,4 @@ def outcome_of(verdict: Verdict) -> Outcome:
     for one, outcome in OUTCOMES.items():
         if verdict == one:
             return outcome
-    raise InvalidInput(f"a verdict is 'good' or 'bad', not {verdict!r}")
+    raise InvalidInput(f"a verdict is 'good' or 'bad', not {shown(verdict)}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.stores.ranking import tokens_of
 from memagent.text.english import Span
 
@@ -28,9 +28,9 @@ class Budget:
         if self.ratio is None and self.tokens is None:
             raise InvalidInput("a budget takes a ratio, a number of tokens, or both")
         if self.ratio is not None and not 0 < self.ratio <= 1:
-            raise InvalidInput(f"the ratio must be above 0 and at most 1, not {self.ratio}")
+            raise InvalidInput(f"the ratio must be above 0 and at most 1, not {shown(self.ratio)}")
         if self.tokens is not None and self.tokens < 1:
-            raise InvalidInput(f"the budget must be at least 1 token, not {self.tokens}")
+            raise InvalidInput(f"the budget must be at least 1 token, not {shown(self.tokens)}")
 
     def chars(self, text: str) -> int:
         """Return how many characters a text may keep."""

@@ -10,7 +10,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
-from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError, shown
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +85,7 @@ class Encoder:
         Raises:
             InvalidInput: they are not rows of finite numbers with the store's dimensions.
         """
-        array = np.asarray(vectors, dtype=np.float32)
-        dimensions = self._dimensions
+        array, dimensions = _array(vectors), self._dimensions
         if array.ndim != 2 or array.shape[1] != dimensions or not np.isfinite(array).all():
             raise InvalidInput(
                 f"vectors: expected rows of {dimensions} finite numbers, found {array.shape}"
@@ -95,7 +94,7 @@ class Encoder:
 
     def normalise_one(self, vector: ArrayLike) -> NDArray[np.float32]:
         """Return one of a caller's vectors (dimensions), scaled to length one, as `normalise`."""
-        array = np.asarray(vector, dtype=np.float32)
+        array = _array(vector)
         if array.shape == (self._dimensions,):
             length = float(np.einsum("i,i->", array, array)) ** 0.5
             if 0 < length < np.inf:
@@ -167,6 +166,19 @@ def _kind(fingerprint: dict[str, Any]) -> str:
 def _alike(old: NDArray[np.float32], new: NDArray[np.float32]) -> bool:
     """Tell whether two vectors of one text, each of length one, are from one embedder."""
     return old.shape == new.shape and float(old @ new) >= MIN_FINGERPRINT_COSINE
+
+
+def _array(vectors: ArrayLike) -> NDArray[np.float32]:
+    """Return what a caller gave as an array.
+
+    Raises:
+        InvalidInput: it is none of numbers.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidInput(f"vectors: numbers are wanted, not {shown(vectors)}") from error
 
 
 def _normalised(vectors: ArrayLike) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from langchain_core.embeddings import Embeddings
 from memagent.config import load_settings
 from memagent.embedding.local import SentenceEmbedder
 from memagent.embedding.remote import RemoteEmbedder
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.models.weights import MINILM, locate
 from memagent.types import Precision
 
@@ -26,9 +26,11 @@ def open_embedder(
 
     Raises:
         WeightsMissing: the default model's weights are not on this disk.
-        InvalidInput: "server:" is not followed by a URL.
+        InvalidInput: "server:" is not followed by a URL, or the spec is no embedder.
     """
     if not isinstance(spec, str):
+        if not hasattr(spec, "embed_documents") or not hasattr(spec, "embed_query"):
+            raise InvalidInput(f"embedder: a name or Embeddings is wanted, not {shown(spec)}")
         return spec
     settings = load_settings()
     if spec.startswith(SERVER):

@@ -1,7 +1,7 @@
 """Chat message history of langchain-core over one session of a memory."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from langchain_core.chat_history import BaseChatMessageHistory
@@ -12,8 +12,9 @@ from langchain_core.messages import (
 )
 from langchain_core.utils.uuid import uuid7
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.integrations.upsert import OWN, Upsert, upsert
+from memagent.memory import arguments
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.memory.messages import TYPES, evidence_in, text_of
@@ -64,7 +65,10 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
         Raises:
             InvalidInput: a message cannot be kept as text and JSON.
         """
-        notes, before = [_note(message) for message in messages], self._last_exchange()
+        if isinstance(messages, str) or not isinstance(messages, Iterable):
+            raise InvalidInput(f"messages: a list of messages is wanted, not {shown(messages)}")
+        notes = [_note(message) for message in arguments.listed("messages", messages)]
+        before = self._last_exchange()
         upserts = [
             Upsert(
                 id=str(uuid7()),
@@ -111,6 +115,8 @@ class MemagentChatMessageHistory(BaseChatMessageHistory):
 
 def _note(message: BaseMessage) -> NewRecord:
     """Return a message as a note: what it says is the value, the rest goes into the metadata."""
+    if not isinstance(message, BaseMessage):
+        raise InvalidInput(f"messages: a message of langchain-core, not {shown(message)}")
     stored, role = message_to_dict(message), TYPES.get(message.type, message.type)
     if isinstance(message.content, str) and message.content.strip():
         del stored["data"]["content"]

@@ -1,9 +1,9 @@
 """LangGraph store (`BaseStore`) over a scope of a memory; needs the extra `langgraph`."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 from typing import Any
 
 from langgraph.store.base import (
@@ -22,7 +22,7 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.integrations.upsert import (
     OWN,
     Upsert,
@@ -33,9 +33,11 @@ from memagent.integrations.upsert import (
     former_id,
     upsert,
 )
+from memagent.memory import arguments
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
+from memagent.stores.database.metadata import MAX_DEPTH, plain_metadata, to_json
 from memagent.types import NewRecord, Record, Scope, ScopeLike
 
 AGENT = "langgraph"
@@ -61,8 +63,13 @@ class MemagentStore(BaseStore):
 
     What is put under a known key supersedes what was there: `created_at` stays, and the old value
     stays as history. `delete` is `Memory.forget`, and erases every version. Reads of a batch see
-    what was there before it. Filters compare numbers with numbers and texts with texts. A search
-    without a query returns what was put last first. There is no `ttl`: nothing is erased unasked.
+    what was there before it. A search without a query returns what was put last first. With one,
+    items come in the order of the memory's own ranking, by meaning and by words; the `score` is the
+    cosine of what was found, in [-1, 1], so it need not fall from one item to the next.
+
+    A filter names any key: `a.b` is the key of that name, or else the key `b` within `a`. Numbers
+    are compared with numbers and texts with texts, by the rules of `metadata_filter`; lists as
+    wholes; within an object field by field. There is no `ttl`: nothing is erased unasked.
 
     Raises:
         InvalidInput: the scope has a session, a value is not JSON or has a key that begins with
@@ -82,7 +89,7 @@ class MemagentStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out operations, reads before writes, and return their results in order."""
-        whole = list(ops)
+        whole = arguments.listed("ops", ops)
         for op in whole:
             _check(op)
         results = [None if isinstance(op, PutOp) else self._read(op) for op in whole]
@@ -91,7 +98,7 @@ class MemagentStore(BaseStore):
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out operations in a thread, as `batch` does."""
-        return await asyncio.to_thread(self.batch, list(ops))
+        return await asyncio.to_thread(self.batch, ops)
 
     def _read(self, op: GetOp | SearchOp | ListNamespacesOp) -> Result:
         if isinstance(op, GetOp):
@@ -121,11 +128,8 @@ class MemagentStore(BaseStore):
 
     def _note(self, op: PutOp, value: Mapping[str, Any]) -> NewRecord:
         check_metadata(value)
-        try:
-            text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(f"the value of {op.key!r} is not JSON: {error}") from error
-        plain = json.loads(text)
+        plain = plain_metadata(value, f"the value of {shown(op.key)}")
+        text = to_json(plain)
         paths = self.fields if op.index is None else op.index or ()
         texts = [one for path in paths for one in get_text_at_path(plain, path)]
         keys = tuple(key for one in texts if one.strip() for key in keys_of(one))
@@ -156,12 +160,12 @@ class MemagentStore(BaseStore):
             return []
         # The one session is searched without looking at the metadata of all the others.
         scope = self._place(within[0]) if len(within) == 1 else self.scope
-        where = [_under(prefix), *_conditions((), op.filter or {})]
+        where = [_under(prefix), *_filter(op.filter or {})]
         found: list[tuple[Record, float | None]] = []
         if op.query and op.query.strip():
             seen = {"and": [*where, {INDEXED: True}]}
             hits = self.memory.search(op.query, scope=scope, k=wanted, where=seen)
-            found = [(hit.record, hit.score) for hit in hits]
+            found = [(hit.record, min(hit.why["cosine"], 1.0)) for hit in hits]
             where.append({INDEXED: False})
         if len(found) < wanted:
             seen = {"and": where}
@@ -222,17 +226,52 @@ def _check(op: Op) -> None:
     Raises:
         InvalidNamespaceError: a label is empty, no text, or has a period, or there is none.
         NotImplementedError: a `ttl` is given.
-        InvalidInput: a limit or an offset is negative.
+        InvalidInput: another part has the wrong type, or a number is negative.
     """
     if not isinstance(op, GetOp | PutOp | SearchOp | ListNamespacesOp):
         raise InvalidInput(f"there is no operation {type(op).__name__}")
+    for labels in _namespaces_of(op):
+        if not isinstance(labels, list | tuple):
+            raise InvalidNamespaceError(f"a namespace is a tuple of labels, not {shown(labels)}")
     validate_op_namespace(op)
-    if isinstance(op, PutOp) and not op.namespace:
+    if isinstance(op, GetOp | PutOp) and not isinstance(op.key, str):
+        raise InvalidInput(f"key: a text is wanted, not {shown(op.key)}")
+    if isinstance(op, PutOp):
+        _check_put(op)
+    if isinstance(op, SearchOp):
+        if op.filter is not None and not isinstance(op.filter, Mapping):
+            raise InvalidInput(f"filter: a mapping is wanted, not {shown(op.filter)}")
+        if op.query is not None:
+            arguments.text("query", op.query)
+    if isinstance(op, SearchOp | ListNamespacesOp):
+        arguments.count("limit", op.limit, least=0)
+        arguments.count("offset", op.offset, least=0)
+    if isinstance(op, ListNamespacesOp):
+        if op.max_depth is not None:
+            arguments.count("max_depth", op.max_depth)
+        for condition in op.match_conditions or ():
+            if condition.match_type not in ("prefix", "suffix"):
+                raise InvalidInput(f"match: prefix or suffix, not {shown(condition.match_type)}")
+
+
+def _namespaces_of(op: Op) -> list[Any]:
+    if isinstance(op, GetOp | PutOp):
+        return [op.namespace]
+    if isinstance(op, SearchOp):
+        return [op.namespace_prefix]
+    return [condition.path for condition in op.match_conditions or ()]
+
+
+def _check_put(op: PutOp) -> None:
+    if not op.namespace:
         raise InvalidNamespaceError("a namespace cannot be empty")
-    if isinstance(op, PutOp) and op.ttl is not None:
+    if op.ttl is not None:
         raise NotImplementedError("a memory erases nothing unasked, so it takes no ttl: delete")
-    if isinstance(op, SearchOp | ListNamespacesOp) and min(op.limit, op.offset) < 0:
-        raise InvalidInput(f"limit {op.limit} and offset {op.offset} cannot be negative")
+    if op.value is not None and not isinstance(op.value, Mapping):
+        raise InvalidInput(f"value: a mapping is wanted, not {shown(op.value)}")
+    paths = () if op.index is None or op.index is False else op.index
+    if not isinstance(paths, list | tuple) or not all(isinstance(path, str) for path in paths):
+        raise InvalidInput(f"index: False or a list of paths is wanted, not {shown(paths)}")
 
 
 def _under(prefix: Namespace) -> dict[Any, Any]:
@@ -243,20 +282,45 @@ def _under(prefix: Namespace) -> dict[Any, Any]:
     return {NAMESPACE: {"gte": f"{own}.", "lt": f"{own}/"}}  # the slash follows the period
 
 
+def _filter(wanted: Mapping[str, Any]) -> list[dict[Any, Any]]:
+    """Return LangGraph's filter as the memory's; a name with periods is a key, or else a path."""
+    for name in wanted:
+        if name in OPERATORS:
+            raise InvalidInput(f"filter: {name!r} is an operator: say of which key")
+    whole: list[dict[Any, Any]] = []
+    for name, value in wanted.items():
+        key = _conditions((name,), value)
+        if isinstance(name, str) and "." in name:
+            there = {(name,): {"exists": True}}
+            path = _conditions(tuple(name.split(".")), value)
+            key = [{"or": [{"and": [there, *key]}, {"and": [{"not": there}, *path]}]}]
+        whole += key
+    return whole
+
+
 def _conditions(path: tuple[str, ...], wanted: Any) -> list[dict[Any, Any]]:
-    """Return LangGraph's filter of a field as the memory's; within an object, field by field."""
+    """Return what a filter says of a field; within an object, field by field."""
     if not isinstance(wanted, Mapping):
-        return [{path: {"eq": wanted}}]
+        return _compared(path, "eq", wanted)
+    if len(path) > MAX_DEPTH:
+        raise InvalidInput(f"filter: nested too deeply: at most {MAX_DEPTH} objects")
     operators = [name for name in wanted if str(name).startswith("$")]
     if not operators:
-        whole: list[dict[Any, Any]] = [{path: {"exists": True}}] if path else []
+        whole: list[dict[Any, Any]] = [{path: {"exists": True}}]
         return whole + [one for name in wanted for one in _conditions((*path, name), wanted[name])]
     for name in wanted:
         if name not in OPERATORS:
             raise InvalidInput(
-                f"filter: unknown operator {name!r}; there are {', '.join(OPERATORS)}"
+                f"filter: unknown operator {shown(name)}; there are {', '.join(OPERATORS)}"
             )
-    return [{path: {OPERATORS[name]: value for name, value in wanted.items()}}]
+    return [one for name in wanted for one in _compared(path, OPERATORS[name], wanted[name])]
+
+
+def _compared(path: tuple[str, ...], operator: str, value: Any) -> list[dict[Any, Any]]:
+    """Return a comparison; NaN, which no JSON holds, is equal to nothing."""
+    if isinstance(value, float) and isnan(value):
+        return [] if operator == "ne" else [{NAMESPACE: {"exists": False}}]
+    return [{path: {operator: value}}]
 
 
 def _matches(condition: MatchCondition, namespace: Namespace) -> bool:

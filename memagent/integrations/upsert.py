@@ -9,9 +9,10 @@ from uuid import UUID, uuid5
 
 from langchain_core.utils.uuid import uuid7
 
-from memagent.errors import InvalidInput, StoreError
+from memagent.errors import InvalidInput, StoreError, shown
 from memagent.memory.memory import Memory
 from memagent.stores.banks.validation import check
+from memagent.stores.database.metadata import plain_metadata
 from memagent.types import NewRecord, Record, Scope
 
 OWN = "memagent."
@@ -121,11 +122,13 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
     """Refuse metadata that an adapter could not tell from its own.
 
     Raises:
-        InvalidInput: a key is not text, or begins with `memagent.`.
+        InvalidInput: they are no mapping, or a key is not text or begins with `memagent.`.
     """
+    if not isinstance(metadata, Mapping):
+        raise InvalidInput(f"metadata: a mapping is wanted, not {shown(metadata)}")
     for name in metadata:
         if not isinstance(name, str) or name.startswith(OWN):
-            raise InvalidInput(f"metadata: a key cannot be {name!r}")
+            raise InvalidInput(f"metadata: a key cannot be {shown(name)}")
 
 
 def _write(
@@ -156,7 +159,7 @@ def _write(
 
 def _planned(one: Upsert, entry: Entry | None, moment: datetime) -> NewRecord:
     """Return the note to write: a new record, or the next version of the one that is there."""
-    metadata = json.loads(json.dumps(dict(one.note.metadata)))
+    metadata = plain_metadata(one.note.metadata)
     if entry is None:
         return replace(one.note, id=one.id, metadata=metadata, valid_from=moment)
     return replace(

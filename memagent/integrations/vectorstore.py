@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +15,7 @@ from langchain_core.utils.uuid import uuid7
 from langchain_core.vectorstores import VectorStore
 from pydantic import BeforeValidator, Field
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.integrations.upsert import (
     OWN,
     Entry,
@@ -26,11 +27,14 @@ from memagent.integrations.upsert import (
     former_id,
     upsert,
 )
+from memagent.memory import arguments
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.stores.banks.episodic import keys_of
 from memagent.stores.banks.validation import check
-from memagent.types import Hit, NewRecord, Record, Scope, ScopeLike
+from memagent.stores.database.metadata import plain_metadata
+from memagent.stores.database.metadata_filter import compile_filter
+from memagent.types import Hit, NewRecord, Record, Scope, ScopeLike, ids_of
 
 
 class MemagentRetriever(BaseRetriever):
@@ -55,11 +59,11 @@ class MemagentRetriever(BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,
         k: int | None = None,
     ) -> list[Document]:
-        k = self.k if k is None else k
+        k, where = self.k if k is None else k, _where(self.where)
         if self.mode == "recall":
-            recollection = self.memory.recall(query, scope=self.scope, k=k, where=self.where)
+            recollection = self.memory.recall(query, scope=self.scope, k=k, where=where)
             return [_document(hit) for hit in recollection.hits]
-        hits = self.memory.search(query, scope=self.scope, k=k, where=self.where)
+        hits = self.memory.search(query, scope=self.scope, k=k, where=where)
         return [_document(hit) for hit in hits]
 
 
@@ -144,9 +148,15 @@ class MemagentVectorStore(VectorStore):
             InvalidInput: there are not as many metadata or ids as texts, a text cannot be
                 remembered, or the metadata are not JSON.
         """
-        whole = list(texts)
-        given = metadatas or [{}] * len(whole)
-        names = list(ids or [None] * len(whole))
+        whole = _listed("texts", texts)
+        given = [
+            {} if one is None else one
+            for one in _listed("metadatas", () if metadatas is None else metadatas)
+        ]
+        given = given or [{}] * len(whole)
+        names = _listed("ids", () if ids is None else ids) or [None] * len(whole)
+        if not all(name is None or isinstance(name, str) for name in names):
+            raise InvalidInput(f"ids: each is a text or None, not {shown(names)}")
         if not len(whole) == len(given) == len(names):
             raise InvalidInput(
                 f"there are {len(whole)} texts, {len(given)} metadata and {len(names)} ids"
@@ -196,7 +206,10 @@ class MemagentVectorStore(VectorStore):
         """
         if ids is None and filter is None:
             raise InvalidInput("say what to delete: ids, or a filter")
-        deleted = [entry.first.id for entry in self._held(ids or ()).values()]
+        names = [] if ids is None else ids_of(ids)
+        if filter is not None:
+            compile_filter(filter)
+        deleted = [entry.first.id for entry in self._held(names).values()]
         if deleted:
             self.memory.forget(deleted, scope=self.scope)
         if filter is not None:
@@ -205,8 +218,9 @@ class MemagentVectorStore(VectorStore):
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Return documents by id, in the order asked for; unknown ones are left out."""
-        held = self._held(ids)
-        return [self._document(held[one].newest) for one in ids if one in held]
+        names = ids_of(ids)
+        held = self._held(names)
+        return [self._document(held[name].newest) for name in names if name in held]
 
     def similarity_search(
         self, query: str, k: int = 4, filter: Mapping[str, Any] | None = None, **kwargs: Any
@@ -219,7 +233,7 @@ class MemagentVectorStore(VectorStore):
         self, query: str, k: int = 4, filter: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> list[tuple[Document, float]]:
         """Return the `k` best documents for a query, with their scores in [0, 1]."""
-        hits = self.memory.search(query, scope=self.scope, k=k, where=filter, **kwargs)
+        hits = self.memory.search(query, scope=self.scope, k=k, where=_where(filter), **kwargs)
         return [(self._document(hit.record), min(hit.score, 1.0)) for hit in hits]
 
     def similarity_search_by_vector(
@@ -230,7 +244,9 @@ class MemagentVectorStore(VectorStore):
         **kwargs: Any,
     ) -> list[Document]:
         """Return the `k` documents nearest to a vector, by cosine alone, best first."""
-        hits = self.memory.search(vector=embedding, scope=self.scope, k=k, where=filter, **kwargs)
+        hits = self.memory.search(
+            vector=embedding, scope=self.scope, k=k, where=_where(filter), **kwargs
+        )
         return [self._document(hit.record) for hit in hits]
 
     def max_marginal_relevance_search(
@@ -250,9 +266,9 @@ class MemagentVectorStore(VectorStore):
         hits = self.memory.search(
             query,
             scope=self.scope,
-            k=max(k, fetch_k),
-            where=filter,
-            diversity=1 - lambda_mult,
+            k=_fetched(k, fetch_k),
+            where=_where(filter),
+            diversity=_diversity(lambda_mult),
             **kwargs,
         )
         return [self._document(hit.record) for hit in hits[:k]]
@@ -270,9 +286,9 @@ class MemagentVectorStore(VectorStore):
         hits = self.memory.search(
             vector=embedding,
             scope=self.scope,
-            k=max(k, fetch_k),
-            where=filter,
-            diversity=1 - lambda_mult,
+            k=_fetched(k, fetch_k),
+            where=_where(filter),
+            diversity=_diversity(lambda_mult),
             **kwargs,
         )
         return [self._document(hit.record) for hit in hits[:k]]
@@ -301,6 +317,27 @@ class MemagentVectorStore(VectorStore):
         )
 
 
+def _listed(name: str, values: Any) -> list[Any]:
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{name}: a list is wanted, not {shown(values)}")
+    return arguments.listed(name, values)
+
+
+def _where(filter: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a filter for a search; an empty one is none, as LangChain's callers mean it."""
+    return None if isinstance(filter, Mapping) and not filter else filter
+
+
+def _fetched(k: int, fetch_k: int) -> int:
+    return max(arguments.count("k", k), arguments.count("fetch_k", fetch_k))
+
+
+def _diversity(lambda_mult: float) -> float:
+    if not isinstance(lambda_mult, Real) or not 0 <= lambda_mult <= 1:
+        raise InvalidInput(f"lambda_mult must be from 0 to 1, not {shown(lambda_mult)}")
+    return 1 - float(lambda_mult)
+
+
 def _note(text: str, metadata: Mapping[str, Any]) -> NewRecord:
     """Return a checked note; its keys are its own, whatever the text before it spoke of."""
     check_metadata(metadata)
@@ -308,8 +345,7 @@ def _note(text: str, metadata: Mapping[str, Any]) -> NewRecord:
     sources = (source,) if isinstance(source, str) and source else ()
     note = NewRecord(text=text, metadata=metadata, sources=sources)
     check(note)
-    plain = json.loads(json.dumps(metadata))
-    return replace(note, keys=tuple(keys_of(text)), metadata=plain)
+    return replace(note, keys=tuple(keys_of(text)), metadata=plain_metadata(metadata))
 
 
 def _same(record: Record, note: NewRecord) -> bool:

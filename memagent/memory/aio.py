@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Self
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.memory.changes import Changes
 from memagent.memory.deletion_probes import DeletionProbes
 from memagent.memory.maintenance import Maintenance
@@ -94,5 +94,5 @@ def sync_of(memory: Memory | AsyncMemory) -> Memory:
     """
     found = memory.sync if isinstance(memory, AsyncMemory) else memory
     if not isinstance(found, Memory):
-        raise InvalidInput(f"memory: a Memory or an AsyncMemory is wanted, not {memory!r}")
+        raise InvalidInput(f"memory: a Memory or an AsyncMemory is wanted, not {shown(memory)}")
     return found

@@ -7,10 +7,13 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
+from memagent.memory import arguments
+from memagent.memory.arguments import checked
 from memagent.memory.engine import Engine
 from memagent.recall.lessons import is_denial
 from memagent.stores.banks.episodic import PrecomputedVectors
+from memagent.stores.banks.validation import check
 from memagent.stores.database import connection
 from memagent.stores.database.filters import micros
 from memagent.stores.database.links import link
@@ -30,6 +33,7 @@ from memagent.types import (
 )
 
 
+@checked
 class Changes:
     """Verbs that judge, correct, pin, archive and separate records, and undo what was changed."""
 
@@ -38,7 +42,8 @@ class Changes:
 
     def list(self, *, scope: ScopeLike | None = None, limit: int = 100) -> list[Change]:
         """Return what feedback changed in a scope, newest first, also what was undone."""
-        return undo.changes(self._engine.store, self._engine.scope(scope), limit)
+        whose = self._engine.scope(scope)
+        return undo.changes(self._engine.store, whose, arguments.count("limit", limit))
 
     def get(self, id: str, *, scope: ScopeLike | None = None) -> Change:
         """Return one change.
@@ -66,7 +71,7 @@ class Changes:
         whose = self._engine.scope(scope)
         lesson = self._lesson(id, whose)
         if undo.change_of(self._engine.store, lesson).undone is not None:
-            raise InvalidInput(f"change {id!r} is undone already")
+            raise InvalidInput(f"change {shown(id)} is undone already")
         undo.undo(self._engine.store, lesson, Trace(who=who, why=why), scope=whose)
         return self.get(id, scope=whose)
 
@@ -95,6 +100,8 @@ class Changes:
         engine, whose = self._engine, self._engine.scope(scope)
         reach = whose if within is None else Scope.of(within)
         of = whose if quoted is None else Scope.of(quoted)
+        quotes, gone = arguments.texts("quotes", quotes), _ids(retires)
+        check(lesson)
         keys = lesson.keys or (lesson.text,)
         precomputed = PrecomputedVectors(engine.embed(keys), engine.encoder.check())
         with engine.store.transaction() as db:
@@ -119,7 +126,7 @@ class Changes:
             link(db, record.seq, [quoted.seq for quoted in left], "quote")
             undo.mention(engine.store, record)
             because = Trace(who=who, why=undo.retired_by(record.id))
-            undo.retire(engine.store, reach, [one.id for one in retires], because)
+            undo.retire(engine.store, reach, gone, because)
             return record
 
     def judge(
@@ -139,7 +146,7 @@ class Changes:
             InvalidInput: the outcome is neither "helped" nor "hurt".
         """
         if outcome not in ("helped", "hurt"):
-            raise InvalidInput(f"an outcome is 'helped' or 'hurt', not {outcome!r}")
+            raise InvalidInput(f"an outcome is 'helped' or 'hurt', not {shown(outcome)}")
         records = self._engine.records(self._engine.scope(scope), ids_of(ids))
         trace = Trace(who=who, why=why)
         judged = retention.judge(self._engine.store, records, outcome, trace)
@@ -205,7 +212,9 @@ class Changes:
         engine, whose = self._engine, self._engine.scope(scope)
         records = {record.id: record for record in engine.store.read.get(whose, [wanted, found])}
         if len(records) != 2:
-            raise InvalidInput(f"there are no two records {wanted!r} and {found!r} in this scope")
+            raise InvalidInput(
+                f"there are no two records {shown(wanted)} and {shown(found)} in this scope"
+            )
         engine.encoder.check()
         return key_repulsion.separate(
             engine.store,
@@ -248,7 +257,9 @@ class Changes:
         """
         pair = undo.turn(self._engine.store, self._engine.scope(scope), id)
         if pair is None:
-            raise InvalidInput(f"there is no turn {id!r} in this scope: `ask --json` tells its ids")
+            raise InvalidInput(
+                f"there is no turn {shown(id)} in this scope: `ask --json` tells its ids"
+            )
         return pair
 
     def newest(self, ids: Ids, *, scope: ScopeLike | None = None) -> dict[str, Record]:
@@ -261,8 +272,15 @@ class Changes:
     def _lesson(self, id: str, scope: Scope) -> Record:
         found = self._engine.store.read.get(scope, [id])
         if not found or undo.change_data(found[0]) is None:
-            raise InvalidInput(f"there is no change {id!r} in this scope")
+            raise InvalidInput(f"there is no change {shown(id)} in this scope")
         return found[0]
+
+
+def _ids(records: Sequence[Record]) -> list[str]:
+    several = arguments.listed("retires", records)
+    if not all(isinstance(record, Record) for record in several):
+        raise InvalidInput(f"retires: records are wanted, not {shown(records)}")
+    return [record.id for record in several]
 
 
 def next_version(
@@ -280,19 +298,19 @@ def next_version(
             changed.
     """
     if metadata is not None and not isinstance(metadata, Mapping):
-        raise InvalidInput(f"metadata: a mapping is wanted, not {metadata!r}")
+        raise InvalidInput(f"metadata: a mapping is wanted, not {shown(metadata)}")
     if text is None and metadata is None:
         raise InvalidInput("say what to update: a text, metadata, or both")
     versions = engine.store.read.versions(scope, id)
     if not versions:
-        raise InvalidInput(f"there is no record {id!r} in this scope")
+        raise InvalidInput(f"there is no record {shown(id)} in this scope")
     old = versions[-1]
     text = old.text if text is None else text
     merged = _merged(old.metadata, metadata or {})
     if text == old.text and merged == dict(old.metadata):
         return old, None
     if old.id != id:
-        raise InvalidInput(f"record {id!r} is superseded: its newest version is {old.id!r}")
+        raise InvalidInput(f"record {shown(id)} is superseded: its newest version is {old.id!r}")
     if text == old.text:
         keys = () if old.context else old.keys  # keys that lean on others are made anew
     else:

@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from memagent.memory.arguments import checked
 from memagent.stores.banks.episodic import keys_of
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.links import derived
+from memagent.stores.database.metadata import to_json
 from memagent.stores.database.rows import packed, unpacked
 from memagent.stores.lifecycle import residue
 from memagent.text.english import content_words, words
@@ -120,6 +122,7 @@ class Target:
     before: tuple[tuple[ProbeKind, int], ...] = ()
 
 
+@checked
 class DeletionProbes:
     """Deletion checks of one memory."""
 
@@ -289,9 +292,9 @@ def _reached(memory: "Memory", what: Target) -> list[tuple[str, str]]:
 
 def _more(memory: "Memory", record: Record) -> list[str]:
     """Return a record's other texts, as the database holds them: metadata, sources, reasons."""
-    held = [text for text in record.metadata.values() if isinstance(text, str)]
+    held = [to_json(text)[1:-1] for text in record.metadata.values() if isinstance(text, str)]
     reasons = [one.why for one in memory.history(record.id, scope=record.scope) if one.why]
-    return [json.dumps(text)[1:-1] for text in (*held, *record.sources)] + reasons
+    return [*held, *(json.dumps(source)[1:-1] for source in record.sources), *reasons]
 
 
 def _count(answers: Answers) -> int:

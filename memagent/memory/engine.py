@@ -12,7 +12,7 @@ from memagent.compression.expand import SourceExpander
 from memagent.config import load_settings
 from memagent.embedding.encoder import Encoder
 from memagent.embedding.open_embedder import open_embedder
-from memagent.errors import InvalidInput, StoreError
+from memagent.errors import InvalidInput, StoreError, shown
 from memagent.recall.recaller import Recaller
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, PrecomputedVectors, keys_of
@@ -81,7 +81,8 @@ class Engine:
             scope = settings.user if scope is None else scope
         elif folder is not RAM and not isinstance(folder, str | Path):
             raise InvalidInput(
-                f"folder: a path is wanted, not {folder!r}; Memory.in_memory() keeps it in RAM only"
+                f"folder: a path is wanted, not {shown(folder)}; Memory.in_memory() keeps it in RAM"
+                " only"
             )
         place = Path(folder).expanduser() if isinstance(folder, str | Path) else None
         engine = cls(
@@ -161,7 +162,7 @@ class Engine:
         if vector is not None:
             return self.encoder.normalise_one(vector)
         if query is not None and not isinstance(query, str):
-            raise InvalidInput(f"query: a text is wanted, not {query!r}")
+            raise InvalidInput(f"query: a text is wanted, not {shown(query)}")
         if query is None or not query.strip():
             raise InvalidInput("the query is empty: nothing to search for")
         return self.encoder.query(query)

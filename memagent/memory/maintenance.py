@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from memagent.embedding.encoder import FINGERPRINT_TEXT
+from memagent.memory.arguments import checked
 from memagent.memory.engine import Engine
 from memagent.stores.database.filters import Filter
 from memagent.stores.lifecycle import integrity, retention
@@ -16,6 +17,7 @@ from memagent.stores.transfer.reembed import Reembedded, reembed
 from memagent.types import Policy, ScopeLike
 
 
+@checked
 class Maintenance:
     """Verbs that look after a store: check it, move it, and bound what is searched."""
 

@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.messages import BaseMessage
 from numpy.typing import ArrayLike
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.memory import arguments
 from memagent.memory.changes import Changes, next_version
 from memagent.memory.deletion_probes import DeletionProbes
@@ -39,6 +39,7 @@ from memagent.types import (
 )
 
 
+@arguments.checked
 class Memory:
     """Records of what was said and read, kept in one folder; open it with `Memory.open`.
 
@@ -173,7 +174,7 @@ class Memory:
         Raises:
             InvalidInput: a message is malformed; its place is named, and nothing is written.
         """
-        new = records_of(messages, valid_from, metadata or {})
+        new = records_of(messages, valid_from, {} if metadata is None else metadata)
         return self.add_many(new, scope=scope)
 
     def update(
@@ -254,7 +255,7 @@ class Memory:
             until=until,
         )
         ranking = Ranking(
-            k=k,
+            k=arguments.count("k", k),
             min_score=min_score,
             tokens=tokens,
             half_life=half_life,
@@ -285,7 +286,7 @@ class Memory:
         `max_hops` in all; 1 searches once. `expand` replaces notes that do not answer by sentences
         of their sources.
         """
-        question, k = arguments.text("question", question), arguments.count("k", k)
+        k, max_hops = arguments.count("k", k), arguments.count("max_hops", max_hops)
         whose = self.engine.scope(scope)
         learned = whose if learned_scope is None else Scope.of(learned_scope)
         seen = Filter(scope=whose, evidence=True, as_of=as_of, metadata=where)
@@ -349,7 +350,7 @@ class Memory:
         """
         versions = self.engine.store.read.versions(self.engine.scope(scope), id)
         if not versions:
-            raise InvalidInput(f"there is no record {id!r} in this scope")
+            raise InvalidInput(f"there is no record {shown(id)} in this scope")
         return tuple(self.engine.store.history([record.seq for record in versions]))
 
     def forget(
@@ -365,14 +366,14 @@ class Memory:
         """Erase records, by id (one or several), source, metadata filter, or all of the scope.
 
         With a record go its other versions, what was made from it, their keys, vectors, entries of
-        the word index and history, and their bytes in the file and its log. `dry_run` only says what would
-        go. The receipt's `missing` has the ids that are not in the scope.
+        the word index and history, and their bytes in the file and its log. `dry_run` only says
+        what would go. The receipt's `missing` has the ids that are not in the scope.
 
         Raises:
             InvalidInput: nothing says what to forget, or the filter is malformed.
         """
         whose, wanted = self.engine.scope(scope), ids_of(ids)
-        if not (wanted or source or where or everything):
+        if not (wanted or source or where is not None or everything):
             raise InvalidInput("say what to forget: ids, a source, a filter, or everything")
         found: Sequence[str] = ()
         if source is not None or where is not None or everything:

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
+from memagent.memory import arguments
 from memagent.recall.rules.questions import is_question
 from memagent.types import NewRecord, Role
 
@@ -29,8 +30,10 @@ def records_of(
     """
     if isinstance(messages, str | Mapping | BaseMessage) or not isinstance(messages, Iterable):
         raise InvalidInput("messages: a list of messages is wanted")
+    if not isinstance(metadata, Mapping):
+        raise InvalidInput(f"metadata: a mapping is wanted, not {shown(metadata)}")
     made = []
-    for number, message in enumerate(messages, start=1):
+    for number, message in enumerate(arguments.listed("messages", messages), start=1):
         try:
             made.append(_record(message, valid_from, metadata))
         except InvalidInput as error:
@@ -44,12 +47,14 @@ def roles_of(roles: str | Sequence[str] | None) -> tuple[str, ...] | None:
     Raises:
         InvalidInput: one is no role.
     """
-    if roles is None or roles == "all":
+    if roles is None or (isinstance(roles, str) and roles == "all"):
         return None
-    wanted = (roles,) if isinstance(roles, str) or not isinstance(roles, Iterable) else tuple(roles)
+    if isinstance(roles, str) or not isinstance(roles, Iterable):
+        roles = [roles]
+    wanted = tuple(arguments.listed("roles", roles))
     for role in wanted:
-        if role not in ROLES:
-            raise InvalidInput(f"roles: 'all' or some of {', '.join(ROLES)}, not {role!r}")
+        if not isinstance(role, str) or role not in ROLES:
+            raise InvalidInput(f"roles: 'all' or some of {', '.join(ROLES)}, not {shown(role)}")
     return wanted
 
 
@@ -74,18 +79,18 @@ def _record(
 ) -> NewRecord:
     fields = _of_langchain(message) if isinstance(message, BaseMessage) else message
     if not isinstance(fields, Mapping):
-        raise InvalidInput(f"a mapping with role and content is wanted, not {message!r}")
+        raise InvalidInput(f"a mapping with role and content is wanted, not {shown(message)}")
     unknown = [str(name) for name in fields if name not in FIELDS]
     if unknown:
-        raise InvalidInput(f"unknown field {unknown[0]!r}; there are {', '.join(FIELDS)}")
+        raise InvalidInput(f"unknown field {shown(unknown[0])}; there are {', '.join(FIELDS)}")
     role, content = fields.get("role"), fields.get("content")
-    if role not in ROLES:
-        raise InvalidInput(f"role: one of {', '.join(ROLES)} is wanted, not {role!r}")
+    if not isinstance(role, str) or role not in ROLES:
+        raise InvalidInput(f"role: one of {', '.join(ROLES)} is wanted, not {shown(role)}")
     if not isinstance(content, str) or not content.strip():
-        raise InvalidInput(f"content: a text is wanted, not {content!r}")
+        raise InvalidInput(f"content: a text is wanted, not {shown(content)}")
     name = fields.get("name")
     if name is not None and not isinstance(name, str):
-        raise InvalidInput(f"name: a text is wanted, not {name!r}")
+        raise InvalidInput(f"name: a text is wanted, not {shown(name)}")
     return NewRecord(
         text=content,
         valid_from=_time(fields.get("timestamp")) or valid_from,
@@ -106,5 +111,5 @@ def _time(timestamp: object) -> datetime | None:
         return datetime.fromisoformat(str(timestamp))
     except ValueError as error:
         raise InvalidInput(
-            f"timestamp: a datetime or ISO 8601 is wanted, not {timestamp!r}"
+            f"timestamp: a datetime or ISO 8601 is wanted, not {shown(timestamp)}"
         ) from error

@@ -11,7 +11,8 @@ from memagent.compression.extractive import Extractive
 from memagent.compression.gather import Gathered, GatherOptions, gather
 from memagent.compression.job import CompressionReport, compress
 from memagent.compression.sessions import SessionCutoff, summarise_sessions
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
+from memagent.memory.arguments import MAX_COUNT, checked
 from memagent.memory.engine import Engine
 from memagent.memory.query_generation import Generated, generate_queries
 from memagent.models.open_chat import open_chat
@@ -27,6 +28,7 @@ MIN_SUMMARY_TOKENS = 50
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
+@checked
 class Notes:
     """Verbs that write short notes on records, read them, and lead back to the records."""
 
@@ -146,7 +148,7 @@ class Notes:
         """
         whose = self._engine.scope(scope)
         if not self._engine.store.read.get(whose, [id]):
-            raise InvalidInput(f"there is no record {id!r} in this scope")
+            raise InvalidInput(f"there is no record {shown(id)} in this scope")
         return self._engine.notes.sources(whose, id, deep=deep)
 
     def generate_queries(
@@ -186,9 +188,11 @@ class Notes:
         self, method: Method | Compressor, scope: Scope, aware: bool, model: "str | BaseChatModel"
     ) -> Compressor:
         if not isinstance(method, str):
+            if not hasattr(method, "compress") or not hasattr(method, "name"):
+                raise InvalidInput(f"method: its name or a Compressor, not {shown(method)}")
             return method
         if method not in METHODS:
-            raise InvalidInput(f"a method is one of {', '.join(METHODS)}, not {method!r}")
+            raise InvalidInput(f"a method is one of {', '.join(METHODS)}, not {shown(method)}")
         if method == "notes":
             return NoteWriter(chat=open_chat(model))
         return Extractive(
@@ -200,4 +204,6 @@ class Notes:
 
 
 def _budget(ratio: float | None, tokens: int | None) -> Budget:
-    return Budget(ratio=0.25) if ratio is tokens is None else Budget(ratio=ratio, tokens=tokens)
+    if ratio is tokens is None:
+        return Budget(ratio=0.25)
+    return Budget(ratio=ratio, tokens=None if tokens is None else min(tokens, MAX_COUNT))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
-from memagent.errors import InvalidInput, ModelUnavailable
+from memagent.errors import InvalidInput, ModelUnavailable, shown
 from memagent.models.concurrency import MAX_LIMIT, limiter_of
 from memagent.models.llama_cpp import SLOTS, embedded_server
 from memagent.models.retry import CHAT_RETRIES, CONNECT_SECONDS, client_options
@@ -42,6 +42,8 @@ def open_chat(
         InvalidInput: the spec is none of these.
     """
     if not isinstance(spec, str):
+        if not hasattr(spec, "invoke"):
+            raise InvalidInput(f"model: a name, a URL or a chat model, not {shown(spec)}")
         return spec
     server_id: str | None = None
     if spec == "local" or spec.startswith("local:"):

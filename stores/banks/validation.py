@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.stores.database.bounds import (
     LAST_MICROS,
     check_metadata,
@@ -45,10 +45,10 @@ def _check_fields(entry: NewRecord) -> None:
     for name, id in (("id", entry.id), ("supersedes", entry.supersedes)):
         if id is not None:
             check_text(name, id)
-    if entry.kind not in KINDS:
-        raise InvalidInput(f"kind: one of {', '.join(KINDS)} is wanted, not {entry.kind!r}")
+    if not isinstance(entry.kind, str) or entry.kind not in KINDS:
+        raise InvalidInput(f"kind: one of {', '.join(KINDS)} is wanted, not {shown(entry.kind)}")
     if type(entry.evidence) is not bool:
-        raise InvalidInput(f"evidence: True or False is wanted, not {entry.evidence!r}")
+        raise InvalidInput(f"evidence: true or false is wanted, not {shown(entry.evidence)}")
     check_texts("sources", entry.sources)
     check_texts("keys", entry.keys, longest=MAX_CHARS)
     check_times(valid_from=entry.valid_from, valid_to=entry.valid_to)

@@ -4,15 +4,14 @@ Writers, imports and the integrity check all ask here, so that nothing comes in 
 another would refuse, and nothing is kept that a later verb cannot read.
 """
 
-import json
-import reprlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.records import is_encodable
 from memagent.stores.database.filters import KINDS, MICROS, micros
+from memagent.stores.database.metadata import plain_metadata
 from memagent.types import Action
 
 MAX_NAME = 1_000
@@ -25,10 +24,6 @@ MAX_REASON = 10_000
 """Characters of who did something, and of why."""
 MAX_COUNT = 10**12
 """How often something can have happened: the sum over all sources still fits 64 bits."""
-MAX_METADATA = 1_000_000
-"""Characters of a record's metadata as JSON."""
-MAX_DEPTH = 100
-"""Levels of metadata; SQLite reads 1,000."""
 LAST_MICROS = micros(datetime(9999, 12, 31, tzinfo=UTC))
 """The latest time at which a record can begin to hold: those after it still have a time."""
 ACTIONS: tuple[str, ...] = get_args(Action)
@@ -47,11 +42,11 @@ def check_text(what: str, value: Any, *, longest: int = MAX_NAME, empty: bool = 
         InvalidInput: it is no text, empty, too long, or holds half of a character or a NUL byte.
     """
     if not isinstance(value, str) or not (empty or value.strip()):
-        raise InvalidInput(f"{what}: a text is wanted, and not an empty one: {reprlib.repr(value)}")
+        raise InvalidInput(f"{what}: a text is wanted, and not an empty one: {shown(value)}")
     if len(value) > longest:
         raise InvalidInput(f"{what}: at most {longest:,} characters are kept, not {len(value):,}")
     if "\0" in value or not is_encodable(value):
-        raise InvalidInput(f"{what}: a NUL byte or half of a character is in {reprlib.repr(value)}")
+        raise InvalidInput(f"{what}: a NUL byte or half of a character is in {shown(value)}")
 
 
 def check_texts(what: str, values: Any, *, longest: int = MAX_SOURCE) -> None:
@@ -61,7 +56,7 @@ def check_texts(what: str, values: Any, *, longest: int = MAX_SOURCE) -> None:
         InvalidInput: they are not several texts, too many, or one cannot be kept.
     """
     if not isinstance(values, tuple | list) or not all(isinstance(one, str) for one in values):
-        raise InvalidInput(f"{what}: several texts are wanted, not {reprlib.repr(values)}")
+        raise InvalidInput(f"{what}: several texts are wanted, not {shown(values)}")
     if len(values) > MAX_LIST:
         raise InvalidInput(f"{what}: at most {MAX_LIST:,} are kept, not {len(values):,}")
     for value in values:
@@ -75,32 +70,8 @@ def check_metadata(value: Any) -> None:
         InvalidInput: they are no mapping, no JSON, too deep or too large.
     """
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"metadata: a mapping is wanted, not {reprlib.repr(value)}")
-    if not value:
-        return
-    if _depth(value) > MAX_DEPTH:
-        raise InvalidInput(f"metadata: at most {MAX_DEPTH} levels are kept")
-    try:
-        text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False)
-        size = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"metadata: they cannot be kept as JSON: {error}") from error
-    if size > MAX_METADATA:
-        raise InvalidInput(f"metadata: at most {MAX_METADATA:,} bytes are kept, not {size:,}")
-
-
-def _depth(value: Any) -> int:
-    """Return how many levels a value has, as far as they are allowed."""
-    level, depth = [value], 0
-    while level and depth <= MAX_DEPTH:
-        depth += 1
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
-            if isinstance(inner, Mapping | list | tuple)
-        ]
-    return depth
+        raise InvalidInput(f"metadata: a mapping is wanted, not {shown(value)}")
+    plain_metadata(value, "metadata:")
 
 
 def check_count(what: str, value: Any) -> None:
@@ -110,7 +81,7 @@ def check_count(what: str, value: Any) -> None:
         InvalidInput: it is no whole number from 0 to `MAX_COUNT`.
     """
     if type(value) is not int or not 0 <= value <= MAX_COUNT:
-        raise InvalidInput(f"{what}: a count is wanted, not {reprlib.repr(value)}")
+        raise InvalidInput(f"{what}: a count is wanted, not {shown(value)}")
 
 
 def check_micros(what: str, value: Any, *, last: int = MICROS[-1]) -> None:
@@ -122,7 +93,7 @@ def check_micros(what: str, value: Any, *, last: int = MICROS[-1]) -> None:
     if type(value) is not int or value not in MICROS or value > last:
         raise InvalidInput(
             f"{what}: a time of the years 1 to 9999, in microseconds since 1970, is wanted, not"
-            f" {reprlib.repr(value)}"
+            f" {shown(value)}"
         )
 
 
@@ -144,7 +115,7 @@ def check_columns(row: Mapping[str, Any]) -> None:
             check_micros(name, row[name], last=LAST_MICROS if name in BEGINS else MICROS[-1])
     for name in FLAGS:
         if row[name] not in (0, 1) or not isinstance(row[name], int):
-            raise InvalidInput(f"{name}: 0 or 1 is wanted, not {reprlib.repr(row[name])}")
+            raise InvalidInput(f"{name}: 0 or 1 is wanted, not {shown(row[name])}")
     for name in COUNTS:
         check_count(name, row[name])
     check_texts("sources", row["sources"])
@@ -160,7 +131,7 @@ def check_event(event: Mapping[str, Any]) -> None:
     """
     check_micros("history", event["at"])
     if event["action"] not in ACTIONS:
-        raise InvalidInput(f"history: there is no action {reprlib.repr(event['action'])}")
+        raise InvalidInput(f"history: there is no action {shown(event['action'])}")
     for name in ("who", "why"):
         if event[name] is not None:
             check_text(f"history: {name}", event[name], longest=MAX_REASON, empty=True)

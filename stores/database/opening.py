@@ -7,6 +7,7 @@ from pathlib import Path
 
 from memagent.errors import StoreError
 from memagent.files import create_private, make_private, make_private_folder
+from memagent.stores.database.metadata_filter import metadata_matches
 from memagent.stores.database.schema import STEPS, identify, migrate
 from memagent.stores.database.writer_queue import WriterQueue
 
@@ -61,6 +62,7 @@ def opened(location: str, queue: WriterQueue | None = None) -> sqlite3.Connectio
             db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             migrate(db, location)
+        db.create_function("metadata_matches", 2, metadata_matches, deterministic=True)
     except BaseException:
         db.close()
         raise

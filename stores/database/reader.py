@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import READ, reading, record_of
 from memagent.types import Record, Scope
@@ -160,7 +160,7 @@ class Reader:
             f"SELECT r.seq FROM records r WHERE {condition} AND r.id = ?", (*values, record_id)
         )
         if not rows:
-            raise InvalidInput(f"there is no record {record_id!r} in this scope")
+            raise InvalidInput(f"there is no record {shown(record_id)} in this scope")
         return int(rows[0]["seq"])
 
     def versions(self, scope: Scope, record_id: str) -> list[Record]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from memagent.errors import InvalidInput, StoreError
 from memagent.stores.database.filters import EPOCH, micros
+from memagent.stores.database.metadata import plain_metadata, to_json
 from memagent.types import Event, NewRecord, Record, Scope
 
 DIGEST_BYTES = 16
@@ -41,6 +42,7 @@ DAMAGE_ERRORS = (
     KeyError,
     OSError,
     OverflowError,
+    RecursionError,
     TypeError,
     ValueError,
 )
@@ -81,10 +83,10 @@ class Draft:
         A record without sources stands by itself, and gets none: forgetting a source erases what
         was made from it, and must not erase what was said before it.
         """
-        own = json.loads(json.dumps(dict(self.entry.metadata)))
+        own = plain_metadata(self.entry.metadata)
         more = dict.fromkeys(self.entry.sources) if sources else ()
         new = (source for source in more if source not in sources)
-        return {**metadata, **own}, [*sources, *new]
+        return plain_metadata({**metadata, **own}), [*sources, *new]
 
 
 def digest_of(entry: NewRecord, scope: Scope) -> bytes:
@@ -144,7 +146,7 @@ def row_of(draft: Draft, seq: int, user: int, now: datetime) -> tuple[Any, ...]:
         entry.supersedes,
         json.dumps(entry.sources) if entry.sources else "[]",
         json.dumps(draft.context) if draft.context else "[]",
-        json.dumps(dict(entry.metadata)) if entry.metadata else "{}",
+        to_json(dict(entry.metadata)) if entry.metadata else "{}",
     )
 
 
@@ -165,7 +167,7 @@ def new_record(draft: Draft, seq: int, now: datetime) -> Record:
         sources=entry.sources,
         context=draft.context,
         evidence=entry.evidence,
-        metadata=json.loads(json.dumps(dict(entry.metadata))) if entry.metadata else {},
+        metadata=plain_metadata(entry.metadata) if entry.metadata else {},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from memagent.errors import StoreError
+from memagent.stores.database.metadata import rewritten, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +273,13 @@ _V9 = f"""{LINK_OTHER_AGENTS.format(records="1")};"""
 """What was made from another agent's record goes with it, as before; since then it takes more than
 to name the record among one's sources."""
 
-STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9)
+_V10 = """
+UPDATE records SET metadata = rewritten(metadata)
+    WHERE metadata != '{}' AND metadata != rewritten(metadata);
+"""
+"""Metadata are stored without escapes: SQLite compares their keys as they are written."""
+
+STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:
@@ -310,6 +317,7 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
     connection.create_function("half", 1, _half, deterministic=True)
     connection.create_function("with_role", 1, _with_role, deterministic=True)
     connection.create_function("expect", 2, _expect, deterministic=True)
+    connection.create_function("rewritten", 1, rewritten, deterministic=True)
     connection.execute("PRAGMA foreign_keys = OFF")  # a table made anew is dropped first
     if version:
         logger.info("migrating the store from schema %d to %d", version, len(STEPS))
@@ -369,4 +377,4 @@ def _with_role(metadata: str) -> str:
     except (TypeError, ValueError, RecursionError):
         return metadata
     named = with_role(held) if isinstance(held, dict) else held
-    return metadata if named is held else json.dumps(named)
+    return metadata if named is held else to_json(named)

@@ -19,6 +19,7 @@ from memagent.stores.database.deferred_indexing import DigestIndex, index_digest
 from memagent.stores.database.derived import notes_on
 from memagent.stores.database.filters import micros
 from memagent.stores.database.links import link
+from memagent.stores.database.metadata import to_json
 from memagent.stores.database.rows import (
     INSERT_COLUMNS,
     Draft,
@@ -263,13 +264,13 @@ class _Batch:
             ):
                 continue
             old = merged[seq]
-            new = draft.merged_into(*old)
+            metadata, sources = new = draft.merged_into(*old)
             if same_json(new, old):
                 continue
             merged[seq] = new
             self._db.execute(
                 "UPDATE records SET metadata = ?, sources = ? WHERE seq = ?",
-                (*map(json.dumps, new), seq),
+                (to_json(metadata), json.dumps(sources), seq),
             )
             log(self._db, seq, "merge", self._trace)
             mark_changed(self._db, self._user, seq)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.writer import Trace, log, mark_changed, user_id
@@ -18,6 +18,8 @@ from memagent.types import Outcome, Policy, Record, Scope
 MAX_USES = 32
 """How many uses of a record are remembered one by one; older ones count for little."""
 DECAY = 0.5
+MAX_DECAY = 10
+"""A steeper decay would leave nothing of a use that a number can hold."""
 POLICIES: tuple[Policy, ...] = ("activation", "fifo", "lru")
 
 
@@ -47,10 +49,11 @@ def retain(
     Raises:
         InvalidInput: the capacity is negative, the policy unknown, or the decay not positive.
     """
-    if capacity < 0 or decay <= 0 or policy not in POLICIES:
+    if capacity < 0 or not 0 < decay <= MAX_DECAY or policy not in POLICIES:
         raise InvalidInput(
-            f"retention: expected a capacity of at least 0, a positive decay and a policy among"
-            f" {', '.join(POLICIES)}; found {capacity}, {decay} and {policy!r}"
+            f"retention: expected a capacity of at least 0, a decay of at most {MAX_DECAY} and a"
+            f" policy among {', '.join(POLICIES)};"
+            f" found {shown(capacity)}, {shown(decay)} and {shown(policy)}"
         )
     condition, values = Filter(scope=scope).condition()
     with store.transaction() as db:

@@ -15,6 +15,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.derived import COMPRESSED_KEY
 from memagent.stores.database.links import link_ids
+from memagent.stores.database.metadata import to_json
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, is_unit, packed
 from memagent.stores.database.schema import LINK_OTHER_AGENTS
 from memagent.stores.database.writer import add_keys, user_id
@@ -173,6 +174,7 @@ def _stored(
         {"user": user, "digest": _digest(one)}
         | {column: one[column] for column in COLUMNS}
         | {column: json.dumps(value) for column, value in lists.items()}
+        | {"metadata": to_json(lists["metadata"])}
     )
     names, marks = ", ".join(row), ", ".join(f":{column}" for column in row)
     seq = db.execute(f"INSERT INTO records ({names}) VALUES ({marks})", row).lastrowid

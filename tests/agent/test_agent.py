@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -208,3 +209,25 @@ def test_two_turns_of_a_conversation_begin_alike_up_to_what_was_recalled_last(
     assert kept == [True] * 5 + [False, True, True, False]  # two times, old turns were let go
     examples = "".join(f"<{one.type}>{one.content}" for one in chat.requests[0][:-1])
     assert all(one.startswith(examples) for one in alike)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"evidence": "tea"}, "evidence: several texts are wanted"),
+        ({"evidence": [3]}, "evidence: several texts are wanted"),
+        ({"turns": None}, "turns: pairs of texts are wanted"),
+        ({"turns": ["said"]}, "turns: pairs of texts are wanted"),
+        ({"turns": [("said", None)]}, "turns: pairs of texts are wanted"),
+        ({"remember": "false"}, "remember: true or false is wanted"),
+    ],
+)
+async def test_options_of_a_wrong_type_are_refused_in_one_line(
+    memory: Memory, options: dict[str, Any], complaint: str
+) -> None:
+    agent = Agent(memory=memory, model=ScriptedChat(["In Porto."]), scope="ada")
+    with pytest.raises(InvalidInput, match=complaint):
+        agent.ask("Where do I live?", **options)
+    with pytest.raises(InvalidInput, match=complaint):
+        await agent.aask("Where do I live?", **options)
+    assert memory.count(scope="ada") == 0

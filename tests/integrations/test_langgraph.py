@@ -5,7 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
 import pytest
+from filtering import holds, keys_of_any_letters, scalars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.graph import END, START, StateGraph
@@ -15,6 +17,7 @@ from langgraph.store.base import (
     GetOp,
     InvalidNamespaceError,
     ListNamespacesOp,
+    MatchCondition,
     PutOp,
     SearchOp,
 )
@@ -170,13 +173,21 @@ def test_scopes_do_not_see_each_other_and_nor_do_other_records(memory: Memory) -
     assert len(memory.search("n", scope=session)) == 2
 
 
+def nested(depth: int) -> dict[str, Any]:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"n": value}
+    whole: dict[str, Any] = value
+    return whole
+
+
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
         ({"memagent.key": 1}, "a key cannot be 'memagent.key'"),
         ({3: 1}, "a key cannot be 3"),
-        ({"when": datetime(2024, 1, 1)}, "the value of 'bad' is not JSON"),
-        ({"n": float("nan")}, "the value of 'bad' is not JSON"),
+        ({"when": datetime(2024, 1, 1)}, "the value of 'bad' cannot be kept as JSON"),
+        ({"n": float("nan")}, "the value of 'bad' cannot be kept as JSON"),
         ({"text": "\ud800"}, "half of a character"),
     ],
 )
@@ -195,8 +206,26 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_written(
         SearchOp(ADA, offset=-1),
         ListNamespacesOp(limit=-1),
         SearchOp(ADA, filter={"n": {"$gt": True}}),
-        SearchOp(ADA, filter={"n": {"$eq": {"a": 1}}}),
-        SearchOp(ADA, filter={'"': 1}),
+        SearchOp(ADA, filter={"n": {"$eq": {1: 1}}}),
+        SearchOp(ADA, filter={"n": {"$near": 1}}),
+        SearchOp(ADA, filter={"$gt": 1}),
+        SearchOp(ADA, filter={"n": {1, 2}}),
+        SearchOp(ADA, filter={3: 1}),
+        SearchOp(ADA, filter=[("n", 1)]),  # type: ignore[arg-type]
+        SearchOp(ADA, filter=nested(1_500)),
+        SearchOp(ADA, query=3),  # type: ignore[arg-type]
+        SearchOp(ADA, limit=None),  # type: ignore[arg-type]
+        SearchOp(ADA, limit=True),
+        SearchOp(ADA, offset=1.5),  # type: ignore[arg-type]
+        ListNamespacesOp(max_depth=0),
+        ListNamespacesOp(match_conditions=(MatchCondition("infix", ("a",)),)),  # type: ignore[arg-type]
+        GetOp(ADA, 3),  # type: ignore[arg-type]
+        PutOp(ADA, None, {}),  # type: ignore[arg-type]
+        PutOp(ADA, "k", "text"),  # type: ignore[arg-type]
+        PutOp(ADA, "k", nested(1_500)),
+        PutOp(ADA, "k", {}, index=True),  # type: ignore[arg-type]
+        PutOp(ADA, "k", {}, index="n"),  # type: ignore[arg-type]
+        PutOp(ADA, "k", {}, index=[3]),  # type: ignore[list-item]
         "get",
     ],
 )
@@ -206,7 +235,11 @@ def test_a_malformed_operation_is_refused_before_anything_is_written(
     store.put(ADA, "there", {"n": 1})
     with pytest.raises(InvalidInput):
         store.batch([PutOp(ADA, "new", {"n": 1}), op])
-    for bad in (PutOp((), "k", {}), PutOp(("a.b",), "k", {}), GetOp(("a.b",), "k")):
+    bare: Any = "ada"
+    for bad in (
+        *(PutOp((), "k", {}), PutOp(("a.b",), "k", {}), GetOp(("a.b",), "k")),
+        *(GetOp(bare, "k"), SearchOp(bare), PutOp(bare, "k", {}), GetOp((3,), "k")),  # type: ignore[arg-type]
+    ):
         with pytest.raises(InvalidNamespaceError):
             store.batch([PutOp(ADA, "new", {"n": 1}), bad])
     with pytest.raises(NotImplementedError, match="takes no ttl"):
@@ -266,3 +299,77 @@ async def test_a_graph_remembers_across_its_runs(store: MemagentStore) -> None:
     assert answer["known"] == ["I like green tea."]
     answer = await compiled(anode).ainvoke({"said": "green tea", "known": []})
     assert answer["known"] == ["I like green tea."]
+
+
+def test_a_name_with_periods_is_a_key_or_else_a_path(store: MemagentStore) -> None:
+    store.put(ADA, "path", {"user": {"access-level": "x", "größe": 1}, "123abc": [{"a": 1}]})
+    store.put(ADA, "key", {"user.access-level": "x", "user": {"access-level": "y"}})
+    store.put(ADA, "neither", {"user": "x"})
+
+    def found(where: dict[str, Any]) -> set[str]:
+        return {item.key for item in store.search(ADA, filter=where)}
+
+    assert found({"user.access-level": "x"}) == {"path", "key"}
+    assert found({"user.access-level": {"$eq": "y"}}) == set()
+    assert found({"user.access-level": {"$ne": "x"}}) == {"neither"}
+    assert found({"user": {"access-level": "y"}}) == {"key"}
+    assert found({"user.größe": {"$gte": 1, "$lt": float("inf")}}) == {"path"}
+    assert found({"user.größe": {"$lt": 10**100}}) == {"path"}
+    assert found({"user.größe": float("nan")}) == set()
+    assert found({"user.größe": {"$ne": float("nan")}}) == {"path", "key", "neither"}
+    assert found({"123abc": [{"a": 1}]}) == {"path"}
+    assert found({}) == {"path", "key", "neither"}
+
+
+def test_the_paths_of_an_item_decide_what_it_is_found_by() -> None:
+    with Memory.in_memory(embedder=HashEmbedder()) as memory:
+        store = MemagentStore(memory, scope=APP, fields=["title", "chapters[*].text", "meta.topic"])
+        value = {"title": "tea", "chapters": [{"text": "green"}, {"text": "black"}], "note": "red"}
+        store.put(ADA, "default", {**value, "meta": {"topic": "drinks"}})
+        store.put(ADA, "named", value, index=["note", "chapters[-1].text"])
+        store.put(ADA, "not", value, index=False)
+
+        def scores(query: str) -> dict[str, float | None]:
+            return {item.key: item.score for item in store.search(ADA, query=query)}
+
+        for query, exact in (
+            *(("tea", {"default"}), ("green", {"default"}), ("black", {"default", "named"})),
+            *(("red", {"named"}), ("drinks", {"default"}), ("chapters", set[str]())),
+        ):
+            found = scores(query)
+            assert found["not"] is None
+            assert {key for key, score in found.items() if score and score > 0.99} == exact
+
+
+def test_a_score_is_the_cosine_whatever_its_sign(store: MemagentStore) -> None:
+    store.put(ADA, "k", {"text": "tea"}, index=["text"])
+    embedder = store.memory.engine.encoder.embeddings
+    for query in ("tea", "green tea", "cake", "a", "b", "c"):
+        (item,) = store.search(ADA, query=query)
+        one, other = embedder.embed_documents(["tea", query])
+        assert item.score == pytest.approx(float(np.dot(one, other)), abs=2e-3)
+
+
+OPERATORS = {"$eq": "eq", "$ne": "ne", "$gt": "gt", "$gte": "gte", "$lt": "lt", "$lte": "lte"}
+FIELDS = st.dictionaries(keys_of_any_letters, scalars, min_size=1, max_size=3)
+
+
+@settings(deadline=None, max_examples=40)
+@given(values=st.lists(FIELDS, min_size=1, max_size=3), data=st.data())
+def test_filters_say_what_the_reference_says(
+    values: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    known = [key for value in values for key in value if not key.startswith("$")]
+    key = data.draw(st.sampled_from(known or ["a"]))
+    wanted = data.draw(st.sampled_from([value.get(key, 1) for value in values]) | scalars)
+    operator = data.draw(st.sampled_from(list(OPERATORS)))
+    if wanted is None or isinstance(wanted, bool):
+        operator = "$ne" if operator == "$ne" else "$eq"
+    with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
+        store = MemagentStore(memory, scope=APP)
+        for number, value in enumerate(values):
+            store.put(ADA, str(number), {"outer": value})
+        found = store.search(ADA, filter={"outer": {key: {operator: wanted}}})
+        where = {("outer", key): {OPERATORS[operator]: wanted}}
+        expected = [n for n, value in enumerate(values) if holds({"outer": value}, where)]
+        assert sorted(int(item.key) for item in found) == expected

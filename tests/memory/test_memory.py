@@ -76,7 +76,7 @@ def test_a_bad_note_leaves_nothing_of_its_batch(memory: Memory, ada: Scope) -> N
         ("x" * 1_000_001, "1,000,001 characters"),
         ("a\0b", "NUL"),
         ("\ud800", "surrogate"),
-        (b"bytes", "not bytes"),
+        (b"bytes", "not b'bytes'"),
     ],
 )
 def test_what_is_not_text_is_refused(memory: Memory, ada: Scope, text: str, complaint: str) -> None:

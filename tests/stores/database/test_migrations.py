@@ -7,6 +7,7 @@ import pytest
 
 from memagent import Memory, Scope
 from memagent.stores.database import schema, word_index
+from memagent.stores.database.metadata import rewritten
 from memagent.stores.database.schema import APPLICATION_ID, STEPS
 from memagent.testing import HashEmbedder
 
@@ -27,6 +28,7 @@ def test_a_store_of_every_older_schema_is_brought_up_and_read(
     old = sqlite3.connect(tmp_path / "memory.db")
     old.create_function("half", 1, schema._half)
     old.create_function("with_role", 1, schema._with_role)
+    old.create_function("rewritten", 1, rewritten)
     for step in STEPS[:version]:
         old.executescript(step)
     old.executescript(ROWS)

@@ -88,7 +88,7 @@ def test_a_store_of_before_names_roles_and_keeps_what_is_no_author(
         rows = memory.engine.store.query("SELECT value, metadata FROM records")
         held = {row["value"]: row["metadata"] for row in rows}
         assert held.pop("nothing") == '{"author": "user"'  # damaged, and left alone
-        assert held == {text: json.dumps(NEW[text]) for text in held}
+        assert held == {text: json.dumps(NEW[text], ensure_ascii=False) for text in held}
 
 
 def test_an_export_of_before_is_imported_with_roles_and_one_of_now_as_it_is(ada: Scope) -> None:

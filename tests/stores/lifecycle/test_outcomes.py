@@ -53,5 +53,5 @@ def test_outcomes_stay_within_their_scope(memory: Memory, ada: Scope) -> None:
     record = memory.add("tea at noon", scope=ada)
     assert memory.changes.judge([record.id], "hurt", scope=Scope(user="bob")).changed == 0
     assert memory.get([record.id], scope=ada)[0].hurt == 0
-    with pytest.raises(InvalidInput, match="'helped' or 'hurt'"):
+    with pytest.raises(InvalidInput, match="outcome: one of helped, hurt"):
         memory.changes.judge([record.id], "fine", scope=ada)  # type: ignore[arg-type]

@@ -238,7 +238,7 @@ WITHOUT_TEXT = {name: TEA[name] for name in TEA if name != "memory"}
         ([json.dumps(ITEM | {"namespace": "ada"})], "auto", "'namespace': expected a list"),
         ([json.dumps(ITEM | {"value": "tea"})], "auto", "'value': expected an object"),
         ([json.dumps(ITEM | {"key": ""})], "auto", "'key': expected a text in a LangGraph item"),
-        ([json.dumps(ITEM)], "zep", "format 'zep': expected one of auto, memagent, mem0"),
+        ([json.dumps(ITEM)], "zep", "format: one of auto, memagent, mem0"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place_and_nothing_is_kept(
