@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -19,14 +20,17 @@ from pydantic_settings import (
 
 from memagent.errors import ConfigError
 from memagent.types import Precision
+from memagent.urls import header_value, masked_url
 
 PREFIX = "MEMAGENT_"
+MAX_SECONDS = 86_400.0
+MAX_COUNT = 1_000_000_000
 
 
 class Settings(BaseSettings):
     """The settings; each can also be set as MEMAGENT_<NAME> in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", str_strip_whitespace=True)
 
     home: Path = Field(default_factory=lambda: user_data_path("memagent"))
     """The folder of the memory and of the downloaded models."""
@@ -48,26 +52,31 @@ class Settings(BaseSettings):
     """The API key of the embedder's server."""
     embedder_precision: Precision = "auto"
     """The precision of the embedder: "auto", "float32", "bfloat16", "float16" or "int8"."""
-    cache_mb: int = Field(default=64, ge=0)
+    cache_mb: int = Field(default=64, ge=0, le=MAX_COUNT)
     """Disk space of the cache of vectors beside the memory, in MiB; 0 for no cache."""
     input_history: bool = True
     """Whether `chat` keeps the lines typed at a terminal, in a file beside the memory."""
     recall_k: int = Field(default=5, ge=1, le=100)
     """The number of memories that the model sees at most."""
-    index_mb: int = Field(default=1024, ge=1)
+    index_mb: int = Field(default=1024, ge=1, le=MAX_COUNT)
     """RAM for the vectors of all users, in MiB."""
-    max_tokens: int = Field(default=256, ge=1)
+    max_tokens: int = Field(default=256, ge=1, le=MAX_COUNT)
     """The most tokens of an answer."""
-    timeout: float = Field(default=120.0, gt=0)
+    timeout: float = Field(default=120.0, gt=0, le=MAX_SECONDS)
     """Seconds that the model's server may be silent."""
-    connect_timeout: float = Field(default=5.0, gt=0)
+    connect_timeout: float = Field(default=5.0, gt=0, le=MAX_SECONDS)
     """Seconds within which the model's server must be reached."""
     retries: int = Field(default=4, ge=0, le=100)
     """Retries of a request that was lost or temporarily refused."""
-    in_flight: int = Field(default=1024, ge=1)
+    in_flight: int = Field(default=1024, ge=1, le=MAX_COUNT)
     """The most requests to the model's server at once."""
     data: Path | None = None
     """The folder of evaluation data (`babi/en` and so on)."""
+
+    @field_validator("api_key", "embedder_key")
+    @classmethod
+    def _as_header(cls, key: SecretStr | None) -> SecretStr | None:
+        return key and SecretStr(header_value(key.get_secret_value()))
 
     @classmethod
     def settings_customise_sources(
@@ -80,12 +89,20 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then the TOML file."""
         file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
-        return init_settings, env_settings, file
+        return init_settings, _Environment(settings_cls), file
+
+
+class _Environment(EnvSettingsSource):
+    """Variables of the environment, trimmed; one that is empty counts as not set."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the settings that are set, by name."""
+        return {name: value.strip() for name, value in super().__call__().items() if value.strip()}
 
 
 def config_file() -> Path:
     """Return the path of the TOML file: $MEMAGENT_CONFIG, else in the user's config folder."""
-    path = os.environ.get(f"{PREFIX}CONFIG")
+    path = os.environ.get(f"{PREFIX}CONFIG", "").strip()
     return Path(path) if path else user_config_path("memagent") / "config.toml"
 
 
@@ -133,17 +150,17 @@ def parse_setting(name: str, text: str) -> str | int | float:
 
 
 def masked(name: str, value: str | int | float) -> str:
-    """Return a setting's value as text; that of a key is masked."""
+    """Return a setting's value as text; a key, or a password in a URL, is masked."""
     secret = SecretStr in (
         annotation := Settings.model_fields[name].annotation,
         *get_args(annotation),
     )
-    return str(SecretStr(str(value))) if secret else str(value)
+    return str(SecretStr(str(value))) if secret else masked_url(str(value))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettingSource:
-    """Value of one setting, ready for JSON with keys masked, and its source.
+    """Value of one setting, ready for JSON with keys and passwords masked, and its source.
 
     `source` is "argument", the name of a variable, the path of the file, or "default".
     """
@@ -166,6 +183,10 @@ def setting_sources(**arguments: Any) -> list[SettingSource]:
     sources = []
     for name, value in settings.model_dump(mode="json").items():
         variable = variables.get(f"{PREFIX}{name}".upper())
+        if variable is not None and not os.environ[variable].strip():
+            variable = None
+        if isinstance(value, str):
+            value = masked_url(value)
         if arguments.get(name) is not None:
             source = "argument"
         elif variable is not None:

@@ -9,7 +9,9 @@
     │   │   ├── StoreBusy          others have been writing for longer than a writer waits
     │   │   └── ForgottenMeanwhile what a text was made from is forgotten
     │   ├── ModelUnavailable   no server answers at the URL, or it refused
+    │   │   ├── EmbeddingError the embedder gave what is no vector
     │   │   └── WeightsMissing the embedded model or embedder is not on this disk
+    │   ├── NoAnswer           the model's reply holds no answer
     │   ├── ContextTooLong     the messages do not fit into the model's context
     │   ├── SandboxUnavailable this machine cannot run Python code in a sandbox
     │   └── RunError           an evaluation cannot start or go on
@@ -87,8 +89,20 @@ class ModelUnavailable(UserError):
     """The model's server does not answer, or refuses."""
 
 
+class EmbeddingError(ModelUnavailable):
+    """The embedder gave a vector that cannot be used: not finite, all zeros, of another length."""
+
+
 class WeightsMissing(ModelUnavailable):
     """The weights are not on this disk."""
+
+
+class NoAnswer(UserError):
+    """The model's reply holds no answer; `answer` is the empty one, with reasoning and usage."""
+
+    def __init__(self, reason: str, answer: Any = None) -> None:
+        super().__init__(f"the model gave no answer: {reason}")
+        self.answer = answer
 
 
 class ContextTooLong(UserError):

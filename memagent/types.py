@@ -241,7 +241,8 @@ class Answer:
     """The agent's answer to a question, with the memories it was shown and what it cost.
 
     `turn` holds the ids of the records that the turn itself became; `turns_left_out` counts the
-    past turns, oldest first, that found no room in the model's context.
+    past turns, oldest first, that found no room in the model's context. `reasoning` is what the
+    model thought before it answered; it is neither remembered nor graded.
     """
 
     answer: str
@@ -252,6 +253,7 @@ class Answer:
     scope: Scope | None = None
     turn: tuple[str, ...] = ()
     turns_left_out: int = 0
+    reasoning: str = field(default="", repr=False)
 
     @property
     def memories(self) -> Sequence[str]:

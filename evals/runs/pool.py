@@ -18,6 +18,7 @@ from memagent.evals.runs.worker import Asker
 from memagent.evals.suite import BadOption, Suite
 from memagent.models.open_chat import open_chat, options_of
 from memagent.testing import ScriptedChat
+from memagent.urls import masked_url
 
 logger = logging.getLogger(__name__)
 EMBEDDED_CONCURRENCY = 4
@@ -81,12 +82,14 @@ class ModelPool:
         """The name of the model in the manifest."""
         if not self.suite.model:
             return "none"
-        return self.settings.model if self.model is None else _name_of(self.model)
+        return masked_url(self.settings.model) if self.model is None else _name_of(self.model)
 
     @property
     def embedder_name(self) -> str:
         """The name of the embedder in the manifest."""
-        return self.settings.embedder if self.embedder is None else _name_of(self.embedder)
+        if self.embedder is None:
+            return masked_url(self.settings.embedder)
+        return _name_of(self.embedder)
 
     def ask(self, run: Run, progress: Progress) -> None:
         """Ask what is still to be asked; `progress` is called after each answer.

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
-from memagent.evals.arm import Arm, ArmName, MakeArm, Parts
+from memagent.errors import NoAnswer
+from memagent.evals.arm import Arm, ArmName, MakeArm, Parts, Reply
 from memagent.evals.runs.retry import NotAnswered, with_retries
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task, is_right
@@ -57,7 +58,10 @@ class Worker:
 
 def _answer(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
     started = time.perf_counter()
-    reply = arm.ask(sample)
+    try:
+        reply = arm.ask(sample)
+    except NoAnswer as error:  # a model that only reasons is wrong, not away
+        reply = Reply(answer=error.answer, shown=tuple(error.answer.recollection.texts))
     seconds = time.perf_counter() - started
     answer = reply.answer
     grades = dict(task.grade(task, sample, answer.answer))

@@ -27,7 +27,7 @@ from memagent.agent.turn import (
     ToolRequest,
     turn,
 )
-from memagent.errors import ContextTooLong, InvalidInput, shown
+from memagent.errors import ContextTooLong, InvalidInput, NoAnswer, shown
 from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.learn import Learned, LearningOptions, learn
 from memagent.learning.problems import Check, Problem
@@ -139,6 +139,7 @@ class Agent(Runnable[Any, Any]):
         Raises:
             InvalidInput: the question is empty.
             ModelUnavailable: the model's server does not answer.
+            NoAnswer: the model's reply holds none, but perhaps reasoning; nothing is remembered.
             ContextTooLong: the question does not fit into the model's context, not even alone.
         """
         steps = self.run(question, scope=scope, remember=remember, evidence=evidence, turns=turns)
@@ -228,7 +229,10 @@ class Agent(Runnable[Any, Any]):
         whose = self._scope(scope or answer.scope)
 
         def again(question: str, evidence: Sequence[str] | None = None) -> Answer:
-            return self.ask(question, scope=whose, remember=False, evidence=evidence)
+            try:
+                return self.ask(question, scope=whose, remember=False, evidence=evidence)
+            except NoAnswer as error:
+                return cast(Answer, error.answer)
 
         return teach(
             self.driver,

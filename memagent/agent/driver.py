@@ -23,6 +23,7 @@ from memagent.models.context_window import ContextWindow
 from memagent.recall.multi_hop import MAX_HOPS
 from memagent.tools.execute import TIMEOUT, arun_tool, run_tool
 from memagent.types import Call, Recollection, Scope
+from memagent.urls import masked_url
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -60,7 +61,7 @@ class Driver:
     def model_name(self) -> str:
         """Name of the model, or "not open" where only opening it tells."""
         if isinstance(self.model, str):
-            return self.model
+            return masked_url(self.model)
         opened = self._chat if callable(self.model) else self.model
         return str(getattr(opened, "model_name", type(opened).__name__)) if opened else "not open"
 
@@ -129,21 +130,22 @@ class Driver:
                     yield TextChunk(decision.text)
                 yield decision
                 return
-            pieces, call = [], Call()
+            shown = False
             try:
                 replied = replies.areply(chat, request.messages, stream=stream)
                 async with aclosing(replied) as source:
-                    async for text, measured in source:
-                        call = measured or call
-                        if text:
-                            pieces.append(text)
-                            yield TextChunk(text)
+                    async for piece in source:
+                        if isinstance(piece, replies.Reply):
+                            decision = _text(piece)
+                        else:
+                            shown = True
+                            yield TextChunk(piece)
             except ContextTooLong as error:
-                if not pieces:
+                if not shown:
                     raise
                 raise ModelUnavailable(f"the answer broke off: {error}") from error
-            measure(call)
-            yield tool_calling.Text(text="".join(pieces), call=call)
+            measure(decision.call)
+            yield decision
 
     def _at_once(
         self, request: RecallRequest | ToolRequest | SaveRequest, question: str, scope: Scope
@@ -171,19 +173,26 @@ class Driver:
 def _replied(
     chat: "BaseChatModel", request: ModelRequest, stream: bool
 ) -> Generator[TextChunk, None, tool_calling.Text]:
-    pieces, call = [], Call()
+    shown, decision = False, tool_calling.Text(text="")
     try:
         with closing(replies.reply(chat, request.messages, stream=stream)) as source:
-            for text, measured in source:
-                call = measured or call
-                if text:
-                    pieces.append(text)
-                    yield TextChunk(text)
+            for piece in source:
+                if isinstance(piece, replies.Reply):
+                    decision = _text(piece)
+                else:
+                    shown = True
+                    yield TextChunk(piece)
     except ContextTooLong as error:
-        if not pieces:
+        if not shown:
             raise
         raise ModelUnavailable(f"the answer broke off: {error}") from error
-    return tool_calling.Text(text="".join(pieces), call=call)
+    return decision
+
+
+def _text(reply: replies.Reply) -> tool_calling.Text:
+    return tool_calling.Text(
+        text=reply.answer, reasoning=reply.reasoning, reason=reply.reason, call=reply.call
+    )
 
 
 @contextmanager

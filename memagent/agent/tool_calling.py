@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from memagent.errors import StructuredOutputError
 from memagent.models.errors import translated
-from memagent.models.replies import CallTimer, with_json_schema
+from memagent.models.reasoning import split_message, storable
+from memagent.models.replies import CallTimer, why_empty, with_json_schema
 from memagent.models.tool_support import rejects_tools, store_tool_support, supports_tools
 from memagent.prompts import tool_error, tool_instructions, tool_result
 from memagent.tools.base import schema_problems
@@ -45,9 +46,11 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """Answer of the model."""
+    """Answer of the model, its reasoning apart; `reason` says why an empty one is empty."""
 
     text: str
+    reasoning: str = field(default="", compare=False)
+    reason: str = field(default="its reply is empty", compare=False)
     call: Call = field(default_factory=Call, compare=False)
 
 
@@ -137,7 +140,8 @@ def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]
 
 def _called(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) -> Decision:
     """Return the step of a model that calls tools by itself."""
-    text, call = str(said.text), timer.call(said)
+    split, call = split_message(said), timer.call(said)
+    text = split.answer
     if said.tool_calls:
         first = said.tool_calls[0]
         return _checked(first["name"], first["args"], tools, text, call, first["id"] or "call")
@@ -147,7 +151,8 @@ def _called(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) ->
         return Mistake(text=text or raw, reason="the arguments are not JSON", call=call)
     if any(mark in text for mark in MARKS):
         return Mistake(text=text, reason="the call cannot be read", call=call)
-    return Text(text=text, call=call)
+    reason = why_empty(said, split.reasoning)
+    return Text(text=text, reasoning=split.reasoning, reason=reason, call=call)
 
 
 def _unreadable(error: ValidationError, timer: CallTimer) -> Mistake:
@@ -158,7 +163,10 @@ def _unreadable(error: ValidationError, timer: CallTimer) -> Mistake:
 
 def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) -> Decision:
     """Return the step of a model that was held to a JSON schema."""
-    text, call = str(said.text), timer.call(said)
+    split, call = split_message(said), timer.call(said)
+    text = split.answer
+    if not text:
+        return Text(text="", reason=why_empty(said, split.reasoning), call=call)
     try:
         chosen = json.loads(text)
     except ValueError:
@@ -166,7 +174,8 @@ def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) ->
     if not isinstance(chosen, dict):
         return Mistake(text=text, reason="the reply is not a JSON object", call=call)
     if isinstance(chosen.get("answer"), str):
-        return Text(text=chosen["answer"], call=call)
+        answer = storable(chosen["answer"])
+        return Text(text=answer, reasoning=split.reasoning, call=call)
     return _checked(chosen.get("tool"), chosen.get("arguments"), tools, text, call, None)
 
 

@@ -19,7 +19,7 @@ from memagent.agent.steps import (
     ToolReturned,
 )
 from memagent.agent.tool_calling import Action, Decision, Mistake, observed
-from memagent.errors import ContextTooLong
+from memagent.errors import ContextTooLong, NoAnswer
 from memagent.prompts import ASSISTANT, render
 from memagent.recall.rules.questions import is_personal
 from memagent.tools.execute import Observation, Repeats
@@ -148,6 +148,7 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
 
     Raises:
         ContextTooLong: nothing is left to leave out.
+        NoAnswer: the model's reply holds none.
     """
     recollection = (yield RecallRequest()) if plan.evidence is None else Recollection()
     yield Recalled(recollection)
@@ -175,7 +176,11 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             yield _noted(course, ToolReturned(decision.name, seen.text, seen.error, seen.seconds))
             course.exchange += observed(decision, seen.text)
         else:
-            answer = _answer(plan, decision.text.strip(), course)
+            answer = replace(
+                _answer(plan, decision.text.strip(), course), reasoning=decision.reasoning
+            )
+            if not answer.answer:
+                raise NoAnswer(decision.reason, answer)
             yield from _ended(plan, answer, course)
             return
 

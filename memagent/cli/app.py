@@ -164,6 +164,9 @@ def ask(
     session: Session = None,
     model: Model = None,
     as_json: Json = False,
+    reasoning: Annotated[
+        bool, typer.Option("--reasoning", help="Print to stderr what the model thought.")
+    ] = False,
     timings: Annotated[
         bool, typer.Option("--timings", help="Print to stderr where the time went.")
     ] = False,
@@ -176,6 +179,8 @@ def ask(
         agent = _agent(settings, memory)
         load = memory.maintenance.warm(scope=scope) if timings else 0.0
         answer = agent.ask(question, scope=scope)
+    if reasoning and answer.reasoning:
+        print(answer.reasoning, file=sys.stderr)
     print(json.dumps(answer_object(answer)) if as_json else answer.answer)
     if answer.left_out:
         print(f"memagent: {answer.left_out}", file=sys.stderr)

@@ -49,6 +49,8 @@ def _why(conversation: Conversation, _: str) -> Iterator[str]:
     conversation.drop_forgotten()
     if conversation.last is None:
         raise InvalidInput("there is no answer yet")
+    if conversation.last.reasoning:
+        yield from wrapped("thought  ", conversation.last.reasoning, terminal_width())
     recollection = conversation.last.recollection
     scope = conversation.scope.across_sessions()
     yield from hit_lines(conversation.memory, scope, recollection.hits, width=terminal_width())
@@ -155,7 +157,7 @@ def require(argument: str, what: str) -> None:
 
 
 COMMANDS = {
-    "/why": Command("/why", "show the memories behind the last answer", _why),
+    "/why": Command("/why", "show the memories and the reasoning behind the last answer", _why),
     "/memories": Command("/memories [QUERY]", "list what is remembered, or search it", _memories),
     "/remember": Command("/remember TEXT", "remember a text", _remember),
     "/forget": Command("/forget ID ...", "erase memories, by id or its first characters", _forget),
@@ -272,8 +274,13 @@ def _respond(conversation: Conversation, said: str) -> None:
             for line in run_command(conversation, said):
                 print(line)
         else:
+            shown = ""
             for step in conversation.say(said, stream=True):
+                shown += step.text if isinstance(step, TextChunk) else ""
                 _show(step)
+                if isinstance(step, Answered) and shown.strip() != step.answer.answer:
+                    print("memagent: above is what the model thought; it answers:", file=sys.stderr)
+                    print(step.answer.answer)
     except UserError as error:
         print(f"memagent: {error}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from memagent.cli.input import lines_of, write_lines
 from memagent.cli.options import DryRun, Home, Json, Session, User, memory_of, opened, settings_of
 from memagent.cli.output import counted
 from memagent.models import weights
+from memagent.models.telemetry import traces
 from memagent.types import Policy
 
 
@@ -156,12 +157,14 @@ def doctor(home: Home = None, as_json: Json = False) -> None:
         print(f"memory    {settings.home}")
         for name, path in held.items():
             print(f"weights   {name}  {path or 'missing: run `memagent model pull`'}")
+        for line in traces() or ["none: nothing is sent but to the model's and embedder's servers"]:
+            print(f"telemetry {line}")
         verify(home)
         return
     with ExitStack() as stack:
         problems = memory_of(settings, stack).maintenance.verify()
     paths = {name: path and str(path) for name, path in held.items()}
     where = {"settings": str(config_file()), "memory": str(settings.home), "weights": paths}
-    print(json.dumps(where | {"problems": problems}))
+    print(json.dumps(where | {"telemetry": traces(), "problems": problems}))
     if problems:
         raise typer.Exit(1)

@@ -199,6 +199,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
     """Return an answer as JSON holds it."""
     return {
         "answer": answer.answer,
+        "reasoning": answer.reasoning,
         "memories": list(answer.memories),
         "hits": [hit.to_dict() for hit in answer.recollection.hits],
         "queries": list(answer.recollection.queries),

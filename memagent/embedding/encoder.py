@@ -4,13 +4,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import ArrayLike, NDArray
 
-from memagent.errors import EmbedderMismatch, InvalidInput, StoreError, shown
+from memagent.embedding.vectors import BadVector, embedded, unit_rows
+from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -57,25 +58,35 @@ class Encoder:
 
         The precision is recorded where the embedder has one; only the vector is compared.
         """
-        vector = _normalised(self._embeddings.embed_documents([FINGERPRINT_TEXT]))[0]
+        vector = self.documents_unchecked([FINGERPRINT_TEXT])[0]
         # "probe" is the key in stores and exports of every version.
         fingerprint = {"name": self.name, "dimensions": len(vector), "probe": vector.tolist()}
         precision = getattr(self._embeddings, "precision", None)
         return fingerprint | {"precision": precision} if isinstance(precision, str) else fingerprint
 
     def documents_unchecked(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return texts x dimensions without the check, to move the store to this embedder."""
-        return _normalised(self._embeddings.embed_documents(list(texts)))
+        """Return texts x dimensions without the check, to move the store to this embedder.
+
+        Raises:
+            EmbeddingError: a vector cannot be used; the message names the text.
+        """
+        return embedded(self._embeddings.embed_documents(list(texts)), texts, self.name)
 
     def documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return texts x dimensions, each row of length one."""
+        """Return texts x dimensions, each row of length one.
+
+        Raises:
+            EmbeddingError: a vector cannot be used; the message names the text.
+        """
         self.check()
-        return self.documents_unchecked(texts)
+        vectors = self._embeddings.embed_documents(list(texts))
+        return embedded(vectors, texts, self.name, self._dimensions)
 
     def query(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a query (dimensions), of length one."""
         self.check()
-        return np.asarray(_normalised([self._embeddings.embed_query(text)])[0])
+        vector = self._embeddings.embed_query(text)
+        return np.asarray(embedded([vector], [text], self.name, self._dimensions)[0])
 
     def normalise(self, vectors: ArrayLike) -> NDArray[np.float32]:
         """Return a caller's vectors (rows x dimensions), each row scaled to length one.
@@ -83,23 +94,23 @@ class Encoder:
         Call `check` first: it reads the store's dimensions.
 
         Raises:
-            InvalidInput: they are not rows of finite numbers with the store's dimensions.
+            InvalidInput: they are not rows of finite numbers with the store's dimensions, or one
+                is all zeros.
         """
-        array, dimensions = _array(vectors), self._dimensions
-        if array.ndim != 2 or array.shape[1] != dimensions or not np.isfinite(array).all():
-            raise InvalidInput(
-                f"vectors: expected rows of {dimensions} finite numbers, found {array.shape}"
-            )
-        return _normalised(array)
+        try:
+            return unit_rows(vectors, dimensions=self._dimensions)
+        except BadVector as error:
+            wanted = f"rows of {self._dimensions} finite numbers, not all zero"
+            raise InvalidInput(f"vectors: expected {wanted}, found {error.problem}") from error
 
     def normalise_one(self, vector: ArrayLike) -> NDArray[np.float32]:
         """Return one of a caller's vectors (dimensions), scaled to length one, as `normalise`."""
-        array = _array(vector)
-        if array.shape == (self._dimensions,):
+        if isinstance(vector, np.ndarray) and vector.shape == (self._dimensions,):
+            array = np.asarray(vector, dtype=np.float32)
             length = float(np.einsum("i,i->", array, array)) ** 0.5
             if 0 < length < np.inf:
                 return array / np.float32(length)
-        return np.asarray(self.normalise(array[np.newaxis])[0])
+        return np.asarray(self.normalise(cast("ArrayLike", [vector]))[0])
 
     @contextmanager
     def expect_unchanged(self) -> Iterator[None]:
@@ -166,22 +177,3 @@ def _kind(fingerprint: dict[str, Any]) -> str:
 def _alike(old: NDArray[np.float32], new: NDArray[np.float32]) -> bool:
     """Tell whether two vectors of one text, each of length one, are from one embedder."""
     return old.shape == new.shape and float(old @ new) >= MIN_FINGERPRINT_COSINE
-
-
-def _array(vectors: ArrayLike) -> NDArray[np.float32]:
-    """Return what a caller gave as an array.
-
-    Raises:
-        InvalidInput: it is none of numbers.
-    """
-    try:
-        with np.errstate(over="ignore"):
-            return np.asarray(vectors, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidInput(f"vectors: numbers are wanted, not {shown(vectors)}") from error
-
-
-def _normalised(vectors: ArrayLike) -> NDArray[np.float32]:
-    array = np.asarray(vectors, dtype=np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", array, array))[:, None]
-    return np.asarray(array / np.where(lengths == 0, 1, lengths), dtype=np.float32)

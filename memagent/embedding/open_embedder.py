@@ -10,6 +10,7 @@ from memagent.embedding.remote import RemoteEmbedder
 from memagent.errors import InvalidInput, shown
 from memagent.models.weights import MINILM, locate
 from memagent.types import Precision
+from memagent.urls import masked_url
 
 SERVER = "server:"
 
@@ -32,11 +33,13 @@ def open_embedder(
         if not hasattr(spec, "embed_documents") or not hasattr(spec, "embed_query"):
             raise InvalidInput(f"embedder: a name or Embeddings is wanted, not {shown(spec)}")
         return spec
-    settings = load_settings()
+    settings, spec = load_settings(), spec.strip()
     if spec.startswith(SERVER):
         url, _, model = spec.removeprefix(SERVER).partition("#")
-        if not url.startswith(("http://", "https://")):
-            raise InvalidInput(f"embedder {spec!r}: expected 'server:<url>' or 'server:<url>#name'")
+        if not url.lower().startswith(("http://", "https://")):
+            raise InvalidInput(
+                f"embedder {masked_url(spec)!r}: expected 'server:<url>' or 'server:<url>#name'"
+            )
         key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
         return RemoteEmbedder(url, model or None, api_key or key, settings.timeout)
     models = settings.home / "models"

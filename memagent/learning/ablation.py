@@ -71,4 +71,6 @@ def ablate(
 
 def _solved(chat: "BaseChatModel", problem: Problem, examples: list[Example]) -> str:
     messages = render(problem.question, problem.evidence, instructions=SOLVE, examples=examples)
-    return "".join(text for text, _ in replies.reply(chat, messages))
+    *_, reply = replies.reply(chat, messages)
+    assert isinstance(reply, replies.Reply)
+    return reply.answer

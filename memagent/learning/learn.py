@@ -249,12 +249,12 @@ def _sample(
     for number in range(options.samples):
         model = chat.bind(temperature=options.temperature, seed=options.seed + number)
         try:
-            for text, call in replies.reply(cast("BaseChatModel", model), messages):
-                if call is not None:
-                    prompt += call.usage.prompt_tokens
-                    completion += call.usage.completion_tokens
-                elif text.strip():
-                    texts.append(text.strip())
+            for reply in replies.reply(cast("BaseChatModel", model), messages):
+                if isinstance(reply, replies.Reply):
+                    prompt += reply.call.usage.prompt_tokens
+                    completion += reply.call.usage.completion_tokens
+                elif reply:
+                    texts.append(reply)
         except ContextTooLong:
             logger.warning("a problem exceeds the context window of the model")
             failed += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from memagent.errors import InvalidInput
+from memagent.models.reasoning import split_reasoning
 from memagent.text.english import content_words, stem, words
 
 _MARKED = re.compile(r"####\s*([^\n]+)")
@@ -78,6 +79,7 @@ def answer_of(solution: str) -> str:
     That is the text after "####", in a box, or after "the answer is", else the last number; of
     several the last.
     """
+    solution = split_reasoning(solution).answer
     for pattern in (_MARKED, _BOXED, _STATED):
         if found := pattern.findall(solution):
             answer = str(found[-1]).strip()
@@ -97,7 +99,7 @@ def answer_key(problem: Problem, solution: str) -> str:
     answer = answer_of(solution)
     if _NUMBER.fullmatch(answer):
         return answer
-    last = answer or solution.strip().rpartition("\n")[2]
+    last = answer or split_reasoning(solution).answer.rpartition("\n")[2]
     negation = {"no"} if {"no", "not"}.intersection(words(last.lower())) else set()
     stems = {stem(word) for word in content_words(last)} | negation
     new = stems - {stem(word) for word in content_words(problem.question)}
@@ -112,7 +114,7 @@ def same_number(problem: Problem, solution: str) -> bool:
 
 def mentions(problem: Problem, solution: str) -> bool:
     """Tell whether the last line of a solution mentions every word of the right answer."""
-    last = solution.strip().rpartition("\n")[2]
+    last = split_reasoning(solution).answer.rpartition("\n")[2]
     found = {word.lower() for word in words(last)}
     required = {word.lower() for word in words(problem.answer)}
     return bool(required) and required <= found

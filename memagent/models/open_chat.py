@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
 from memagent.errors import InvalidInput, ModelUnavailable, shown
+from memagent.models import http
 from memagent.models.concurrency import MAX_LIMIT, limiter_of
+from memagent.models.errors import missing_v1
 from memagent.models.llama_cpp import SLOTS, embedded_server
 from memagent.models.retry import CHAT_RETRIES, CONNECT_SECONDS, client_options
+from memagent.models.telemetry import warn_of_traces
 from memagent.models.weights import SMOLLM2, locate
+from memagent.urls import ServerAddress, header_value, masked_url
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -41,32 +45,35 @@ def open_chat(
         ModelUnavailable: no server answers at the URL, or vLLM does not start.
         InvalidInput: the spec is none of these.
     """
+    warn_of_traces()
     if not isinstance(spec, str):
         if not hasattr(spec, "invoke"):
             raise InvalidInput(f"model: a name, a URL or a chat model, not {shown(spec)}")
         return spec
-    server_id: str | None = None
+    spec, server_id = spec.strip(), None
+    key = header_value(api_key or "") or "none"
     if spec == "local" or spec.startswith("local:"):
         path = embedded_weights(spec)
         server = embedded_server(path)
-        url, name, key, server_id = server.url, path.stem, server.api_key, EMBEDDED
+        address, name = ServerAddress.of(server.url), path.stem
+        key, server_id = server.api_key, EMBEDDED
         in_flight = min(in_flight, 2 * SLOTS)  # one batch is decoded while the next waits
     elif spec.startswith("vllm:") and spec[5:]:
-        url, name = _vllm(spec[5:], api_key)
-        key = api_key or "none"
-    elif spec.startswith(("http://", "https://")):
-        url, key = spec.rstrip("/"), api_key or "none"
-        name = model or _first_model(url, key, connect_timeout)
+        address, name = _vllm(spec[5:], api_key)
+    elif spec.lower().startswith(("http://", "https://")):
+        address = ServerAddress.of(spec)
+        name = (model or "").strip() or _first_model(address, key, connect_timeout)
     else:
         raise InvalidInput(
-            f"model {spec!r}: expected 'local', 'local:<path>', 'vllm:<model>' or a server's URL"
+            f"model {masked_url(spec)!r}: expected 'local', 'local:<path>', 'vllm:<model>'"
+            " or a server's URL"
         )
     from pydantic import SecretStr
 
     from memagent.models.server_chat import ServerChat, http_async_client, http_client
 
     return ServerChat(
-        base_url=url,
+        base_url=address.url,
         model=name,
         api_key=SecretStr(key),
         temperature=0.0,
@@ -77,10 +84,12 @@ def open_chat(
         **client_options(retries, timeout, connect_timeout),
         stream_usage=True,
         use_responses_api=False,
-        http_client=http_client(),
-        http_async_client=http_async_client(),
-        limiter=limiter_of(url, in_flight),
-        server_id=server_id or url,
+        openai_proxy=None,  # not from the environment: `memagent.models.http` decides
+        http_client=http_client(address),
+        http_async_client=http_async_client(address),
+        limiter=limiter_of(address.url, in_flight),
+        address=address,
+        server_id=server_id or address.url,
     )
 
 
@@ -119,27 +128,41 @@ def _folder() -> Path:
     return load_settings().home / "models"
 
 
-def _vllm(model: str, api_key: str | None) -> tuple[str, str]:
-    """Return the URL and name under which vLLM serves a model, starting it if need be."""
+def _vllm(model: str, api_key: str | None) -> tuple[ServerAddress, str]:
+    """Return the address and name under which vLLM serves a model, starting it if need be."""
     from memagent.models.vllm.launch import connect_or_start
 
     served = connect_or_start(model, api_key=api_key)
-    return served.url.rstrip("/"), served.name
+    return served.address or ServerAddress.of(served.url), served.name
 
 
-def _first_model(url: str, key: str, seconds: float) -> str:
+def _first_model(address: ServerAddress, key: str, seconds: float) -> str:
+    """Return the name of the first model that a server lists.
+
+    Raises:
+        ModelUnavailable: it does not answer, refuses, or lists none.
+    """
     import httpx
 
+    url = address.url
     try:
-        headers = {"Authorization": f"Bearer {key}"}
-        reply = httpx.get(f"{url}/models", headers=headers, timeout=seconds)
+        with http.client(address, headers={"Authorization": f"Bearer {key}"}) as client:
+            reply = client.get(f"{url}/models", timeout=seconds, follow_redirects=True)
         reply.raise_for_status()
-        return str(reply.json()["data"][0]["id"])
+        models = reply.json()["data"]
+        if not models:
+            raise ModelUnavailable(f"{url} lists no model: load one there, or set model_name")
+        return str(models[0]["id"])
     except httpx.HTTPStatusError as error:
-        raise ModelUnavailable(
-            f"{url} answers {error.response.status_code} when asked for its models"
-        ) from error
+        status, hint = error.response.status_code, ""
+        if status in (404, 405):
+            hint = missing_v1(url)
+        elif status in (401, 403):
+            hint = ": set api_key to the server's key"
+        raise ModelUnavailable(f"{url} answers {status} when asked for its models{hint}") from error
     except httpx.HTTPError as error:
-        raise ModelUnavailable(f"no server answers at {url}: {error}") from error
+        raise ModelUnavailable(f"no server answers at {url}: {masked_url(str(error))}") from error
     except (ValueError, LookupError, TypeError) as error:
-        raise ModelUnavailable(f"{url} does not speak the OpenAI-style API") from error
+        raise ModelUnavailable(
+            f"{url} does not speak the OpenAI-style API{missing_v1(url)}"
+        ) from error

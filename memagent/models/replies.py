@@ -3,12 +3,20 @@
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from memagent.errors import StructuredOutputError
 from memagent.models.errors import translated
+from memagent.models.reasoning import (
+    ReasoningSplitter,
+    joined,
+    reasoning_of,
+    split_message,
+    storable,
+)
 from memagent.types import Call, Usage
 
 if TYPE_CHECKING:
@@ -19,55 +27,130 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 M = TypeVar("M", bound=BaseModel)
-Piece = tuple[str, Call | None]
-"""A piece of text; the last one is empty and carries the call's usage and timings."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """Whole reply: the answer, the reasoning beside it, and the call's usage and timings.
+
+    `reason` says in words why the answer is empty, if it is.
+    """
+
+    answer: str
+    reasoning: str
+    reason: str
+    call: Call
+
+
+Piece = str | Reply
+"""A piece of the answer's text; the last one is the whole reply."""
 
 
 def reply(
     chat: "BaseChatModel", messages: "Sequence[BaseMessage]", *, stream: bool = False
 ) -> "Generator[Piece]":
-    """Send one request and yield the text, whole or in pieces, then the call's usage and timings.
+    """Send one request and yield the answer, whole or in pieces, then the reply as a whole.
 
-    Closing the iterator closes the connection, so that the server stops generating.
+    What the model only thought is no piece of it (see `memagent.models.reasoning`). Closing the
+    iterator closes the connection, so that the server stops generating.
 
     Raises:
         ContextTooLong: the messages do not fit into the model's context.
         ModelUnavailable: the server does not answer, or refuses.
     """
-    timer = CallTimer()
+    reader = _Reader()
     with translated():
-        if not stream:
-            message = chat.invoke(list(messages))
-            yield str(message.text), None
-            yield "", timer.call(message)
-            return
-        source = cast("Generator[AIMessage]", chat.stream(list(messages)))
-        with closing(source) as pieces:
-            for piece in pieces:
-                timer.record(piece)
-                if piece.text:
-                    yield str(piece.text), None
-    yield "", timer.call()
+        if stream:
+            source = cast("Generator[AIMessage]", chat.stream(list(messages)))
+            with closing(source) as pieces:
+                for piece in pieces:
+                    if text := reader.take(piece):
+                        yield text
+        else:
+            reader.take(chat.invoke(list(messages)))
+    whole = reader.reply()
+    if not stream and whole.answer:
+        yield whole.answer
+    yield whole
 
 
 async def areply(
     chat: "BaseChatModel", messages: "Sequence[BaseMessage]", *, stream: bool = False
 ) -> "AsyncGenerator[Piece]":
     """Send one request like `reply`; cancelling the reading task closes the connection."""
-    timer = CallTimer()
+    reader = _Reader()
     with translated():
-        if not stream:
-            message = await chat.ainvoke(list(messages))
-            yield str(message.text), None
-            yield "", timer.call(message)
-            return
-        source = cast("AsyncGenerator[AIMessage]", chat.astream(list(messages)))
-        async with aclosing(source) as pieces:
-            async for piece in pieces:
-                timer.record(piece)
-                if piece.text:
-                    yield str(piece.text), None
-    yield "", timer.call()
+        if stream:
+            source = cast("AsyncGenerator[AIMessage]", chat.astream(list(messages)))
+            async with aclosing(source) as pieces:
+                async for piece in pieces:
+                    if text := reader.take(piece):
+                        yield text
+        else:
+            reader.take(await chat.ainvoke(list(messages)))
+    whole = reader.reply()
+    if not stream and whole.answer:
+        yield whole.answer
+    yield whole
+
+
+class _Reader:
+    """Reader of one reply: keeps answer and reasoning apart, and measures the call."""
+
+    def __init__(self) -> None:
+        self._timer = CallTimer()
+        self._splitter = ReasoningSplitter()
+        self._beside = ""
+        self._why = _Why()
+
+    def take(self, message: "AIMessage") -> str:
+        """Take a message or a piece of one, and return what can be shown of the answer."""
+        self._timer.record(message)
+        self._why.record(message)
+        self._beside += reasoning_of(message)
+        return self._splitter.feed(str(message.text))
+
+    def reply(self) -> Reply:
+        """Return the whole reply."""
+        split = self._splitter.end()
+        reasoning = joined([storable(self._beside).strip(), split.reasoning])
+        return Reply(
+            answer=split.answer,
+            reasoning=reasoning,
+            reason=self._why.words(reasoning),
+            call=self._timer.call(),
+        )
+
+
+class _Why:
+    """Why an answer may be empty, from what a server says beside it."""
+
+    def __init__(self) -> None:
+        self._finish = ""
+        self._refusal = ""
+
+    def record(self, message: "AIMessage") -> None:
+        """Record a message, or a piece of one."""
+        self._finish = str(message.response_metadata.get("finish_reason") or self._finish)
+        self._refusal += str(message.additional_kwargs.get("refusal") or "")
+
+    def words(self, reasoning: str) -> str:
+        """Return the reason in words."""
+        if self._refusal:
+            return f"it refuses: {storable(self._refusal).strip()}"
+        if self._finish == "length":
+            where = "while it reasoned" if reasoning else "before it wrote anything"
+            return f"its tokens ran out {where} (setting max_tokens)"
+        if self._finish == "content_filter":
+            return "the server's content filter held it back"
+        return "it only reasoned" if reasoning else "its reply is empty"
+
+
+def why_empty(message: "AIMessage", reasoning: str) -> str:
+    """Return why a message holds no answer, in words."""
+    why = _Why()
+    why.record(message)
+    return why.words(reasoning)
 
 
 def structured(chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema: type[M]) -> M:
@@ -109,7 +192,7 @@ def parse(message: "AIMessage", schema: type[M]) -> M:
     Raises:
         StructuredOutputError: the message was cut off, is not JSON, or does not fit the schema.
     """
-    text = str(message.text)
+    text = split_message(message).answer
     try:
         return schema.model_validate_json(text)
     except ValidationError as error:

@@ -3,7 +3,8 @@
 import sys
 from typing import Any, Literal
 
-from memagent.errors import ModelUnavailable, UserError
+from memagent.config import MAX_SECONDS
+from memagent.errors import InvalidInput, ModelUnavailable, UserError
 
 CHAT_RETRIES = 4
 EMBEDDING_RETRIES = 5
@@ -22,10 +23,17 @@ def client_options(
     """Return the retry and timeout options of an OpenAI client; times are in seconds.
 
     The client repeats a request up to `retries` times after a lost connection, a timeout, 408, 409,
-    429 or 5xx. It waits for Retry-After, else 0.5 s at first and up to 8 s, with jitter.
+    429 or 5xx. It waits for Retry-After (up to two minutes; where a server wants more, it gives
+    up), else 0.5 s at first and up to 8 s, with jitter.
+
+    Raises:
+        InvalidInput: a time is not above 0, or endless.
     """
     from openai import Timeout
 
+    for name, seconds in (("timeout", timeout), ("connect_timeout", connect_timeout)):
+        if not 0 < seconds <= MAX_SECONDS:
+            raise InvalidInput(f"{name}: expected seconds, more than 0, not {seconds!r}")
     return {"max_retries": retries, "timeout": Timeout(timeout, connect=connect_timeout)}
 
 

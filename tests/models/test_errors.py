@@ -31,7 +31,8 @@ def test_servers_say_in_many_words_that_a_prompt_is_too_long(message: str) -> No
     ours = translation(refused(400, message))
     assert isinstance(ours, ContextTooLong)
     assert str(ours).endswith(f"400: {message}")
-    assert isinstance(translation(refused(500, message)), ModelUnavailable)
+    assert isinstance(translation(refused(500, message)), ContextTooLong)
+    assert isinstance(translation(refused(503, message)), ModelUnavailable)
 
 
 def test_any_other_refusal_is_no_matter_of_length() -> None:

@@ -18,6 +18,7 @@ from memagent.testing import ScriptedChat
 class Served:
     url: str
     name: str
+    address: None = None
 
     def stop(self) -> None:
         """Nothing was started."""

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from memagent import open_chat
 from memagent.errors import ContextTooLong, ModelUnavailable, StructuredOutputError
-from memagent.models.replies import areply, reply, structured
+from memagent.models.replies import Reply, areply, reply, structured
 from memagent.models.server_chat import ServerChat, close_connections
-from memagent.testing import Cut, Drop, Fail, Garble, Hang, Say, StubServer
+from memagent.testing import Cut, Drop, Events, Fail, Garble, Hang, Say, StubServer
 from memagent.types import Call, Usage
 
 pytestmark = pytest.mark.wire
@@ -48,10 +48,10 @@ async def closing() -> AsyncIterator[None]:
 
 def ask(server: StubServer, *, stream: bool = False, **settings: Any) -> tuple[str, Call]:
     pieces = list(reply(open_chat(server.url, **settings), HI, stream=stream))
-    assert [call is None for _, call in pieces] == [True] * (len(pieces) - 1) + [False]
-    call = pieces[-1][1]
-    assert call is not None
-    return "".join(text for text, _ in pieces), call
+    *texts, whole = pieces
+    assert isinstance(whole, Reply)
+    assert "".join(map(str, texts)) == whole.answer
+    return whole.answer, whole.call
 
 
 @pytest.mark.usefixtures("closing")
@@ -64,10 +64,11 @@ async def test_an_answer_comes_with_what_it_cost_and_how_long_it_took(serve: Ser
         assert call.usage == Usage(prompt_tokens=2, completion_tokens=3, requests=1)
         assert 0 <= call.waited < call.first <= call.seconds
         pieces = [piece async for piece in areply(chat, HI, stream=stream)]
-        assert "".join(text for text, _ in pieces) == "one two three"
-        assert len(pieces) == (3 if stream else 1) + 1
-        assert pieces[-1][1] is not None
-        assert pieces[-1][1].usage == call.usage
+        *texts, whole = pieces
+        assert "".join(map(str, texts)) == "one two three"
+        assert len(texts) == (3 if stream else 1)
+        assert isinstance(whole, Reply)
+        assert whole.call.usage == call.usage
 
 
 def test_a_server_is_asked_greedily_and_for_its_first_model(serve: Serve) -> None:
@@ -102,7 +103,7 @@ def test_the_server_says_when_to_come_back(serve: Serve, slept: list[float]) -> 
 async def test_the_asynchronous_calls_try_again_too(serve: Serve, slept: list[float]) -> None:
     server = serve(Fail(500), Drop(), Say("Hello."))
     pieces = [piece async for piece in areply(open_chat(server.url), HI)]
-    assert pieces[0][0] == "Hello."
+    assert pieces[0] == "Hello."
     assert len(slept) == 2
 
 
@@ -138,14 +139,21 @@ def test_a_model_that_is_not_served_is_named(serve: Serve) -> None:
 def test_a_stream_that_breaks_off_is_an_error_after_what_was_said(serve: Serve) -> None:
     server = serve(Cut(after=2))
     pieces = reply(open_chat(server.url), HI, stream=True)
-    assert next(pieces) + next(pieces) == ("one ", None, "two ", None)
+    assert [next(pieces), next(pieces)] == ["one ", "two "]
     with pytest.raises(ModelUnavailable, match="connection to the model's server failed"):
         next(pieces)
     assert len(server.requests) == 1
 
 
+def test_an_answer_that_is_no_stream_is_asked_for_whole(serve: Serve) -> None:
+    server = serve(Garble("data: [DONE]\n\n"), Say("Hello."))
+    assert ask(server, stream=True)[0] == "Hello."
+    with pytest.raises(ModelUnavailable, match="is not JSON"):
+        ask(serve(Garble("?")), stream=True)
+
+
 def test_a_stream_that_ends_before_the_answer_does_is_an_error(serve: Serve) -> None:
-    server = serve(Garble("data: [DONE]\n\n"))
+    server = serve(Events(['data: {"choices": [{"index": 0, "delta": {"content": "one"}}]}']))
     with pytest.raises(ModelUnavailable, match="broke off in the middle"):
         ask(server, stream=True)
 
@@ -160,8 +168,7 @@ def test_a_silent_server_is_given_up_after_the_time_out(serve: Serve) -> None:
 def test_closing_a_stream_reaches_the_server(serve: Serve) -> None:
     server = serve(Hang(words=2))
     pieces = reply(open_chat(server.url), HI, stream=True)
-    while not next(pieces)[0]:
-        pass
+    assert next(pieces) == "word0 "
     assert server.disconnects == 0
     pieces.close()
     assert server.wait_for(lambda one: one.disconnects == 1)
@@ -217,7 +224,7 @@ def test_a_server_that_dies_and_comes_back_is_found_again(
 ) -> None:
     server = serve()
     chat = open_chat(server.url)
-    assert [text for text, _ in reply(chat, HI)] == ["Hello.", ""]
+    assert next(reply(chat, HI)) == "Hello."
     server.stop()
     pauses: list[float] = []
 
@@ -227,9 +234,9 @@ def test_a_server_that_dies_and_comes_back_is_found_again(
             server.start()
 
     monkeypatch.setattr(time, "sleep", sleep)
-    *_, (_, call) = reply(chat, HI)
-    assert call is not None
-    assert call.usage.requests == 4
+    *_, whole = reply(chat, HI)
+    assert isinstance(whole, Reply)
+    assert whole.call.usage.requests == 4
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -264,7 +271,7 @@ def test_a_shape_is_asked_for_by_its_schema(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     ("path", "complaint"),
-    [("/v2", "answers 404 when asked"), ("", "does not speak the OpenAI-style API")],
+    [("/v2", "answers 404 when asked"), ("", "lists no model: load one there")],
 )
 def test_a_server_that_is_no_model_server_is_told_from_one(
     serve: Serve, path: str, complaint: str

@@ -19,6 +19,7 @@ from memagent.evals.tasks.interference.streams import Trial
 from memagent.evals.tasks.story_arms import studied_samples
 from memagent.learning.few_shot import diverse_examples
 from memagent.models.errors import translated
+from memagent.models.reasoning import split_message
 from memagent.prompts import SHORT_ANSWER, summary_prompt
 from memagent.stores.ranking import tokens_of
 from memagent.types import Answer, Example, NewRecord, Scope
@@ -123,7 +124,7 @@ class EpisodeArm:
             message = self._parts.model.invoke(
                 summary_prompt(before, news, tokens=budget), max_tokens=2 * budget
             )
-        text = " ".join(str(message.text).split())
+        text = " ".join(split_message(message).answer.split())
         return text[: 4 * budget]
 
     def _evidence(self, trial: Trial, scope: Scope) -> tuple[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memagent.errors import ModelUnavailable
+from memagent.models.telemetry import NO_TELEMETRY
 
 TOOL_PARSERS: Mapping[str, str] = {
     r"qwen-?3-?coder": "qwen3_coder",
@@ -33,7 +34,6 @@ TOOL_PARSERS: Mapping[str, str] = {
     r"minimax-m2": "minimax_m2",
 }
 """vLLM's parser for the tool calls of a model family; the first pattern that matches counts."""
-NO_TELEMETRY = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 CPU_CACHE_GIB = "2"
 """Memory of a CPU build's key-value cache, unless the environment sets it."""
 _VERSION_SCRIPT = """

@@ -15,10 +15,12 @@ from pathlib import Path
 from memagent.config import load_settings
 from memagent.errors import ModelUnavailable
 from memagent.files import private
+from memagent.models import http
 from memagent.models.vllm import command, watchdog
 from memagent.models.vllm.command import ServeOptions
 from memagent.models.vllm.diagnose import cause
 from memagent.process import at_fork, lock
+from memagent.urls import ServerAddress
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,8 @@ class RunningServer:
     url: str
     name: str
     process: "ServerProcess | None" = field(default=None, repr=False)
+    address: ServerAddress | None = field(default=None, repr=False)
+    """What the server is reached by, where that is more than the URL."""
 
     def stop(self) -> None:
         """End the server and all its processes, if this process started it."""
@@ -142,10 +146,10 @@ def connect_or_start(model: str, *, port: int = 8000, api_key: str | None = None
         known = _ready.get((model, port))
         if known is not None and (known.process is None or known.process.code is None):
             return known
-        url = settings.vllm_url or options.url
-        names = served_names(url, api_key)
+        address = ServerAddress.of(settings.vllm_url or options.url)
+        url, names = address.url, served_names(address, api_key)
         if names is not None:
-            served = RunningServer(url, _pick(names, options, url))
+            served = RunningServer(url, _pick(names, options, url), address=address)
         elif settings.vllm_url:
             raise ModelUnavailable(f"no server answers at {url} (setting vllm_url)")
         else:
@@ -230,12 +234,13 @@ def healthy(url: str) -> bool:
     import httpx
 
     try:
-        return httpx.get(f"{url.removesuffix('/v1')}/health", timeout=REQUEST_SECONDS).is_success
+        with http.client(ServerAddress(url), timeout=REQUEST_SECONDS) as client:
+            return client.get(f"{url.removesuffix('/v1')}/health").is_success
     except httpx.HTTPError:
         return False
 
 
-def served_names(url: str, api_key: str | None) -> dict[str, str] | None:
+def served_names(address: ServerAddress, api_key: str | None) -> dict[str, str] | None:
     """Return the names of a server's models, by name and by source; None without a server.
 
     Raises:
@@ -243,10 +248,13 @@ def served_names(url: str, api_key: str | None) -> dict[str, str] | None:
     """
     import httpx
 
+    url = address.url
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     try:
-        answer = httpx.get(f"{url}/models", headers=headers, timeout=REQUEST_SECONDS)
-    except httpx.TransportError:
+        with http.client(address, headers=headers, timeout=REQUEST_SECONDS) as client:
+            answer = client.get(f"{url}/models")
+    except httpx.TransportError as error:
+        logger.info("no server answers at %s: %s", url, error)
         return None
     if answer.status_code in (401, 403):
         raise ModelUnavailable(f"the server at {url} wants another key (setting api_key)")
