@@ -116,7 +116,8 @@ class ScoreFile:
 
 
 def _line(score: Score) -> str:
-    return json.dumps(asdict(score), ensure_ascii=False) + "\n"
+    text = json.dumps(asdict(score), ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()  # half a character as JSON escapes it
 
 
 def score_of(row: dict[str, Any]) -> Score:

@@ -59,6 +59,8 @@ def exact_mention(
     answers = {word.lower() for word in (*vocabulary, *gold)}
     mentioned = [word for word in _WORD.findall(prediction.lower()) if word in answers]
     expected = [word.lower() for word in gold]
+    if not expected:
+        return False
     return mentioned == expected if ordered else set(mentioned) == set(expected)
 
 

@@ -26,7 +26,8 @@ def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") 
         agent = Agent(memory=memory, model=model)
 
         def answer(state: State, config: RunnableConfig) -> State:
-            return {"answer": agent.invoke(state["question"], config).answer}
+            turn = {"question": state["question"], "chat": True}
+            return {"answer": agent.invoke(turn, config).answer}
 
         builder = StateGraph(State)
         builder.add_node("answer", answer)

@@ -10,7 +10,8 @@ def main(model: BaseChatModel, embedder: str | Embeddings = "all-MiniLM-L6-v2") 
     """Tell the agent something, and ask for it in another session."""
     with Memory.in_memory(embedder=embedder) as memory:
         agent = Agent(memory=memory, model=model)
-        agent.ask("My sister lives in Turin.", scope=Scope(user="ada", session="monday"))
+        monday = Scope(user="ada", session="monday")
+        agent.ask("My sister lives in Turin.", scope=monday, chat=True)
         answer = agent.ask("Where does my sister live?", scope=Scope(user="ada", session="friday"))
         print(answer.answer, list(answer.memories))
         return answer.answer

@@ -43,7 +43,7 @@ class Service:
         try:
             asked = json.loads(body)
             whose = Scope(user=asked["user"], session=asked.get("session"))
-            answer = await self.agent.aask(asked["question"], scope=whose)
+            answer = await self.agent.aask(asked["question"], scope=whose, chat=True)
         except (ValueError, LookupError, TypeError, AttributeError, UserError) as error:
             return 400, {"error": str(error)}
         return 200, {"answer": answer.answer, "memories": list(answer.memories)}

@@ -13,18 +13,21 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
-from memagent.errors import ConfigError
+from memagent.errors import ConfigError, InvalidInput
+from memagent.files import read_text, reason
 from memagent.types import Precision
 from memagent.urls import header_value, masked_url
 
 PREFIX = "MEMAGENT_"
 MAX_SECONDS = 86_400.0
 MAX_COUNT = 1_000_000_000
+MAX_BYTES = 1 << 20
+"""The size of a settings file at most; a longer one is none."""
 
 
 class Settings(BaseSettings):
@@ -88,7 +91,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then the TOML file."""
-        file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        file = InitSettingsSource(settings_cls, read_config(config_file()))
         return init_settings, _Environment(settings_cls), file
 
 
@@ -98,6 +101,25 @@ class _Environment(EnvSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return the settings that are set, by name."""
         return {name: value.strip() for name, value in super().__call__().items() if value.strip()}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the settings that a TOML file holds, none if it is not there.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML; it is named.
+    """
+    try:
+        path.stat()
+        return tomllib.loads(read_text(path, MAX_BYTES))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {reason(error)}") from error
+    except InvalidInput as error:
+        raise ConfigError(str(error)) from error
 
 
 def config_file() -> Path:
@@ -115,10 +137,6 @@ def load_settings(**arguments: Any) -> Settings:
     _check_environment()
     try:
         return Settings(**{name: value for name, value in arguments.items() if value is not None})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{config_file()} is not TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{config_file()} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -179,7 +197,7 @@ def setting_sources(**arguments: Any) -> list[SettingSource]:
     settings = load_settings(**arguments)
     variables = {variable.upper(): variable for variable in os.environ}
     path = config_file()
-    content = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content = read_config(path)
     sources = []
     for name, value in settings.model_dump(mode="json").items():
         variable = variables.get(f"{PREFIX}{name}".upper())

@@ -1,12 +1,19 @@
-"""Files: atomic writes and one reader of text files."""
+"""Files: atomic writes and one reader of text files.
 
+A line ends in a line feed, or in a carriage return and a line feed. The other characters that
+`str.splitlines` takes for line ends (U+2028, U+0085, the vertical tab, ...) are part of the text.
+"""
+
+import codecs
+import errno
 import logging
 import os
+import secrets
 import stat
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from memagent.errors import InvalidInput
 from memagent.process import lock
@@ -20,37 +27,57 @@ OTHERS = 0o077
 _creating = lock()
 """Held while a file is made: closing a file takes SQLite's locks on it from the whole process."""
 
+_CHUNK = 1 << 20
+_SPECIAL = ("/dev/", "/proc/")
+"""Folders whose names stand for what is open already, as /dev/stdout; but not for shared memory."""
+Data = bytes | str | Iterable[bytes | str]
 
-def write_atomic(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
+
+def write_atomic(path: Path, data: Data) -> None:
     """Replace a file as a whole: readers see the old content or the new, never a part.
 
     The data go to a temporary file in the same folder, reach the disk, and then take the name. Text
-    is written as UTF-8; an iterable is written piece by piece.
+    is written as UTF-8; an iterable is written piece by piece. A link stays, and what it points to
+    is replaced. A file that is there keeps its mode and, where the system allows it, its owner; a
+    new one is the user's alone. What is no file (a pipe, a device) is written to as it is.
 
     Raises:
         OSError: the file cannot be written; the old one is kept and no temporary file is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    if _is_stream(path):
+        with path.open("ab", buffering=0) as stream:
+            _write(stream, data)
+        return
+    target = Path(os.path.realpath(path))
+    try:
+        before = target.stat()
+    except FileNotFoundError:
+        before = None
+    if before is not None and stat.S_ISDIR(before.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if before is not None and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    temporary = target.with_name(f".memagent-{secrets.token_hex(8)}")
     try:
         write_durable(temporary, data)
-        temporary.replace(path)
+        if before is not None:
+            _take_over(temporary, before)
+        temporary.replace(target)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_durable(path: Path, data: bytes | str | Iterable[bytes | str]) -> None:
-    """Write a file and wait until it is on the disk. Text is written as UTF-8.
+def write_durable(path: Path, data: Data) -> None:
+    """Write a file and wait until it is on the disk; a new one is its owner's alone to read.
 
-    A new file is its owner's alone to read.
+    Text is written as UTF-8.
 
     Raises:
         OSError: the file cannot be written; a part of it may be there.
     """
-    pieces = [data] if isinstance(data, bytes | str) else data
     with open(path, "wb", opener=private) as file:
-        for piece in pieces:
-            file.write(piece.encode() if isinstance(piece, str) else piece)
+        _write(file, data)
         file.flush()
         os.fsync(file.fileno())
 
@@ -90,17 +117,75 @@ def make_private(path: Path) -> None:
             logger.info("other users of this machine could use %s: no more", path)
 
 
-def read_text(path: Path) -> str:
+def _write(file: IO[bytes], data: Data) -> None:
+    for piece in [data] if isinstance(data, bytes | str) else data:
+        rest = memoryview(piece.encode() if isinstance(piece, str) else piece)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _take_over(path: Path, before: os.stat_result) -> None:
+    """Give a file the mode and the owner of the one that it replaces."""
+    if hasattr(os, "chown"):
+        with suppress(OSError):  # only root may give a file away
+            os.chown(path, before.st_uid, before.st_gid)
+    path.chmod(stat.S_IMODE(before.st_mode))
+
+
+def _is_stream(path: Path) -> bool:
+    """Tell whether a path leads to no file or folder, or to one that is open under another name."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return True
+    seen = path.absolute()
+    for _ in range(40):  # links at most, as Linux
+        if str(seen).startswith(_SPECIAL) and not str(seen).startswith("/dev/shm/"):
+            return not stat.S_ISDIR(mode)
+        if not seen.is_symlink():
+            return False
+        seen = seen.parent / seen.readlink()
+    return False
+
+
+def read_text(path: Path, max_bytes: int | None = None) -> str:
     """Return the content of a UTF-8 text file, without a byte order mark.
 
     Raises:
-        InvalidInput: the file cannot be read, or is not UTF-8 text.
+        InvalidInput: the file cannot be read, is not UTF-8 text, or has more than `max_bytes`.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return read_stream(file, str(path), max_bytes)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {reason(error)}") from error
-    return decode_text(raw, str(path))
+
+
+def read_stream(file: IO[bytes], source: str, max_bytes: int | None = None) -> str:
+    """Return what an open file holds as text; one without an end is refused where it is no text.
+
+    Raises:
+        InvalidInput: it is not UTF-8 text, or has more than `max_bytes`; `source` is named.
+        OSError: it cannot be read.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    pieces, size = list[str](), 0
+    while True:
+        chunk = file.read(_CHUNK)
+        try:
+            pieces.append(decoder.decode(chunk, final=not chunk))
+        except UnicodeDecodeError as error:
+            place = size + len(chunk) - len(error.object) + error.start
+            raise InvalidInput(f"{source} is not UTF-8 text (byte {place})") from error
+        if "\0" in pieces[-1]:
+            raise InvalidInput(f"{source} holds binary data (a NUL byte)")
+        size += len(chunk)
+        if max_bytes is not None and size > max_bytes:
+            raise InvalidInput(f"{source} has more than {max_bytes:,} bytes")
+        if not chunk:
+            return "".join(pieces).removeprefix("\ufeff")
 
 
 def decode_text(raw: bytes, source: str) -> str:
@@ -116,6 +201,11 @@ def decode_text(raw: bytes, source: str) -> str:
     if "\0" in text:
         raise InvalidInput(f"{source} holds binary data (a NUL byte)")
     return text
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text without their ends, "\\n" or "\\r\\n" and nothing else."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def reason(error: OSError) -> str:

@@ -36,7 +36,8 @@ Feedback = Literal["correction", "hint", "denial"]
 class Scope:
     """Whose memory a verb reads or writes; every field that is set narrows it.
 
-    A verb that takes a scope also takes a user's name.
+    A verb that takes a scope also takes a user's name. Names are compared character by character:
+    two spellings of "Zoë" in Unicode are two users.
 
     Raises:
         InvalidInput: a field is empty, is not text, or holds half of a character.
@@ -54,8 +55,7 @@ class Scope:
                 continue
             if not isinstance(value, str) or not value.strip():
                 raise InvalidInput(f"scope: {name} must be a non-empty text, not {shown(value)}")
-            if not is_encodable(value):
-                raise InvalidInput(f"scope: {name} holds half of a character: {shown(value)}")
+            require_whole(f"scope: {name}", value)
 
     @classmethod
     def of(cls, scope: "ScopeLike") -> "Scope":
@@ -94,6 +94,17 @@ def is_encodable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def require_whole(name: str, text: str) -> str:
+    """Return a text as it is; `name` says in the error which one it is.
+
+    Raises:
+        InvalidInput: it holds half of a character, and so cannot be written as UTF-8.
+    """
+    if not is_encodable(text):
+        raise InvalidInput(f"{name} holds half of a character (a lone surrogate)")
+    return text
+
+
 def ids_of(ids: Ids) -> list[str]:
     """Return ids as a list: one id is a list of one.
 
@@ -101,14 +112,14 @@ def ids_of(ids: Ids) -> list[str]:
         InvalidInput: it is neither a text nor several.
     """
     if isinstance(ids, str):
-        ids = [ids]
+        return [require_whole("an id", ids)]
     try:
         listed = list(ids)
     except TypeError:  # also of an array without dimensions, which says that it is iterable
         listed = None
-    if listed is None or not all(isinstance(id, str) and is_encodable(id) for id in listed):
+    if listed is None or not all(isinstance(id, str) for id in listed):
         raise InvalidInput(f"ids: one id or several are wanted, each a text, not {shown(ids)}")
-    return listed
+    return [require_whole("an id", id) for id in listed]
 
 
 SHORT = 48

@@ -130,11 +130,13 @@ class Agent(Runnable[Any, Any]):
         remember: bool = True,
         evidence: Sequence[str] | None = None,
         turns: Sequence[tuple[str, str]] = (),
+        chat: bool = False,
     ) -> Answer:
         """Answer one question, and remember the turn unless `remember` is False.
 
-        `evidence` is shown instead of what the memory would recall; `turns` are the conversation so
-        far, as (said, replied).
+        A question is remembered as asked, and never shown as something that is known. In a `chat`
+        the user may state something instead, which is. `evidence` is shown instead of what the
+        memory would recall; `turns` are the conversation so far, as (said, replied).
 
         Raises:
             InvalidInput: the question is empty.
@@ -142,7 +144,9 @@ class Agent(Runnable[Any, Any]):
             NoAnswer: the model's reply holds none, but perhaps reasoning; nothing is remembered.
             ContextTooLong: the question does not fit into the model's context, not even alone.
         """
-        steps = self.run(question, scope=scope, remember=remember, evidence=evidence, turns=turns)
+        options: dict[str, Any] = {"remember": remember, "evidence": evidence}
+        options |= {"turns": turns, "chat": chat}
+        steps = self.run(question, scope=scope, **options)
         return _last([step for step in steps if isinstance(step, Answered | Saved)])
 
     async def aask(

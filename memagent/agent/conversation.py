@@ -71,7 +71,8 @@ class Conversation:
             InvalidInput: the text is empty.
             ModelUnavailable: the model's server does not answer.
         """
-        for step in self.agent.run(text, scope=self.scope, turns=self.recent, stream=stream):
+        turns = self.recent
+        for step in self.agent.run(text, scope=self.scope, turns=turns, chat=True, stream=stream):
             if isinstance(step, Answered):
                 self.turns.append(PastTurn(text, step.answer.answer))
             if isinstance(step, Saved):

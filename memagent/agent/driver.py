@@ -158,7 +158,15 @@ class Driver:
         if self.memory is not None and not request.turn:
             link_written(self.memory, request.origin)
             return request.answer
-        return remember(self.memory, question, request.answer, request.steps, scope, request.origin)
+        return remember(
+            self.memory,
+            question,
+            request.answer,
+            request.steps,
+            scope,
+            request.origin,
+            chat=request.chat,
+        )
 
     def _opened(self) -> "tuple[BaseChatModel, ContextWindow]":
         with self._opening:

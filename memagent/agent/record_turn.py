@@ -11,11 +11,15 @@ from memagent.errors import ForgottenMeanwhile, InvalidInput, shown
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question
 from memagent.stores.database.links import link
+from memagent.text.english import words
 from memagent.types import Answer, NewRecord, Outcome, Scope
 
 logger = logging.getLogger(__name__)
 
 Verdict = Literal["good", "bad"]
+RECALLED_WORDS = 2
+"""Words of memories that a reply says at least, and the turn does not, where it asked for them. One
+is too few: a weak model answers "I like tea" by "You like coffee", which it was shown."""
 OUTCOMES: Mapping[Verdict, Outcome] = {"good": "helped", "bad": "hurt"}
 
 
@@ -26,13 +30,15 @@ def remember(
     steps: Sequence[Mapping[str, Any]],
     scope: Scope,
     origin: Origin,
+    *,
+    chat: bool = False,
 ) -> Answer:
     """Write a turn, and return its answer with the ids of what was written.
 
-    What the user said is evidence if it states something; what we replied never is. What the agent
-    did with its tools is kept with its reply. The reply is forgotten with what the user said, and
-    with anything else that stood in its prompt; if some of that is forgotten already, it is not
-    remembered.
+    What a user asks is never evidence, and neither is what we replied. In a `chat` the user may
+    state something instead, which is. What the agent did with its tools is kept with its reply. The
+    reply is forgotten with what the user said, and with anything else that stood in its prompt; if
+    some of that is forgotten already, it is not remembered.
     """
     if memory is None:
         return answer
@@ -40,7 +46,7 @@ def remember(
     said = NewRecord(
         text=question,
         valid_from=now,
-        evidence=not is_question(question),
+        evidence=chat and not is_request(question, answer),
         metadata={"role": "user"},
     )
     replied = NewRecord(
@@ -77,6 +83,28 @@ def link_written(memory: Memory, origin: Origin, said: Sequence[int] = ()) -> No
         for record in records:
             if record.role == "assistant" and not record.evidence:
                 link(db, record.seq, {*origin.written[record.seq], *said}, "prompt")
+
+
+def is_request(text: str, answer: Answer) -> bool:
+    """Tell whether a turn of a chat asked for something rather than stated it.
+
+    It did if it is a question. So did a turn that was answered by what is remembered: the reply
+    says `RECALLED_WORDS` of the memories that were shown, and nothing that only the turn says. A
+    turn with a name or a number that is new states something, whatever the reply.
+    """
+    if is_question(text):
+        return True
+    said, replied = _words(text), _words(answer.answer)
+    known = _words(" ".join(answer.recollection.texts))
+    new = said - known
+    later = words(text)[1:]
+    if any(word.lower() in new and (word[0].isupper() or word.isnumeric()) for word in later):
+        return False
+    return len((replied & known) - said) >= RECALLED_WORDS and not replied & new
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in words(text)}
 
 
 def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: str | None) -> int:

@@ -5,6 +5,7 @@ The same sequence serves a thread and an event loop, and a test without either.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from memagent.agent.origin import Origin
@@ -22,6 +23,7 @@ from memagent.agent.tool_calling import Action, Decision, Mistake, observed
 from memagent.errors import ContextTooLong, NoAnswer
 from memagent.prompts import ASSISTANT, render
 from memagent.recall.rules.questions import is_personal
+from memagent.records import require_whole
 from memagent.tools.execute import Observation, Repeats
 from memagent.types import Answer, Call, Examples, Hit, Recollection, Scope, Timings, Usage
 
@@ -94,13 +96,14 @@ class ToolRequest:
 class SaveRequest:
     """To be done: remember the turn; the outcome is the answer with what it was written as.
 
-    `origin` holds what stood in its prompts. Without `turn`, only what its tools wrote is linked to
-    that.
+    `origin` holds what stood in its prompts. In a `chat` the user may have stated something.
+    Without `turn`, only what its tools wrote is linked to that.
     """
 
     answer: Answer
     steps: Sequence[dict[str, Any]]
     origin: Origin
+    chat: bool = False
     turn: bool = True
 
 
@@ -114,6 +117,10 @@ class Plan:
     """Inputs of a turn: the question, the prompt's parts, and the bounds.
 
     `evidence` is shown instead of what would be recalled; `turns` are past ones as (said, replied).
+    In a `chat` the question may be a statement.
+
+    Raises:
+        InvalidInput: one of them holds half of a character.
     """
 
     question: str
@@ -125,6 +132,12 @@ class Plan:
     tools: "Sequence[BaseTool]" = ()
     max_steps: int = 8
     remember: bool = True
+    chat: bool = False
+
+    def __post_init__(self) -> None:
+        require_whole("the question", self.question)
+        for text in (*chain.from_iterable(self.turns), *(self.evidence or ())):
+            require_whole("a past turn or a piece of evidence", text)
 
 
 @dataclass(slots=True)
@@ -192,7 +205,7 @@ def _ended(
     steps, origin = (course.steps, course.origin) if course else ([], Origin())
     origin.show(answer.recollection)
     if plan.remember:
-        yield Saved((yield SaveRequest(answer, steps, origin)))
+        yield Saved((yield SaveRequest(answer, steps, origin, chat=plan.chat)))
     elif origin.written:
         yield SaveRequest(answer, steps, origin, turn=False)
 

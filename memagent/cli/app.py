@@ -71,8 +71,6 @@ def main() -> None:
     except UserError as error:
         print(f"memagent: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
 
 
 def _version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
-from memagent.cli.input import write_lines
+from memagent.cli.input import typed_lines, write_lines
 from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import counted, hit_lines, record_lines, terminal_width, wrapped
 from memagent.errors import InvalidInput, UserError
@@ -184,7 +184,7 @@ def lines(status: Callable[[], str], typed: InputHistory | None = None) -> Itera
     `status` below the line; in a pipe there is neither a prompt nor colour.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        yield from (line.rstrip("\n") for line in sys.stdin)
+        yield from typed_lines()
         return
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter

@@ -10,7 +10,7 @@ import typer
 
 from memagent.cli.options import Home, Json, Model, User
 from memagent.errors import ConfigError
-from memagent.files import read_text, reason, write_atomic
+from memagent.files import make_private_folder, read_text, reason, write_atomic
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -84,6 +84,9 @@ def _document(path: Path) -> "TOMLDocument":
     import tomlkit
     from tomlkit.exceptions import ParseError
 
+    from memagent.config import read_config
+
+    read_config(path)  # refuses what is no settings file, in the same words as elsewhere
     try:
         return tomlkit.parse(read_text(path) if path.exists() else "")
     except ParseError as error:
@@ -94,12 +97,9 @@ def _write(path: Path, document: "TOMLDocument") -> None:
     """Write the file, which only its owner may read where it is new: it may hold keys."""
     import tomlkit
 
-    target = path.resolve()  # the file behind a link, not the link
     try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(target, tomlkit.dumps(document))
-        target.chmod(mode)
+        make_private_folder(path.resolve().parent)
+        write_atomic(path, tomlkit.dumps(document))
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {reason(error)}") from error
 

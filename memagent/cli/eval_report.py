@@ -13,6 +13,7 @@ from memagent.cli.options import Json, settings_of
 from memagent.cli.output import print_tables
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.tasks import data_files
+from memagent.files import write_atomic
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -133,7 +134,7 @@ def report(
         table = rows(run.tasks, run.arms, run.scores)
         if csv:
             try:
-                csv.write_text(as_csv(table), encoding="utf-8")
+                write_atomic(csv, as_csv(table).encode("utf-8", "replace"))
             except OSError as error:
                 raise RunError(f"cannot write {csv}: {error.strerror}") from error
         if as_json:

@@ -161,10 +161,11 @@ def run(
     except BadOption as error:
         raise typer.BadParameter(str(error), param_hint=error.option) from error
     except KeyboardInterrupt:
-        if bar.run is not None:
-            kept = f"{len(bar.run.scores)} answers are kept in {bar.run.folder}"
-            print(f"memagent: stopped: {kept}, go on with --resume", file=sys.stderr)
-        raise
+        if bar.run is None:
+            raise
+        kept = f"{len(bar.run.scores)} answers are kept in {bar.run.folder}"
+        print(f"memagent: stopped: {kept}, go on with --resume", file=sys.stderr)
+        raise typer.Exit(130) from None
     finally:
         bar.close()
     _print(result, as_json)

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
 from memagent.errors import InvalidInput
-from memagent.files import decode_text, read_text, reason, write_atomic
+from memagent.files import decode_text, read_stream, read_text, reason, split_lines, write_atomic
 from memagent.stores.banks.validation import check
 from memagent.types import Kind, NewRecord, Role
 
@@ -26,6 +26,8 @@ FIELDS = {
 }
 """Fields of a record in `add --jsonl`, and what each holds. A role and a name are metadata, too."""
 
+STANDARD_INPUT = "standard input"
+
 
 def texts_of(file: Path | None) -> list[str]:
     """Return the non-blank lines of a file, or of standard input when it is None.
@@ -33,18 +35,16 @@ def texts_of(file: Path | None) -> list[str]:
     Raises:
         InvalidInput: it cannot be read, is not UTF-8 text, or holds no record.
     """
-    return [line.strip() for line in _text_of(file).splitlines() if line.strip()]
+    return [line.strip() for line in split_lines(_text_of(file)) if line.strip()]
 
 
 def lines_of(file: Path | None) -> list[str]:
     """Return all lines of a file, or of standard input when it is None, as JSON needs them.
 
-    Only a line feed ends a line: JSON texts may hold the other characters that end one elsewhere.
-
     Raises:
         InvalidInput: it cannot be read, is not UTF-8 text, or is blank.
     """
-    return _text_of(file).split("\n")
+    return split_lines(_text_of(file))
 
 
 def json_records(file: Path | None) -> list[NewRecord]:
@@ -114,14 +114,26 @@ def _text_of(file: Path | None) -> str:
 
 def _standard_input() -> str:
     try:
-        raw = sys.stdin.buffer.read()
+        return read_stream(sys.stdin.buffer, STANDARD_INPUT)
     except OSError as error:
-        raise InvalidInput(f"standard input cannot be read: {reason(error)}") from error
-    return decode_text(raw, "standard input")
+        raise InvalidInput(f"{STANDARD_INPUT} cannot be read: {reason(error)}") from error
+
+
+def typed_lines() -> Iterator[str]:
+    """Yield the lines of standard input as they come.
+
+    Raises:
+        InvalidInput: it cannot be read, or a line is not UTF-8 text; the line is named.
+    """
+    try:
+        for number, line in enumerate(sys.stdin.buffer, start=1):
+            yield decode_text(line, f"line {number} of {STANDARD_INPUT}").rstrip("\r\n")
+    except OSError as error:
+        raise InvalidInput(f"{STANDARD_INPUT} cannot be read: {reason(error)}") from error
 
 
 def write_lines(file: Path, lines: Iterable[str]) -> None:
-    """Write lines to a file, as a whole or not at all.
+    """Write lines to a file that only its owner may read, as a whole or not at all.
 
     Raises:
         InvalidInput: the file cannot be written.

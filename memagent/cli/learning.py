@@ -33,7 +33,7 @@ from memagent.cli.output import (
 )
 from memagent.errors import InvalidInput
 from memagent.evals.metrics import coverage
-from memagent.files import read_text
+from memagent.files import read_text, split_lines
 from memagent.types import Record, Scope
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def _problems(source: str, settings: "Settings") -> "list[Problem]":
         if not found:
             raise InvalidInput("gsm8k: set MEMAGENT_DATA to a folder with gsm8k/train*.jsonl")
         path = found[0]
-    return list(read_problems(read_text(path).split("\n"), path.name))
+    return list(read_problems(split_lines(read_text(path)), path.name))
 
 
 def _answered(problems: "list[Problem]", check: CheckName) -> None:

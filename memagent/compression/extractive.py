@@ -1,5 +1,6 @@
 """Extractive compressor: keeps the sentences, or the runs of words, with the largest weights."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,8 @@ SEEN_SHARE = 0.2
 REDUNDANCY = 0.5
 """The weight of similarity to what is kept already against a sentence (maximal marginal
 relevance)."""
+BLOCK = 256
+"""Sentences among which the next one to keep is chosen."""
 Unit = Literal["sentences", "runs"]
 
 
@@ -153,14 +156,11 @@ class Extractive:
     ) -> list[Mapping[str, float]]:
         """Return the weights of each sentence's words, by stem."""
         weights = self.weigh(text)
+        asked: dict[int, list[PlacedQuestion]] = {}
+        for question in placed:
+            asked.setdefault(question.sentence, []).append(question)
         return [
-            word_weights(
-                text,
-                span,
-                weights,
-                [question for question in placed if question.sentence == number],
-                aware=self.aware,
-            )
+            word_weights(text, span, weights, asked.get(number, ()), aware=self.aware)
             for number, span in enumerate(spans)
         ]
 
@@ -182,31 +182,45 @@ def _most_salient(
     spans: Sequence[Span], vectors: NDArray[np.float32], limit: int, redundancy: float
 ) -> list[Span]:
     """Return the sentences most similar to all others, and least similar to those kept."""
-    cosines = vectors @ vectors.T
-    central = (cosines.sum(axis=1) - 1) / max(1, len(spans) - 1)
+    central = (vectors @ vectors.sum(axis=0) - 1) / max(1, len(spans) - 1)
     to_kept = np.zeros(len(spans))
 
     def gain(number: int) -> float:
         return float((1 - redundancy) * central[number] - redundancy * to_kept[number])
 
     def keep(number: int) -> None:
-        np.maximum(to_kept, cosines[number], out=to_kept)
+        block = _block_of(number)
+        np.maximum(to_kept[block], vectors[block] @ vectors[number], out=to_kept[block])
 
     return _greedy(spans, limit, gain, keep)
 
 
 def _greedy(
-    spans: Sequence[Span], limit: int, gain: Callable[[int], float], keep: Callable[[int], None]
+    spans: Sequence[Span], limit: float, gain: Callable[[int], float], keep: Callable[[int], None]
 ) -> list[Span]:
-    """Take the piece of largest gain that still fits, again and again; return them in order."""
-    remaining, kept = set(range(len(spans))), list[Span]()
-    while fitting := [number for number in sorted(remaining) if len(spans[number]) + 1 <= limit]:
-        best = max(fitting, key=gain)
-        kept.append(spans[best])
-        keep(best)
-        remaining.remove(best)
-        limit -= len(spans[best]) + 1
+    """Take the piece of largest gain that still fits, again and again; return them in order.
+
+    A long text goes block by block, each with its share of the limit and what is left of the block
+    before: the work grows with the square of a block, and not of the text.
+    """
+    rest, kept, room = sum(map(len, spans)), list[Span](), 0.0
+    for start in range(0, len(spans), BLOCK):
+        remaining = list(range(start, min(start + BLOCK, len(spans))))
+        size = sum(len(spans[number]) for number in remaining)
+        share = limit if size == rest else limit * size / rest
+        limit, rest, room = limit - share, rest - size, room + share
+        while remaining := [number for number in remaining if len(spans[number]) + 1 <= room]:
+            best = max(remaining, key=gain)
+            kept.append(spans[best])
+            keep(best)
+            remaining.remove(best)
+            room -= len(spans[best]) + 1
     return sorted(kept)
+
+
+def _block_of(number: int) -> slice:
+    start = number - number % BLOCK
+    return slice(start, start + BLOCK)
 
 
 def _best_runs(
@@ -238,11 +252,11 @@ def _best_runs(
 
 def _joined(text: str, spans: Sequence[Span], kept: Sequence[Span]) -> str:
     """Return the kept pieces as one text, with a full stop after those of one sentence."""
-    lines = []
+    lines, waiting = [], deque(kept)
     for span in spans:
-        pieces = [
-            piece.of(text) for piece in kept if span.start <= piece.start and piece.end <= span.end
-        ]
+        pieces = []
+        while waiting and waiting[0].end <= span.end:
+            pieces.append(waiting.popleft().of(text))
         if pieces:
             lines.append(" ".join(pieces).rstrip(",;:"))
     return " ".join(line if line[-1:] in ".!?" else f"{line}." for line in lines)

@@ -92,13 +92,18 @@ def aggregate(pieces: Sequence[Piece], tokens: int) -> list[Piece]:
 
 def without_duplicates(pieces: Sequence[Piece]) -> list[Piece]:
     """Return the pieces without those whose words a piece with no lower score also has."""
-    kept: list[tuple[frozenset[str], Piece]] = []
+    kept: list[Piece] = []
+    holding: dict[str, list[frozenset[str]]] = {}
     for piece in _by_score(pieces):
         stems = frozenset(stem(word) for word in content_words(piece.text))
         stems = stems or frozenset([piece.text])
-        if not any(stems <= other for other, _ in kept):
-            kept.append((stems, piece))
-    return _in_order([piece for _, piece in kept])
+        # What has all of the words has the rarest of them: only there is it looked for.
+        rarest = min((holding.get(word, []) for word in stems), key=len)
+        if not any(stems <= other for other in rarest):
+            kept.append(piece)
+            for word in stems:
+                holding.setdefault(word, []).append(stems)
+    return _in_order(kept)
 
 
 def _by_score(pieces: Sequence[Piece]) -> list[Piece]:

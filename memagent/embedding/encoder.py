@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.embedding.vectors import BadVector, embedded, unit_rows
 from memagent.errors import EmbedderMismatch, InvalidInput, StoreError
+from memagent.records import require_whole
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,12 @@ class Encoder:
         return embedded(vectors, texts, self.name, self._dimensions)
 
     def query(self, text: str) -> NDArray[np.float32]:
-        """Return the vector of a query (dimensions), of length one."""
+        """Return the vector of a query (dimensions), of length one.
+
+        Raises:
+            InvalidInput: it holds half of a character.
+        """
+        require_whole("the query", text)
         self.check()
         vector = self._embeddings.embed_query(text)
         return np.asarray(embedded([vector], [text], self.name, self._dimensions)[0])

@@ -214,7 +214,7 @@ def graded(
         standing: Standing
         if check is not None:
             standing = "right" if check(problem, text) else "wrong"
-        elif answer == winner.answer and winner.share >= min_share - 1e-9:
+        elif answer and answer == winner.answer and winner.share >= min_share - 1e-9:
             standing = "self-generated"
         else:
             standing = "undecided"

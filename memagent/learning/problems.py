@@ -5,16 +5,17 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 
 from memagent.errors import InvalidInput
+from memagent.learning.numbers import is_number, numbers_in, stated_number, value_of
 from memagent.models.reasoning import split_reasoning
+from memagent.records import require_whole
 from memagent.text.english import content_words, stem, words
 
-_MARKED = re.compile(r"####\s*([^\n]+)")
-_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
-_STATED = re.compile(r"\banswer\s*(?:is\s*:?|:|=)\s*([^\n]+)", re.IGNORECASE)
-_NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?")
+_MARKED = re.compile(r"####\s*((?:(?!####)[^\n])+)")
+_BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
+_STATED_AS = r"\banswer\s*(?:is\s*:?|:|=)\s*"
+_STATED = re.compile(rf"{_STATED_AS}((?:(?!{_STATED_AS})[^\n])+)", re.IGNORECASE)
 DUPLICATE_SHARE = 0.8
 """Two problems with at least this share of their words in common are duplicates."""
 
@@ -55,15 +56,16 @@ def read_problems(lines: Iterable[str], name: str = "problems") -> Iterator[Prob
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
+            fields = json.loads(line.removeprefix("\ufeff"))
             question, answer = fields["question"], str(fields.get("answer", ""))
             evidence = tuple(map(str, fields.get("evidence", ())))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InvalidInput(
                 f"{name}:{number}: expected a JSON object with a question, found {line[:60]!r}"
             ) from error
         if not isinstance(question, str) or not question.strip():
             raise InvalidInput(f"{name}:{number}: the question is empty")
+        require_whole(f"{name}:{number}: a text", "".join([question, answer, *evidence]))
         has_solution = "####" in answer
         yield Problem(
             question=question,
@@ -83,10 +85,8 @@ def answer_of(solution: str) -> str:
     for pattern in (_MARKED, _BOXED, _STATED):
         if found := pattern.findall(solution):
             answer = str(found[-1]).strip()
-            number = _NUMBER.search(answer)
-            return _plain(number.group()) if number else answer.rstrip(".").lower()
-    numbers = _NUMBER.findall(solution)
-    return _plain(numbers[-1]) if numbers else ""
+            return stated_number(answer) or answer.rstrip(".").lower()
+    return next(reversed(numbers_in(solution)), "")
 
 
 def answer_key(problem: Problem, solution: str) -> str:
@@ -97,8 +97,9 @@ def answer_key(problem: Problem, solution: str) -> str:
     kitchen." are the same answer to where Daniel is.
     """
     answer = answer_of(solution)
-    if _NUMBER.fullmatch(answer):
-        return answer
+    if is_number(answer):
+        value = value_of(answer)
+        return answer if value is None else str(value)
     last = answer or split_reasoning(solution).answer.rpartition("\n")[2]
     negation = {"no"} if {"no", "not"}.intersection(words(last.lower())) else set()
     stems = {stem(word) for word in content_words(last)} | negation
@@ -107,9 +108,12 @@ def answer_key(problem: Problem, solution: str) -> str:
 
 
 def same_number(problem: Problem, solution: str) -> bool:
-    """Tell whether a solution ends with the right number: 1,000.0 equals 1000, and $5 equals 5."""
-    number, gold = _decimal(answer_of(solution)), _decimal(problem.answer)
-    return number is not None and number == gold
+    """Tell whether a solution ends with the right number: 1,000.0 equals 1000, 1/2 equals .5."""
+    number, gold = stated_number(answer_of(solution)), stated_number(problem.answer)
+    if number is None or gold is None:
+        return False
+    value = value_of(number)
+    return value is not None and value == value_of(gold)
 
 
 def mentions(problem: Problem, solution: str) -> bool:
@@ -140,15 +144,3 @@ def nearly_same(first: Set[str], second: Set[str]) -> bool:
 def _without_calculations(solution: str) -> str:
     """Return a GSM8K solution without its calculator annotations, such as <<48/2=24>>."""
     return re.sub(r"<<[^>]*>>", "", solution).strip()
-
-
-def _plain(number: str) -> str:
-    return re.sub(r"\.0+$", "", number.replace(",", "").replace("$", ""))
-
-
-def _decimal(text: str) -> Decimal | None:
-    found = _NUMBER.search(text)
-    try:
-        return Decimal(_plain(found.group())) if found else None
-    except InvalidOperation:
-        return None

@@ -10,6 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from memagent.errors import InvalidInput, shown
+from memagent.records import require_whole
 from memagent.types import NewRecord
 
 T = TypeVar("T")
@@ -158,11 +159,11 @@ def text(name: str, value: Any) -> str:
     """Return a text as it is.
 
     Raises:
-        InvalidInput: it is no text.
+        InvalidInput: it is no text, or holds half of a character.
     """
     if not isinstance(value, str):
         raise InvalidInput(f"{name}: a text is wanted, not {shown(value)}")
-    return value
+    return require_whole(f"the {name}", value)
 
 
 def count(name: str, value: Any, *, least: int = 1) -> int:

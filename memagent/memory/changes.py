@@ -301,10 +301,12 @@ def next_version(
         raise InvalidInput(f"metadata: a mapping is wanted, not {shown(metadata)}")
     if text is None and metadata is None:
         raise InvalidInput("say what to update: a text, metadata, or both")
-    versions = engine.store.read.versions(scope, id)
-    if not versions:
-        raise InvalidInput(f"there is no record {shown(id)} in this scope")
-    old = versions[-1]
+    old = connection.newest(engine.store, scope, [id]).get(id)
+    if old is None:  # one that was taken back has versions, and none of them is the newest
+        versions = engine.store.read.versions(scope, id)
+        if not versions:
+            raise InvalidInput(f"there is no record {shown(id)} in this scope")
+        old = versions[-1]
     text = old.text if text is None else text
     merged = _merged(old.metadata, metadata or {})
     if text == old.text and merged == dict(old.metadata):

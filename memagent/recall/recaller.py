@@ -229,7 +229,7 @@ class Recaller:
         vector = self._encoder.query(query)
         seconds = time.perf_counter() - started
         hits = self._bank.search(query, vector, where, ALL_CANDIDATES)
-        return without_unrelated_lessons(query, hits), seconds
+        return _without_echoes(query, without_unrelated_lessons(query, hits)), seconds
 
     def _with_context(self, hits: Sequence[Hit], scope: Scope) -> list[Hit]:
         """Add the records that the hits need as context (antecedents of pronouns), each once."""
@@ -242,6 +242,29 @@ class Recaller:
                 context = Hit(record=record, key=record.keys[0], score=hit.score, why=why)
                 by_id.setdefault(record.id, context)
         return list(by_id.values())
+
+
+def _without_echoes(query: str, hits: Hits) -> Hits:
+    """Return the hits that a query does not say itself: asked again, a request is no answer.
+
+    That is a user's turn in the words of the query, or of one of its words alone.
+    """
+    query_words = _lower(query)
+    kept = [
+        hit
+        for hit in hits
+        if (hit.record.kind, hit.record.role) != ("episode", "user")
+        or not _repeats(_lower(hit.record.text), query_words)
+    ]
+    return hits if len(kept) == len(hits) else replace(hits, hits=tuple(kept))
+
+
+def _repeats(said: Sequence[str], query_words: Sequence[str]) -> bool:
+    return said == query_words or (len(said) == 1 and said[0] in query_words)
+
+
+def _lower(text: str) -> list[str]:
+    return [word.lower() for word in words(text)]
 
 
 def _choose(hits: Sequence[Hit], expected: AnswerType | None, question: str, k: int) -> list[Hit]:

@@ -194,6 +194,11 @@ class EpisodicBank:
         if not rows:
             return []
         vectors, weights = unpacked([row[3] for row in rows]), terms.weights
+        rankings = {"dense_rank": dense, "bm25_rank": best, "newest_rank": newest}
+        ranks = {
+            name: {key: float(rank) for rank, key in enumerate(keys, start=1)}
+            for name, keys in (rankings.items() if ranking.explain else ())
+        }
         found: dict[int, Candidate] = {}
         for (key, record, text, _), own, cosine in zip(
             rows, vectors, (vectors @ vector).tolist(), strict=True
@@ -205,11 +210,7 @@ class EpisodicBank:
                 relevance = (relevance + why["words"]) / 2
             if record in found and found[record].relevance >= relevance:
                 continue
-            if ranking.explain:
-                ranks = {"dense_rank": dense, "bm25_rank": best, "newest_rank": newest}
-                why |= {
-                    name: float(keys.index(key) + 1) for name, keys in ranks.items() if key in keys
-                }
+            why |= {name: places[key] for name, places in ranks.items() if key in places}
             found[record] = Candidate(record, key, relevance, why, own)
         return list(found.values())
 

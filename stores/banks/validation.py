@@ -3,6 +3,7 @@
 from typing import Any
 
 from memagent.errors import InvalidInput, shown
+from memagent.records import require_whole
 from memagent.stores.database.bounds import (
     LAST_MICROS,
     check_metadata,
@@ -72,7 +73,4 @@ def check_content(text: Any) -> None:
         )
     if "\0" in text:
         raise InvalidInput("the text holds a NUL byte: binary data is not remembered")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput("the text holds half of a character (a lone surrogate)") from error
+    require_whole("the text", text)

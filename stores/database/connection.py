@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memagent.errors import StoreBusy, StoreError
+from memagent.errors import InvalidInput, StoreBusy, StoreError, UserError
 from memagent.process import abandon, at_fork
 from memagent.stores.database import writer_queue
 from memagent.stores.database.filters import Filter, micros
@@ -326,7 +326,9 @@ class SqliteStore:
         except DATABASE_ERRORS as error:
             raise self._failure(error) from error
 
-    def _failure(self, error: Exception) -> StoreError:
+    def _failure(self, error: Exception) -> UserError:
+        if isinstance(error, UnicodeEncodeError):  # of what a caller gave; none is stored
+            return InvalidInput("a text holds half of a character (a lone surrogate)")
         code = getattr(error, "sqlite_errorcode", 0)
         if code & 0xFF == sqlite3.SQLITE_BUSY:
             return StoreBusy(

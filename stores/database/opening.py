@@ -18,7 +18,7 @@ CHECKPOINT_PAGES = 8_000
 BUSY_TIMEOUT_SECONDS = 30
 """Seconds to wait for another process that is writing without standing in the queue."""
 CACHE_KIB = 32_000
-DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+DATABASE_ERRORS = (sqlite3.Error, UnicodeError)
 """The errors that SQLite raises; the latter when its own message quotes damaged text."""
 MIN_DATABASE_BYTES = 512
 """Size of the smallest database; SQLite takes a shorter file for a new one, and overwrites it."""

@@ -20,7 +20,23 @@ SEQ, KEY, TEXT, HELPED, HURT = 0, *range(len(READ), len(READ) + 4)
 """Places in a row: what a record is read from comes first, then one of its keys."""
 Query = Callable[..., list[sqlite3.Row]]
 """Runs one reading statement, given as SQL and values."""
-_COLUMNS = ", ".join("u.name" if name == "user_name" else f"r.{name}" for name in READ)
+_LONG = ("value", "sources", "context", "metadata")
+"""Columns of any length. Only a record's first row has them: a long text has many keys, and each
+would bring the whole of it."""
+
+
+def _in_first_row(column: str) -> str:
+    first = "k.id IS NULL OR k.id = (SELECT min(f.id) FROM keys f WHERE f.record = r.seq)"
+    return f"CASE WHEN {first} THEN {column} END"
+
+
+def _column(name: str) -> str:
+    if name == "user_name":
+        return "u.name"
+    return _in_first_row(f"r.{name}") if name in _LONG else f"r.{name}"
+
+
+_COLUMNS = ", ".join(map(_column, READ))
 _KEYED = f"SELECT {_COLUMNS}, k.id, k.text"
 _FROM = " FROM records r JOIN users u ON u.id = r.user LEFT JOIN keys k ON k.record = r.seq WHERE "
 
@@ -33,13 +49,15 @@ def _counted(outcome: str) -> str:
     """
     return (
         f"max(0, CAST(coalesce(CASE r.sources WHEN '[]' THEN r.{outcome} ELSE"
-        f" (SELECT sum(o.{outcome})"
-        " FROM json_each(r.sources) j JOIN outcomes o ON o.user = r.user AND o.source = j.value)"
+        # CROSS JOIN keeps SQLite from reading the sources anew for each outcome of the user.
+        f" (SELECT sum(o.{outcome}) FROM json_each(r.sources) j CROSS JOIN outcomes o"
+        " ON o.user = r.user AND o.source = j.value)"
         f" END, r.{outcome}, 0) AS INTEGER))"
     )
 
 
-_RANKED = f"{_KEYED}, {_counted('helped')}, {_counted('hurt')}{_FROM}"
+_OUTCOMES = ", ".join(_in_first_row(_counted(outcome)) for outcome in ("helped", "hurt"))
+_RANKED = f"{_KEYED}, {_OUTCOMES}{_FROM}"
 _RECORDS = f"{_KEYED}, NULL, NULL{_FROM}"
 _ORDER = " ORDER BY r.seq, k.id"
 _SORTED = " ORDER BY +r.seq, k.id"
@@ -174,7 +192,7 @@ class Reader:
                 SELECT r.supersedes FROM chain c JOIN records r ON r.user = ?1 AND r.id = c.id
                     WHERE r.supersedes IS NOT NULL UNION
                 SELECT r.id FROM chain c JOIN records r
-                    ON r.user = ?1 AND r.supersedes IS NOT NULL AND r.supersedes = c.id
+                    ON r.user = ?1 AND r.supersedes = c.id
             ) SELECT id FROM chain""",
             (self.user(scope.user), record_id),
         )

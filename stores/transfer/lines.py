@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Literal
 
-from memagent.errors import InvalidInput
+from memagent.errors import InvalidInput, shown
 from memagent.stores.banks.validation import check_content, check_scope
 from memagent.stores.database.bounds import (
     MAX_LIST,
@@ -44,7 +44,11 @@ def arriving(
     Raises:
         InvalidInput: a line or an item is not what was expected; the message gives its number.
     """
-    numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
+    numbered = (
+        (n, line.removeprefix("\ufeff"))
+        for n, line in enumerate(_texts(lines), start=1)
+        if line.strip()
+    )
     first = next(numbered, (1, ""))
     if format == "memagent" or (format == "auto" and _is_header(first[1])):
         header = _header(*first)
@@ -54,6 +58,13 @@ def arriving(
         return header, parsed
     origin = None if format == "auto" else format
     return {}, list(_foreign(chain([first], numbered), origin, user))
+
+
+def _texts(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, str):
+            raise InvalidInput(f"line {number}: a text is wanted, not {shown(line)}")
+        yield line
 
 
 def _is_header(line: str) -> bool:

@@ -41,7 +41,7 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
 ) -> None:
     chat = ScriptedChat(["Nice.", "In Porto, I guess.", "Lisbon."])
     agent = Agent(memory=memory, model=chat)
-    agent.ask("I live in Lisbon.", scope=ada)
+    agent.ask("I live in Lisbon.", scope=ada, chat=True)
     guess = agent.ask("Where does Zoe live?", scope=ada)
     agent.ask("Where do I live?", scope=ada)
     assert last(chat) == "Notes:\n- I live in Lisbon.\n\nQuestion: Where do I live?"
@@ -56,7 +56,7 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
 
 def test_recall_reaches_across_sessions_and_writing_stays_in_one(memory: Memory) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(["ok", "Lisbon"]))
-    agent.ask("I live in Lisbon.", scope=Scope(user="ada", session="1"))
+    agent.ask("I live in Lisbon.", scope=Scope(user="ada", session="1"), chat=True)
     answer = agent.ask("Where do I live?", scope=Scope(user="ada", session="2"))
     assert [hit.record.scope.session for hit in answer.recollection.hits] == ["1"]
     assert len(memory.list(scope=Scope(user="ada", session="2"))) == 2

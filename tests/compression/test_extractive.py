@@ -1,14 +1,18 @@
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from memagent.compression import extractive
 from memagent.compression.abstractive import NoteWriter, find_quote, support
 from memagent.compression.base import Budget
-from memagent.compression.extractive import Extractive
+from memagent.compression.extractive import Extractive, Unit
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder, ScriptedChat
-from memagent.text.english import runs, sentences
+from memagent.text.english import Span, runs, sentences
 
 TEXT = (
     "The town of Ashby lies on a river. Dr. Vera Lund opened the school there in 1902."
@@ -158,3 +162,36 @@ def test_a_quote_is_found_whatever_its_spaces_and_capitals_but_not_within_a_word
     assert find_quote("a (b", "(b") is not None
     assert find_quote("x", " ") is None
     assert support("the of", "anything") == 0
+
+
+@pytest.mark.parametrize("unit", ["sentences", "runs"])
+@pytest.mark.parametrize("aware", [True, False])
+def test_a_long_text_is_compressed_in_linear_work(
+    monkeypatch: pytest.MonkeyPatch, unit: Unit, aware: bool
+) -> None:
+    gains = 0
+
+    def counted(spans: Sequence[Span], limit: float, gain: Any, keep: Any) -> list[Span]:
+        def measure(number: int) -> float:
+            nonlocal gains
+            gains += 1
+            return float(gain(number))
+
+        return greedy(spans, limit, measure, keep)
+
+    greedy = extractive._greedy
+    monkeypatch.setattr(extractive, "_greedy", counted)
+    monkeypatch.setattr(extractive, "BLOCK", 16)
+    counts = []
+    for size in (100, 400):
+        gains, text = 0, " ".join(f"Zoe {number} went home." for number in range(size))
+        compressor = Extractive(embed=one_vector, unit=unit, aware=aware)
+        note = compressor.compress(text, Budget(ratio=0.5))
+        assert note is not None
+        assert 0.3 * len(text) < len(note.text) <= 0.5 * len(text)
+        counts.append(gains)
+    assert counts[1] <= 5 * counts[0]
+
+
+def one_vector(texts: Sequence[str]) -> NDArray[np.float32]:
+    return np.ones((len(texts), 1), dtype=np.float32)

@@ -78,14 +78,18 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
             "when": _moment(row.get("date")),
             "asked": _moment(row.get("asked")),
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InvalidInput(
             f"{where}: expected JSON with question, answers and document ({error})"
         ) from error
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+    """Return a time in UTC; one without an offset is UTC, so that every machine reads the same."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _document(number: int, row: Mapping[str, Any]) -> Document:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from memagent.errors import RunError
-from memagent.files import private
+from memagent.files import private, split_lines
 from memagent.memory.memory import Memory
 
 DOCUMENTS_FILE = "documents.jsonl"
@@ -81,7 +81,7 @@ def _sums(path: Path, names: tuple[str, ...]) -> Iterable[dict[str, Any]]:
     """Return the lines of a file, those of the same names as one: a run may have gone on."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in split_lines(path.read_text(encoding="utf-8").strip()):
             row = json.loads(line)
             held = found.setdefault(tuple(row[name] for name in names), {})
             for name, value in row.items():

@@ -10,6 +10,7 @@ MAC's and StreamingQA's figures cannot be compared, because they use different o
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -23,7 +24,7 @@ NO_ANSWER = ("", "no answer", "not known", "unknown", "i dont know", "none")
 
 def normalised(text: str) -> str:
     """Return a text in small letters without punctuation, articles and double spaces, as SQuAD."""
-    plain = text.lower().translate(_PUNCTUATION)
+    plain = unicodedata.normalize("NFC", text).lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", plain).split())
 
 
@@ -33,26 +34,36 @@ def shortest(references: Sequence[str]) -> str:
 
 
 def em_strict(prediction: str, reference: str) -> float:
-    """Return 1 where the two are the same, normalised."""
-    return float(normalised(prediction) == normalised(reference))
+    """Return 1 where the two are the same, normalised; an empty prediction is never right."""
+    found, expected = _comparable(prediction, reference)
+    return float(bool(found) and found == expected)
 
 
 def em_prefix(prediction: str, reference: str) -> float:
     """Return 1 where the prediction begins with the reference, normalised, letter by letter."""
-    start = normalised(reference)
-    return float(normalised(prediction)[: len(start)] == start)
+    found, expected = _comparable(prediction, reference)
+    return float(bool(expected) and found[: len(expected)] == expected)
 
 
 def f1(prediction: str, reference: str) -> float:
     """Return the harmonic mean of precision and recall of words, normalised, as SQuAD."""
-    found, expected = normalised(prediction).split(), normalised(reference).split()
-    if not found or not expected:
-        return float(found == expected)
+    found, expected = (text.split() for text in _comparable(prediction, reference))
     shared = sum((Counter(found) & Counter(expected)).values())
     if not shared:
         return 0.0
     precision, recall = shared / len(found), shared / len(expected)
     return 2 * precision * recall / (precision + recall)
+
+
+def _comparable(prediction: str, reference: str) -> tuple[str, str]:
+    """Return both normalised, or in small letters where nothing is left of the reference.
+
+    "The" and "$" are answers, too: normalised they would be equal to each other and to no answer.
+    """
+    expected = normalised(reference)
+    if expected:
+        return normalised(prediction), expected
+    return " ".join(prediction.lower().split()), " ".join(reference.lower().split())
 
 
 def grade(task: Task, sample: Sample, prediction: str) -> dict[str, float]:

@@ -30,6 +30,7 @@ from memagent.evals.tasks.documents.documents import (
 from memagent.evals.tasks.documents.measures import measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
 from memagent.evals.tasks.documents.ratio_curve import drawings
+from memagent.files import decode_text, reason
 
 FIRST = 200
 """After how many documents retention is asked first, as CMT; of a shorter stream, its half."""
@@ -44,10 +45,10 @@ def read(path: Path) -> tuple[list[Document], list[DocumentQuestion]]:
         RunError: it cannot be read.
     """
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
+        whole = json.loads(decode_text(path.read_bytes(), str(path)))
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+        raise RunError(f"{path} cannot be read: {reason(error)}") from error
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path}: expected JSON ({error})") from error
     documents: list[Document] = []
     questions: list[DocumentQuestion] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.task import Sample, Task
-from memagent.files import decode_text
+from memagent.files import decode_text, reason, split_lines
 from memagent.learning.problems import Problem, nearly_same, read_problems, same_number
 from memagent.text.english import words
 
@@ -54,9 +54,11 @@ def load(path: Path, memory: int, samples: int = 0) -> Exam:
     try:
         raw = path.read_bytes()
         text = decode_text(raw, str(path))
-    except (OSError, InvalidInput) as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
-    problems = list(read_problems(text.splitlines(), path.name))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {reason(error)}") from error
+    except InvalidInput as error:
+        raise RunError(str(error)) from error
+    problems = list(read_problems(split_lines(text), path.name))
     for number, problem in enumerate(problems, start=1):
         if not problem.answer or not problem.solution:
             raise InvalidInput(f"{path.name}:{number}: expected an answer with #### in it")

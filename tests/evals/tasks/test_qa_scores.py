@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memagent.evals.task import Sample
 from memagent.evals.tasks.documents.documents import StreamTask, document
@@ -78,3 +80,26 @@ def test_a_grade_has_every_score_by_its_name_and_says_which_reference() -> None:
 @pytest.mark.parametrize(("said", "right"), [("", 1.0), ("Unknown.", 1.0), ("Rollo", 0.0)])
 def test_where_there_is_no_answer_it_is_right_to_give_none(said: str, right: float) -> None:
     assert set(grade(*asked(), said).values()) == {right}
+
+
+@pytest.mark.parametrize("gold", ["A", "The", "an", "!", "$", "the The", "?!"])
+def test_a_reference_that_normalises_to_nothing_is_compared_as_it_is(gold: str) -> None:
+    for score in (em_strict, em_prefix, f1):
+        assert score(gold, gold) == 1
+        assert score("something else", gold) == 0
+        assert score("", gold) == 0
+        assert score("a" if gold != "A" else "the", gold) == 0
+
+
+@given(
+    prediction=st.text(max_size=20),
+    reference=st.text(alphabet="abthe !$.?", min_size=1, max_size=12).filter(str.strip),
+)
+def test_no_answer_is_never_right_and_the_reference_always_is(
+    prediction: str, reference: str
+) -> None:
+    for score in (em_strict, em_prefix, f1):
+        assert score(reference, reference) == 1
+        assert score("", reference) == 0
+        assert score("  ", reference) == 0
+        assert 0 <= score(prediction, reference) <= 1

@@ -1,7 +1,10 @@
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.registry import find_suite
@@ -53,3 +56,16 @@ def test_archivalqa_wants_a_file(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="by --file"):
         one.load(Selection())
     assert len(one.load(Selection(file=lines(tmp_path, *ROWS), tasks="all"))) == len(one.members)
+
+
+@given(moment=st.datetimes(min_value=datetime(2, 1, 1)), minutes=st.integers(-12 * 60, 14 * 60))
+def test_the_offset_of_a_date_is_converted(
+    tmp_path_factory: pytest.TempPathFactory, moment: datetime, minutes: int
+) -> None:
+    at = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    path = tmp_path_factory.mktemp("dates") / "q.jsonl"
+    row = {"question": "Where?", "answer": "France", "document": "It is in France."}
+    path.write_text(json.dumps(row | {"date": at.isoformat()}))
+    (document,) = archivalqa.tasks(path, "x")["x/stream"].documents
+    assert document.when == at
+    assert document.when.utcoffset() == timedelta(0)

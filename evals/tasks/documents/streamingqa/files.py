@@ -16,6 +16,7 @@ stands, still in base64, and nothing, with bytes 00 01 between.
 """
 
 import base64
+import codecs
 import gzip
 import hashlib
 import json
@@ -145,6 +146,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with _opened(path) as file:
             for number, line in enumerate(file, start=1):
+                line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if line.strip():
                     yield number, line
     except (OSError, EOFError) as error:

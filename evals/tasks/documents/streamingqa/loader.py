@@ -182,7 +182,7 @@ def _name(key: str) -> str:
 
 def _holds(document: Document, answers: Sequence[str]) -> bool:
     text = normalised(document.text)
-    return any(normalised(answer) in text for answer in answers)
+    return any(answer in text for answer in map(normalised, answers) if answer)
 
 
 def _tasks(
