@@ -17,7 +17,7 @@ from memagent.models.errors import translated
 from memagent.models.reasoning import split_message, storable
 from memagent.models.replies import CallTimer, why_empty, with_json_schema
 from memagent.models.tool_support import rejects_tools, store_tool_support, supports_tools
-from memagent.prompts import tool_error, tool_instructions, tool_result
+from memagent.prompts import invalid_call, tool_exchange, tool_instructions
 from memagent.tools.base import schema_problems
 from memagent.types import Call
 
@@ -123,19 +123,9 @@ async def aact(
 
 def observed(decision: Action | Mistake, result: str = "") -> "list[BaseMessage]":
     """Return the messages that give a model the result of its step, to be put after the others."""
-    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-
     if isinstance(decision, Mistake):
-        return [AIMessage(decision.text), HumanMessage(tool_error(decision.reason))]
-    arguments = dict(decision.arguments)
-    if decision.id is None:
-        asked = json.dumps({"tool": decision.name, "arguments": arguments})
-        return [AIMessage(asked), HumanMessage(tool_result(decision.name, result))]
-    call = {"name": decision.name, "args": arguments, "id": decision.id, "type": "tool_call"}
-    return [
-        AIMessage(decision.text, tool_calls=[call]),
-        ToolMessage(result, tool_call_id=decision.id),
-    ]
+        return invalid_call(decision.text, decision.reason)
+    return tool_exchange(decision.text, decision.name, decision.arguments, result, decision.id)
 
 
 def _called(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) -> Decision:

@@ -36,6 +36,7 @@ from memagent.cli.options import (
 )
 from memagent.cli.output import answer_object, print_timings
 from memagent.errors import UserError
+from memagent.terminal import PlainFormatter, guard_streams, say, say_text
 from memagent.types import Scope
 
 if TYPE_CHECKING:
@@ -66,16 +67,17 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; an error that the user can fix is one line and exit code 1."""
+    guard_streams()
     try:
         app()
     except UserError as error:
-        print(f"memagent: {error}", file=sys.stderr)
+        say(f"memagent: {error}", err=True)
         raise SystemExit(1) from None
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"memagent {__version__}")
+        say(f"memagent {__version__}")
         raise typer.Exit
 
 
@@ -101,7 +103,7 @@ def root(
     if not verbose:
         return
     logger, handler = logging.getLogger("memagent"), logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO if verbose == 1 else logging.DEBUG)
@@ -178,10 +180,10 @@ def ask(
         load = memory.maintenance.warm(scope=scope) if timings else 0.0
         answer = agent.ask(question, scope=scope)
     if reasoning and answer.reasoning:
-        print(answer.reasoning, file=sys.stderr)
-    print(json.dumps(answer_object(answer)) if as_json else answer.answer)
+        say_text(answer.reasoning, err=True)
+    say_text(json.dumps(answer_object(answer)) if as_json else answer.answer)
     if answer.left_out:
-        print(f"memagent: {answer.left_out}", file=sys.stderr)
+        say(f"memagent: {answer.left_out}", err=True)
     if timings:
         print_timings(answer, load)
 

@@ -13,6 +13,7 @@ from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import counted, hit_lines, record_lines, terminal_width, wrapped
 from memagent.errors import InvalidInput, UserError
 from memagent.stores.lifecycle.input_history import InputHistory
+from memagent.terminal import say, say_data, say_text
 from memagent.types import Answer, Scope
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def lines(status: Callable[[], str], typed: InputHistory | None = None) -> Itera
             if warned:
                 return
             warned = True
-            print("(Ctrl-D, or Ctrl-C again, leaves)", file=sys.stderr)
+            say("(Ctrl-D, or Ctrl-C again, leaves)", err=True)
         else:
             warned = False
             yield line
@@ -255,7 +256,7 @@ def converse(conversation: Conversation, read: Callable[[], Iterator[str]]) -> N
             if said:
                 _respond(conversation, said)
     except KeyboardInterrupt:
-        print()
+        say()
 
 
 def status(answer: Answer | None, model: str) -> str:
@@ -272,28 +273,28 @@ def _respond(conversation: Conversation, said: str) -> None:
     try:
         if said.startswith("/"):
             for line in run_command(conversation, said):
-                print(line)
+                say_data(line)
         else:
             shown = ""
             for step in conversation.say(said, stream=True):
                 shown += step.text if isinstance(step, TextChunk) else ""
                 _show(step)
                 if isinstance(step, Answered) and shown.strip() != step.answer.answer:
-                    print("memagent: above is what the model thought; it answers:", file=sys.stderr)
-                    print(step.answer.answer)
+                    say("memagent: above is what the model thought; it answers:", err=True)
+                    say_text(step.answer.answer)
     except UserError as error:
-        print(f"memagent: {error}", file=sys.stderr)
+        say(f"memagent: {error}", err=True)
     except KeyboardInterrupt:
-        print()
-        print("memagent: stopped; this turn is not remembered", file=sys.stderr)
+        say()
+        say("memagent: stopped; this turn is not remembered", err=True)
 
 
 def _show(step: Step) -> None:
     if isinstance(step, TextChunk):
-        print(step.text, end="", flush=True)
+        say_text(step.text, end="", flush=True)
     elif isinstance(step, ToolCalled | ToolReturned):
-        print(f"memagent: {step.line()}", file=sys.stderr)
+        say(f"memagent: {step.line()}", err=True)
     elif isinstance(step, Answered):
-        print()
+        say()
         if step.answer.left_out:
-            print(f"memagent: {step.answer.left_out}", file=sys.stderr)
+            say(f"memagent: {step.answer.left_out}", err=True)

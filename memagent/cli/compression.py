@@ -22,6 +22,7 @@ from memagent.cli.options import (
     settings_of,
 )
 from memagent.cli.output import counted, print_records, terminal_width, wrapped
+from memagent.terminal import say
 from memagent.types import KeyedBy, Method
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ def compress(
                 model=chat,
             )
     if as_json:
-        print(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
         return
-    print(
+    say(
         f"{counted(done.notes, 'note')} of {done.after} tokens for {done.before}"
         f" ({done.ratio:.1f}x);"
         f" {done.failed} failed, {counted(done.dropped, 'claim')} without support,"
@@ -161,11 +162,11 @@ def gather(
             as_of=as_of,
         )
     if as_json:
-        print(json.dumps(asdict(found)))
+        say(json.dumps(asdict(found)))
         return
     for piece in found.pieces:
         for line in wrapped(f"{piece.weight:.2f}  {piece.note}  ", piece.text, terminal_width()):
-            print(line)
+            say(line)
 
 
 def sources(
@@ -210,9 +211,9 @@ def generate_queries(
             chat, scope=scope, limit=limit, progress=lambda n: bar.update(job, completed=n)
         )
     if as_json:
-        print(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
         return
-    print(
+    say(
         f"{counted(done.records)} got {counted(done.keys, 'key')};"
         f" the model failed on {done.failed}"
     )

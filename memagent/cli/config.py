@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from memagent.cli.options import Home, Json, Model, User
 from memagent.errors import ConfigError
 from memagent.files import make_private_folder, read_text, reason, write_atomic
+from memagent.terminal import say
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -37,15 +37,15 @@ def show(
     rows = setting_sources(home=home, user=user, model=model, embedder=embedder)
     if as_json:
         fields = [{"name": row.name, "value": row.value, "source": row.source} for row in rows]
-        print(json.dumps(fields))
+        say(json.dumps(fields))
         return
     names = max(len(row.name) for row in rows)
     values = max(len(str(row.value)) for row in rows)
     for row in rows:
         value = "" if row.value is None else str(row.value)
-        print(f"{row.name:{names}}  {value:{values}}  {row.source}")
+        say(f"{row.name:{names}}  {value:{values}}  {row.source}")
     path = config_file()
-    print(f"file: {path}{'' if path.exists() else ' (not there)'}", file=sys.stderr)
+    say(f"file: {path}{'' if path.exists() else ' (not there)'}", err=True)
 
 
 @config_app.command("set")
@@ -60,7 +60,7 @@ def set_(
     document = _document(config_file())
     document[name] = parsed
     _write(config_file(), document)
-    print(f"{name} = {masked(name, parsed)}")
+    say(f"{name} = {masked(name, parsed)}")
     _warn_of_environment(name)
 
 
@@ -76,7 +76,7 @@ def unset(name: Name) -> None:
         raise ConfigError(f"{name} is not set in {config_file()}")
     del document[name]
     _write(config_file(), document)
-    print(f"{name} is not set any more")
+    say(f"{name} is not set any more")
     _warn_of_environment(name)
 
 
@@ -107,4 +107,4 @@ def _write(path: Path, document: "TOMLDocument") -> None:
 def _warn_of_environment(name: str) -> None:
     for variable in os.environ:
         if variable.upper() == f"MEMAGENT_{name.upper()}":
-            print(f"{variable} is set in the environment, and wins", file=sys.stderr)
+            say(f"{variable} is set in the environment, and wins", err=True)

@@ -1,7 +1,6 @@
 """`memagent eval report`, `compare`, `rescore` and `permutation`, and `memagent data`."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from memagent.cli.output import print_tables
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.tasks import data_files
 from memagent.files import write_atomic
+from memagent.terminal import say, say_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,12 +51,12 @@ def list_files(as_json: Json = False) -> None:
             }
             for name, file, path in every
         ]
-        print(json.dumps(rows))
+        say(json.dumps(rows))
         return
     for name, file, path in every:
         lines = f"{file.lines:,} lines" if file.lines else ""
         size = "" if path is None else f"{path.stat().st_size / 1e6:,.1f} MB"
-        print(f"{name}/{file.name:34}  {lines:16}  {size:>12}  {path or 'not here'}")
+        say(f"{name}/{file.name:34}  {lines:16}  {size:>12}  {path or 'not here'}")
 
 
 @data_app.command()
@@ -82,13 +82,13 @@ def pull(
     for file in data_files.chosen(name, names):
         pulled = data_files.pull(folder, name, file, origin)
         size = f"{pulled.bytes / 1e6:,.1f} MB, {pulled.lines:,} lines"
-        print(f"{file.name}  {size}, SHA-256 {pulled.sha256}", flush=True)
+        say(f"{file.name}  {size}, SHA-256 {pulled.sha256}", flush=True)
     every = data_files.ALL[name]
     if missing := sum(data_files.held(folder, name, file) is None for file in every):
-        print(
+        say(
             f"{missing} of {len(every)} files are not here (`memagent data list`): `memagent data"
             f" recipe {name}` says how to get what is served elsewhere",
-            file=sys.stderr,
+            err=True,
         )
 
 
@@ -101,7 +101,7 @@ def recipe(
         raise InvalidInput(f"unknown data {name!r}: there is {', '.join(data_files.RECIPES)}")
     folder = settings_of().data
     where = "$MEMAGENT_DATA" if folder is None else str(folder)
-    print(data_files.RECIPES[name].format(folder=f"{where}/{name}"), end="")
+    say_text(data_files.RECIPES[name].format(folder=f"{where}/{name}"), end="")
 
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.")]
@@ -138,13 +138,13 @@ def report(
             except OSError as error:
                 raise RunError(f"cannot write {csv}: {error.strerror}") from error
         if as_json:
-            print(json.dumps(as_object(folder, table, run.measures)))
+            say(json.dumps(as_object(folder, table, run.measures)))
     if out or not (csv or as_json):
         from memagent.evals.report.html import write_page
 
         page = out or folder / "report.html"
         write_page(run, page, _suite_of(run))
-        print(page, file=sys.stderr if as_json else sys.stdout)
+        say(page, err=as_json)
 
 
 def _suite_of(run: "SavedRun") -> "Suite | None":
@@ -154,7 +154,7 @@ def _suite_of(run: "SavedRun") -> "Suite | None":
     try:
         return find_suite(run.suite)
     except RunError as error:
-        print(f"memagent: no references and drawings of the suite: {error}", file=sys.stderr)
+        say(f"memagent: no references and drawings of the suite: {error}", err=True)
         return None
 
 
@@ -181,7 +181,7 @@ def compare(
     comparisons = between(left, right, pairs)
     if as_json:
         runs = {"first": str(first), "second": str(second or first)}
-        print(json.dumps(runs | {"comparisons": [asdict(row) for row in comparisons]}))
+        say(json.dumps(runs | {"comparisons": [asdict(row) for row in comparisons]}))
         return
     _print(comparisons, changed)
 
@@ -201,9 +201,9 @@ def rescore_(
     now_wrong = sum(item.before.correct and not item.after.correct for item in outcome.changed)
     if as_json:
         counts = {"graded": outcome.graded, "changed": len(outcome.changed)}
-        print(json.dumps(counts | {"now_right": now_right, "now_wrong": now_wrong}))
+        say(json.dumps(counts | {"now_right": now_right, "now_wrong": now_wrong}))
         return
-    print(
+    say(
         f"{outcome.graded} answers graded again, {len(outcome.changed)} changed:"
         f" {now_right} are right now, {now_wrong} wrong"
     )
@@ -227,7 +227,7 @@ def permutation(
     suite = find_suite(run.suite)
     tests = [test for name in names for test in permutation_tests(run, suite, selection, name)]
     if as_json:
-        print(json.dumps({"run": str(folder), "permutation": [asdict(test) for test in tests]}))
+        say(json.dumps({"run": str(folder), "permutation": [asdict(test) for test in tests]}))
         return
     print_tables([_permutation_table(tests)])
 
@@ -254,9 +254,9 @@ def _print(comparisons: "Sequence[Comparison]", shown: int) -> None:
     )
     changed = [(comparison, what) for comparison in comparisons for what in comparison.changed]
     for comparison, what in changed[:shown]:
-        print(_line(comparison, what))
+        say(_line(comparison, what))
     if len(changed) > shown:
-        print(f"{len(changed) - shown} more changed: --changed {len(changed)} or --json shows all")
+        say(f"{len(changed) - shown} more changed: --changed {len(changed)} or --json shows all")
 
 
 def _table(pair: tuple[str, str], comparisons: "Sequence[Comparison]") -> "Table":

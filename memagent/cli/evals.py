@@ -1,7 +1,6 @@
 """`memagent eval`: run an evaluation and print what it measured."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from memagent.cli.eval_report import add_to
 from memagent.cli.options import Json
 from memagent.cli.output import print_tables
 from memagent.errors import RunError
+from memagent.terminal import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -43,7 +43,7 @@ class ProgressBar:
 
         self.run = run
         if edited := [name for task in run.tasks for name in task.edited]:
-            print(f"not as released: {', '.join(edited)}", file=sys.stderr)
+            say(f"not as released: {', '.join(edited)}", err=True)
         if not (remaining := run.remaining()):
             return
         self._counts.update(
@@ -164,7 +164,7 @@ def run(
         if bar.run is None:
             raise
         kept = f"{len(bar.run.scores)} answers are kept in {bar.run.folder}"
-        print(f"memagent: stopped: {kept}, go on with --resume", file=sys.stderr)
+        say(f"memagent: stopped: {kept}, go on with --resume", err=True)
         raise typer.Exit(130) from None
     finally:
         bar.close()
@@ -195,16 +195,16 @@ def list_(as_json: Json = False) -> None:
             for suite in suites
             for task in suite.members
         ]
-        print(json.dumps(rows))
+        say(json.dumps(rows))
         return
     for suite in suites:
-        print(f"{suite.name}  {suite.about}")
+        say(f"{suite.name}  {suite.about}")
         widest = max((len(task.name) for task in suite.members), default=0)
         for task in suite.members:
-            print(f"  {task.name:<{widest}}  {task.about}")
-        print(f"  arms: {', '.join(suite.arms)}")
+            say(f"  {task.name:<{widest}}  {task.about}")
+        say(f"  arms: {', '.join(suite.arms)}")
         if suite.settings:
-            print(f"  --set: {', '.join(map(_setting, suite.settings.items()))}")
+            say(f"  --set: {', '.join(map(_setting, suite.settings.items()))}")
 
 
 @eval_app.command("migrate")
@@ -212,7 +212,7 @@ def migrate_(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -
     """Bring a run of an older version to this one's format."""
     from memagent.evals.runs.manifest import migrate
 
-    print("migrated" if migrate(folder) else "nothing to do")
+    say("migrated" if migrate(folder) else "nothing to do")
 
 
 def _setting(setting: tuple[str, float | None]) -> str:
@@ -242,10 +242,10 @@ def _print(result: "Result", as_json: bool) -> None:
     from memagent.evals.report import measures, tables
 
     if as_json:
-        print(json.dumps(result.to_dict()))
+        say(json.dumps(result.to_dict()))
         return
     print_tables([*tables.as_tables(result.rows), *measures.as_tables(result.tables)])
-    print(f"every question: {result.folder / 'samples.jsonl'}", file=sys.stderr)
+    say(f"every question: {result.folder / 'samples.jsonl'}", err=True)
 
 
 add_to(eval_app)

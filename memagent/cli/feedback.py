@@ -31,6 +31,7 @@ from memagent.cli.output import (
     wrapped,
 )
 from memagent.errors import InvalidInput, UserError
+from memagent.terminal import say
 from memagent.types import Answer, Hit, Outcome, Recollection, Reflected, Scope
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def separate(
             who=scope.user,
             why=why,
         )
-    print(
+    say(
         f"wanted {done.wanted_before:.3f} -> {done.wanted_after:.3f},"
         f" found {done.found_before:.3f} -> {done.found_after:.3f}:"
         f" {'apart' if done.apart else 'still confused'}"
@@ -183,13 +184,13 @@ def list_changes(
     with opened(home, user) as (memory, scope):
         found = memory.changes.list(scope=scope, limit=limit)
     if as_json:
-        print(json.dumps([change_object(change) for change in found]))
+        say(json.dumps([change_object(change) for change in found]))
         return
     for change in found:
         state = "undone" if change.undone else "kept"
         head = f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  "
         for line in wrapped(head, change.lesson, terminal_width()):
-            print(line)
+            say(line)
 
 
 ChangeId = Annotated[
@@ -205,21 +206,21 @@ def show(id: ChangeId, home: Home = None, user: User = None, as_json: Json = Fal
         gone = [*([change.superseded] if change.superseded else []), *change.retired]
         old = memory.get(gone, scope=scope)
     if as_json:
-        print(json.dumps(change_object(change)))
+        say(json.dumps(change_object(change)))
         return
     by = " ".join(part for part in (change.who and f"by {change.who}", change.why) if part)
-    print(f"change {change.id}  {change.at.astimezone():%Y-%m-%d %H:%M:%S}  {by}".rstrip())
-    print(
-        f"asked     {change.asked}\nanswered  {change.answered}\n{change.feedback}  {change.said}"
-    )
+    say(f"change {change.id}  {change.at.astimezone():%Y-%m-%d %H:%M:%S}  {by}".rstrip())
+    say(f"asked     {change.asked}")
+    say(f"answered  {change.answered}")
+    say(f"{change.feedback}  {change.said}")
     for one in old:
-        print(f"- {one.id}  {one.text}")
-    print(f"+ {change.id}  {change.lesson}")
+        say(f"- {one.id}  {one.text}")
+    say(f"+ {change.id}  {change.lesson}")
     for ask in change.asks:
-        print(f"  found by  {ask}")
+        say(f"  found by  {ask}")
     if change.undone:
         at = f"{change.undone.astimezone():%Y-%m-%d %H:%M:%S}"
-        print(f"undone {at}  {change.because or ''}".rstrip())
+        say(f"undone {at}  {change.because or ''}".rstrip())
 
 
 @changes_app.command()
@@ -228,7 +229,7 @@ def undo(id: ChangeId, why: Why = None, home: Home = None, user: User = None) ->
     with opened(home, user) as (memory, scope):
         whole = full_id(memory, scope, id, "change")
         change = memory.changes.undo(whole, scope=scope, who=scope.user, why=why)
-    print(f"undone: {change.lesson}")
+    say(f"undone: {change.lesson}")
 
 
 def _given(
@@ -268,13 +269,13 @@ def _print(done: Reflected, as_json: bool) -> None:
         report: dict[str, Any] = {"judged": done.judged, "change": None, "checked": None}
         report |= {"change": change_object(done.change)} if done.change else {}
         report |= {"checked": asdict(done.checked)} if done.checked else {}
-        print(json.dumps(report))
+        say(json.dumps(report))
     elif done.change is None:
-        print(f"{counted(done.judged, 'memory')} judged")
+        say(f"{counted(done.judged, 'memory')} judged")
     elif done.change.undone:
-        print(f"not kept: {done.change.because}")
+        say(f"not kept: {done.change.because}")
     else:
-        print(f"kept as {done.change.id}: {done.change.lesson}")
+        say(f"kept as {done.change.id}: {done.change.lesson}")
 
 
 def _lines(file: Path) -> Lines:

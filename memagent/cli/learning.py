@@ -1,7 +1,6 @@
 """`memagent learn` and `memagent rationales`: what right solutions teach."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +33,7 @@ from memagent.cli.output import (
 from memagent.errors import InvalidInput
 from memagent.evals.metrics import coverage
 from memagent.files import read_text, split_lines
+from memagent.terminal import say, say_text
 from memagent.types import Record, Scope
 
 if TYPE_CHECKING:
@@ -91,16 +91,16 @@ def learn(
         rationales = Rationales(memory, scope)
         price = estimate_cost(problems, rationales, how)
         if dry_run:
-            print(json.dumps(asdict(price)) if as_json else _price(price))
+            say(json.dumps(asdict(price)) if as_json else _price(price))
             return
-        print(_price(price), file=sys.stderr)
+        say(_price(price), err=True)
         if not yes and price.requests:
             typer.confirm("Start?", abort=True, err=True)
         learned = _learn(settings, rationales, problems, _check(check), how)
     if as_json:
-        print(json.dumps(asdict(learned)))
+        say(json.dumps(asdict(learned)))
         return
-    print(
+    say(
         f"{counted(learned.problems, 'problem')}, {learned.solved} solved:"
         f" {counted(learned.kept, 'rationale')} and {counted(learned.warnings, 'warning')} kept;"
         f" {learned.skipped} done before, {counted(learned.failed, 'request')} refused"
@@ -122,14 +122,14 @@ def list_(
     with opened(home, user) as (memory, scope):
         found = Rationales(memory, scope).list(everything=everything)
     if as_json:
-        print(json.dumps([one.to_dict() | {"win_rate": win_rate(one)} for one in found]))
+        say(json.dumps([one.to_dict() | {"win_rate": win_rate(one)} for one in found]))
         return
     for record in found:
         state = "retired" if record.archived else str(record.metadata["solution"])
         counts = f"{win_rate(record):.2f} ({record.helped}+ {record.hurt}-)"
         head = f"{record.id}  {state:<14} {counts}  "
         for line in wrapped(head, str(record.metadata["question"]), terminal_width()):
-            print(line)
+            say(line)
 
 
 @rationales_app.command()
@@ -140,12 +140,13 @@ def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) ->
         events = memory.history(record.id, scope=scope)
     if as_json:
         history = {"history": [event_object(event) for event in events]}
-        print(json.dumps(record.to_dict() | history))
+        say(json.dumps(record.to_dict() | history))
         return
-    print(record.text)
-    print(f"\n{record.metadata['solution']}, helped {record.helped}, hurt {record.hurt}")
+    say_text(record.text)
+    say()
+    say(f"{record.metadata['solution']}, helped {record.helped}, hurt {record.hurt}")
     for event in events:
-        print(event_line(event))
+        say(event_line(event))
 
 
 @rationales_app.command("ablate")
@@ -182,7 +183,7 @@ def ablate_(
         )
     problems = _problems(source, settings)[skip:][:limit]
     _answered(problems, check)
-    print(f"{len(problems)} problems: at most {2 * len(problems)} requests", file=sys.stderr)
+    say(f"{len(problems)} problems: at most {2 * len(problems)} requests", err=True)
     if not yes and problems:
         typer.confirm("Start?", abort=True, err=True)
     with (
@@ -200,9 +201,9 @@ def ablate_(
             progress=lambda done: bar.update(job, completed=done),
         )
     if as_json:
-        print(json.dumps(asdict(result)))
+        say(json.dumps(asdict(result)))
         return
-    print(
+    say(
         f"{counted(result.problems, 'problem')}: {result.right} right with rationales,"
         f" {result.right_without} without; they helped {result.helped} and hurt {result.hurt}"
     )
@@ -230,13 +231,13 @@ def retire(
             _rationales(memory, scope, ids) if ids else rationales.harmful(shown=shown, below=below)
         )
         if dry_run:
-            print(f"would retire {counted(len(chosen), 'rationale')}")
+            say(f"would retire {counted(len(chosen), 'rationale')}")
             for record in chosen:
-                print(record.id)
+                say(record.id)
             return
         reason = why or (None if ids else f"win rate below {below} after {shown} outcomes")
         count = rationales.retire([record.id for record in chosen], why=reason)
-    print(f"{counted(count, 'rationale')} retired")
+    say(f"{counted(count, 'rationale')} retired")
 
 
 @rationales_app.command()
@@ -247,7 +248,7 @@ def restore(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> 
     with opened(home, user) as (memory, scope):
         chosen = [record.id for record in _rationales(memory, scope, ids)]
         count = Rationales(memory, scope).restore(chosen, why=why)
-    print(f"{counted(count, 'rationale')} restored")
+    say(f"{counted(count, 'rationale')} restored")
 
 
 @rationales_app.command()
@@ -258,7 +259,7 @@ def curve(home: Home = None, user: User = None, as_json: Json = False) -> None:
     with opened(home, user) as (memory, scope):
         rows = coverage.curve(coverage.votes_of(Rationales(memory, scope).list(everything=True)))
     if as_json:
-        print(json.dumps(rows))
+        say(json.dumps(rows))
         return
     from memagent.evals.report.measures import as_tables
 

@@ -12,8 +12,10 @@ import typer
 from memagent.cli.input import lines_of, write_lines
 from memagent.cli.options import DryRun, Home, Json, Session, User, memory_of, opened, settings_of
 from memagent.cli.output import counted
+from memagent.errors import SandboxUnavailable
 from memagent.models import weights
 from memagent.models.telemetry import traces
+from memagent.terminal import say, say_data, say_text
 from memagent.types import Policy
 
 
@@ -30,12 +32,12 @@ def retain(
     with opened(home, user, session) as (memory, scope):
         done = memory.maintenance.retain(capacity, scope=scope, policy=policy, dry_run=dry_run)
     if as_json:
-        print(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
         return
     would = "would archive" if dry_run else "archived"
-    print(f"{would} {counted(len(done.archived))}, {done.kept} stay ({done.pinned} pinned)")
+    say(f"{would} {counted(len(done.archived))}, {done.kept} stay ({done.pinned} pinned)")
     for id in done.archived:
-        print(id)
+        say(id)
 
 
 def export(
@@ -52,7 +54,7 @@ def export(
         lines = memory.maintenance.export(scope=scope, vectors=vectors)
         if file is None:
             for line in lines:
-                print(line)
+                say_data(line)
         else:
             write_lines(file, lines)
 
@@ -81,7 +83,7 @@ def import_records(
     with ExitStack() as stack:
         memory = memory_of(settings, stack)
         count = memory.maintenance.import_(lines_of(file), format=format, user=user)
-    print(counted(count, "new record"))
+    say(counted(count, "new record"))
 
 
 def reembed(
@@ -103,15 +105,15 @@ def reembed(
             progress=lambda done, total: bar.update(job, completed=done, total=total),
         )
     if as_json:
-        print(json.dumps(asdict(done)))
+        say(json.dumps(asdict(done)))
         return
     would = "would embed" if dry_run else "embedded"
-    print(f"{would} {done.keys - done.already} of {done.keys} keys")
+    say(f"{would} {done.keys - done.already} of {done.keys} keys")
     if (alike := done.compatibility) is not None:
         fits = "can" if alike.ac else "cannot"
         costs = f"AC {alike.ac}, BC {alike.bc:+.2f}"
         costs += "" if alike.fc is None else f", FC {alike.fc:+.2f}"
-        print(
+        say(
             f"the new embedder {fits} read the old vectors ({costs}); {alike.neighbours:.0%} of"
             f" neighbours alike ({alike.probes} keys compared)"
         )
@@ -122,7 +124,7 @@ def stats(home: Home = None, as_json: Json = False) -> None:
     settings = settings_of(home=home)
     with ExitStack() as stack:
         counts = memory_of(settings, stack).maintenance.stats()
-    print(json.dumps(counts) if as_json else "\n".join(f"{n:>8} {k}" for k, n in counts.items()))
+    say_text(json.dumps(counts) if as_json else "\n".join(f"{n:>8} {k}" for k, n in counts.items()))
 
 
 def verify(home: Home = None, as_json: Json = False) -> None:
@@ -130,7 +132,11 @@ def verify(home: Home = None, as_json: Json = False) -> None:
     settings = settings_of(home=home)
     with ExitStack() as stack:
         problems = memory_of(settings, stack).maintenance.verify()
-    print(json.dumps(problems) if as_json else "\n".join(problems) or "the store is whole")
+    if as_json:
+        say(json.dumps(problems))
+    else:
+        for line in problems or ["the store is whole"]:
+            say(line)
     if problems:
         raise typer.Exit(1)
 
@@ -140,10 +146,10 @@ def compact(home: Home = None) -> None:
     settings = settings_of(home=home)
     with ExitStack() as stack:
         sizes = memory_of(settings, stack).maintenance.compact()
-    print(f"{sizes.before:,} bytes before, {sizes.after:,} after")
+    say(f"{sizes.before:,} bytes before, {sizes.after:,} after")
     if not sizes.log_emptied:
         note = "another process is still reading: the log keeps its pages until the next compact"
-        print(note, file=sys.stderr)
+        say(note, err=True)
 
 
 def doctor(home: Home = None, as_json: Json = False) -> None:
@@ -153,18 +159,30 @@ def doctor(home: Home = None, as_json: Json = False) -> None:
     settings = settings_of(home=home)
     held = {one.name: weights.find(one, settings.home / "models") for one in weights.ALL}
     if not as_json:
-        print(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")
-        print(f"memory    {settings.home}")
+        say(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")
+        say(f"memory    {settings.home}")
+        say(f"sandbox   {_sandbox()}")
         for name, path in held.items():
-            print(f"weights   {name}  {path or 'missing: run `memagent model pull`'}")
+            say(f"weights   {name}  {path or 'missing: run `memagent model pull`'}")
         for line in traces() or ["none: nothing is sent but to the model's and embedder's servers"]:
-            print(f"telemetry {line}")
+            say(f"telemetry {line}")
         verify(home)
         return
     with ExitStack() as stack:
         problems = memory_of(settings, stack).maintenance.verify()
     paths = {name: path and str(path) for name, path in held.items()}
     where = {"settings": str(config_file()), "memory": str(settings.home), "weights": paths}
-    print(json.dumps(where | {"telemetry": traces(), "problems": problems}))
+    checks = {"sandbox": _sandbox(), "telemetry": traces(), "problems": problems}
+    say(json.dumps(where | checks))
     if problems:
         raise typer.Exit(1)
+
+
+def _sandbox() -> str:
+    """Return what builds the sandbox of the tool `python` here, or why nothing does."""
+    from memagent.tools.python import require_sandbox
+
+    try:
+        return require_sandbox()
+    except SandboxUnavailable as error:
+        return str(error)

@@ -32,6 +32,7 @@ from memagent.cli.options import (
 from memagent.cli.output import counted, print_ids, print_marked
 from memagent.errors import InvalidInput
 from memagent.stores.banks.validation import check
+from memagent.terminal import say
 from memagent.types import NewRecord, Receipt, Record, Scope
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def forget(
             findings = memory.probes.check(what) if what else None
     if as_json:
         checked = {"checked": asdict(findings) | {"known": findings.known}} if findings else {}
-        print(json.dumps(asdict(receipt) | checked))
+        say(json.dumps(asdict(receipt) | checked))
     else:
         _print_receipt(receipt, findings)
     if findings and findings.known:
@@ -224,7 +225,7 @@ def restore(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> 
 
 def _print_receipt(receipt: Receipt, findings: "Findings | None") -> None:
     would = "would erase" if receipt.dry_run else "erased"
-    print(
+    say(
         f"{would} {counted(receipt.records)} ({len(receipt.derived)} derived),"
         f" {counted(receipt.keys, 'key')}, {counted(receipt.history, 'event')};"
         f" {counted(receipt.rekeyed)} keyed anew"
@@ -232,13 +233,11 @@ def _print_receipt(receipt: Receipt, findings: "Findings | None") -> None:
     if findings is None:
         return
     for probe in findings.probes:
-        print(
-            f"{probe.kind:>10}  {probe.after} of {probe.asked} know it, {probe.before} did before"
-        )
+        say(f"{probe.kind:>10}  {probe.after} of {probe.asked} know it, {probe.before} did before")
         for text in probe.found:
-            print(f"{'':>10}  {text}")
+            say(f"{'':>10}  {text}")
     for id in findings.lost:
-        print(f"      lost  record {id}, a neighbour, is not found by its own text any more")
+        say(f"      lost  record {id}, a neighbour, is not found by its own text any more")
 
 
 def _add_all(memory: "Memory", records: Sequence[NewRecord], scope: Scope) -> list[Record]:
@@ -291,7 +290,7 @@ def _print_known(
         parts += [f"metadata and sources merged into {merged}"] if merged else []
         parts += [f"new metadata and sources not merged into {left}, dated"] if left else []
         parts += [f"{counted(repeated, 'line')} repeated"] if repeated else []
-    print("; ".join(parts), file=sys.stderr)
+    say("; ".join(parts), err=True)
 
 
 def _holds(record: Record, new: NewRecord) -> bool:

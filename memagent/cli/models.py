@@ -15,6 +15,7 @@ from memagent.cli.options import Json, Yes, settings_of
 from memagent.errors import InvalidInput, ModelUnavailable
 from memagent.models import download, weights
 from memagent.models.vllm import command
+from memagent.terminal import plain_line, say, say_text
 
 model_app = typer.Typer(help="List, pull and remove model weights.", no_args_is_help=True)
 
@@ -29,13 +30,13 @@ def list_models(as_json: Json = False) -> None:
             {"name": one.name, "bytes": one.bytes, "path": str(one.path), "package": one.package}
             for one in held
         ]
-        print(json.dumps({"held": rows, "missing": missing}))
+        say(json.dumps({"held": rows, "missing": missing}))
         return
     for one in held:
         by = f"  (of the package {one.package})" if one.package else ""
-        print(f"{one.name:24}  {one.bytes / 1e6:8.1f} MB  {one.path}{by}")
+        say(f"{one.name:24}  {one.bytes / 1e6:8.1f} MB  {one.path}{by}")
     for name in missing:
-        print(f"{name:24}  not here: `memagent model pull {name}`")
+        say(f"{name:24}  not here: `memagent model pull {name}`")
 
 
 @model_app.command()
@@ -62,9 +63,9 @@ def pull(
         one = known.get(name) or download.hub_weights(name)
         path = weights.find(one, folder)
         if path is None:
-            print(f"fetching {one.name}", file=sys.stderr)
+            say(f"fetching {one.name}", err=True)
             path = download.pull(one, folder)
-        print(f"{one.name}  {path}")
+        say(f"{one.name}  {path}")
 
 
 @model_app.command()
@@ -79,7 +80,7 @@ def rm(
     if sys.stdin.isatty() and not yes:
         typer.confirm(f"Delete {folder / name} ({size})?", abort=True, err=True)
     weights.remove(name, folder)
-    print(f"deleted {name}, {size}")
+    say(f"deleted {name}, {size}")
 
 
 Gpus = Annotated[int, typer.Option(min=1, help="GPUs that one copy of the model is split over.")]
@@ -150,9 +151,9 @@ def serve_model(
         _print_command(options, settings.vllm_python, key)
         return
     if key is None and host not in ("127.0.0.1", "localhost", "::1"):
-        print(
+        say(
             f"memagent: whoever reaches {host}:{port} can use the model: no api_key is set",
-            file=sys.stderr,
+            err=True,
         )
     log = settings.home / "logs" / f"vllm-{port}.log"
     with _ended_by_sigterm():
@@ -164,10 +165,10 @@ def _print_command(options: command.ServeOptions, python: Path | None, key: str 
     try:
         found = command.find(python)
     except ModelUnavailable as error:
-        print(f"memagent: {error}", file=sys.stderr)
+        say(f"memagent: {error}", err=True)
         found = command.Vllm()
     added = command.environment(found, os.environ, api_key=key)
-    print(command.shell_line(command.command(options, found), added))
+    say(command.shell_line(command.command(options, found), added))
 
 
 def _serve(
@@ -185,11 +186,11 @@ def _serve(
     console = Console(stderr=True)
     first = f"starting vLLM with {options.model}"
     if not console.is_terminal:
-        print(first, file=sys.stderr)
+        say(first, err=True)
     with console.status(Text(first)) as line:
 
         def progress(seconds: float, last: str) -> None:
-            line.update(Text(f"starting vLLM, {seconds:.0f} s: {last[-LINE:]}"))
+            line.update(Text(f"starting vLLM, {seconds:.0f} s: {plain_line(last)[-LINE:]}"))
 
         try:
             served = launch.start(
@@ -201,14 +202,14 @@ def _serve(
                 progress=progress,
             )
         except launch.ServerFailed as error:
-            print("\n".join(error.tail), file=sys.stderr)
+            say_text("\n".join(error.tail), err=True)
             raise
-    print(f"{served.name} is ready at {served.url}", flush=True)
-    print(f"Ctrl-C stops it; its log is {log}", file=sys.stderr)
+    say(f"{served.name} is ready at {served.url}", flush=True)
+    say(f"Ctrl-C stops it; its log is {log}", err=True)
     try:
         launch.follow(served)
     finally:
-        print("stopping vLLM", file=sys.stderr)
+        say("stopping vLLM", err=True)
         served.stop()
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from memagent.cli.options import short_ids
+from memagent.terminal import Plain, say
 from memagent.types import Answer, Change, Event, Hit, Marked, Record, Scope
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def record_fields(record: Record, events: Iterable[Event]) -> Iterator[str]:
                 part = f"{getattr(record, name).astimezone():%Y-%m-%d %H:%M:%S}"
             if part is not None:
                 shown = {True: "yes", False: "no"}[part] if isinstance(part, bool) else part
-                yield f"{name:>12}  {shown}"
+                yield f"{name:>12}  {one_line(str(shown))}"
     for event in events:
         yield f"{'history':>12}  {event_line(event)}"
 
@@ -129,10 +130,10 @@ def event_line(event: Event) -> str:
 def print_records(memory: "Memory", scope: Scope, records: Sequence[Record], as_json: bool) -> None:
     """Print records, one a line, or as a JSON array."""
     if as_json:
-        print(json.dumps([record.to_dict() for record in records]))
+        say(json.dumps([record.to_dict() for record in records]))
         return
     for line in record_lines(memory, scope, records, width=terminal_width()):
-        print(line)
+        say(line)
 
 
 def print_hits(
@@ -140,7 +141,7 @@ def print_hits(
 ) -> None:
     """Print hits as lines: score, record, and with `explain` the parts of the score."""
     for line in hit_lines(memory, scope, hits, explain=explain, width=terminal_width()):
-        print(line)
+        say(line)
 
 
 def hit_lines(
@@ -166,9 +167,10 @@ def hit_lines(
 def print_ids(records: Sequence[Record], as_json: bool) -> None:
     """Print records' ids, one a line, or the records as a JSON array."""
     if as_json:
-        print(json.dumps([record.to_dict() for record in records]))
+        say(json.dumps([record.to_dict() for record in records]))
     else:
-        print("\n".join(record.id for record in records))
+        for record in records:
+            say(record.id)
 
 
 def counted(count: int, noun: str = "record") -> str:
@@ -179,7 +181,7 @@ def counted(count: int, noun: str = "record") -> str:
 
 def print_marked(marked: Marked, done: str, noun: str = "record") -> None:
     """Print how many records a verb changed."""
-    print(f"{counted(marked.changed, noun)} {done}")
+    say(f"{counted(marked.changed, noun)} {done}")
 
 
 def print_tables(tables: "Iterable[Table]") -> None:
@@ -192,7 +194,7 @@ def print_tables(tables: "Iterable[Table]") -> None:
         if not console.is_terminal:
             room = console.options.update(max_width=sys.maxsize)
             console.width = max(console.width, Measurement.get(console, room, table).maximum)
-        console.print(table)
+        console.print(Plain(table))
 
 
 def answer_object(answer: Answer) -> dict[str, Any]:
@@ -225,12 +227,12 @@ def print_timings(answer: Answer, load: float) -> None:
     spent, usage = answer.timings, answer.usage
     parts = {"load": load, "embed": spent.embed, "search": spent.search, "write": spent.write}
     parts |= {"memory": spent.memory, "model": spent.model}
-    print(", ".join(f"{name} {1000 * s:.1f} ms" for name, s in parts.items()), file=sys.stderr)
-    print(
+    say(", ".join(f"{name} {1000 * s:.1f} ms" for name, s in parts.items()), err=True)
+    say(
         f"prompt {usage.prompt_tokens} tokens, {usage.cached_tokens} of them from the prefix cache"
         f" ({usage.hit_rate:.0%}), answer {usage.completion_tokens} tokens,"
         f" first after {1000 * spent.first:.1f} ms, requests {usage.requests}",
-        file=sys.stderr,
+        err=True,
     )
 
 

@@ -1,7 +1,6 @@
 """Commands that find and show records: search, recall, list, show, history, users, sessions."""
 
 import json
-import sys
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from memagent.cli.options import (
     time_option,
 )
 from memagent.cli.output import event_line, event_object, print_hits, print_records, record_fields
+from memagent.terminal import say
 from memagent.types import Kind
 
 KindOption = Annotated[
@@ -82,7 +82,7 @@ def search(
             explain=explain,
         )
         if as_json:
-            print(json.dumps([hit.to_dict() for hit in hits]))
+            say(json.dumps([hit.to_dict() for hit in hits]))
         else:
             print_hits(memory, scope, hits, explain=explain)
     notes = [] if hits else ["nothing found"]
@@ -91,7 +91,7 @@ def search(
     if hits.over_budget:
         notes.append(f"{hits.over_budget} over the budget of {tokens} tokens")
     if notes:
-        print("; ".join(notes), file=sys.stderr)
+        say("; ".join(notes), err=True)
 
 
 def _days(number: float) -> timedelta:
@@ -142,13 +142,13 @@ def recall(
         )
         if as_json:
             hits = [hit.to_dict() for hit in recollection.hits]
-            print(json.dumps({"queries": recollection.queries, "hits": hits}))
+            say(json.dumps({"queries": recollection.queries, "hits": hits}))
             return
         print_hits(memory, scope, recollection.hits, explain=True)
-    print(
+    say(
         f"searched for {'; then for '.join(map(repr, recollection.queries))}:"
         f" {recollection.candidates} candidates, {recollection.below_min_score} too far off",
-        file=sys.stderr,
+        err=True,
     )
 
 
@@ -180,7 +180,7 @@ def list_records(
         )
         print_records(memory, scope, page, as_json)
     if page.next is not None:
-        print(f"there are more: --after {page.next}", file=sys.stderr)
+        say(f"there are more: --after {page.next}", err=True)
 
 
 def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
@@ -190,10 +190,10 @@ def show(id: Id, home: Home = None, user: User = None, as_json: Json = False) ->
         events = memory.history(record.id, scope=scope)
     fields = record.to_dict() | {"history": [event_object(event) for event in events]}
     if as_json:
-        print(json.dumps(fields))
+        say(json.dumps(fields))
     else:
         for line in record_fields(record, events):
-            print(line)
+            say(line)
 
 
 def history(id: Id, home: Home = None, user: User = None, as_json: Json = False) -> None:
@@ -201,10 +201,10 @@ def history(id: Id, home: Home = None, user: User = None, as_json: Json = False)
     with opened(home, user) as (memory, scope):
         events = memory.history(full_id(memory, scope, id), scope=scope)
     if as_json:
-        print(json.dumps([event_object(event) for event in events]))
+        say(json.dumps([event_object(event) for event in events]))
         return
     for event in events:
-        print(event_line(event))
+        say(event_line(event))
 
 
 def users(home: Home = None, as_json: Json = False) -> None:
@@ -223,7 +223,7 @@ def sessions(home: Home = None, user: User = None, as_json: Json = False) -> Non
 
 def _print_names(names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(names))
+        say(json.dumps(names))
         return
     for name in names:
-        print(name)
+        say(name)

@@ -1,1 +1,1 @@
-"""Text processing: words, stems and sentences of English, and the obfuscation of names."""
+"""Text processing: words, stems and sentences of English, obfuscated names, template marks."""

@@ -146,6 +146,8 @@ def test_the_store_is_counted_checked_and_compacted(memagent: Command, tea: str)
     assert memagent("verify") == (0, "the store is whole\n", "")
     assert "bytes before" in memagent("compact")[1]
     assert "the store is whole" in memagent("doctor")[1]
+    assert "sandbox   " in memagent("doctor")[1]
+    assert json.loads(memagent("doctor", "--json")[1])["sandbox"]
 
 
 def test_a_store_that_is_not_whole_is_exit_code_one(

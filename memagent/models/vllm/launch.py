@@ -20,6 +20,7 @@ from memagent.models.vllm import command, watchdog
 from memagent.models.vllm.command import ServeOptions
 from memagent.models.vllm.diagnose import cause
 from memagent.process import at_fork, lock
+from memagent.terminal import say
 from memagent.urls import ServerAddress
 
 logger = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ def connect_or_start(model: str, *, port: int = 8000, api_key: str | None = None
             raise ModelUnavailable(f"no server answers at {url} (setting vllm_url)")
         else:
             log = settings.home / "logs" / f"vllm-{port}.log"
-            print(f"memagent: starting vLLM with {model}; its log is {log}", file=sys.stderr)
+            say(f"memagent: starting vLLM with {model}; its log is {log}", err=True)
             served = start(options, python=settings.vllm_python, log=log, api_key=api_key)
         _ready[model, port] = served
         return served
