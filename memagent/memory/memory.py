@@ -365,9 +365,9 @@ class Memory:
     ) -> Receipt:
         """Erase records, by id (one or several), source, metadata filter, or all of the scope.
 
-        With a record go its other versions, what was made from it, their keys, vectors, entries of
-        the word index and history, and their bytes in the file and its log. `dry_run` only says
-        what would go. The receipt's `missing` has the ids that are not in the scope.
+        With a record go its other versions, what was made from it, their keys, vectors, words and
+        history, and their bytes in the file and its log. `dry_run` only says what would go. The
+        receipt's `missing` has the ids that are not in the scope.
 
         Raises:
             InvalidInput: nothing says what to forget, or the filter is malformed.

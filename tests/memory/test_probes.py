@@ -67,7 +67,7 @@ def test_direct_notices_a_row_that_no_search_finds(
     def erase(self: Eraser, *_: object) -> None:
         with disk.engine.store.transaction() as db:
             db.execute("DELETE FROM keys WHERE record = ?", (secret.seq,))
-            db.execute("UPDATE users SET removals = removals + 1")
+            db.execute("UPDATE users SET removals = removals + 1, rewrites = rewrites + 1")
             db.execute("UPDATE records SET value = 'gone' WHERE id = ?", (secret.id,))
 
     monkeypatch.setattr(Eraser, "_erase", erase)
@@ -218,7 +218,7 @@ def test_a_neighbour_that_went_too_is_named(
 def drop(memory: Memory, id: str) -> None:
     with memory.engine.store.transaction() as db:
         db.execute("DELETE FROM records WHERE id = ?", (id,))
-        db.execute("UPDATE users SET removals = removals + 1")
+        db.execute("UPDATE users SET removals = removals + 1, rewrites = rewrites + 1")
 
 
 def test_texts_can_be_asked_for_that_no_record_holds_any_more(
