@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from memagent.agent.origin import Origin
+from memagent.agent.turn import Origin
 from memagent.errors import ForgottenMeanwhile, InvalidInput, shown
 from memagent.memory.memory import Memory
 from memagent.recall.rules.questions import is_question

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from memagent.agent.origin import Origin
 from memagent.agent.steps import (
     Answered,
     InvalidCall,
@@ -25,7 +24,18 @@ from memagent.prompts import ASSISTANT, render
 from memagent.recall.rules.questions import is_personal
 from memagent.records import require_whole
 from memagent.tools.execute import Observation, Repeats
-from memagent.types import Answer, Call, Examples, Hit, Recollection, Scope, Timings, Usage
+from memagent.types import (
+    Answer,
+    Call,
+    Example,
+    Examples,
+    Hit,
+    PastTurn,
+    Recollection,
+    Scope,
+    Timings,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -65,6 +75,34 @@ class PromptParts:
 def _rank(hit: Hit) -> tuple[bool, float, float]:
     """Return what hits are compared by: not passed by, score, and of equal ones the later look."""
     return "passed" not in hit.why, hit.score, hit.why.get("hop", 1.0)
+
+
+@dataclass(slots=True)
+class Origin:
+    """Records (by `seq`) whose words stood in the prompts that a reply was written from.
+
+    `written` are those that its tools wrote, each with what was shown before.
+    """
+
+    shown: set[int] = field(default_factory=set)
+    written: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def show(
+        self,
+        recollection: Recollection,
+        turns: Sequence[tuple[str, str]] = (),
+        examples: Sequence[Example] = (),
+    ) -> None:
+        """Take the parts of a prompt over: memories, past turns and few-shot examples."""
+        self.shown |= {hit.record.seq for hit in recollection.hits}
+        for turn in turns:
+            self.shown |= set(turn.records) if isinstance(turn, PastTurn) else set()
+        self.shown |= {example.record for example in examples if example.record is not None}
+
+    def observe(self, seen: Observation) -> None:
+        """Take the result of a tool over: what it told of, and what it wrote."""
+        self.written |= dict.fromkeys(seen.written, frozenset(self.shown))
+        self.shown |= seen.read | seen.written
 
 
 @dataclass(frozen=True, slots=True)

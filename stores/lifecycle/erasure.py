@@ -69,8 +69,9 @@ class Eraser:
                 ready = made_by == self._store.meta("embedder")
                 if ready and all(seq in keyed for seq in plan.rekeyed):
                     receipt = self._receipt(plan, scope)
-                    users = self._erase(db, plan, keyed) if plan.erased else {}
-                    self._drop_users(db, {scope.user: self._store.user(scope.user), **users})
+                    if plan.erased:
+                        self._erase(db, plan, keyed)
+                    self._drop_users(db, {scope.user: self._store.user(scope.user)})
                     break
             logger.debug("making the keys of %d records anew", len(plan.rekeyed))
             made_by = self._store.meta("embedder")
@@ -123,8 +124,7 @@ class Eraser:
         blobs = iter(packed(self._embed(texts)) if texts else ())
         return {seq: [(text, next(blobs)) for text in keys] for seq, keys in fresh.items()}
 
-    def _erase(self, db: sqlite3.Connection, plan: _Plan, keyed: Keyed) -> dict[str, int | None]:
-        """Erase what is planned, and return the numbers of the users it was of, by name."""
+    def _erase(self, db: sqlite3.Connection, plan: _Plan, keyed: Keyed) -> None:
         users = _users_of(db, [*plan.erased, *plan.rekeyed])
         for user in users.values():
             snapshot.drop(self._store, f"u{user}")
@@ -159,7 +159,7 @@ class Eraser:
         for user in users.values():
             db.execute("UPDATE users SET removals = removals + 1 WHERE id = ?", (user,))
         embedding_cache.erase(self._store, [row[0].decode(errors="replace") for row in texts])
-        return users
+        self._drop_users(db, users)
 
     def _rekey(self, db: sqlite3.Connection, seq: int, keys: Sequence[tuple[str, bytes]]) -> None:
         db.execute("DELETE FROM keys WHERE record = ?", (seq,))
