@@ -205,7 +205,7 @@ ALTER TABLE users ADD COLUMN rewrites INTEGER NOT NULL DEFAULT 0;
 """Words are indexed by a table of our own, of which they can be erased: `word_index.py`."""
 
 
-def _links_of(row: str, table: str | None = None) -> str:
+def links_of(row: str, table: str | None = None) -> str:
     """Return SQL for the links that the columns of a row of `records`, or of all, stand for."""
 
     def values(column: str) -> str:
@@ -235,7 +235,7 @@ CREATE TABLE links (
     PRIMARY KEY (user, source, record, how)
 ) WITHOUT ROWID;
 CREATE INDEX links_by_record ON links(record);
-INSERT OR IGNORE INTO links {_links_of("r", "records")};
+INSERT OR IGNORE INTO links {links_of("r", "records")};
 INSERT OR IGNORE INTO links SELECT u.id, j.value, r.seq, 'quote' FROM {_QUOTING}
     JOIN json_each(iif(json_valid(r.sources), r.sources, '[]')) j WHERE j.type = 'text';
 INSERT OR IGNORE INTO links SELECT r.user, j.atom, r.seq, 'mention'
@@ -253,11 +253,11 @@ UPDATE records SET metadata = json_remove(metadata, '$.quotes')
 CREATE INDEX changes_by_record ON changes(record);
 CREATE TRIGGER links_after_insert AFTER INSERT ON records
 WHEN new.sources != '[]' OR new.context != '[]' OR new.supersedes IS NOT NULL BEGIN
-    INSERT OR IGNORE INTO links {_links_of("new")};
+    INSERT OR IGNORE INTO links {links_of("new")};
 END;
 CREATE TRIGGER links_after_update AFTER UPDATE OF sources, context, supersedes ON records BEGIN
     DELETE FROM links WHERE record = new.seq AND how IN ('source', 'context', 'version');
-    INSERT OR IGNORE INTO links {_links_of("new")};
+    INSERT OR IGNORE INTO links {links_of("new")};
 END;
 """
 """What derives from a record is looked up, not searched for: `links.py`."""

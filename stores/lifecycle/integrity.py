@@ -15,6 +15,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import index_digests
 from memagent.stores.database.filters import MICROS
 from memagent.stores.database.rows import is_as_written, is_unit, packed, unpacked
+from memagent.stores.database.schema import links_of
 from memagent.stores.database.word_index import blocks_amiss
 
 BATCH = 500
@@ -56,6 +57,7 @@ def problems(store: SqliteStore) -> list[str]:
         _structure,
         _schema,
         _references,
+        _links,
         _numbering,
         _records,
         _values,
@@ -116,6 +118,19 @@ def _references(store: SqliteStore) -> Iterator[str]:
         " AND NOT EXISTS (SELECT 1 FROM records o WHERE o.user = r.user AND o.id = c.value)"
     ):
         yield f"record {row['id']} is keyed together with a record that is not there"
+
+
+def _links(store: SqliteStore) -> Iterator[str]:
+    """Compare the links with the records' columns: only what is linked is forgotten along."""
+    columns = links_of("r", "records")
+    rows = "SELECT * FROM links WHERE how IN ('source', 'context', 'version')"
+    for kind, sql in (
+        ("missing", f"SELECT * FROM ({columns}) EXCEPT {rows}"),
+        ("too many", f"{rows} EXCEPT SELECT * FROM ({columns})"),
+    ):
+        for row in store.query(f"SELECT count(*) AS n FROM ({sql})"):
+            if row["n"]:
+                yield f"table links: {row['n']} rows are {kind}"
 
 
 def _numbering(store: SqliteStore) -> Iterator[str]:

@@ -85,3 +85,13 @@ def test_a_source_a_filter_and_a_whole_scope_can_be_forgotten(memory: Memory, ad
     assert memory.list(scope=Scope(user="bob")) == [bob]
     with pytest.raises(InvalidInput, match="say what to forget"):
         memory.forget(scope=ada)
+
+
+def test_a_lost_link_is_found_by_the_check(memory: Memory, ada: Scope) -> None:
+    memory.add("a note", scope=ada, sources=[memory.add("a fact", scope=ada).id])
+    with memory.engine.store.transaction() as db:
+        db.execute("DELETE FROM links")
+    assert memory.maintenance.verify() == ("table links: 1 rows are missing",)
+    with memory.engine.store.transaction() as db:
+        db.execute("INSERT INTO links VALUES (1, 'x', 1, 'source'), (1, 'x', 1, 'prompt')")
+    assert "table links: 1 rows are too many" in memory.maintenance.verify()
