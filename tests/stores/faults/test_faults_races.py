@@ -80,10 +80,8 @@ def test_what_leans_on_a_text_told_twice_is_keyed_anew_when_that_is_forgotten(
 
 
 def test_what_leans_on_a_record_that_is_forgotten_meanwhile_is_refused_whole(leaning: Path) -> None:
-    text = "After that she went home. She slept well."
-    embedder = LetsIn(
-        leaning, f"{SECRET} {text}", lambda other: other.forget(["secret"], scope=ADA)
-    )
+    key = f"{SECRET} She slept well."
+    embedder = LetsIn(leaning, key, lambda other: other.forget(["secret"], scope=ADA))
     with Memory.open(leaning, embedder=embedder) as memory:
         with pytest.raises(StoreError, match="forgotten just now; nothing was written"):
             memory.add_many(["She slept well.", "an unrelated note"], scope=ADA)
