@@ -23,7 +23,7 @@ from memagent.models import http, wire
 from memagent.models.concurrency import ConcurrencyLimiter
 from memagent.models.errors import not_an_answer, reported, translated
 from memagent.models.reasoning import storable
-from memagent.process import abandon, at_fork
+from memagent.process import abandon, at_fork, lock
 from memagent.urls import ServerAddress
 
 logger = logging.getLogger(__name__)
@@ -323,13 +323,15 @@ class _ProcessClient(openai.DefaultHttpxClient):
         super().__init__(**options)
         self._options = options
         self._client: Any = None
+        self._opening = lock()
         at_fork(after_in_child=self._begin_anew)
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request with this process's client."""
-        if self._client is None:
-            hooks: dict[str, Any] = {"request": [_on_request], "response": [_on_response]}
-            self._client = openai.DefaultHttpxClient(event_hooks=hooks, **self._options)
+        with self._opening:
+            if self._client is None:
+                hooks: dict[str, Any] = {"request": [_on_request], "response": [_on_response]}
+                self._client = openai.DefaultHttpxClient(event_hooks=hooks, **self._options)
         return self._client.send(*args, **kwargs)
 
     def close(self) -> None:
