@@ -243,6 +243,12 @@ class Isolation:
         """Forget what comes from a source, which is the id of any record."""
         return self.memory.forget(scope=self.scopes[word], source=id)
 
+    def do_forget_everything(self, word: str, id: str) -> Any:
+        """Forget all that the scope holds, once in a while."""
+        if self.random.random() < 0.1:
+            return self.memory.forget(scope=self.scopes[word], everything=True).records
+        return None
+
     def do_judge(self, word: str, id: str) -> Any:
         """Judge a record of any scope."""
         outcome = self.random.choice(["helped", "hurt"])
