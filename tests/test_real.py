@@ -25,7 +25,7 @@ from memagent.evals.tasks import babi
 from memagent.evals.tasks.story_arms import StoryArm
 from memagent.models.context_window import ContextWindow
 from memagent.models.llama_cpp import CONTEXT_TOKENS
-from memagent.models.replies import reply, structured
+from memagent.models.replies import Reply, reply, structured
 from memagent.prompts import render
 from memagent.testing import HashEmbedder
 from memagent.tools.memory import memory_tools
@@ -82,10 +82,13 @@ def test_the_embedded_model_answers_from_memory_whole_and_in_pieces(
     messages = render("Where is Mary?", ["Mary is in the bathroom."], instructions="Be brief.")
     chat = open_chat("local")
     pieces = list(reply(chat, messages, stream=True))
-    (whole, _), _ = reply(chat, messages)
-    assert len(pieces) > 2
-    assert "".join(text for text, _ in pieces) == whole
-    assert [call.usage.prompt_tokens > 0 for _, call in pieces if call] == [True]
+    *_, whole = reply(chat, messages)
+    *texts, streamed = pieces
+    assert isinstance(whole, Reply)
+    assert isinstance(streamed, Reply)
+    assert len(texts) > 1
+    assert "".join(map(str, texts)).strip() == whole.answer == streamed.answer
+    assert streamed.call.usage.prompt_tokens > 0
 
 
 def test_the_embedded_model_writes_questions_in_the_shape_asked_for(
@@ -156,11 +159,11 @@ def test_the_embedded_model_says_that_a_prompt_is_too_long_and_memories_are_left
 def test_what_the_embedded_server_counts_before_is_what_it_says_afterwards() -> None:
     chat = open_chat("local", max_tokens=5)
     asked = [SystemMessage("Be brief."), HumanMessage("Where did Zoë put 17 keys? " * 30)]
-    *_, (_, call) = reply(chat, asked)
-    assert call is not None
+    *_, whole = reply(chat, asked)
+    assert isinstance(whole, Reply)
     window = ContextWindow(chat)
     assert window.length == CONTEXT_TOKENS
-    assert window._counted(asked) == call.usage.prompt_tokens > 200
+    assert window._counted(asked) == whole.call.usage.prompt_tokens > 200
 
 
 def test_the_second_turn_of_a_conversation_comes_from_the_prefix_cache(ada: Scope) -> None:

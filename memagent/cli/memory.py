@@ -259,6 +259,9 @@ def _add_all(memory: "Memory", records: Sequence[NewRecord], scope: Scope) -> li
     return [record for batch in batches for record in batch]
 
 
+KEPT = "a dated record stays as it is, and one without sources gets none"
+
+
 def _print_known(
     memory: "Memory",
     scope: Scope,
@@ -283,12 +286,12 @@ def _print_known(
     if len(added) == 1:
         parts += ["already known"]
         parts += ["its metadata and sources were merged"] if merged else []
-        parts += ["new metadata and sources were not merged: it is dated"] if left else []
+        parts += [f"not all was merged: {KEPT}"] if left else []
     else:
         again = sum(record.id in known for record in added)
         parts += [f"{counted(again)} already known"] if again else []
         parts += [f"metadata and sources merged into {merged}"] if merged else []
-        parts += [f"new metadata and sources not merged into {left}, dated"] if left else []
+        parts += [f"not all was merged into {left}: {KEPT}"] if left else []
         parts += [f"{counted(repeated, 'line')} repeated"] if repeated else []
     say("; ".join(parts), err=True)
 

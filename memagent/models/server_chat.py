@@ -211,7 +211,8 @@ class RequestMonitor:
             raise ModelUnavailable("the model's server broke off in the middle of its answer")
         self.limiter.succeeded(self._tokens)
         metadata = {METADATA: self.timings()}
-        return ChatGenerationChunk(message=AIMessageChunk(content="", response_metadata=metadata))
+        left = storable(self._halves["content"])  # its other half never came
+        return ChatGenerationChunk(message=AIMessageChunk(content=left, response_metadata=metadata))
 
     def timings(self) -> dict[str, float]:
         """Return the seconds in all, to the first token and in the queue, and the requests."""

@@ -191,6 +191,8 @@ UPDATE records SET metadata = with_role(metadata) WHERE instr(metadata, '"author
 
 _V7 = """
 DROP TRIGGER keys_after_delete;
+DELETE FROM keys_fts_data;
+INSERT INTO keys_fts_data VALUES (1, x''), (10, x'00000000000000');
 DROP TABLE keys_fts;
 CREATE TABLE postings (
     user INTEGER NOT NULL,
@@ -202,7 +204,10 @@ CREATE TABLE postings (
 UPDATE settled SET words = 0;
 ALTER TABLE users ADD COLUMN rewrites INTEGER NOT NULL DEFAULT 0;
 """
-"""Words are indexed by a table of our own, of which they can be erased: `word_index.py`."""
+"""Words are indexed by a table of our own, of which they can be erased: `word_index.py`.
+
+The full-text table is emptied first: after some 2,000 erasures SQLite can no longer open it.
+"""
 
 
 def links_of(row: str, table: str | None = None) -> str:

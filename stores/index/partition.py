@@ -48,13 +48,15 @@ class Held:
 class Partition:
     """One user's keys; row i of the table and of the vectors is the same key.
 
-    `removals`, `rewrites` and `change` say which state of the database it holds, `saved` how many
-    keys its snapshot has; `lock` is held by whoever reads or changes it.
+    `owner` is the token of the user's keys: another one follows when a user who was forgotten comes
+    again. `removals`, `rewrites` and `change` say which state of the database it holds, `saved` how
+    many keys its snapshot has; `lock` is held by whoever reads or changes it.
     """
 
     def __init__(self, dimensions: int, state: State) -> None:
         self.lock = threading.Lock()
         self.vectors = Vectors(dimensions)
+        self.owner = state.owner
         self.removals = state.removals
         self.rewrites = state.rewrites
         self.change = state.change
@@ -66,6 +68,10 @@ class Partition:
 
     def __len__(self) -> int:
         return self._size
+
+    def is_of(self, state: State) -> bool:
+        """Whether it holds the keys of a state, at most older ones, and none that were replaced."""
+        return self.intact and (self.owner, self.rewrites) == (state.owner, state.rewrites)
 
     @property
     def intact(self) -> bool:

@@ -73,11 +73,11 @@ class VectorIndex:
         """
         user = where.scope.user
         state, partition = self._store.state(user), self._partitions.get(user)
-        if state is None or partition is None or partition.rewrites != state.rewrites:
+        if state is None or partition is None:
             return None
         records, affirmed = self._records(where), self._affirmed(user)
         with partition.lock:
-            if not partition.intact:
+            if not partition.is_of(state):
                 return None
             self._catch_up(partition, state)
             return partition.keys(where, records, affirmed, before, after)
@@ -86,10 +86,9 @@ class VectorIndex:
         """Write the large partitions that have grown into snapshot files; return how many."""
         saved = 0
         for user, partition in list(self._partitions.items()):
-            owner = self._store.owner(user)
-            if owner is not None:
+            if partition.owner == self._store.owner(user):
                 with partition.lock:
-                    saved += self._snapshots.save(owner, partition)
+                    saved += self._snapshots.save(partition.owner, partition)
         return saved
 
     def clear(self) -> None:
@@ -135,7 +134,7 @@ class VectorIndex:
         """Return the user's partition, a new one if there is none or what it holds was replaced."""
         with self._lock:
             partition = self._partitions.get(user)
-            if partition is None or partition.rewrites != state.rewrites or not partition.intact:
+            if partition is None or not partition.is_of(state):
                 partition = self._snapshots.load(state, dimensions)
                 if partition is None:
                     logger.info("building the index of %s from the database", state.owner)

@@ -166,6 +166,9 @@ def _values(store: SqliteStore) -> Iterator[str]:
                 | {name: json.loads(row[name]) for name in ("sources", "context")}
                 | {"metadata": json.loads(row["metadata"])}
             )
+        except KeyError as error:
+            yield f"the records have no column {error}"
+            return
         except (TypeError, ValueError, RecursionError) as error:
             yield f"record {row['id']!r}: {error}"
 

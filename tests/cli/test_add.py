@@ -89,10 +89,12 @@ def test_a_known_text_is_told(memagent: Command) -> None:
     assert memagent("add", "tea") == (0, id, "already known\n")
     merged = "already known; its metadata and sources were merged\n"
     assert memagent("add", "tea", "--metadata", '{"page": 3}') == (0, id, merged)
-    assert memagent("add", "tea", "--source", "book") == (0, id, merged)
-    assert memagent("add", "tea", "--source", "book") == (0, id, "already known\n")
+    assert memagent("add", "tea", "--source", "book")[2].startswith("already known; not all was")
     record = json.loads(memagent("show", id.strip(), "--json")[1])
-    assert (record["metadata"], record["sources"]) == ({"page": 3}, ["book"])
+    assert (record["metadata"], record["sources"]) == ({"page": 3}, [])
+    noted = memagent("add", "mint", "--source", "book")[1]
+    assert memagent("add", "mint", "--source", "diary") == (0, noted, merged)
+    assert memagent("add", "mint", "--source", "diary") == (0, noted, "already known\n")
     code, out, err = memagent("add", stdin=b"tea\ncoffee\ncoffee\n")
     assert (code, len(out.split())) == (0, 3)
     assert err == "1 record already known; 1 line repeated\n"
@@ -103,5 +105,5 @@ def test_what_is_not_merged_into_a_dated_record_is_told(memagent: Command) -> No
     id = memagent(*dated)[1]
     code, out, err = memagent(*dated, "--source", "book")
     assert (code, out) == (0, id)
-    assert err == "already known; new metadata and sources were not merged: it is dated\n"
+    assert err.startswith("already known; not all was merged: a dated record stays as it is")
     assert memagent(*dated)[2] == "already known\n"

@@ -46,7 +46,7 @@ def test_the_commands_stand_in_groups(memagent: Command) -> None:
 
 def test_what_is_done_is_logged_if_asked_for(memagent: Command) -> None:
     memagent("add", "tea")
-    again = ["add", "tea", "--source", "book"]
+    again = ["add", "tea", "--metadata", '{"page": 3}']
     assert memagent("-v", *again)[2].startswith("INFO memagent.stores.database.writer: ")
     assert memagent("-vv", "search", "tea")[0] == 0
     assert memagent(*again)[2] == "already known\n"

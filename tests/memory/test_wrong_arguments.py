@@ -243,7 +243,7 @@ def test_what_is_no_model_is_refused_when_it_is_given(
         ("forget", {"dry_run": "false", "ids": "r1"}, "dry_run: true or false is wanted"),
         ("search", {"query": "x", "k": True}, "k: a whole number is wanted, not True"),
         ("search", {"query": "x", "min_score": float("nan")}, "min_score: a number is wanted"),
-        ("search", {"vector": "x"}, "vectors: numbers are wanted"),
+        ("search", {"vector": "x"}, "vectors: expected rows of"),
     ],
 )
 def test_a_wrong_argument_is_named(verb: str, arguments: dict[str, Any], complaint: str) -> None:

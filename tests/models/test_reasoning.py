@@ -65,7 +65,7 @@ def test_any_cut_of_a_reply_gives_the_same_answer(reply: str, data: st.DataObjec
 
 
 @settings(deadline=None)
-@given(st.text(st.characters()))
+@given(st.text())
 def test_what_is_storable_stays_as_it_is(text: str) -> None:
     assert storable(text) == text.replace("\0", "")
 

@@ -15,6 +15,7 @@ import pytest
 from forking import Child, in_child
 
 from memagent.errors import ModelUnavailable
+from memagent.models import http
 from memagent.models.vllm import command, launch
 from memagent.models.vllm.command import ServeOptions
 from memagent.models.vllm.diagnose import cause
@@ -229,12 +230,22 @@ def models_at(
 ) -> None:
     """Let every URL answer so when it is asked for its models."""
 
-    def get(url: str, headers: dict[str, str], timeout: float) -> httpx.Response:
+    def answer(request: httpx.Request) -> httpx.Response:
         if asked is not None:
-            asked.append(f"{url} {headers.get('Authorization', '')}".strip())
-        return httpx.Response(status, json=body, request=httpx.Request("GET", url))
+            asked.append(f"{request.url} {request.headers.get('Authorization', '')}".strip())
+        return httpx.Response(status, json=body)
 
-    monkeypatch.setattr(httpx, "get", get)
+    answer_by(monkeypatch, answer)
+
+
+def answer_by(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    """Let a function answer the requests of every HTTP client."""
+    transport = httpx.MockTransport(answer)
+    monkeypatch.setattr(
+        http, "client", lambda address, **options: httpx.Client(transport=transport, **options)
+    )
 
 
 def test_a_running_server_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +281,7 @@ def test_another_server_in_the_place_is_told(
         connect_or_start("mine")
 
 
-def nobody(url: str, **_: Any) -> httpx.Response:
+def nobody(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("refused")
 
 
@@ -278,7 +289,7 @@ def test_where_none_runs_one_is_started_once_and_again_when_it_died(
     served_from: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = served_from()
-    monkeypatch.setattr(httpx, "get", nobody)
+    answer_by(monkeypatch, nobody)
     first = connect_or_start("acme/Qwen3-8B")
     assert capsys.readouterr().err.startswith("memagent: starting vLLM with acme/Qwen3-8B; its log")
     others: list[RunningServer] = []
@@ -302,7 +313,7 @@ def test_a_server_that_the_settings_name_is_never_started_here(
     served_from: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = served_from()
-    monkeypatch.setattr(httpx, "get", nobody)
+    answer_by(monkeypatch, nobody)
     monkeypatch.setenv("MEMAGENT_VLLM_URL", "http://gpu:8000/v1")
     with pytest.raises(ModelUnavailable, match="no server answers at http://gpu:8000/v1"):
         connect_or_start("acme/Qwen3-8B")

@@ -60,7 +60,7 @@ class RunningServer:
     url: str
     name: str
     process: "ServerProcess | None" = field(default=None, repr=False)
-    address: ServerAddress | None = field(default=None, repr=False)
+    address: ServerAddress | None = field(default=None, repr=False, compare=False)
     """What the server is reached by, where that is more than the URL."""
 
     def stop(self) -> None:

@@ -110,5 +110,5 @@ def test_what_old_records_derive_from_is_linked(tmp_path: Path) -> None:
         (1, "fact", 5, "quote"),
     ]
     assert [row[0] for row in metadata] == [
-        "{}", '{"quotes": "bob"}', "{}", "{", '{"a":"\\u00e9"}', '{"quotes": "ada"'
+        "{}", '{"quotes": "bob"}', "{}", "{", '{"a": "é"}', '{"quotes": "ada"'
     ]  # fmt: skip

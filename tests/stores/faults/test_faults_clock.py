@@ -127,9 +127,9 @@ def test_what_an_agent_is_told_last_is_the_newest(
     memory: Memory, ada: Scope, clock: Clock, back: timedelta
 ) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(lambda _: "Noted."))
-    agent.ask("Mary moved to the bathroom.", scope=ada)
+    agent.ask("Mary moved to the bathroom.", scope=ada, chat=True)
     clock.at -= back
-    agent.ask("Mary moved to the kitchen.", scope=ada)
+    agent.ask("Mary moved to the kitchen.", scope=ada, chat=True)
     assert shown(memory, "Where is Mary?", ada) == ["Mary moved to the kitchen."]
 
 

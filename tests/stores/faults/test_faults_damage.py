@@ -32,10 +32,11 @@ def indexed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """The bytes of a database that was closed, and what it holds."""
+    """The bytes of a database that was closed, and what it holds; it has no page to spare."""
     folder = tmp_path_factory.mktemp("whole")
     with Memory.open(folder, embedder=EMBEDDER) as memory:
         fill(memory)
+        memory.maintenance.compact()
         truth = facts(everything(memory))
         assert memory.maintenance.verify() == ()
     return (folder / "memory.db").read_bytes(), truth
@@ -66,7 +67,10 @@ def test_a_file_that_was_cut(tmp_path: Path, store: Store) -> None:
     sizes = {1, 99, 100, 511, 512, PAGE - 1, len(whole) - 1, len(whole) - PAGE}
     sizes |= set(range(PAGE, len(whole), PAGE * 7))
     sizes |= {rng.randrange(len(whole)) for _ in range(ROUNDS // 4)}
-    told = judged(tmp_path, store, (whole[:size] for size in sorted(sizes)))
+    cut = [
+        whole[:size] for size in sorted(sizes) if any(whole[size:])
+    ]  # zeros are read all the same
+    told = judged(tmp_path, store, cut)
     assert told["harmless"] == 0
 
 

@@ -50,7 +50,7 @@ def test_a_word_index_that_disagrees_with_the_keys_is_noticed(
 def test_compacting_gives_space_back_and_keeps_everything(tmp_path: Path, ada: Scope) -> None:
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         memory.add("kept", scope=ada)
-        many = memory.add_many([f"note number {n}" for n in range(400)], scope=ada)
+        many = memory.add_many([f"note number {n}" for n in range(800)], scope=ada)
         memory.forget([one.id for one in many], scope=ada)
         sizes = memory.maintenance.compact()
         assert sizes.after < sizes.before / 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from memagent import Memory, NewRecord, Scope
 from memagent.errors import InvalidInput, MemagentError
-from memagent.stores.database.bounds import MAX_DEPTH
+from memagent.stores.database.metadata import MAX_DEPTH
 from memagent.testing import HashEmbedder
 
 ADA = Scope("ada")
@@ -232,7 +232,7 @@ def deep(levels: int) -> dict[str, Any]:
         NewRecord(text="x", metadata=deep(5_000)),
         NewRecord(text="x", metadata={"\ud800": 1}),
         NewRecord(text="x", metadata={"n": float("nan")}),
-        NewRecord(text="x", metadata={"n": "x" * 1_000_001}),
+        NewRecord(text="x", metadata={"n": "x" * 16_000_001}),
     ],
     ids=range(16),
 )
