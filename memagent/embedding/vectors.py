@@ -82,7 +82,10 @@ def _array(vectors: Any) -> NDArray[np.float64]:
     if array.dtype.kind in "fiu" and array.shape in ((0,), (0, 0)):
         return np.empty((0, 0))
     first = next(iter(vectors), None) if isinstance(vectors, Sequence) and vectors else None
-    length = len(first) if isinstance(first, Sequence) else int(np.size(first))
+    if isinstance(first, np.ndarray):
+        length = int(first.size)
+    else:
+        length = len(first) if isinstance(first, Sequence) else 0
     for row, vector in enumerate(vectors if isinstance(vectors, Sequence) else ()):
         if (problem := _problem(vector, length)) is not None:
             raise BadVector(problem, row)

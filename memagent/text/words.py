@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from itertools import pairwise
 from string import ascii_letters
 
@@ -99,16 +99,9 @@ def fingerprint() -> str:
     parts = {
         "version": VERSION,
         "unicode": unicodedata.unidata_version,
-        "stemmer": [_version(package) for package in ("snowballstemmer", "pystemmer")],
+        "stemmer": version("PyStemmer"),
     }
     return json.dumps(parts)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # the second makes the first faster, where it is there
-        return None
 
 
 @lru_cache(maxsize=65_536)
@@ -116,9 +109,9 @@ def stem(word: str) -> str:
     """Return the Porter stem of a word, as the word index stems it."""
     if word[-1:] not in _LETTERS:
         return word  # numbers, above all: every suffix that Porter strips is of English letters
-    import snowballstemmer
+    import Stemmer
 
-    return str(snowballstemmer.stemmer("porter").stemWord(word))
+    return str(Stemmer.Stemmer("porter").stemWord(word))
 
 
 def fold(text: str) -> str:

@@ -1,5 +1,5 @@
 import pytest
-import snowballstemmer
+import Stemmer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -10,7 +10,7 @@ from memagent.text.english import content_words, names, needs_context, stem, ste
 @example("ing5")
 @example("yies0")
 def test_a_stem_is_porters_for_numbers_too(word: str) -> None:
-    assert stem(word) == snowballstemmer.stemmer("porter").stemWord(word)
+    assert stem(word) == Stemmer.Stemmer("porter").stemWord(word)
 
 
 def test_content_words_leave_out_grammar_and_repeated_stems() -> None:
