@@ -1,4 +1,4 @@
-"""What `forget` takes, beside the same store without the promise that no byte is left.
+"""Cost of `forget`, beside the same store without the promise that no byte is left.
 
     python bench/forget.py [--sizes 20k,100k,100k:10] [--repeats 20]
 

@@ -1,4 +1,4 @@
-"""How long an add waits while many processes write to one store, with and without the queue.
+"""Waiting of an add while many processes write to one store, with and without the queue.
 
     python bench/writers.py [--processes 16] [--seconds 10] [--repeats 3] [--scratch FOLDER]
 
