@@ -4,12 +4,11 @@ memagent sends nothing by itself. LangChain traces every call of a model, prompt
 service that variables of the environment name.
 """
 
-import logging
 import os
 from collections.abc import Mapping
 from functools import cache
 
-logger = logging.getLogger(__name__)
+from memagent.terminal import say
 
 NO_TELEMETRY: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
@@ -51,9 +50,9 @@ def traces() -> list[str]:
 
 @cache
 def warn_of_traces() -> None:
-    """Log a warning once a process where the environment has prompts sent away."""
+    """Say on stderr, once a process, where the environment has prompts sent away."""
     for line in traces():
-        logger.warning("%s; unset it to keep them here", line)
+        say(f"memagent: {line}; unset it to keep them here", err=True)
 
 
 def _is_on(variable: str) -> bool:

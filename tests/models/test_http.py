@@ -226,7 +226,7 @@ def test_a_url_without_v1_and_a_server_without_models_say_so() -> None:
 
 
 def test_what_sends_prompts_away_is_told_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in (*telemetry.LANGSMITH, *telemetry.OTHERS):
         monkeypatch.delenv(name, raising=False)
@@ -236,6 +236,6 @@ def test_what_sends_prompts_away_is_told_once(
     telemetry.warn_of_traces.cache_clear()
     for _ in range(2):
         open_chat("http://127.0.0.1:9/v1", model="m")
-    (record,) = caplog.records
-    assert "LANGSMITH_TRACING is set: LangChain sends prompts" in record.message
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("memagent: LANGSMITH_TRACING is set: LangChain sends prompts")
     telemetry.warn_of_traces.cache_clear()
