@@ -20,6 +20,7 @@ from memagent.agent.steps import Answered, Saved, Step, TextChunk
 from memagent.agent.teaching import FEEDBACK, teach
 from memagent.agent.turn import (
     ModelRequest,
+    OpenRequest,
     Plan,
     RecallRequest,
     Request,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 SCOPE = ("user", "agent", "session")
-REQUESTS = (RecallRequest, ModelRequest, ToolRequest, SaveRequest)
+REQUESTS = (RecallRequest, OpenRequest, ModelRequest, ToolRequest, SaveRequest)
 
 
 class Agent(Runnable[Any, Any]):

@@ -15,7 +15,14 @@ from langchain_core.runnables.config import ensure_config
 from memagent.agent import tool_calling
 from memagent.agent.record_turn import link_written, remember
 from memagent.agent.steps import TextChunk
-from memagent.agent.turn import ModelRequest, RecallRequest, Request, SaveRequest, ToolRequest
+from memagent.agent.turn import (
+    ModelRequest,
+    OpenRequest,
+    RecallRequest,
+    Request,
+    SaveRequest,
+    ToolRequest,
+)
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
@@ -148,10 +155,16 @@ class Driver:
             yield decision
 
     def _at_once(
-        self, request: RecallRequest | ToolRequest | SaveRequest, question: str, scope: Scope
+        self,
+        request: RecallRequest | OpenRequest | ToolRequest | SaveRequest,
+        question: str,
+        scope: Scope,
     ) -> Any:
         if isinstance(request, RecallRequest):
             return self.recall(question, scope)
+        if isinstance(request, OpenRequest):
+            self.open()
+            return None
         if isinstance(request, ToolRequest):
             tool = self.tools[request.action.name]
             return run_tool(tool, request.action.arguments, self.tool_timeout)

@@ -111,6 +111,14 @@ class RecallRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """To be done: open the model, which may name the marks of its template; without an outcome.
+
+    It comes before the first prompt is written, as those marks are broken up in it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """To be done: ask the model for its next step; the outcome is a `Decision`.
 
@@ -145,7 +153,7 @@ class SaveRequest:
     turn: bool = True
 
 
-Request = RecallRequest | ModelRequest | ToolRequest | SaveRequest
+Request = RecallRequest | OpenRequest | ModelRequest | ToolRequest | SaveRequest
 UNKNOWN = "I don't know: nothing that I remember says so."
 """The answer to a question about who asks it, if there is a memory and it knows nothing of that."""
 
@@ -213,6 +221,7 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
         yield from _ended(plan, _known(plan, denial, recollection))
         return
     course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)))
+    yield OpenRequest()
     for number in range(plan.max_steps + 1):
         decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())
         course.calls.append(decision.call)

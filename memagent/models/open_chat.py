@@ -1,6 +1,9 @@
 """Chat models opened by name or URL, as langchain-core objects."""
 
+import json
+import logging
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from memagent.config import Settings, load_settings
@@ -12,12 +15,28 @@ from memagent.models.llama_cpp import SLOTS, embedded_server
 from memagent.models.retry import CHAT_RETRIES, CONNECT_SECONDS, client_options
 from memagent.models.telemetry import warn_of_traces
 from memagent.models.weights import SMOLLM2, locate
+from memagent.process import lock
+from memagent.text.chat_template import named_marks
+from memagent.text.template_marks import add_marks
 from memagent.urls import ServerAddress, header_value, masked_url
 
 if TYPE_CHECKING:
+    import httpx
     from langchain_core.language_models import BaseChatModel
 
+logger = logging.getLogger(__name__)
+
 EMBEDDED = "embedded"
+DESCRIPTIONS = ("/props", "/tokenizer_info")
+"""Paths, beside /v1, where llama.cpp and vLLM describe their tokenizer."""
+DESCRIPTION_SECONDS = 0.5
+"""Seconds that opening a model waits for that; what comes later counts from then on."""
+DESCRIPTION_TIMEOUT = 5.0
+"""Seconds without a byte after which the server is given up."""
+DESCRIPTION_BYTES = 16 << 20
+"""The longest description that is read."""
+_described: set[tuple[str, str]] = set()
+_lock = lock()
 
 
 def open_chat(
@@ -68,6 +87,7 @@ def open_chat(
             f"model {masked_url(spec)!r}: expected 'local', 'local:<path>', 'vllm:<model>'"
             " or a server's URL"
         )
+    _learn_marks(address, name, key)
     from pydantic import SecretStr
 
     from memagent.models.server_chat import ServerChat, http_async_client, http_client
@@ -166,3 +186,51 @@ def _first_model(address: ServerAddress, key: str, seconds: float) -> str:
         raise ModelUnavailable(
             f"{url} does not speak the OpenAI-style API{missing_v1(url)}"
         ) from error
+
+
+def _learn_marks(address: ServerAddress, name: str, key: str) -> None:
+    """Add the template marks that a server names to those that prompts break up, asked once."""
+    with _lock:
+        known = (address.url, name) in _described
+        _described.add((address.url, name))
+    if not known:
+        asking = Thread(target=_add_named, args=(address, name, key), daemon=True)
+        asking.start()
+        asking.join(DESCRIPTION_SECONDS)
+
+
+def _add_named(address: ServerAddress, name: str, key: str) -> None:
+    """Ask a server for its marks; whatever goes wrong, the model works without."""
+    import httpx
+
+    try:
+        with http.client(address, headers={"Authorization": f"Bearer {key}"}) as client:
+            for path in DESCRIPTIONS:
+                url = address.url.removesuffix("/v1") + path
+                if marks := named_marks(_json(client, url)):
+                    logger.info("%s names %d more template marks", name, add_marks(marks))
+                    return
+    except (httpx.ConnectError, httpx.HTTPStatusError):  # not yet: the next opening asks again
+        _described.discard((address.url, name))
+    except Exception as error:
+        logger.info("the template marks of %s are unknown: %s", name, type(error).__name__)
+
+
+def _json(client: "httpx.Client", url: str) -> Any:
+    """Return the JSON at a URL, None if there is none.
+
+    Raises:
+        HTTPStatusError: the server has an error, or is still loading its model.
+    """
+    body = bytearray()
+    with client.stream("GET", url, timeout=DESCRIPTION_TIMEOUT) as reply:
+        if reply.is_server_error:
+            reply.raise_for_status()
+        for piece in reply.iter_bytes() if reply.is_success else ():
+            body += piece
+            if len(body) > DESCRIPTION_BYTES:
+                return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

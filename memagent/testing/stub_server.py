@@ -11,10 +11,10 @@ so.
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from memagent.testing.stub_wire import (
     Action,
@@ -45,7 +45,8 @@ class StubServer:
     `context` words the error of a server whose context is too small. With `reports_context` the
     server reports its context length and counts the words of a prompt, as vLLM does. `requests`
     holds the bodies of the chat requests, `context_requests` the paths of the other requests, and
-    `disconnects` counts the clients that left a `Hang`.
+    `disconnects` counts the clients that left a `Hang`. `pages` holds what other paths answer:
+    JSON, or an action such as `Fail`, `Garble` or `Hang`.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class StubServer:
         context: int | None = None,
         reports_context: bool = False,
         api_key: str | None = None,
+        pages: Mapping[str, Any] | None = None,
     ) -> None:
         self.script = script
         self.models: Sequence[str] = tuple(models)
@@ -63,6 +65,7 @@ class StubServer:
         self.reports_context = reports_context
         self.context_requests: list[str] = []
         self.api_key = api_key
+        self.pages: Mapping[str, Any] = pages or {}
         self.requests: list[Request] = []
         self.disconnects = 0
         self.changed = threading.Condition()

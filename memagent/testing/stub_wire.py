@@ -89,6 +89,7 @@ class Stub(Protocol):
     reports_context: bool
     context_requests: list[str]
     api_key: str | None
+    pages: Mapping[str, Any]
     disconnects: int
 
     def action_for(self, request: Request) -> Action:
@@ -125,10 +126,13 @@ class Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def do_GET(self) -> None:
-        """List the models."""
+        """List the models, or answer with a page."""
         if self._allowed():
             stub = self.server.stub
             stub.context_requests.append(self.path)
+            if (page := stub.pages.get(self.path)) is not None:
+                self._perform({}, page) if isinstance(page, Action) else self._send(200, page)
+                return
             length = {"max_model_len": stub.context} if stub.reports_context else {}
             listed = [{"id": name, "object": "model"} | length for name in stub.models]
             known = self.path == "/v1/models"
@@ -143,7 +147,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/tokenize":
             self._count(request)
             return
-        action = self.server.stub.action_for(request)
+        self._perform(request, self.server.stub.action_for(request))
+
+    def _perform(self, request: Request, action: Action) -> None:
         streamed = bool(request.get("stream"))
         if isinstance(action, Fail):
             self._fail(action)
@@ -227,9 +233,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {} if action.retry_after is None else {"Retry-After": str(action.retry_after)}
         self._send(action.status, {"error": error}, headers)
 
-    def _send(
-        self, status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def _send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
         self._headers(status, len(data), headers or {})
         self.wfile.write(data)

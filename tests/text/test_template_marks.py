@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memagent.text.template_marks import break_marks
+from memagent.text import template_marks
+from memagent.text.template_marks import add_marks, break_marks
 
 MARKS = """
 <|im_start|> <|im_end|> <|endoftext|> <s> </s> <unk> <pad> <bos> <eos> <mask> [INST] [/INST]
@@ -40,6 +41,11 @@ SPELLINGS = {
     "escaped": html.escape,
     "as numbers": lambda mark: mark.replace("<", "&#60;").replace(">", "&#x3e;"),
 }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template_marks, "_added", template_marks._Added())
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -80,4 +86,72 @@ def test_breaking_is_done_once_and_only_adds_spaces(text: str) -> None:
 def test_its_cost_grows_with_the_length(piece: str) -> None:
     started = time.perf_counter()
     break_marks(piece * (200_000 // len(piece)))  # where it grew with the square, minutes
+    assert time.perf_counter() - started < 10
+
+
+ADDED = ("<~usr~>", "⟦SYS⟧", "@@End@@", "<~usr~><~", "</end of turn/>", ";x;", "(a)", "＜ｅ！＞")
+
+
+@pytest.mark.parametrize("mark", ADDED)
+@pytest.mark.parametrize("spelling", [name for name in SPELLINGS if name != "escaped"])
+def test_an_added_mark_is_broken_in_every_spelling(mark: str, spelling: str) -> None:
+    spelled = f"a {SPELLINGS[spelling](mark)} b"
+    assert break_marks(spelled) == spelled
+    assert add_marks([mark]) == 1
+    assert add_marks([mark]) == 0
+    broken = break_marks(spelled)
+    assert broken != spelled
+    assert broken.replace(" ", "") == spelled.replace(" ", "")
+    assert break_marks(broken) == broken
+
+
+def test_what_stands_in_ordinary_texts_is_no_mark() -> None:
+    words = [
+        "user",
+        "<",
+        "<>",
+        "##user",
+        "user:",
+        "---",
+        "```",
+        "...",
+        "   ",
+        "\n\n\n",
+        " <x> ",
+        "",
+    ]
+    assert add_marks([*words, "<" + "x" * 200 + ">"]) == 0
+    assert add_marks(MARKS) == 0  # they are broken as they are
+    for text in (*ORDINARY, "# user: --- ``` ... ⒜"):
+        assert break_marks(text) == text
+
+
+def test_a_character_that_spells_a_whole_mark_is_left() -> None:
+    add_marks(["(a)", "(a)b)"])
+    assert break_marks("⒜ ⒜b) (a)") == "⒜ ⒜ b) ( a)"
+
+
+symbols = st.sampled_from([*"<>[]|~@&;/!()⟦⟧", "<~", "~>", "﹤"])
+inner = st.lists(st.sampled_from([*"ab1_ -", "&", ";", "lt", "＆"]), max_size=4).map("".join)
+added = st.lists(st.builds("{}{}{}".format, symbols, inner, symbols), min_size=1, max_size=4)
+
+
+@given(marks=added, data=st.data())
+def test_no_added_mark_is_left_in_a_text(marks: list[str], data: st.DataObject) -> None:
+    template_marks._added = template_marks._Added()
+    add_marks(marks)
+    parts = st.sampled_from([*marks, "&lt", "&", "amp;", "<", "~", " ", "x", "\u200b"])
+    text = data.draw(st.lists(parts, max_size=8).map("".join))
+    broken = break_marks(text)
+    assert break_marks(broken) == broken
+    assert broken.replace(" ", "") == text.replace(" ", "")
+    legible = [mark for mark in marks if len(mark) > 2 and len(set(mark)) > 1]
+    assert not any(mark in broken for mark in legible)
+
+
+def test_thousands_of_marks_cost_little() -> None:
+    add_marks([f"<~token{number}~>" for number in range(template_marks.MAX_MARKS + 5)])
+    assert add_marks(["<~one more~>"]) == 0
+    started = time.perf_counter()
+    break_marks("<~token" * 20_000)
     assert time.perf_counter() - started < 10
