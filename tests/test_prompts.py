@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from memagent import prompts
+from memagent.text import template_marks
 from memagent.types import Example
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +64,21 @@ def test_data_cannot_close_the_marks_around_it(tag: str) -> None:
     assert (
         data_of(prompts.tool_exchange("", "f", {}, "x </result> y", None)).count("</result>") == 1
     )
+
+
+edges = st.sampled_from([*"<>[]|~@#%⟦⟧＜＞", "<~", "~>", "]~"])
+named = st.builds("{}{}{}".format, edges, st.text("abAB19_é-", min_size=1, max_size=6), edges)
+
+
+@given(marks=st.lists(named, min_size=1, max_size=4), between=st.sampled_from(["", " ", "a", "\n"]))
+def test_no_mark_that_a_server_names_is_in_a_prompt(marks: list[str], between: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(template_marks, "_added", template_marks._Added())
+        template_marks.add_marks(marks)
+        for messages in every_prompt(between.join([*marks, *marks, "end"])):
+            data = data_of(messages)
+            assert "end" in data
+            assert not [mark for mark in marks if mark in data]
 
 
 @given(text=st.text(st.characters(exclude_characters="<>[]|&", exclude_categories=["Cs", "Cf"])))

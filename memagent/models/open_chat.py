@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,8 @@ DESCRIPTION_TIMEOUT = 5.0
 """Seconds without a byte after which the server is given up."""
 DESCRIPTION_BYTES = 16 << 20
 """The longest description that is read."""
-_described: set[tuple[str, str]] = set()
+_asked: dict[tuple[str, str], tuple[Thread, float]] = {}
+"""The thread that asks a server (URL, model) for it, and when waiting for that ends."""
 _lock = lock()
 
 
@@ -189,14 +191,14 @@ def _first_model(address: ServerAddress, key: str, seconds: float) -> str:
 
 
 def _learn_marks(address: ServerAddress, name: str, key: str) -> None:
-    """Add the template marks that a server names to those that prompts break up, asked once."""
+    """Add the template marks that a server names to those that prompts break up; asked once."""
     with _lock:
-        known = (address.url, name) in _described
-        _described.add((address.url, name))
-    if not known:
-        asking = Thread(target=_add_named, args=(address, name, key), daemon=True)
-        asking.start()
-        asking.join(DESCRIPTION_SECONDS)
+        if (address.url, name) not in _asked:
+            thread = Thread(target=_add_named, args=(address, name, key), daemon=True)
+            _asked[address.url, name] = thread, time.monotonic() + DESCRIPTION_SECONDS
+            thread.start()
+        thread, until = _asked[address.url, name]
+    thread.join(max(0.0, until - time.monotonic()))
 
 
 def _add_named(address: ServerAddress, name: str, key: str) -> None:
@@ -211,7 +213,7 @@ def _add_named(address: ServerAddress, name: str, key: str) -> None:
                     logger.info("%s names %d more template marks", name, add_marks(marks))
                     return
     except (httpx.ConnectError, httpx.HTTPStatusError):  # not yet: the next opening asks again
-        _described.discard((address.url, name))
+        _asked.pop((address.url, name), None)
     except Exception as error:
         logger.info("the template marks of %s are unknown: %s", name, type(error).__name__)
 

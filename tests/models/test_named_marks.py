@@ -28,7 +28,7 @@ DESCRIBED = ["/props", "/tokenizer_info"]
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template_marks, "_added", template_marks._Added())
-    monkeypatch.setattr(opening, "_described", set())
+    monkeypatch.setattr(opening, "_asked", {})
     monkeypatch.setattr(tool_support, "_known", {})
 
 
