@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 PRIVATE_MODE = 0o600
 """Mode of the files that hold what users said; the umask may take more away, but adds nothing."""
 OTHERS = 0o077
-"""What a mode allows to the group and to everybody."""
+"""Bits of a mode that allow something to the group or to everybody."""
 _creating = lock()
 """Held while a file is made: closing a file takes SQLite's locks on it from the whole process."""
 

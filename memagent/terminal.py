@@ -25,7 +25,7 @@ _STEERING = re.compile(
 )
 """Characters that are no text; a line feed is."""
 _ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-"""What ends a line like a line feed."""
+"""Characters that end a line as a line feed does."""
 _OWN = re.compile(r"(\x1b\[[\d;:]*m|\x1b\[\d*A|\x1b\[2K|\x1b\[\?25[lh]|\r)")
 """Sequences that tables and progress bars are drawn with: colours, and lines that are redrawn."""
 

@@ -26,7 +26,7 @@ NAMES = {
     Sequence: "several texts are",
     Iterable: "several texts are",
 }
-"""How an error names the types of arguments; another class goes by its own name."""
+"""Names of argument types in errors; another class goes by its own name."""
 
 
 def checked(part: type[T]) -> type[T]:

@@ -23,7 +23,7 @@ MAX_LIST = 10_000
 MAX_REASON = 10_000
 """Characters of who did something, and of why."""
 MAX_COUNT = 10**12
-"""How often something can have happened: the sum over all sources still fits 64 bits."""
+"""Highest count of something: the sum over all sources still fits 64 bits."""
 LAST_MICROS = micros(datetime(9999, 12, 31, tzinfo=UTC))
 """The latest time at which a record can begin to hold: those after it still have a time."""
 ACTIONS: tuple[str, ...] = get_args(Action)

@@ -61,7 +61,7 @@ class RunningServer:
     name: str
     process: "ServerProcess | None" = field(default=None, repr=False)
     address: ServerAddress | None = field(default=None, repr=False, compare=False)
-    """What the server is reached by, where that is more than the URL."""
+    """Address with credentials, where the server is reached by more than the URL."""
 
     def stop(self) -> None:
         """End the server and all its processes, if this process started it."""
