@@ -85,8 +85,11 @@ class Hit:
 
     @property
     def text(self) -> str:
-        """Text that a model is shown: the excerpt, or the record's whole text."""
-        return self.record.text if self.excerpt is None else self.excerpt
+        """Text that a model is shown: the excerpt, or the whole text after its speaker's name."""
+        if self.excerpt is not None:
+            return self.excerpt
+        name = self.record.metadata.get("name") if self.record.role else None
+        return f"{name}: {self.record.text}" if isinstance(name, str) else self.record.text
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hit as JSON can hold it: the record's fields, and how it was found."""

@@ -167,9 +167,10 @@ class Memory:
         """Remember messages of a conversation, in order, in one transaction: all, or none.
 
         A message is one of langchain-core, or a mapping with `role` ("user", "assistant", "system"
-        or "tool") and `content`, and, where known, `name` (the speaker) and `timestamp` (a
-        datetime, or ISO 8601). Only what a user states counts as evidence: questions and replies
-        are found by `search` with `roles`. `valid_from` is the time of messages without one.
+        or "tool") and `content`, and, where known, `name` (the speaker, by which it is also found),
+        `timestamp` (a datetime, or ISO 8601) and `id` (the record's). Only what a user states
+        counts as evidence: questions and replies are found by `search` with `roles`. `valid_from`
+        is the time of messages without one.
 
         Raises:
             InvalidInput: a message is malformed; its place is named, and nothing is written.

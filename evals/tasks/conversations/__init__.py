@@ -1,0 +1,1 @@
+"""Conversations: LoCoMo, LongMemEval, BEAM, PersonaMem, and generated ones."""

@@ -1,0 +1,141 @@
+"""Conversations of a data set, and the questions about them with their gold turns."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from memagent.evals.task import Sample, Source
+
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """One message of a conversation; `id` is unique in it.
+
+    `name` is the speaker's, empty where the data names a role only. `when` is None in a chat
+    without dates. A caption of an image stands in the text.
+    """
+
+    id: str
+    session: str
+    role: Role
+    text: str
+    name: str = ""
+    when: datetime | None = None
+
+    @property
+    def shown(self) -> str:
+        """Text that a model is shown, the same as `Hit.text` of the record it becomes."""
+        return f"{self.name}: {self.text}" if self.name else self.text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """Turns of one conversation, in order, the turns of a session together."""
+
+    id: str
+    turns: tuple[Turn, ...]
+
+    def sessions(self) -> dict[str, list[Turn]]:
+        """Return the turns by session, both in order."""
+        found: dict[str, list[Turn]] = {}
+        for turn in self.turns:
+            found.setdefault(turn.session, []).append(turn)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConversationQuestion(Sample):
+    """Question about a conversation, whose id is the `story`.
+
+    `gold` are all reference answers; none where the right answer is that nothing is known, as
+    `unanswerable` says. `evidence` are the ids of the gold turns and `sessions` those of the gold
+    sessions; both are empty where the data names none. `category` is the data set's name for the
+    kind of question. `trap` is the wrong answer that an unanswerable question leads to, `options`
+    the choices of a multiple-choice question by letter, of which `gold` then has one letter, and
+    `rubric` what a judge looks for. Memory written after `asked_at` is not seen.
+    """
+
+    category: str
+    evidence: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    unanswerable: bool = False
+    trap: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    rubric: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+
+
+def question(
+    *,
+    id: str,
+    conversation: Conversation,
+    text: str,
+    gold: Sequence[str],
+    category: str,
+    evidence: Sequence[str] = (),
+    sessions: Sequence[str] = (),
+    unanswerable: bool = False,
+    trap: str = "",
+    options: Mapping[str, str] | None = None,
+    rubric: Sequence[str] = (),
+    asked_at: datetime | None = None,
+) -> ConversationQuestion:
+    """Return a question about a conversation; the gold sessions follow from the gold turns.
+
+    `sessions` are named where the data names sessions without turns.
+    """
+    number = {turn.id: place for place, turn in enumerate(conversation.turns, start=1)}
+    session = {turn.id: turn.session for turn in conversation.turns}
+    return ConversationQuestion(
+        id=id,
+        story=conversation.id,
+        facts=(),
+        question=text,
+        gold=tuple(gold),
+        supports=tuple(number[turn] for turn in evidence),
+        category=category,
+        evidence=tuple(evidence),
+        sessions=tuple(dict.fromkeys([*(session[turn] for turn in evidence), *sessions])),
+        unanswerable=unanswerable,
+        trap=trap,
+        options=dict(options or {}),
+        rubric=tuple(rubric),
+        asked_at=asked_at,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSet:
+    """Conversations and all questions about them, with what was left out and why.
+
+    `left_out` counts, by reason, what the file holds and an evaluation cannot use, such as evidence
+    that names no turn.
+    """
+
+    name: str
+    source: Source
+    conversations: Sequence[Conversation]
+    questions: Sequence[ConversationQuestion]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    split: str = "test"
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of what is read and asked."""
+        return digest_of(self.conversations, self.questions)
+
+
+def digest_of(
+    conversations: Iterable[Conversation], questions: Iterable[ConversationQuestion]
+) -> str:
+    """Return the SHA-256 (hex) of conversations and questions, with gold and evidence."""
+    digest = hashlib.sha256()
+    for part in (*conversations, *questions):
+        row = json.dumps(asdict(part), ensure_ascii=True, sort_keys=True, default=str)
+        digest.update(row.encode() + b"\n")
+    return digest.hexdigest()

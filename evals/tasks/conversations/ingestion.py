@@ -1,0 +1,58 @@
+"""Ingestion of a conversation: turn by turn, as an application writes it, the same for every arm.
+
+Each session is written by `Memory.add_messages` into a scope of the conversation's user and that
+session, in order; a message has its role, its speaker's name where there is one, its time, and as
+its id that of the turn. In a session whose turns share one time, each turn is a second later than
+the one before, so that their order is kept.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from memagent.evals.tasks.conversations.conversation import Conversation, Turn
+from memagent.memory.memory import Memory
+from memagent.types import Scope
+
+SECOND = timedelta(seconds=1)
+_WRITING = threading.Lock()
+"""One conversation is written at a time; whoever comes second finds it written."""
+
+
+def scope_of(data: str, conversation: str) -> Scope:
+    """Return the scope of a conversation of a data set, across its sessions."""
+    return Scope(user=f"{data}/{conversation}")
+
+
+def ingest(memory: Memory, conversation: Conversation, scope: Scope) -> dict[str, tuple[str, ...]]:
+    """Write a conversation, and return the ids of its turns by those of their records.
+
+    Turns that are written already are not written again. Where undated turns of a session have the
+    same words they are one record, which stands for all of them.
+    """
+    turns: dict[str, tuple[str, ...]] = {}
+    with _WRITING:
+        for session, said in conversation.sessions().items():
+            whose = Scope(user=scope.user, session=session)
+            records = memory.add_messages(messages_of(said), scope=whose)
+            for turn, record in zip(said, records, strict=True):
+                turns[record.id] = (*turns.get(record.id, ()), turn.id)
+    return turns
+
+
+def messages_of(session: list[Turn]) -> list[Mapping[str, Any]]:
+    """Return the turns of one session as the messages that `Memory.add_messages` takes."""
+    messages = []
+    later = timedelta(0)
+    before = None
+    for turn in session:
+        later = later + SECOND if before is not None and turn.when == before else timedelta(0)
+        before = turn.when
+        message: dict[str, Any] = {"id": turn.id, "role": turn.role, "content": turn.text}
+        if turn.name:
+            message["name"] = turn.name
+        if turn.when is not None:
+            message["timestamp"] = turn.when + later
+        messages.append(message)
+    return messages
