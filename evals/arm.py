@@ -60,7 +60,9 @@ class Parts:
 class Reply:
     """An answer, the texts the model was shown for it, and the share of the gold supports in them.
 
-    `recall` is None where an arm searches for no evidence of its own. `guarded` says whether a
+    `recall` is None where an arm searches for no evidence of its own. `marked` are the places in
+    `shown` that are gold, from 0, and `left_out` counts what had no room in the model's context.
+    `guarded` says whether a
     few-shot example was left out that is the question itself or a duplicate, and is None where the
     arm does not check.
     """
@@ -68,6 +70,8 @@ class Reply:
     answer: Answer
     shown: tuple[str, ...] = ()
     recall: float | None = None
+    marked: tuple[int, ...] = ()
+    left_out: int = 0
     guarded: bool | None = None
 
 

@@ -20,7 +20,9 @@ MEASURED = ("cached_tokens", "seconds", "memory_seconds")
 class Score:
     """One question of one arm: what was shown, what came back, how it was graded, what it cost.
 
-    `recall` is the share of the gold supports among what was shown, `guarded` says whether a
+    `category` is that of the question. `recall` is the share of the gold supports among what was
+    shown, `marked` are the places in `shown` that are gold, from 0, and `left_out` counts what had
+    no room in the model's context. `guarded` says whether a
     few-shot example was left out that would have given the answer away. Where `error` is set there
     is no answer: the question counts neither as right nor as wrong, and is asked again when the run
     is resumed.
@@ -34,7 +36,10 @@ class Score:
     prediction: str = ""
     correct: bool = False
     grades: Mapping[str, float] = field(default_factory=dict)
+    category: str = ""
     shown: tuple[str, ...] = ()
+    marked: tuple[int, ...] = ()
+    left_out: int = 0
     recall: float | None = None
     guarded: bool | None = None
     prompt_tokens: int = 0
@@ -122,4 +127,5 @@ def _line(score: Score) -> str:
 
 def score_of(row: dict[str, Any]) -> Score:
     """Return the score of a row read from JSON."""
-    return Score(**row | {"gold": tuple(row["gold"]), "shown": tuple(row["shown"])})
+    marked = {"marked": tuple(row.get("marked", ()))}
+    return Score(**row | {"gold": tuple(row["gold"]), "shown": tuple(row["shown"])} | marked)

@@ -32,7 +32,8 @@ class Selection:
     """Selection of tasks of a suite, and of the files to load them from.
 
     `tasks` names them, as "1,2,11"; `data` is the folder of released files, `file` a file of the
-    user's own. `settings` are sizes that the suite knows, those that were named.
+    user's own, `corrections` a file of corrected labels for it. `settings` are sizes that the suite
+    knows, those that were named.
     """
 
     tasks: str | None = None
@@ -40,13 +41,20 @@ class Selection:
     variant: str | None = None
     data: Path | None = None
     file: Path | None = None
+    corrections: Path | None = None
     seed: int = 0
     settings: Mapping[str, float] = field(default_factory=dict)
 
     def chosen(self) -> dict[str, str]:
         """Return which data was chosen, by the option that chooses it again."""
         file = self.file and str(self.file.absolute())
-        options = {"split": self.split, "variant": self.variant, "file": file}
+        corrections = self.corrections and str(self.corrections.absolute())
+        options = {
+            "split": self.split,
+            "variant": self.variant,
+            "file": file,
+            "corrections": corrections,
+        }
         return {name: value for name, value in options.items() if value}
 
 
@@ -56,6 +64,14 @@ class Member:
 
     name: str
     about: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headline:
+    """The score that a suite is known by in the field: a grade's name, and its heading."""
+
+    grade: str
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +166,7 @@ class Suite:
     - `tables` measures more than accuracy, `folder_tables` makes tables of what the arms left in
       the run's folder.
     - `references` are published results, and `drawings` makes drawings for the report.
+    - `headline` is the grade that stands first in every table.
     - A suite without a `model` asks the memory alone.
     """
 
@@ -166,6 +183,7 @@ class Suite:
     references: References | None = None
     drawings: Drawings = lambda run, colours: ()
     model: bool = True
+    headline: Headline | None = None
 
 
 def load_tasks(suite: Suite, selection: Selection) -> Sequence[Task]:

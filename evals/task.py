@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 _WORD = re.compile(r"\w+")
@@ -27,6 +27,8 @@ class Sample:
 
     `facts` are (line number, text) in order; `supports` the line numbers of the gold evidence,
     which only the oracle arm may read. `ordered` is set where the order of the answers counts.
+    `category` is the data set's name for the kind of question, where it has kinds; it is not in the
+    `repr`, of which some data's digests are made.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Sample:
     gold: tuple[str, ...]
     supports: tuple[int, ...]
     ordered: bool = False
+    category: str = field(default="", repr=False)
 
 
 Grade = Callable[["Task", Sample, str], Mapping[str, float]]
@@ -75,7 +78,8 @@ class Task:
     """Samples to ask, and training samples to draw few-shot examples from; they share no story.
 
     An answer is right whose first grade is 1. `edited` names the files that are named as released
-    ones but hold something else.
+    ones but hold something else. `left_out` counts, by reason, what the files hold and is not
+    asked.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Task:
     sha256: str
     grade: Grade = mention
     edited: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def vocabulary(self) -> frozenset[str]:

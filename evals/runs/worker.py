@@ -74,6 +74,8 @@ def _answer(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
         grades=grades,
         shown=reply.shown,
         recall=reply.recall,
+        marked=reply.marked,
+        left_out=reply.left_out,
         guarded=reply.guarded,
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
@@ -90,6 +92,7 @@ def _score(name: ArmName, task: Task, sample: Sample, **rest: object) -> Score:
         arm=str(name),
         question=sample.question,
         gold=sample.gold,
+        category=sample.category,
         **rest,  # type: ignore[arg-type]
     )
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from memagent.evals.task import Sample, Source
+from memagent.evals.task import Grade, Sample, Source, Task
 
 Role = Literal["user", "assistant"]
 
@@ -54,13 +54,12 @@ class ConversationQuestion(Sample):
 
     `gold` are all reference answers; none where the right answer is that nothing is known, as
     `unanswerable` says. `evidence` are the ids of the gold turns and `sessions` those of the gold
-    sessions; both are empty where the data names none. `category` is the data set's name for the
-    kind of question. `trap` is the wrong answer that an unanswerable question leads to, `options`
-    the choices of a multiple-choice question by letter, of which `gold` then has one letter, and
-    `rubric` what a judge looks for. Memory written after `asked_at` is not seen.
+    sessions; both are empty where the data names none. `trap` is the wrong answer that an
+    unanswerable question leads to, `options` the choices of a multiple-choice question by letter,
+    of which `gold` then has one letter, and `rubric` what a judge looks for. `asked_at` is when it
+    is asked, where the data says so.
     """
 
-    category: str
     evidence: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
     unanswerable: bool = False
@@ -130,12 +129,52 @@ class DataSet:
         return digest_of(self.conversations, self.questions)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConversationTask(Task):
+    """Questions of a data set, and the conversations that they are about, by id.
+
+    `data` names the data set: arms that read its conversations share what is written of them.
+    """
+
+    conversations: Mapping[str, Conversation]
+    data: str
+
+
+def task_of(
+    data: DataSet,
+    name: str,
+    grade: Grade,
+    *,
+    questions: Sequence[ConversationQuestion] | None = None,
+    left_out: Mapping[str, int] | None = None,
+) -> ConversationTask:
+    """Return the questions of a data set as a task, all of them or some.
+
+    `left_out` counts, by reason, those that are not asked, beside what the data set left out.
+    """
+    asked = list(data.questions if questions is None else questions)
+    named = {question.story for question in asked}
+    return ConversationTask(
+        name=name,
+        source=data.source,
+        split=data.split,
+        asked=asked,
+        training=(),
+        sha256=data.sha256,
+        grade=grade,
+        left_out={**data.left_out, **(left_out or {})},
+        conversations={talk.id: talk for talk in data.conversations if talk.id in named},
+        data=f"{data.name}-{data.sha256[:12]}",
+    )
+
+
 def digest_of(
     conversations: Iterable[Conversation], questions: Iterable[ConversationQuestion]
 ) -> str:
     """Return the SHA-256 (hex) of conversations and questions, with gold and evidence."""
     digest = hashlib.sha256()
-    for part in (*conversations, *questions):
-        row = json.dumps(asdict(part), ensure_ascii=True, sort_keys=True, default=str)
+    rows = [*map(asdict, conversations), *map(asdict, questions)]
+    for part in rows:
+        row = json.dumps(part, ensure_ascii=True, sort_keys=True, default=str)
         digest.update(row.encode() + b"\n")
     return digest.hexdigest()

@@ -7,7 +7,7 @@ the one before, so that their order is kept.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ def ingest(memory: Memory, conversation: Conversation, scope: Scope) -> dict[str
     return turns
 
 
-def messages_of(session: list[Turn]) -> list[Mapping[str, Any]]:
+def messages_of(session: Sequence[Turn]) -> list[dict[str, Any]]:
     """Return the turns of one session as the messages that `Memory.add_messages` takes."""
     messages = []
     later = timedelta(0)
