@@ -59,7 +59,31 @@ RECIPES = {
    --only wmt/news-docs.2020.en.filtered.gz it checks an archive.
 Questions whose year has no archive are left out. (The addresses were not tried: see
 docs/evaluation/documents.md.)
-"""
+""",
+    "locomo": """\
+1. Fetch data/locomo10.json from https://github.com/snap-research/locomo (CC BY-NC 4.0).
+2. Put it at {folder}/locomo10.json, or name it with --file.
+A published audit's list of corrected labels is named with --corrections.
+""",
+    "longmemeval": """\
+1. Fetch the files that are to be asked from
+   https://huggingface.co/datasets/xiaowu0162/longmemeval-cleaned: longmemeval_oracle.json has the
+   sessions with evidence alone, longmemeval_s_cleaned.json some 40 sessions for each question, and
+   longmemeval_m_cleaned.json some 500 (2.7 GB).
+2. Put them into {folder}, and choose with --variant oracle, s or m; or name one with --file.
+""",
+    "beam": """\
+1. Fetch the folder chats from https://github.com/mohammadtavakoli78/BEAM (CC BY-SA 4.0).
+2. Put its folders of chats into {folder}, such as {folder}/100K/1/chat.json with
+   {folder}/100K/1/probing_questions/probing_questions.json, and choose with --variant 100K, 500K,
+   1M or 10M; or name a folder of chats, or of one chat, with --file.
+""",
+    "personamem": """\
+1. Fetch questions_32k.csv and shared_contexts_32k.jsonl, or those of 128k or 1M, from
+   https://huggingface.co/datasets/bowen-upenn/PersonaMem.
+2. Put them into {folder}, and choose with --variant 32k; or name the questions with --file, the
+   contexts beside them.
+""",
 }
 """Recipes for data that cannot be pulled, by its name; `{{folder}}` is its folder."""
 ALL: dict[str, tuple[DataFile, ...]] = {
@@ -81,7 +105,18 @@ ALL: dict[str, tuple[DataFile, ...]] = {
         ),
         DataFile(name=KEYS_FILE, url=f"{STREAMINGQA_URL}/{KEYS_FILE}", lines=11_393_471),
         *(DataFile(name=f"wmt/{archive_file(year)}") for year in range(2007, 2022)),
-    )
+    ),
+    "locomo": (DataFile(name="locomo10.json"),),
+    "longmemeval": tuple(
+        DataFile(name=f"longmemeval_{variant}.json")
+        for variant in ("oracle", "s_cleaned", "m_cleaned")
+    ),
+    "beam": tuple(DataFile(name=f"{size}/1/chat.json") for size in ("100K", "500K", "1M", "10M")),
+    "personamem": tuple(
+        DataFile(name=name)
+        for size in ("32k", "128k", "1M")
+        for name in (f"questions_{size}.csv", f"shared_contexts_{size}.jsonl")
+    ),
 }
 
 

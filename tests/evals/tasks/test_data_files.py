@@ -145,3 +145,20 @@ def test_what_is_still_missing_is_told_after_a_pull(
     assert code == 0
     assert err.startswith("1 of 2 files are not here (`memagent data list`): `memagent data recipe")
     assert asked == [FILE.url]
+
+
+@pytest.mark.parametrize("name", ["locomo", "longmemeval", "beam", "personamem"])
+def test_conversations_are_listed_and_their_recipe_says_where_they_go(
+    name: str, memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMAGENT_DATA", str(tmp_path))
+    path = tmp_path / name / ALL[name][0].name
+    path.parent.mkdir(parents=True)
+    path.write_text("[]")
+    rows = json.loads(memagent("data", "list", "--json")[1])
+    assert [row["file"] for row in rows if row["path"] == str(path)] == [ALL[name][0].name]
+    code, out, _ = memagent("data", "recipe", name)
+    assert (code, str(tmp_path / name) in out, "https://" in out) == (0, True, True)
+    code, out, err = memagent("data", "pull", name)
+    assert (code, out) == (0, "")
+    assert (f"`memagent data recipe {name}`" in err) is (len(ALL[name]) > 1)

@@ -1,0 +1,1 @@
+"""Loaders of the released files of LoCoMo, LongMemEval, BEAM and PersonaMem."""
