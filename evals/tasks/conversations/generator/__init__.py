@@ -1,0 +1,1 @@
+"""Generator of conversations in several languages, with questions and their gold turns."""
