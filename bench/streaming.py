@@ -34,12 +34,12 @@ from langchain_core.embeddings import Embeddings
 from memagent import Memory, Scope, open_embedder
 from memagent.config import load_settings
 from memagent.evals.arm import ArmName, Parts
+from memagent.evals.metrics.answers import normalised
 from memagent.evals.metrics.statistics import wilson
 from memagent.evals.registry import find_suite
 from memagent.evals.suite import Selection
 from memagent.evals.tasks.documents.arms import DocumentArm
 from memagent.evals.tasks.documents.documents import StreamTask
-from memagent.evals.tasks.documents.scores import normalised
 from memagent.evals.tasks.documents.streamingqa.keys import KeySet
 from memagent.testing import ScriptedChat
 from memagent.types import NewRecord

@@ -30,6 +30,8 @@ _PIECE = re.compile(
     r"(?P<word>w[wmz]*(?:'w[wmz]*)*)|(?P<run>(?:c[mz]*)+)|(?P<emoji>rr?|[ek][kg]*(?:ze[kg]*)*)"
 )
 """Pieces of a text by the classes of its characters (`_Classes`)."""
+_LETTER = re.compile(r"c[mz]*|[^c]+")
+"""A letter of a script without spaces, or all up to the next, by classes."""
 _ZWJ = "\u200d"
 _PART_OF_EMOJI = re.compile("[\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]+")
 _SPACELESS = (
@@ -142,6 +144,17 @@ def document_words(text: str) -> list[str]:
     if "'" not in folded:
         return _PLAIN_WORD.findall(folded)
     return _cut([part for word in _WORD.findall(folded) for part in (word, *_parts(word))])
+
+
+def single_letters(text: str) -> list[str]:
+    """Return what spaces part, with each letter of a script without spaces by itself.
+
+    For comparing answers, where a pair of characters would count each twice.
+    """
+    if text.isascii():
+        return text.split()
+    pieces = _LETTER.finditer(text.translate(_CLASSES))
+    return " ".join(text[piece.start() : piece.end()] for piece in pieces).split()
 
 
 def terms(text: str) -> set[str]:

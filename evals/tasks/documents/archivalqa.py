@@ -31,6 +31,7 @@ from memagent.evals.tasks.documents.documents import (
 from memagent.evals.tasks.documents.measures import measures
 from memagent.evals.tasks.documents.note_arms import NOTE_ARMS, make
 from memagent.evals.tasks.documents.ratio_curve import drawings
+from memagent.evals.tasks.documents.scores import F1
 from memagent.evals.tasks.documents.squad import FIRST, chosen
 from memagent.evals.tasks.documents.streamingqa.files import lines, spelled
 
@@ -147,6 +148,7 @@ SUITE = Suite(
     load=load,
     arms=NOTE_ARMS,
     default_arms=("none+8", "memory+8", "oracle+8", "wrong+8"),
+    headline=F1,
     make=make,
     tables=measures,
     folder_tables=costs,

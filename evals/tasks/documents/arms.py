@@ -186,8 +186,8 @@ def by_time(hits: Sequence[Hit], question: str) -> list[Hit]:
     return equal + rest
 
 
-def short(model: BaseChatModel) -> BaseChatModel:
-    """Return the model with answers of at most `TOKENS` tokens, where it knows such a limit."""
+def short(model: BaseChatModel, tokens: int = TOKENS) -> BaseChatModel:
+    """Return the model with answers of at most `tokens` tokens, where it knows such a limit."""
     if "max_tokens" not in type(model).model_fields:
         return model
-    return model.model_copy(update={"max_tokens": TOKENS})
+    return model.model_copy(update={"max_tokens": tokens})

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from memagent.evals.metrics.answers import normalised
 from memagent.evals.task import Grade, Sample, Task
-from memagent.evals.tasks.documents.scores import grade, normalised
+from memagent.evals.tasks.documents.scores import grade
 from memagent.text.english import needs_context
 
 START = datetime(2000, 1, 1, tzinfo=UTC)

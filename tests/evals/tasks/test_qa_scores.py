@@ -2,16 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memagent.evals.metrics.answers import em_prefix, em_strict, f1, normalised
 from memagent.evals.task import Sample
 from memagent.evals.tasks.documents.documents import StreamTask, document
-from memagent.evals.tasks.documents.scores import (
-    em_prefix,
-    em_strict,
-    f1,
-    grade,
-    normalised,
-    shortest,
-)
+from memagent.evals.tasks.documents.scores import grade, shortest
 
 
 def test_normalising_drops_case_punctuation_and_articles() -> None:
@@ -69,7 +63,7 @@ def test_a_grade_has_every_score_by_its_name_and_says_which_reference() -> None:
     references = ("Duke William of Normandy", "William", "William the Duke")
     assert shortest(references) == "William"
     grades = grade(*asked(*references), "William Duke")
-    assert list(grades) == ["em_strict", "em_prefix", "em_max_ref", "f1", "f1_max_ref"]
+    assert list(grades) == ["em_max_ref", "em_strict", "em_prefix", "f1", "f1_max_ref"]
     assert grades["em_strict"] == 0.0
     assert grades["em_prefix"] == 1.0
     assert grades["em_max_ref"] == 1.0  # "William the Duke" without its article

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from memagent.errors import RunError
+from memagent.evals.metrics.answers import normalised
 from memagent.evals.task import Source
 from memagent.evals.tasks.documents.documents import (
     Document,
@@ -20,7 +21,6 @@ from memagent.evals.tasks.documents.documents import (
     digest_of,
     retention,
 )
-from memagent.evals.tasks.documents.scores import normalised
 from memagent.evals.tasks.documents.squad import FIRST
 from memagent.evals.tasks.documents.streamingqa.files import (
     SEPARATOR,
