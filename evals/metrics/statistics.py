@@ -75,6 +75,33 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def mean_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
+    """Return the 95% interval of a mean of values from 0 to 1, (0, 1) for none.
+
+    That is Wilson's where all are 0 or 1, and else the bootstrap's, by percentiles. A single value
+    between says nothing of others: (0, 1).
+
+    Raises:
+        InvalidInput: a value is not a finite number.
+    """
+    import numpy as np
+
+    _check_aligned(values)
+    if all(value in (0.0, 1.0) for value in values):
+        return wilson(sum(value == 1.0 for value in values), len(values))
+    n = len(values)
+    if n == 1:
+        return 0.0, 1.0
+    # To draw n values again is to draw how often each of the distinct ones comes.
+    distinct, counts = np.unique(np.asarray(values, dtype=float), return_counts=True)
+    rng = np.random.default_rng(seed)
+    drawn = [
+        rng.multinomial(n, counts / n, size=min(_BATCH, RESAMPLES - done)) @ distinct / n
+        for done in range(0, RESAMPLES, _BATCH)
+    ]
+    return _percentiles(np.concatenate(drawn))
+
+
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     """Test whether two arms get the same questions right, two-sided and exact (binomial).
 
@@ -113,6 +140,36 @@ def difference(first: Sequence[float], second: Sequence[float], *, seed: int = 0
     means = _resampled_means([first, second], seed)
     low, high = _percentiles(means[0] - means[1])
     return Estimate(value=value, low=low, high=high, n=n)
+
+
+def sign_flip(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> float:
+    """Return the two-sided p value of a paired permutation test of two means (Fisher, 1935).
+
+    For scores of the same questions that are not just right and wrong. The signs of the differences
+    are flipped: in every way where that is possible, else in 9,999 random ways. Where the two never
+    differ, p is 1.
+
+    Raises:
+        InvalidInput: the two are not of the same length, or a score is not a finite number.
+    """
+    import numpy as np
+    from scipy.stats import permutation_test
+
+    _check_aligned(first, second)
+    apart = np.subtract(first, second)
+    apart = apart[np.abs(apart) > _ROUNDING]  # what is no difference has no sign to flip
+    if len(apart) < 2:
+        return 1.0
+    outcome = permutation_test(
+        (apart,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=RESAMPLES,
+        batch=_BATCH,
+        vectorized=True,
+        rng=seed,
+    )
+    return float(outcome.pvalue)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

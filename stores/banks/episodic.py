@@ -32,6 +32,8 @@ MAX_KEY_WORDS = 120
 """A longer text gets several keys: MiniLM reads 256 word pieces and drops the rest."""
 CANDIDATES = 32
 """Keys that each of the three rankings returns at least."""
+WORD_CANDIDATES = 800
+"""Keys that BM25 ranks at least where it ranks alone."""
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
@@ -213,6 +215,14 @@ class EpisodicBank:
             why |= {name: places[key] for name, places in ranks.items() if key in places}
             found[record] = Candidate(record, key, relevance, why, own)
         return list(found.values())
+
+    def by_words(self, query: str, where: Filter, n: int) -> list[Record]:
+        """Return at most `n` records by words alone: best BM25 of a key first."""
+        terms = self._words.terms(where.scope, query)
+        best, _ = self._words.search(where, terms, max(n, WORD_CANDIDATES))
+        record_of = {row[0]: row[1] for row in self._store.read.keys(best)}
+        seqs = list(dict.fromkeys(record_of[key] for key in best if key in record_of))[:n]
+        return self._store.read.records(seqs)
 
     def counts(self, scope: Scope, words: Sequence[str]) -> dict[str, int]:
         """Return in how many of a user's keys words occur, as far as this is counted."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from memagent.evals.tasks.conversations.conversation import Conversation, Turn
 from memagent.memory.memory import Memory
@@ -18,6 +19,8 @@ from memagent.types import Scope
 SECOND = timedelta(seconds=1)
 _WRITING = threading.Lock()
 """One conversation is written at a time; whoever comes second finds it written."""
+_WRITTEN: WeakKeyDictionary[Memory, dict[str, dict[str, tuple[str, ...]]]] = WeakKeyDictionary()
+"""What `ingest` returned, by the memory and the user."""
 
 
 def scope_of(data: str, conversation: str) -> Scope:
@@ -31,13 +34,17 @@ def ingest(memory: Memory, conversation: Conversation, scope: Scope) -> dict[str
     Turns that are written already are not written again. Where undated turns of a session have the
     same words they are one record, which stands for all of them.
     """
-    turns: dict[str, tuple[str, ...]] = {}
     with _WRITING:
+        written = _WRITTEN.setdefault(memory, {})
+        if scope.user in written:
+            return written[scope.user]
+        turns: dict[str, tuple[str, ...]] = {}
         for session, said in conversation.sessions().items():
             whose = Scope(user=scope.user, session=session)
             records = memory.add_messages(messages_of(said), scope=whose)
             for turn, record in zip(said, records, strict=True):
                 turns[record.id] = (*turns.get(record.id, ()), turn.id)
+        written[scope.user] = turns
     return turns
 
 

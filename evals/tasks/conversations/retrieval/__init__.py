@@ -1,0 +1,1 @@
+"""Retrieval on conversations: turns ranked for a question, without a model."""
