@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 from memagent.evals.task import Grade, Sample, Source, Task
@@ -108,7 +110,7 @@ def question(
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class DataSet:
     """Conversations and all questions about them, with what was left out and why.
 
@@ -123,9 +125,9 @@ class DataSet:
     left_out: Mapping[str, int] = field(default_factory=dict)
     split: str = "test"
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """SHA-256 (hex) of what is read and asked."""
+        """SHA-256 (hex) of what is read and asked; of the largest files it takes minutes."""
         return digest_of(self.conversations, self.questions)
 
 
@@ -173,8 +175,7 @@ def digest_of(
 ) -> str:
     """Return the SHA-256 (hex) of conversations and questions, with gold and evidence."""
     digest = hashlib.sha256()
-    rows = [*map(asdict, conversations), *map(asdict, questions)]
-    for part in rows:
+    for part in chain(map(asdict, conversations), map(asdict, questions)):
         row = json.dumps(part, ensure_ascii=True, sort_keys=True, default=str)
         digest.update(row.encode() + b"\n")
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """Ingestion of conversations as an application writes them."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from memagent import Memory, Scope
 from memagent.evals.tasks.conversations.conversation import Conversation, Turn, question
@@ -29,6 +30,17 @@ def test_each_turn_becomes_a_record_with_speaker_session_and_time() -> None:
     assert records["c"].scope == Scope(user="set/c", session="2")
     (hit,) = memory.search("Who moved to Graz?", scope=scope, k=1)
     assert hit.text == talk.turns[1].shown == "Ann: I moved to Graz."
+
+
+def test_a_conversation_that_another_process_wrote_is_not_written_again(tmp_path: Path) -> None:
+    talk = Conversation(id="c", turns=(turn("a", "Hi"), turn("b", "I moved to Graz.")))
+    scope = scope_of("set", talk.id)
+    found = []
+    for _ in range(2):
+        with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+            found.append(ingest(memory, talk, scope))
+            assert memory.count(scope=scope, everything=True) == 2
+    assert found[0] == found[1]
 
 
 def test_the_order_of_turns_of_one_time_is_kept() -> None:
