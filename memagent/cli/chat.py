@@ -10,7 +10,14 @@ from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
 from memagent.cli.input import typed_lines, write_lines
 from memagent.cli.options import full_id, full_ids
-from memagent.cli.output import counted, hit_lines, record_lines, terminal_width, wrapped
+from memagent.cli.output import (
+    candidate_lines,
+    counted,
+    hit_lines,
+    record_lines,
+    terminal_width,
+    wrapped,
+)
 from memagent.errors import InvalidInput, UserError
 from memagent.stores.lifecycle.input_history import InputHistory
 from memagent.terminal import say, say_data, say_text
@@ -76,11 +83,18 @@ def _remember(conversation: Conversation, text: str) -> Iterator[str]:
     yield f"remembered as {record.id}"
 
 
-def _forget(conversation: Conversation, ids: str) -> Iterator[str]:
-    require(ids, "the id of a memory (/memories lists them)")
-    scope = conversation.scope.across_sessions()
-    meant = full_ids(conversation.memory, scope, ids.split())
-    receipt = conversation.memory.forget(meant, scope=scope)
+def _forget(conversation: Conversation, meant: str) -> Iterator[str]:
+    """Erase memories by id; list those that a request in words means, with their ids."""
+    require(meant, "what to forget, or the ids of memories (/memories lists them)")
+    memory, scope = conversation.memory, conversation.scope.across_sessions()
+    if not any(memory.engine.store.read.ids_with_prefix(scope, word) for word in meant.split()):
+        found = memory.probes.forgettable(meant, scope=scope)
+        if not found.candidates:
+            raise InvalidInput(f"no memory has the id {meant!r}, and none fits it")
+        yield from candidate_lines(memory, scope, found, width=terminal_width())
+        yield "nothing is erased yet: /forget ID ... erases"
+        return
+    receipt = memory.forget(full_ids(memory, scope, meant.split()), scope=scope)
     yield f"forgotten: {counted(receipt.records)}, {counted(receipt.keys, 'key')}"
 
 
@@ -161,7 +175,9 @@ COMMANDS = {
     "/why": Command("/why", "show the memories and the reasoning behind the last answer", _why),
     "/memories": Command("/memories [QUERY]", "list what is remembered, or search it", _memories),
     "/remember": Command("/remember TEXT", "remember a text", _remember),
-    "/forget": Command("/forget ID ...", "erase memories, by id or its first characters", _forget),
+    "/forget": Command(
+        "/forget WHAT", "list what is meant (my old address); erase by ID ...", _forget
+    ),
     "/good": Command("/good", "say that the last answer was good", _good),
     "/bad": Command("/bad [WHY]", "say that the last answer was bad", _bad),
     "/correct": Command("/correct ANSWER", "say the right answer", _correct),

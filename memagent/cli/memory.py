@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,7 +29,14 @@ from memagent.cli.options import (
     opened,
     time_option,
 )
-from memagent.cli.output import counted, print_ids, print_marked
+from memagent.cli.output import (
+    candidate_lines,
+    counted,
+    forgettable_object,
+    print_ids,
+    print_marked,
+    terminal_width,
+)
 from memagent.errors import InvalidInput
 from memagent.stores.banks.validation import check
 from memagent.terminal import say
@@ -37,6 +44,7 @@ from memagent.types import NewRecord, Receipt, Record, Scope
 
 if TYPE_CHECKING:
     from memagent.memory.deletion_probes import Findings
+    from memagent.memory.forget_request import Forgettable
     from memagent.memory.memory import Memory
 
 BATCH = 500
@@ -143,6 +151,20 @@ def forget(
     everything: Annotated[
         bool, typer.Option("--all", help="All records of the user, or of the session.")
     ] = False,
+    about: Annotated[
+        str | None,
+        typer.Option(
+            help="What a request means: 'my old address'. Lists the records first; in a pipe"
+            " nothing is erased without --yes.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="With --about: a chat model that takes records off the list.", show_default=False
+        ),
+    ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     check: Annotated[
@@ -159,9 +181,19 @@ def forget(
     """
     if check and dry_run:
         raise typer.BadParameter("nothing is erased with --dry-run", param_hint="--check")
-    findings = None
+    if about is not None and (ids or source or where or everything):
+        raise typer.BadParameter("stands alone, without ids and filters", param_hint="--about")
+    if about is None and model is not None:
+        raise typer.BadParameter("goes with --about", param_hint="--model")
+    findings, listed = None, dict[str, Any]()
     with opened(home, user, session) as (memory, scope):
-        meant = full_ids(memory, scope, ids or ())
+        if about is None:
+            meant = full_ids(memory, scope, ids or ())
+        else:
+            found = memory.probes.forgettable(about, scope=scope, model=model)
+            listed = forgettable_object(found) if as_json else {}
+            meant = _chosen(memory, scope, found, ask=not (dry_run or yes), as_json=as_json)
+            yes = True
 
         def run(dry: bool) -> Receipt:
             return memory.forget(
@@ -185,11 +217,59 @@ def forget(
             findings = memory.probes.check(what) if what else None
     if as_json:
         checked = {"checked": asdict(findings) | {"known": findings.known}} if findings else {}
-        say(json.dumps(asdict(receipt) | checked))
+        whole = {**listed, "receipt": asdict(receipt)} if listed else asdict(receipt)
+        say(json.dumps(whole | checked))
     else:
         _print_receipt(receipt, findings)
     if findings and findings.known:
         raise typer.Exit(1)
+
+
+def _chosen(
+    memory: "Memory", scope: Scope, found: "Forgettable", *, ask: bool, as_json: bool
+) -> list[str]:
+    """Print what a request may mean, and return the ids of what it does, or of what is chosen.
+
+    Raises:
+        InvalidInput: the request means nothing that is known, or nobody is there to be asked.
+        Abort: the answer is no.
+    """
+    terminal = sys.stdin.isatty()
+    if not as_json or (ask and terminal):
+        for line in candidate_lines(memory, scope, found, width=terminal_width()):
+            say(line, err=as_json)
+    if not found.ids and not (ask and terminal and found.candidates):
+        raise InvalidInput(f"no record of user {scope.user!r} fits {found.request!r}")
+    if not ask:
+        return found.ids
+    if not terminal:
+        if as_json:
+            say(json.dumps(forgettable_object(found)))
+        raise InvalidInput("nothing is erased: look at the list, and add --yes or name the ids")
+    count = counted(len(found.ids))
+    these = f"Erase {count} (*)?" if found.ids else "Nothing fits well. Erase any of these?"
+    answer = typer.prompt(f"{these} [y/N/numbers]", default="n", show_default=False, err=True)
+    return _numbered(answer, found)
+
+
+def _numbered(answer: str, found: "Forgettable") -> list[str]:
+    """Return the ids that an answer chooses: "y" for all that are meant, or numbers of the list.
+
+    Raises:
+        InvalidInput: a number is not on the list.
+        Abort: the answer is neither.
+    """
+    words = answer.replace(",", " ").split()
+    if found.ids and answer.strip().lower() in ("y", "yes"):
+        return found.ids
+    if not words or not all(word.isdecimal() for word in words):
+        raise typer.Abort
+    by_number = {n: one.record.id for n, one in enumerate(found.candidates, start=1)}
+    numbers = dict.fromkeys(map(int, words))
+    wrong = [str(number) for number in numbers if number not in by_number]
+    if wrong:
+        raise InvalidInput(f"not on the list: {', '.join(wrong)}; nothing is erased")
+    return [by_number[number] for number in numbers]
 
 
 def pin(ids: Ids, why: Why = None, home: Home = None, user: User = None) -> None:

@@ -20,6 +20,7 @@ from memagent.types import Answer, Change, Event, Hit, Marked, Record, Scope
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from memagent.memory.forget_request import Forgettable
     from memagent.memory.memory import Memory
 
 NARROW = 24
@@ -162,6 +163,48 @@ def hit_lines(
         ends=[f"({part})" for part in parts] if explain else (),
         width=width,
     )
+
+
+def candidate_lines(
+    memory: "Memory", scope: Scope, found: "Forgettable", *, width: int | None = None
+) -> Iterator[str]:
+    """Yield what a request to forget may mean as lines: numbered, what it means marked by a star.
+
+    Then come the score, the record, and the ids of what goes along with it.
+    """
+    longest = len(str(len(found.candidates)))
+    yield from record_lines(
+        memory,
+        scope,
+        [candidate.record for candidate in found.candidates],
+        leads=[
+            f"{number:{longest}} {'*' if candidate.meant else ' '} {candidate.score:.2f}"
+            for number, candidate in enumerate(found.candidates, start=1)
+        ],
+        ends=[
+            f"(along with it: {', '.join(candidate.along)})" if candidate.along else ""
+            for candidate in found.candidates
+        ],
+        width=width,
+    )
+
+
+def forgettable_object(found: "Forgettable") -> dict[str, Any]:
+    """Return what a request to forget may mean as JSON holds it."""
+    return {
+        "request": found.request,
+        "candidates": [
+            {
+                **candidate.record.to_dict(),
+                "score": candidate.score,
+                "why": dict(candidate.why),
+                "meant": candidate.meant,
+                "along": list(candidate.along),
+            }
+            for candidate in found.candidates
+        ],
+        "receipt": asdict(found.receipt),
+    }
 
 
 def print_ids(records: Sequence[Record], as_json: bool) -> None:

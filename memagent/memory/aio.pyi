@@ -15,6 +15,7 @@ from memagent.compression.base import Compressor
 from memagent.compression.gather import Gathered
 from memagent.compression.job import CompressionReport
 from memagent.memory.deletion_probes import Findings, Target
+from memagent.memory.forget_request import Forgettable
 from memagent.memory.memory import Memory
 from memagent.memory.query_generation import Generated
 from memagent.stores.lifecycle import integrity
@@ -327,6 +328,13 @@ class AsyncMaintenance:
     async def stats(self) -> dict[str, int]: ...
 
 class AsyncDeletionProbes:
+    async def forgettable(
+        self,
+        request: str,
+        *,
+        scope: ScopeLike | None = ...,
+        model: str | BaseChatModel | None = ...,
+    ) -> Forgettable: ...
     async def target(
         self,
         ids: Ids = ...,

@@ -16,6 +16,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from memagent.memory.arguments import checked
+from memagent.memory.forget_request import ForgetRequests, Forgettable
+from memagent.models.open_chat import open_chat
 from memagent.stores.banks.episodic import keys_of
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.links import derived
@@ -26,6 +28,8 @@ from memagent.text.english import content_words, words
 from memagent.types import Ids, Record, Scope, ScopeLike, ids_of
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from memagent.memory.memory import Memory
 
 MIN_QUOTED = 3
@@ -124,10 +128,31 @@ class Target:
 
 @checked
 class DeletionProbes:
-    """Deletion checks of one memory."""
+    """Requests to forget in words, and deletion checks, of one memory."""
 
     def __init__(self, memory: "Memory") -> None:
         self._memory = memory
+        self._requests = ForgetRequests(memory.engine)
+
+    def forgettable(
+        self,
+        request: str,
+        *,
+        scope: ScopeLike | None = None,
+        model: "str | BaseChatModel | None" = None,
+    ) -> Forgettable:
+        """Return the records that a request to forget means ("my old address"); erase nothing.
+
+        `Memory.forget(found.ids)` erases them. Name what is to be forgotten, without a sentence
+        around it: "forget" and the like are words, too. A chat `model` may take records off the
+        list, and puts none on it.
+
+        Raises:
+            InvalidInput: the request is empty.
+            ModelUnavailable: the model cannot be reached.
+        """
+        chat = None if model is None else open_chat(model)
+        return self._requests.find(request, self._memory.engine.scope(scope), chat)
 
     def target(
         self,

@@ -46,8 +46,8 @@ class Memory:
     A verb sees and touches nothing outside its `scope`: a `Scope`, a user's name, or the scope the
     memory was opened with. Safe to share between threads; several processes may use one folder.
     What is done less often stands on four parts: `notes` compresses records and leads back to
-    them, `changes` judges, corrects and undoes, `maintenance` looks after the store as a whole,
-    and `probes` checks that what was forgotten is gone.
+    them, `changes` judges, corrects and undoes, `maintenance` looks after the store as a whole, and
+    `probes` finds what a request to forget means, and checks that what was forgotten is gone.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from one_hot import OneHotEmbedder
 
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
@@ -109,6 +110,23 @@ def test_remembering_and_forgetting_by_command(
         "memagent: there is no /wy: /help lists the commands",
     ]
     assert memory.list(scope=ada) == []
+
+
+def test_a_request_to_forget_lists_what_it_means_and_ids_erase_it(
+    ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Memory.in_memory(embedder=OneHotEmbedder()) as memory:
+        conversation = talk(memory, ScriptedChat([]), ada)
+        record = memory.add("My address is 12 Elm Street.", scope=ada)
+        converse(conversation, lambda: iter(["/forget my address", "/forget xylophones"]))
+        out, err = capsys.readouterr()
+        assert out.startswith("1 * ")
+        assert record.id in out
+        assert out.endswith("nothing is erased yet: /forget ID ... erases\n")
+        assert err == "memagent: no memory has the id 'xylophones', and none fits it\n"
+        assert memory.count(scope=ada) == 1
+        converse(conversation, lambda: iter([f"/forget {record.id}"]))
+        assert memory.count(scope=ada) == 0
 
 
 def test_a_session_goes_on_where_it_was(memory: Memory) -> None:

@@ -85,7 +85,8 @@ def test_the_memories_of_a_chat_say_who_and_when(
     listed, found = capsys.readouterr().out.splitlines()
     assert listed == f"{record.id}  2026-05-01 14:30  user  I live in Porto."
     assert found.endswith(f"  {listed}")
-    converse(conversation, lambda: iter(["/forget abc", f"/forget {record.id[:8]}"]))
+    converse(conversation, lambda: iter([f"/forget abc {record.id[:8]}"]))
+    converse(conversation, lambda: iter([f"/forget {record.id[:8]}"]))
     out, err = capsys.readouterr()
     assert (out, err) == (
         "forgotten: 1 record, 1 key\n",

@@ -1,0 +1,1 @@
+"""Forgetting by request: which records are erased when somebody asks in words."""
