@@ -1,0 +1,1 @@
+"""Judge of free-text answers: its rubrics, its verdicts, and how many wrong answers it accepts."""
