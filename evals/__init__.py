@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from memagent.evals.batch import Batch, run_all
     from memagent.evals.evaluation import Options, Progress, Result, run
     from memagent.evals.suite import Member, Selection, Suite
     from memagent.evals.task import Sample, Task
 
 __all__ = [
+    "Batch",
     "Member",
     "Options",
     "Progress",
@@ -18,9 +20,11 @@ __all__ = [
     "Suite",
     "Task",
     "run",
+    "run_all",
 ]
 
 _HOMES = {
+    "Batch": "batch",
     "Member": "suite",
     "Options": "evaluation",
     "Progress": "evaluation",
@@ -30,6 +34,7 @@ _HOMES = {
     "Suite": "suite",
     "Task": "task",
     "run": "evaluation",
+    "run_all": "batch",
 }
 
 

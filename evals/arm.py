@@ -64,7 +64,8 @@ class Reply:
     `shown` that are gold, from 0, and `left_out` counts what had no room in the model's context.
     `guarded` says whether a
     few-shot example was left out that is the question itself or a duplicate, and is None where the
-    arm does not check.
+    arm does not check. `setup` are the seconds that went into what serves further questions, too,
+    such as writing a conversation; they do not count as the question's.
     """
 
     answer: Answer
@@ -73,6 +74,7 @@ class Reply:
     marked: tuple[int, ...] = ()
     left_out: int = 0
     guarded: bool | None = None
+    setup: float = 0.0
 
 
 class Arm(Protocol):

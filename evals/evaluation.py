@@ -20,7 +20,7 @@ from memagent.evals.runs.plan import Plan
 from memagent.evals.runs.pool import ModelPool
 from memagent.evals.runs.run import Run
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Selection, Suite, Tables, load_tasks
+from memagent.evals.suite import ACCURACY, BadOption, Selection, Suite, Tables, load_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 class Options:
     """Further options of a run.
 
-    - Which data: `split`, `variant` and `file` choose files, `data` is the folder of released files
-      (else the setting `data`), and `settings` are sizes of the suite by name.
+    - Which data: `split`, `variant` and `file` choose files, `corrections` is a file of corrected
+      labels for them, `data` is the folder of released files (else the setting `data`), and
+      `settings` are sizes of the suite by name.
     - How it is asked: `shots` few-shot examples in arms that do not say how many; `shuffle` asks in
       a drawn order; `concurrency` stories are asked side by side; more than `max_failures`
       questions without an answer end the run.
@@ -41,6 +42,7 @@ class Options:
     split: str | None = None
     variant: str | None = None
     file: str | Path | None = None
+    corrections: str | Path | None = None
     data: str | Path | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     shots: int = SHOTS
@@ -55,9 +57,9 @@ class Options:
 class Result:
     """Outcome of a run: a row for each task and arm, and the folder that keeps everything.
 
-    A row has the accuracy (0 to 1) with the ends of its 95% interval, the number of questions, the
-    memory efficiency, and the tokens and seconds of a question. `tables` are further tables by
-    name, and `scores` the single answers.
+    A row has the headline score (0 to 1) with the ends of its 95% interval, the accuracy, the
+    number of questions, the memory efficiency, and the tokens and seconds of a question. `tables`
+    are further tables by name, and `scores` the single answers.
     """
 
     suite: str
@@ -147,7 +149,7 @@ def run(
     )
     selection = _selection(tasks, seed, options, options.data or settings.data)
     plan = Plan(
-        arms=_arm_names(suite, arms, options.shots),
+        arms=_arm_names(suite, arms, options.shots if suite.model else 0),
         limit=limit,
         seed=seed,
         shuffle=options.shuffle,
@@ -159,7 +161,15 @@ def run(
     )
     loaded = load_tasks(suite, selection)
     folder = Path(out or Path("runs") / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
-    whole = Run(folder, loaded, plan, resume=resume, suite=name, chosen=selection.chosen())
+    whole = Run(
+        folder,
+        loaded,
+        plan,
+        resume=resume,
+        suite=name,
+        chosen=selection.chosen(),
+        headline=suite.headline or ACCURACY,
+    )
     logger.info("%s run of %s in %s", "resuming a" if resume else "starting a", name, folder)
     progress.start(whole)
     if whole.remaining():
@@ -169,8 +179,8 @@ def run(
     return Result(
         suite=name,
         folder=folder,
-        rows=rows(loaded, plan.arms, whole.scores),
-        tables=measure_tables(suite, folder, loaded, plan.arms, whole.scores),
+        rows=rows(loaded, plan.arms, whole.scores, whole.headline),
+        tables=measure_tables(suite, folder, loaded, plan.arms, whole.scores, whole.headline),
         scores=tuple(whole.scores),
     )
 
@@ -183,19 +193,24 @@ def _arm_names(
     Raises:
         BadOption: one of them is none of the suite's.
     """
-    parts: Sequence[str | ArmName] = suite.default_arms
-    if arms is not None:
-        parts = arms.split(",") if isinstance(arms, str) else arms
-    try:
-        names = [
-            part if isinstance(part, ArmName) else ArmName.parse(part, shots) for part in parts
-        ]
-    except InvalidInput as error:
-        raise BadOption("--arms", str(error)) from error
+    names = read_arms(suite.default_arms if arms is None else arms, shots)
     for arm in names:
         if arm.kind not in suite.arms:
             raise BadOption("--arms", f"{arm.kind!r} is not one of {', '.join(suite.arms)}")
     return tuple(dict.fromkeys(names))
+
+
+def read_arms(arms: Sequence[str | ArmName] | str, shots: int) -> list[ArmName]:
+    """Return arms by their names; those that do not say how many few-shot examples have `shots`.
+
+    Raises:
+        BadOption: one is not an arm's name.
+    """
+    parts: Sequence[str | ArmName] = arms.split(",") if isinstance(arms, str) else arms
+    try:
+        return [part if isinstance(part, ArmName) else ArmName.parse(part, shots) for part in parts]
+    except InvalidInput as error:
+        raise BadOption("--arms", str(error)) from error
 
 
 def _settings(suite: Suite, settings: Mapping[str, float]) -> dict[str, float]:
@@ -221,6 +236,7 @@ def _selection(
         variant=options.variant,
         data=None if data is None else Path(data),
         file=None if options.file is None else Path(options.file),
+        corrections=None if options.corrections is None else Path(options.corrections),
         seed=seed,
         settings=options.settings,
     )

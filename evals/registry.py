@@ -20,10 +20,17 @@ OURS = {
     "streamingqa": "memagent.evals.tasks.documents.streamingqa.suite:SUITE",
     "squad": "memagent.evals.tasks.documents.squad:SUITE",
     "archivalqa": "memagent.evals.tasks.documents.archivalqa:SUITE",
+    "locomo": "memagent.evals.tasks.conversations.suite:LOCOMO",
+    "longmemeval": "memagent.evals.tasks.conversations.suite:LONGMEMEVAL",
+    "beam": "memagent.evals.tasks.conversations.suite:BEAM",
+    "personamem": "memagent.evals.tasks.conversations.suite:PERSONAMEM",
+    "conversations": "memagent.evals.tasks.conversations.suite:CONVERSATIONS",
     "continual": "memagent.evals.tasks.continual.suite:SUITE",
+    "forgetting": "memagent.evals.tasks.forgetting.suite:SUITE",
     "gsm8k": "memagent.evals.tasks.gsm8k.suite:SUITE",
     "interference": "memagent.evals.tasks.interference.suite:SUITE",
     "probes": "memagent.evals.tasks.probes.suite:SUITE",
+    "retrieval": "memagent.evals.tasks.conversations.retrieval.suite:SUITE",
 }
 
 

@@ -12,6 +12,8 @@ from memagent.files import private, write_atomic
 
 logger = logging.getLogger(__name__)
 SAMPLES_FILE = "samples.jsonl"
+JUDGED = "judge"
+"""The grade that a judge's verdict gives; a run may have it of some answers only."""
 MEASURED = ("cached_tokens", "seconds", "memory_seconds")
 """Fields that depend on the machine and its load; all others repeat."""
 

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, MakeArm
 from memagent.evals.score import Score
-from memagent.evals.task import Source, Task, TaskName
+from memagent.evals.task import Source, Task, TaskName, is_right
 
+CORRECTED = "corrected"
+"""Word in the split of a task whose labels are corrected, which no other task has in its own."""
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 """Tables by name, each a list of rows."""
 TablesOfScores = Callable[
@@ -72,6 +74,27 @@ class Headline:
 
     grade: str
     label: str
+
+    def of(self, score: Score) -> float:
+        """Return the headline score (0 to 1) of an answered question.
+
+        An answer without that grade counts as right or wrong: of a suite whose tasks have different
+        grades, and of a run that an older version began.
+        """
+        return score.grades.get(self.grade, float(score.correct))
+
+    def of_grades(self, grades: Mapping[str, float]) -> float:
+        """Return the headline score (0 to 1) of an answer with these grades."""
+        return grades.get(self.grade, float(is_right(grades)))
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the headline is the share of right answers."""
+        return self.label == ACCURACY.label
+
+
+ACCURACY = Headline(grade="correct", label="accuracy")
+"""The share of right answers: the headline of a suite that names none, and of older runs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +189,7 @@ class Suite:
     - `tables` measures more than accuracy, `folder_tables` makes tables of what the arms left in
       the run's folder.
     - `references` are published results, and `drawings` makes drawings for the report.
-    - `headline` is the grade that stands first in every table.
+    - `headline` is the score that stands first in every table; without one it is the accuracy.
     - A suite without a `model` asks the memory alone.
     """
 
@@ -191,16 +214,20 @@ def load_tasks(suite: Suite, selection: Selection) -> Sequence[Task]:
 
     Raises:
         BadOption: there is no such task, split or variant; of a task the message has the nearest.
+            Or corrections are named, and no task is corrected.
         InvalidInput: a line of a file is malformed; the message names file and line.
         RunError: a file is missing.
     """
     try:
-        return suite.load(selection)
+        tasks = suite.load(selection)
     except BadOption as error:
         near = _nearest(suite, selection.tasks) if error.option == "--tasks" else None
         if near is None:
             raise
         raise BadOption(error.option, f"{error}; did you mean {near.name!r}?") from error
+    if selection.corrections is not None and not any(CORRECTED in task.split for task in tasks):
+        raise BadOption("--corrections", f"{suite.name} has no labels to correct")
+    return tasks
 
 
 def _nearest(suite: Suite, text: str | None) -> Member | None:
@@ -240,6 +267,7 @@ def refuse_files(selection: Selection, suite: str) -> None:
         "--split": selection.split if selection.split != "test" else None,
         "--variant": selection.variant,
         "--file": selection.file,
+        "--corrections": selection.corrections,
     }
     for option, value in options.items():
         if value is not None:

@@ -92,6 +92,11 @@ class Task:
     edited: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
+    def left_out_note(self) -> str:
+        """Return in a line what is left out, by reason; empty where nothing is."""
+        counts = ", ".join(f"{reason} ({count:,})" for reason, count in self.left_out.items())
+        return f"left out of {self.name}: {counts}" if counts else ""
+
     @property
     def vocabulary(self) -> frozenset[str]:
         """Every answer word of the training samples."""

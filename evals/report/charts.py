@@ -6,7 +6,6 @@ from math import ceil, floor, log2, log10
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from memagent.evals.metrics.statistics import PASS_MARK
 from memagent.evals.suite import Drawing, Tables
 
 COLOURS = 8
@@ -96,8 +95,8 @@ def rows_with(tables: Tables, name: str, columns: Collection[str]) -> list[Mappi
     return [row for row in tables.get(name, ()) if set(columns) <= row.keys()]
 
 
-def bars(items: Sequence[Bar], title: str) -> str:
-    """Draw proportions as bars with whiskers, below one another; a broken line is the pass mark."""
+def bars(items: Sequence[Bar], title: str, mark: float | None = None) -> str:
+    """Draw proportions as bars with whiskers, below one another; a broken line is the `mark`."""
     height = _BAR_HEIGHT * len(items) + 18
     left = max([_LABEL, *(_LETTER * len(item.label) + 12 for item in items)])
     span = max(_BAR_WIDTH - left - 40, _LABEL)
@@ -109,7 +108,8 @@ def bars(items: Sequence[Bar], title: str) -> str:
     for tick in (0.0, 0.5, 1.0):
         _line(root, at(tick), 0, at(tick), height - 16, "grid")
         _text(root, at(tick), height - 4, f"{tick:.0%}", "middle")
-    _line(root, at(PASS_MARK), 0, at(PASS_MARK), height - 16, "mark")
+    if mark is not None:
+        _line(root, at(mark), 0, at(mark), height - 16, "mark")
     for number, item in enumerate(items):
         middle = number * _BAR_HEIGHT + _BAR_HEIGHT / 2
         link = SubElement(root, "a", {"href": item.link})
@@ -123,10 +123,10 @@ def bars(items: Sequence[Bar], title: str) -> str:
     return _svg(root)
 
 
-def spots(points: Sequence[Spot], x_name: str) -> str:
-    """Draw named points: accuracy against a cost."""
+def spots(points: Sequence[Spot], x_name: str, y_name: str) -> str:
+    """Draw named points: a score against a cost."""
     width = _wide_enough([point.label for point in points])
-    root = _root(width, _HEIGHT, f"accuracy against {x_name}")
+    root = _root(width, _HEIGHT, f"{y_name} against {x_name}")
     most = max((point.x for point in points), default=0.0)
     ticks = _axes(root, most, x_name)
     placed: list[tuple[float, float]] = []

@@ -4,13 +4,13 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from memagent.errors import RunError
 from memagent.evals.arm import ArmName
-from memagent.evals.metrics.statistics import PASS_MARK
 from memagent.evals.report.charts import COLOURS, Bar, Point, Spot, bars, curves, spots
 from memagent.evals.report.measures import cell, flat
 from memagent.evals.report.payload import payload
@@ -87,12 +87,12 @@ def page(run: SavedRun, suite: Suite | None = None) -> str:
     """
     from markupsafe import Markup
 
-    style, script = _read("report.css"), _read("report.js")
+    style, script = read_template("report.css"), read_template("report.js")
     found = sections(run)
     colour = colours(run.arms, suite.arms if suite else ())
     drawings = list(suite.drawings(run, colour)) if suite else []
     return (
-        _templates()
+        templates()
         .get_template("report.html")
         .render(
             run=run,
@@ -104,14 +104,13 @@ def page(run: SavedRun, suite: Suite | None = None) -> str:
                 (drawing.title, Markup(drawing.svg)) for drawing in drawings if not drawing.task
             ],
             measures=flat(run.measures),
-            pass_mark=PASS_MARK,
             facts=facts(run.manifest),
             complete=all(map(_complete, found)),
             link=link,
             data=payload(run),
             style=Markup(style),
             script=Markup(script),
-            policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
+            policy=f"default-src 'none'; style-src {hashed(style)}; script-src {hashed(script)}",
         )
     )
 
@@ -146,7 +145,7 @@ def colours(arms: Sequence[ArmName], kinds: Sequence[str] = ()) -> dict[str, int
 
 
 def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
-    """Return a section's drawings: bars by task, cost against accuracy, and the lags if any."""
+    """Return a section's drawings: bars by task, cost against score, and the lags if any."""
     from markupsafe import Markup
 
     asked = [overall for overall in section.overall.values() if overall.questions]
@@ -154,21 +153,23 @@ def _charts(section: Section, colour: Mapping[str, int]) -> dict[str, Any]:
         Spot(
             label=overall.arm,
             x=overall.prompt_tokens + overall.completion_tokens,
-            y=overall.accuracy,
+            y=overall.score,
             colour=colour[overall.arm],
         )
         for overall in asked
     ]
     seconds = [
-        Spot(label=overall.arm, x=overall.seconds, y=overall.accuracy, colour=colour[overall.arm])
+        Spot(label=overall.arm, x=overall.seconds, y=overall.score, colour=colour[overall.arm])
         for overall in asked
     ]
     return {
         "bars": {task: Markup(_task_bars(section, task, colour)) for task in section.tasks},
-        "tokens": Markup(spots(tokens, "tokens per question")),
-        "seconds": Markup(spots(seconds, "seconds per question")),
+        "tokens": Markup(spots(tokens, "tokens per question", section.headline)),
+        "seconds": Markup(spots(seconds, "seconds per question", section.headline)),
         "lags": {
-            task: Markup(curves(_lags(section, task, colour), "lag", f"accuracy by lag, {task}"))
+            task: Markup(
+                curves(_lags(section, task, colour), "lag", f"{section.headline} by lag, {task}")
+            )
             for task in dict.fromkeys(lag.task for lag in section.lags)
         },
     }
@@ -194,9 +195,9 @@ def _lags(section: Section, task: str, colour: Mapping[str, int]) -> list[Point]
             line=lag.arm,
             x=lag.lag,
             n=lag.n,
-            value=lag.right / lag.n,
-            low=lag.interval[0],
-            high=lag.interval[1],
+            value=lag.score,
+            low=lag.low,
+            high=lag.high,
             colour=colour.get(lag.arm, 0),
         )
         for lag in section.lags
@@ -208,7 +209,7 @@ def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
     items = [
         Bar(
             label=arm,
-            value=section.rows[task, arm]["accuracy"],
+            value=section.rows[task, arm]["score"],
             low=section.rows[task, arm]["low"],
             high=section.rows[task, arm]["high"],
             colour=colour[arm],
@@ -217,7 +218,7 @@ def _task_bars(section: Section, task: str, colour: Mapping[str, int]) -> str:
         for arm in section.arms
         if section.rows[task, arm]["n"]
     ]
-    return bars(items, f"accuracy on {task}")
+    return bars(items, f"{section.headline} on {task}", section.pass_mark)
 
 
 def _references(run: SavedRun, section: Section, suite: Suite | None) -> dict[str, Any] | None:
@@ -243,7 +244,9 @@ def _complete(section: Section) -> bool:
     return all(len(set(of_task)) == 1 and of_task[0] for of_task in counts)
 
 
-def _templates() -> "Environment":
+@cache
+def templates() -> "Environment":
+    """Return the templates of the pages, with their filters."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     found = Environment(
@@ -273,10 +276,12 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _read(name: str) -> str:
+def read_template(name: str) -> str:
+    """Return the text of a file beside the templates."""
     return (PAGE / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def hashed(text: str) -> str:
+    """Return the hash by which a page's policy allows a style or a script."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

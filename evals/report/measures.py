@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.evals.arm import ArmName
+from memagent.evals.judge.tables import judge_tables
+from memagent.evals.metrics.statistics import mean, mean_interval
+from memagent.evals.report.tables import by_arm
 from memagent.evals.runs.saved import MeasuresFile
 from memagent.evals.score import Score
-from memagent.evals.suite import Suite, Tables
-from memagent.evals.task import Task
+from memagent.evals.suite import Headline, Suite, Tables
+from memagent.evals.task import Task, TaskName
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,16 +27,59 @@ def measure_tables(
     tasks: Sequence[Task],
     arms: Sequence[ArmName],
     scores: Sequence[Score],
+    headline: Headline,
 ) -> Tables:
     """Compute a run's further tables, keep them in its folder, and return them.
 
     Raises:
         RunError: they cannot be written.
     """
-    found = suite.tables(tasks, arms, scores) | suite.folder_tables(folder)
+    found = common_tables(tasks, arms, scores, headline)
+    found |= suite.tables(tasks, arms, scores) | suite.folder_tables(folder)
+    found |= judge_tables(folder, scores)
     if found:
         MeasuresFile(folder).write(found)
     return found
+
+
+def common_tables(
+    tasks: Sequence[TaskName],
+    arms: Sequence[ArmName],
+    scores: Sequence[Score],
+    headline: Headline,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the tables that any suite may have, each left out where it is empty.
+
+    - "by category" has the headline score of each category of questions, with its 95% interval.
+    - "left out" has, for each arm that left texts out of what it showed because they had no room in
+      the model's context, how many on average, and the share of questions with any.
+    """
+    answered = by_arm(scores)
+    found: dict[str, list[dict[str, Any]]] = {"by category": [], "left out": []}
+    for task in tasks:
+        for arm in arms:
+            of = {"task": task.name, "arm": str(arm)}
+            mine = answered.get((task.name, str(arm)), [])
+            found["by category"] += [of | row for row in _by_category(mine, headline)]
+            counts = [score.left_out for score in mine]
+            if any(counts):
+                share = mean([float(count > 0) for count in counts])
+                row = {"n": len(counts), "mean": mean(counts), "share": share}
+                found["left out"].append(of | row)
+    return {title: rows for title, rows in found.items() if rows}
+
+
+def _by_category(scores: Sequence[Score], headline: Headline) -> list[dict[str, Any]]:
+    groups: dict[str, list[float]] = {}
+    for score in sorted(scores, key=lambda score: score.category):
+        if score.category:
+            groups.setdefault(score.category, []).append(headline.of(score))
+    rows = []
+    for category, values in groups.items():
+        low, high = mean_interval(values)
+        row = {"category": category, "n": len(values)}
+        rows.append(row | {"score": mean(values), "low": low, "high": high})
+    return rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,10 +122,18 @@ def as_tables(measures: Tables) -> "list[Table]":
 
 
 def cell(value: object) -> str:
-    """Return a value of a table as people read it; a dash for None."""
+    """Return a value of a table as people read it; a dash for None.
+
+    A mapping has a value and the ends of its interval, `low` and `high`.
+    """
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, Mapping):
+        interval = "" if value["low"] is None else f" {value['low']:.3f} to {value['high']:.3f}"
+        return f"{cell(value['value'])}{interval}"
+    if not isinstance(value, float):
+        return str(value)
+    return "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> "Table":

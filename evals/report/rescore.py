@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from memagent.errors import RunError
 from memagent.evals.report.measures import measure_tables
+from memagent.evals.runs import manifest
 from memagent.evals.runs.saved import SavedRun, SavedTask
-from memagent.evals.score import Score, ScoreFile
-from memagent.evals.suite import BadOption, Selection, Suite, load_tasks
+from memagent.evals.score import JUDGED, Score, ScoreFile
+from memagent.evals.suite import ACCURACY, BadOption, Selection, Suite, load_tasks
 from memagent.evals.task import Sample, Task, is_right
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ def rescore(run: SavedRun, suite: Suite, selection: Selection) -> Rescored:
     """Grade every answer again by its task, and put the file of answers in place at once.
 
     `selection` says where the data is; its tasks and split are those of the run. Questions that got
-    no answer stay as they are. The run's further tables are computed again.
+    no answer stay as they are. The run's further tables are computed again, and its headline score
+    is the suite's from now on, which an older version did not know.
 
     Raises:
         RunError: the data cannot be loaded or is not the run's, or the file cannot be written; the
@@ -51,7 +54,9 @@ def rescore(run: SavedRun, suite: Suite, selection: Selection) -> Rescored:
     logger.info("%d of %d answers have other grades now", len(changed), len(after))
     if changed:
         ScoreFile(run.folder).replace(after)
-    measure_tables(suite, run.folder, tasks, run.arms, after)
+    headline = suite.headline or ACCURACY
+    manifest.set_headline(run.folder, headline)
+    measure_tables(suite, run.folder, tasks, run.arms, after, headline)
     return Rescored(graded=sum(score.error is None for score in after), changed=changed)
 
 
@@ -61,11 +66,13 @@ def load_again(kept: Sequence[SavedTask], suite: Suite, selection: Selection) ->
     Raises:
         RunError: they do not; the message names the task and both sums.
     """
-    names = None if selection.file else ",".join(task.name for task in kept)
+    # A file may be a task of its own, or be read by one of the suite's tasks.
+    names = ",".join(task.name for task in kept)
+    splits = dict.fromkeys([selection.split, *(task.split.split(",")[0] for task in kept)])
     problem = RunError(f"a run of {suite.name} without a task")
-    for split in dict.fromkeys([selection.split, *(task.split.split(",")[0] for task in kept)]):
+    for tasks, split in product([None, names] if selection.file else [names], splits):
         try:
-            loaded = load_tasks(suite, replace(selection, tasks=names, split=split))
+            loaded = load_tasks(suite, replace(selection, tasks=tasks, split=split))
         except BadOption as error:
             problem = RunError(f"the data of the run cannot be loaded: {error}")
             continue
@@ -92,4 +99,6 @@ def _graded(score: Score, samples: Mapping[tuple[str, str], tuple[Task, Sample]]
         raise RunError(f"{score.id} is no question of {score.task} any more: nothing was changed")
     task, sample = samples[score.task, score.id]
     grades = dict(task.grade(task, sample, score.prediction))
+    if JUDGED in score.grades:  # the answer is the same, and so is the verdict on it
+        grades[JUDGED] = score.grades[JUDGED]
     return replace(score, grades=grades, correct=is_right(grades))

@@ -6,17 +6,19 @@ from typing import Any
 
 from memagent.evals.arm import ArmName
 from memagent.evals.metrics.statistics import (
+    PASS_MARK,
     Estimate,
     efficiency,
     mean,
+    mean_interval,
     memory_efficiency,
     passed,
-    wilson,
 )
 from memagent.evals.report.comparison import Comparison, compared
 from memagent.evals.report.tables import REFERENCES, by_arm, rows, shared_scores
 from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
+from memagent.evals.suite import Headline
 
 CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))
 """Pairs of arms that are compared, the second with the first."""
@@ -29,12 +31,12 @@ Key = tuple[str, str]
 class Overall:
     """An arm over all tasks, of which each counts the same; the cost is a question's mean.
 
-    `efficiency` is the mean of the `defined` tasks that have one, `pooled` that of the mean
-    accuracies; None where it is not defined.
+    `score` is the mean of the tasks' headline scores. `efficiency` is the mean of the `defined`
+    tasks that have one, `pooled` that of the mean scores; None where it is not defined.
     """
 
     arm: str
-    accuracy: float
+    score: float
     passed: int
     efficiency: float | None
     defined: int
@@ -63,26 +65,29 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lag:
-    """Questions of a task at one lag between fact and question, and how many are right."""
+    """Questions of a task at one lag between fact and question: their score and its interval."""
 
     task: str
     arm: str
     lag: float
     n: int
-    right: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95% Wilson interval of their accuracy."""
-        return wilson(self.right, self.n)
+    score: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """The tasks of one source and split; `rows` and `efficiency` are by task and arm."""
+    """The tasks of one source and split; `rows` and `efficiency` are by task and arm.
+
+    `headline` is the label of the score, and `pass_mark` the score at which a task is passed, None
+    where the score is no accuracy.
+    """
 
     source: str
     split: str
+    headline: str
+    pass_mark: float | None
     tasks: Sequence[str]
     arms: Sequence[str]
     rows: Mapping[Key, Mapping[str, Any]]
@@ -117,24 +122,27 @@ def sections(run: SavedRun) -> list[Section]:
 def _section(run: SavedRun, tasks: Sequence[SavedTask]) -> Section:
     names = [task.name for task in tasks]
     scores = [score for score in run.scores if score.task in set(names)]
-    table = rows(tasks, run.arms, scores)
+    headline = run.headline
+    table = rows(tasks, run.arms, scores, headline)
     answered = by_arm(scores)
     estimates = {
         (name, str(arm)): efficiency(*shared)
         for name in names
         for arm in run.arms
-        if (shared := shared_scores(answered, name, arm)) is not None
+        if (shared := shared_scores(answered, name, arm, headline)) is not None
     }
     return Section(
         source=tasks[0].source,
         split=tasks[0].split,
+        headline=headline.label,
+        pass_mark=PASS_MARK if headline.is_accuracy else None,
         tasks=names,
         arms=[str(arm) for arm in run.arms],
         rows={(row["task"], row["name"]): row for row in table},
         overall={str(arm): _overall(arm, table, scores) for arm in run.arms},
         efficiency=estimates,
-        contrasts=_contrasts(run.arms, scores),
-        lags=_lags(scores),
+        contrasts=_contrasts(run.arms, scores, headline),
+        lags=_lags(scores, headline),
     )
 
 
@@ -145,8 +153,8 @@ def _overall(arm: ArmName, table: Sequence[Mapping[str, Any]], scores: Sequence[
     recalls = [row for row in mine if row["recall"] is not None]
     return Overall(
         arm=str(arm),
-        accuracy=mean([row["accuracy"] for row in mine]),
-        passed=passed(row["accuracy"] for row in mine),
+        score=mean([row["score"] for row in mine]),
+        passed=passed(row["score"] for row in mine),
         efficiency=mean(efficiencies) if efficiencies else None,
         defined=len(efficiencies),
         pooled=_pooled(arm, table),
@@ -165,13 +173,13 @@ def _overall(arm: ArmName, table: Sequence[Mapping[str, Any]], scores: Sequence[
 
 
 def _pooled(arm: ArmName, table: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the memory efficiency of the arms' mean accuracies over the tasks all have."""
+    """Return the memory efficiency of the arms' mean scores over the tasks all have."""
     if arm.kind in REFERENCES:
         return None
     three = [str(ArmName(REFERENCES[0], None, arm.shots)), str(arm)]
     three += [str(ArmName(REFERENCES[1], None, arm.shots))]
     found = [
-        {row["task"]: row["accuracy"] for row in table if row["name"] == name and row["n"]}
+        {row["task"]: row["score"] for row in table if row["name"] == name and row["n"]}
         for name in three
     ]
     common = set.intersection(*map(set, found))
@@ -181,7 +189,9 @@ def _pooled(arm: ArmName, table: Sequence[Mapping[str, Any]]) -> float | None:
     return memory_efficiency(none, own, oracle)
 
 
-def _contrasts(arms: Sequence[ArmName], scores: Sequence[Score]) -> list[Contrast]:
+def _contrasts(
+    arms: Sequence[ArmName], scores: Sequence[Score], headline: Headline
+) -> list[Contrast]:
     found = []
     for first, second in CONTRASTS:
         for arm in arms:
@@ -190,18 +200,22 @@ def _contrasts(arms: Sequence[ArmName], scores: Sequence[Score]) -> list[Contras
                 tasks = compared(
                     [score for score in scores if score.arm == str(other)],
                     [score for score in scores if score.arm == str(arm)],
+                    headline,
                 )
                 found.append(Contrast(first=str(other), second=str(arm), tasks=tasks))
     return found
 
 
-def _lags(scores: Sequence[Score]) -> list[Lag]:
-    grouped: dict[tuple[str, str, float], list[bool]] = {}
+def _lags(scores: Sequence[Score], headline: Headline) -> list[Lag]:
+    grouped: dict[tuple[str, str, float], list[float]] = {}
     for score in scores:
         if score.error is None and LAG in score.grades:
             key = (score.task, score.arm, score.grades[LAG])
-            grouped.setdefault(key, []).append(score.correct)
-    return [
-        Lag(task=task, arm=arm, lag=lag, n=len(right), right=sum(right))
-        for (task, arm, lag), right in sorted(grouped.items())
-    ]
+            grouped.setdefault(key, []).append(headline.of(score))
+    found = []
+    for (task, arm, lag), values in sorted(grouped.items()):
+        low, high = mean_interval(values)
+        found.append(
+            Lag(task=task, arm=arm, lag=lag, n=len(values), score=mean(values), low=low, high=high)
+        )
+    return found

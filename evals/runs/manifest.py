@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from memagent.errors import RunError
 from memagent.evals.runs.plan import Plan
 from memagent.evals.score import Score, ScoreFile, score_of
+from memagent.evals.suite import ACCURACY, Headline
 from memagent.evals.task import Task
 from memagent.files import make_private_folder, write_atomic
 from memagent.models.open_chat import embedded_weights
@@ -31,10 +32,17 @@ RENAMED = {"communicative": "feedback"}
 """Suites that had another name in earlier versions, whose runs are read under the present one."""
 PACKAGES = (
     "memagent",
+    "bm25s",
+    "chromadb",
     "faiss-cpu",
+    "lancedb",
     "langchain-core",
     "langchain-openai",
+    "langgraph",
+    "langgraph-checkpoint",
+    "mem0ai",
     "numpy",
+    "qdrant-client",
     "scipy",
     "sentence-transformers",
     "torch",
@@ -44,18 +52,20 @@ PACKAGES = (
 
 
 def create(
-    suite: str, tasks: Sequence[Task], plan: Plan, chosen: Mapping[str, str]
+    suite: str,
+    tasks: Sequence[Task],
+    plan: Plan,
+    chosen: Mapping[str, str],
+    headline: Headline = ACCURACY,
 ) -> dict[str, Any]:
     """Return the manifest of a run that begins now; `chosen` says which data it asks, by option."""
     return {
         "format": FORMAT,
         "suite": suite,
+        "headline": asdict(headline),
         "chosen": dict(chosen),
         "plan": plan.deciding(),
-        "tasks": [
-            {"name": task.name, "source": task.source, "split": task.split, "sha256": task.sha256}
-            for task in tasks
-        ],
+        "tasks": [_task(task) for task in tasks],
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
         "concurrency": plan.concurrency,
         "model": _model(plan.model),
@@ -81,6 +91,30 @@ def read(folder: Path) -> dict[str, Any]:
         )
         raise RunError(f"{folder} holds a run of format {found}, not {FORMAT}: {how}")
     return _renamed(manifest)
+
+
+def headline_of(manifest: Mapping[str, Any]) -> Headline:
+    """Return the headline score of a run; the accuracy where an older version began it.
+
+    Raises:
+        RunError: the manifest's entry is none.
+    """
+    try:
+        return Headline(**manifest["headline"]) if "headline" in manifest else ACCURACY
+    except TypeError as error:
+        raise RunError(f"{MANIFEST_FILE} says of no headline score: {error!r}") from error
+
+
+def set_headline(folder: Path, headline: Headline) -> None:
+    """Write the headline score into the manifest of a run, where it has another or none.
+
+    Raises:
+        RunError: the manifest cannot be read or written.
+    """
+    held = read_any(folder)
+    if held.get("headline") != asdict(headline):
+        logger.info("the headline score of %s is %s now", folder, headline.label)
+        write(folder, held | {"headline": asdict(headline)})
 
 
 def renamed(name: str) -> str:
@@ -133,7 +167,7 @@ def check(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
         RunError: they differ; the message says in what.
     """
     for key in DECIDING:
-        if before.get(key) != now[key]:
+        if _deciding(before.get(key)) != _deciding(now[key]):
             raise RunError(
                 f"{folder} was started with another {key}{_difference(before.get(key), now[key])}:"
                 " name another --out"
@@ -151,6 +185,28 @@ def write(folder: Path, manifest: dict[str, Any]) -> None:
         write_atomic(folder / MANIFEST_FILE, json.dumps(manifest, indent=2) + "\n")
     except OSError as error:
         raise RunError(f"cannot write a run into {folder}: {error.strerror}") from error
+
+
+def _task(task: Task) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": task.name,
+        "source": task.source,
+        "split": task.split,
+        "sha256": task.sha256,
+    }
+    return entry | ({"left_out": dict(task.left_out)} if task.left_out else {})
+
+
+def _deciding(entry: Any) -> Any:
+    """Return an entry of a manifest without what was left out of the tasks, which is a remark."""
+    if not isinstance(entry, list):
+        return entry
+    return [
+        {key: value for key, value in task.items() if key != "left_out"}
+        if isinstance(task, dict)
+        else task
+        for task in entry
+    ]
 
 
 def _difference(before: Any, now: Any) -> str:

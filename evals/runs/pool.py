@@ -66,6 +66,7 @@ class ModelPool:
         if model is not None and (servers or number):
             raise InvalidInput("servers and workers need a model's name or URL, not a chat model")
         embedded = model is None and settings.model.startswith("local") and not servers
+        side_by_side = EMBEDDED_CONCURRENCY if embedded else SERVER_CONCURRENCY
         return cls(
             suite=suite,
             settings=settings,
@@ -73,8 +74,8 @@ class ModelPool:
             embedder=embedder,
             urls=urls,
             workers=number,
-            concurrency=max(len(urls), number or 1)
-            * (EMBEDDED_CONCURRENCY if embedded else SERVER_CONCURRENCY),
+            # The memory alone is asked one question at a time, so that its seconds are its own.
+            concurrency=max(len(urls), number or 1) * (side_by_side if suite.model else 1),
         )
 
     @property

@@ -10,6 +10,7 @@ from memagent.evals.arm import ArmName
 from memagent.evals.runs import manifest
 from memagent.evals.runs.plan import Plan, drawn
 from memagent.evals.score import Score, ScoreFile
+from memagent.evals.suite import ACCURACY, Headline
 from memagent.evals.task import Sample, Task
 
 
@@ -29,12 +30,13 @@ class Run:
         resume: bool,
         suite: str = "",
         chosen: Mapping[str, str] = MappingProxyType({}),
+        headline: Headline = ACCURACY,
     ) -> None:
         self.folder = folder
         self.tasks = tasks
         self.plan = plan
         self._file = ScoreFile(folder)
-        now = manifest.create(suite, tasks, plan, chosen)
+        now = manifest.create(suite, tasks, plan, chosen, headline)
         if (folder / manifest.MANIFEST_FILE).exists():
             if not resume:
                 raise RunError(f"{folder} holds a run already: add --resume, or name another --out")
@@ -43,6 +45,7 @@ class Run:
         else:
             manifest.write(folder, now)
             self.manifest = now
+        self.headline = manifest.headline_of(self.manifest)
         self.scores: list[Score] = manifest.renamed_scores(self._file.read())
 
     def todo(self, task: Task, arm: ArmName) -> list[Sample]:

@@ -107,7 +107,7 @@ def ask_all(run: Run, asker: Asker, progress: Progress) -> None:
             with lock:
                 run.keep(score)
                 progress(score)
-                if len(run.failed) > run.plan.max_failures:
+                if score.error and len(run.failed) > run.plan.max_failures:
                     raise RunError(
                         f"{len(run.failed)} questions got no answer, such as {score.id}"
                         f" ({score.error}): what was answered is kept in {run.folder}"

@@ -12,7 +12,7 @@ from memagent.errors import RunError
 from memagent.evals.arm import ArmName
 from memagent.evals.runs import manifest
 from memagent.evals.score import SAMPLES_FILE, Score, ScoreFile
-from memagent.evals.suite import Selection, Tables
+from memagent.evals.suite import Headline, Selection, Tables
 from memagent.files import write_atomic
 
 MEASURES_FILE = "measures.json"
@@ -66,12 +66,16 @@ class MeasuresFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedTask:
-    """A task as the manifest has it; `sha256` is that of its data."""
+    """A task as the manifest has it; `sha256` is that of its data.
+
+    `left_out` counts, by reason, what its files hold and is not asked.
+    """
 
     name: str
     source: str
     split: str
     sha256: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +93,11 @@ class SavedRun:
     def suite(self) -> str:
         """The evaluation's name."""
         return str(self.manifest.get("suite", ""))
+
+    @property
+    def headline(self) -> Headline:
+        """The score that stands first in every table of the run."""
+        return manifest.headline_of(self.manifest)
 
     def arm(self, name: str) -> ArmName:
         """Return one of the run's arms, named in full, or by its kind where that is one arm's only.
@@ -121,6 +130,7 @@ class SavedRun:
             variant=variant or chosen.get("variant"),
             data=data,
             file=file or (Path(chosen["file"]) if "file" in chosen else None),
+            corrections=Path(chosen["corrections"]) if "corrections" in chosen else None,
             seed=int(plan.get("seed", 0)),
             settings=plan.get("settings", {}),
         )

@@ -80,7 +80,7 @@ def _answer(arm: Arm, name: ArmName, task: Task, sample: Sample) -> Score:
         prompt_tokens=answer.usage.prompt_tokens,
         completion_tokens=answer.usage.completion_tokens,
         cached_tokens=answer.usage.cached_tokens,
-        seconds=seconds,
+        seconds=max(0.0, seconds - reply.setup),
         memory_seconds=answer.timings.memory,
     )
 

@@ -16,8 +16,9 @@ from memagent import __version__
 from memagent.cli import compression, feedback, learning, maintenance, models, search
 from memagent.cli import memory as records
 from memagent.cli.config import config_app
-from memagent.cli.eval_report import data_app
-from memagent.cli.evals import eval_app
+from memagent.cli.evals.report import data_app
+from memagent.cli.evals.retrieval import add_to
+from memagent.cli.evals.run import eval_app
 from memagent.cli.options import (
     CHAT,
     EVALUATION,
@@ -248,6 +249,7 @@ GROUPS = (
     (SETTINGS, "config", config_app),
 )
 """Groups of commands that have a name of their own."""
+add_to(eval_app)
 for panel, name, command in COMMANDS:
     app.command(name, rich_help_panel=panel)(command)
 for panel, name, group in GROUPS:

@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from memagent.evals import evaluation
 from memagent.evals.runs import pool
+from memagent.evals.suite import Selection
+from memagent.evals.task import Task
+from memagent.evals.tasks.babi.suite import SUITE as BABI
 from memagent.testing import HashEmbedder, ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]
@@ -115,6 +120,23 @@ def test_probes_open_no_model(
     assert json.loads((tmp_path / "run" / "run.json").read_text())["model"] == {"spec": "none"}
 
 
+def test_what_is_left_out_and_what_is_corrected_is_said(
+    memagent: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = tmp_path / "labels.json"
+
+    def load(selection: Selection) -> list[Task]:
+        assert selection.corrections == labels
+        task = BABI.load(selection)[0]
+        return [replace(task, split="test, corrected", left_out={"lost": 1200, "odd": 1})]
+
+    monkeypatch.setattr(evaluation, "find_suite", lambda _: replace(BABI, load=load))
+    asked = ["eval", "run", "babi", "--tasks", "1", "--limit", "1", "--arms", "none+0"]
+    where = ["--corrections", str(labels), "--out", str(tmp_path / "run")]
+    code, _, err = memagent(*asked, *where)
+    assert (code, "left out of babi/1: lost (1,200), odd (1)\n" in err) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -123,6 +145,7 @@ def test_probes_open_no_model(
         (["babi", "--set", "streams=2"], "'streams' is not one of length, distractors"),
         (["squad", "--set", "streams=2"], "'streams' is not one of none"),
         (["babi", "--tasks", "1,storys"], "did you mean 'babi/"),
+        (["babi", "--corrections", "labels.json"], "babi has no labels to correct"),
         (["babi", "--file", "mine.txt"], "babi reads a folder of files"),
         (["interference", "--arms", "oracle"], "'oracle' is not one of none, full"),
         (["probes", "--workers", "ray"], "probes asks no model"),

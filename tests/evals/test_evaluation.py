@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from running import read_scores, reader
 from memagent import evals
 from memagent.errors import InvalidInput, RunError
 from memagent.evals.arm import ArmName
+from memagent.evals.report.html import page
 from memagent.evals.runs.run import Run
+from memagent.evals.runs.saved import open_saved
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption
+from memagent.evals.suite import BadOption, Selection, Suite
+from memagent.evals.task import Task
 from memagent.evals.tasks.babi.suite import SUITE
 from memagent.testing import HashEmbedder, ScriptedChat
 
@@ -52,6 +56,37 @@ def test_one_call_returns_the_rows_and_the_folder(tmp_path: Path) -> None:
     manifest = json.loads((result.folder / "run.json").read_text())
     assert manifest["plan"]["model"] == "ScriptedChat"
     assert manifest["plan"]["embedder"] == "HashEmbedder"
+
+
+def test_what_a_task_leaves_out_is_kept_and_shown_and_decides_no_resume(tmp_path: Path) -> None:
+    def leaving_out(**counts: int) -> Suite:
+        def load(selection: Selection) -> list[Task]:
+            split = "test" if selection.corrections is None else "test, corrected"
+            task = replace(SUITE.load(selection)[0], left_out=counts, split=split)
+            return [task]
+
+        return replace(SUITE, load=load)
+
+    labels = tmp_path / "labels.json"
+    where: dict[str, Any] = {"tasks": "1", "limit": 2, "out": tmp_path / "run"}
+    where |= {"options": evals.Options(corrections=labels), **FAKES}
+    evals.run(leaving_out(lost=3), "none", **where)
+    saved = open_saved(tmp_path / "run")
+    assert [task.left_out for task in saved.tasks] == [{"lost": 3}]
+    assert saved.selection(data=None).corrections == labels
+    assert saved.manifest["chosen"]["corrections"] == str(labels)
+    assert "Left out of babi/1: lost (3)." in page(saved)
+    evals.run(leaving_out(lost=4), "none", resume=True, **where)
+    path = tmp_path / "run" / "run.json"
+    manifest = json.loads(path.read_text())
+    del manifest["tasks"][0]["left_out"]
+    path.write_text(json.dumps(manifest))
+    evals.run(leaving_out(lost=4), "none", resume=True, **where)
+    assert open_saved(tmp_path / "run").tasks[0].left_out == {}
+    assert "Left out of" not in page(open_saved(tmp_path / "run"))
+    where["options"] = evals.Options()
+    with pytest.raises(RunError, match="was started with another tasks"):
+        evals.run(leaving_out(lost=4), "none", resume=True, **where)
 
 
 def test_a_run_goes_on_where_it_was_and_asks_nothing_twice(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -14,6 +15,17 @@ from memagent.evals.suite import BadOption, Selection, Suite, load_tasks
 from memagent.evals.task import Task
 from memagent.evals.tasks.babi.suite import SUITE
 from memagent.evals.tasks.story_arms import ARMS, StoryArm
+
+
+def test_corrections_are_refused_where_no_task_is_corrected() -> None:
+    named = Selection(tasks="1", corrections=Path("labels.json"))
+    with pytest.raises(BadOption, match="babi has no labels to correct") as caught:
+        load_tasks(SUITE, named)
+    assert caught.value.option == "--corrections"
+    corrected = replace(
+        SUITE, load=lambda _: [replace(SUITE.load(named)[0], split="test, corrected")]
+    )
+    assert len(load_tasks(corrected, named)) == 1
 
 
 def test_babi_has_its_twenty_tasks() -> None:

@@ -40,11 +40,12 @@ def save(
     *,
     tasks: Sequence[dict[str, Any]] = (TASK,),
     arms: Sequence[str] = ("none+3", "memory+3", "oracle+3"),
+    **more: Any,
 ) -> Path:
-    """Write a run's folder, and return it."""
+    """Write a run's folder, with more entries of its manifest, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     plan = {"arms": list(arms), "limit": 3, "seed": 7, "model": "local"}
     manifest = {"format": FORMAT, "suite": "babi", "plan": plan, "tasks": list(tasks)}
-    (folder / "run.json").write_text(json.dumps(manifest))
+    (folder / "run.json").write_text(json.dumps(manifest | more))
     ScoreFile(folder).replace(scores)
     return folder

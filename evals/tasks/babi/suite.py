@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from memagent.errors import RunError
-from memagent.evals.suite import BadOption, Member, Selection, Suite
+from memagent.evals.suite import BadOption, Headline, Member, Selection, Suite
 from memagent.evals.task import Task
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.babi import TASKS, Split, Variant
@@ -109,6 +109,7 @@ SUITE = Suite(
     ],
     load=load,
     arms=ARMS,
+    headline=Headline(grade="exact_mention", label="accuracy"),
     make=StoryArm,
     default_arms=DEFAULT_ARMS,
     settings=SETTINGS,

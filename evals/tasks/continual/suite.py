@@ -12,6 +12,7 @@ from memagent.evals.score import Score
 from memagent.evals.suite import (
     BadOption,
     Drawing,
+    Headline,
     KeptRun,
     Member,
     Selection,
@@ -192,6 +193,7 @@ SUITE = Suite(
     load=load,
     arms=KINDS,
     default_arms=("memory", "fifo"),
+    headline=Headline(grade="exact_mention", label="accuracy"),
     make=StreamArm,
     settings=SETTINGS,
     tables=measures,

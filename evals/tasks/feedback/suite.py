@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from memagent.evals.suite import (
     BadOption,
+    Headline,
     Member,
     Selection,
     Suite,
@@ -88,6 +89,7 @@ SUITE = Suite(
     load=load,
     arms=KINDS,
     default_arms=KINDS[:-1],
+    headline=Headline(grade="right", label="accuracy"),
     make=TaughtArm,
     settings=SETTINGS,
     tables=measures,

@@ -12,6 +12,7 @@ from memagent.evals.score import Score
 from memagent.evals.suite import (
     BadOption,
     Drawing,
+    Headline,
     KeptRun,
     Member,
     Selection,
@@ -144,6 +145,7 @@ SUITE = Suite(
         "one-per-question+3",
         "oracle+1",
     ],
+    headline=Headline(grade="number", label="accuracy"),
     make=SolvedArm,
     settings=SETTINGS,
     tables=leakage,

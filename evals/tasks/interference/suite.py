@@ -3,7 +3,15 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from memagent.evals.suite import BadOption, Member, Selection, Suite, refuse_files, selected_names
+from memagent.evals.suite import (
+    BadOption,
+    Headline,
+    Member,
+    Selection,
+    Suite,
+    refuse_files,
+    selected_names,
+)
 from memagent.evals.task import Task
 from memagent.evals.tasks.interference.arm import KINDS, EpisodeArm
 from memagent.evals.tasks.interference.measures import grade, measures
@@ -72,6 +80,7 @@ SUITE = Suite(
     load=load,
     arms=KINDS,
     default_arms=[kind for kind in KINDS if kind != "none"],
+    headline=Headline(grade="exact_mention", label="accuracy"),
     make=EpisodeArm,
     settings=SETTINGS,
     tables=measures,

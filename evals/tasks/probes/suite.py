@@ -15,7 +15,15 @@ from typing import Any, cast
 
 from memagent.evals.arm import ArmName
 from memagent.evals.score import Score
-from memagent.evals.suite import BadOption, Member, Selection, Suite, refuse_files, selected_names
+from memagent.evals.suite import (
+    ACCURACY,
+    BadOption,
+    Member,
+    Selection,
+    Suite,
+    refuse_files,
+    selected_names,
+)
 from memagent.evals.task import Grade, Task
 from memagent.evals.tasks.interference.measures import proportion
 from memagent.evals.tasks.probes.arm import SEEN, BankArm, Study, exact, forgotten
@@ -168,6 +176,7 @@ SUITE = Suite(
     load=load,
     arms=tuple(BANKS),
     default_arms=[f"{bank}+0" for bank in BANKS],
+    headline=ACCURACY,
     make=BankArm,
     settings=SETTINGS,
     tables=retained,

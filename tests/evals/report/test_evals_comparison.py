@@ -42,7 +42,7 @@ def test_a_comparison_counts_the_questions_both_answered() -> None:
     assert (found.n, found.first_right, found.second_right) == (5, 2, 4)
     assert (found.only_first, found.only_second) == (1, 3)
     assert found.difference.value == pytest.approx(0.4)
-    assert [(one.id, one.right) for one in found.changed] == [
+    assert [(one.id, one.better) for one in found.changed] == [
         ("babi/1/0", "second"),
         ("babi/1/1", "second"),
         ("babi/1/2", "second"),
@@ -247,11 +247,11 @@ def test_answers_that_are_always_the_same_are_right_as_often_when_permuted(tmp_p
     first, second, both = permutation_tests(
         open_saved(answering(tmp_path, "no")), SUITE, Selection(), "wrong+3"
     )
-    assert (first.accuracy, first.expected, first.p) == (0, 0, 1)
-    assert 0 < second.accuracy == pytest.approx(second.expected)
+    assert (first.score, first.expected, first.p) == (0, 0, 1)
+    assert 0 < second.score == pytest.approx(second.expected)
     assert (second.n, second.p) == (30, 1)
     assert (both.task, both.n) == ("all tasks", 60)
-    assert both.accuracy == pytest.approx(second.accuracy / 2)
+    assert both.score == pytest.approx(second.score / 2)
 
 
 def test_answers_that_follow_the_question_are_right_more_often_than_permuted(
@@ -261,7 +261,7 @@ def test_answers_that_follow_the_question_are_right_more_often_than_permuted(
         open_saved(answering(tmp_path, "gold")), SUITE, Selection(), "wrong+3"
     )
     for one in found:
-        assert one.accuracy == 1
+        assert one.score == 1
         assert one.low <= one.expected <= one.high < 1
         assert one.p < 0.01
 

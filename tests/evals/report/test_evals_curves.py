@@ -143,7 +143,7 @@ def test_the_longest_name_of_a_line_has_room() -> None:
     long = "memory-supersede-and-more:40+3"
     point = Point(line=long, x=1, n=1, value=0.5, low=None, high=None, colour=0)
     spot = Spot(label=long, x=1, y=0.5, colour=0)
-    for drawn in (curves([point], "round", "accuracy"), spots([spot], "seconds")):
+    for drawn in (curves([point], "round", "accuracy"), spots([spot], "seconds", "accuracy")):
         width = float(str(ElementTree.fromstring(drawn).get("viewBox")).split()[2])
         assert width >= labels(drawn)[long][0] + 6 * len(long)
 

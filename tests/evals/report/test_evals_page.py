@@ -88,13 +88,18 @@ def test_the_page_s_numbers_are_those_of_the_rows(tmp_path: Path) -> None:
 
 def test_every_question_is_in_the_page_with_what_was_shown(tmp_path: Path) -> None:
     failed = replace(score("memory", 4, right=False), error="refused", prediction="")
-    data = questions(read(page(open_saved(save(tmp_path, [*SCORES, failed])))))
+    scores = [replace(one, category="places") for one in SCORES]
+    scores[3] = replace(scores[3], marked=(0,), grades={"f1": 1.0, "exact": 1 / 3})
+    data = questions(read(page(open_saved(save(tmp_path, [*scores, failed])))))
     assert len(data["answers"]) == len(SCORES) + 1
     assert [row[2] for row in data["answers"]] == [0, 1, 0, 1, 1, 0, 2, 1, 1, 1]
     first = next(row for row in data["answers"] if row[1] == data["arms"].index("memory+3"))
     assert [data["texts"][number] for number in first[4]] == ["Mary is in the attic."]
-    task, identity, asked, gold = data["questions"][first[0]]
-    assert (data["tasks"][task], identity) == ("babi/1", "babi/1/1")
+    task, identity, asked, gold, category = data["questions"][first[0]]
+    assert (data["tasks"][task], identity, category) == ("babi/1", "babi/1/1", "places")
+    names, *values = data["grades"][first[8]]
+    assert dict(zip(data["names"][names], values, strict=True)) == {"f1": 1.0, "exact": 0.333}
+    assert first[9] == [0]
     assert (data["texts"][asked], data["texts"][gold]) == ("Where is Mary?", "attic")
     assert data["answers"][6][3] == "refused"
 
@@ -158,7 +163,7 @@ def test_a_run_with_lags_has_a_curve_for_each_task(tmp_path: Path) -> None:
 
 def test_a_run_s_further_tables_and_their_drawings_are_in_the_page(tmp_path: Path) -> None:
     folder = save(tmp_path, SCORES)
-    assert "Beside accuracy" not in page(open_saved(folder))
+    assert "Further measures" not in page(open_saved(folder))
     rows = [
         {"task": "t", "arm": "memory+3", "section": "same", "round": number, "accuracy": 0.5}
         | {"low": 0.1, "high": 0.9, "n": 4, "gain": None}
@@ -167,7 +172,7 @@ def test_a_run_s_further_tables_and_their_drawings_are_in_the_page(tmp_path: Pat
     MeasuresFile(folder).write({"feedback": rows, HOSTILE: [{"arm": HOSTILE, "n": 1}]})
     text = page(open_saved(folder), FEEDBACK)
     reader = read(text)
-    assert "Beside accuracy" in text
+    assert "Further measures" in text
     assert "memory+3, round 1: 50.0% (10.0% to 90.0%), 4 questions" in text
     assert [tag for tag, _ in reader.tags].count("polyline") == 1
     assert [tag for tag, _ in reader.tags].count("script") == 2
@@ -230,8 +235,8 @@ def test_the_command_asks_the_same_again(tmp_path: Path) -> None:
 def test_rows_as_csv_have_a_head_and_nothing_for_none(tmp_path: Path) -> None:
     run = open_saved(save(tmp_path, SCORES))
     head, first, *rest = as_csv(rows(run.tasks, run.arms, run.scores)).splitlines()
-    assert head.startswith("task,arm,name,shots,n,failed,accuracy,low,high,")
-    assert first.startswith("babi/1,none,none+3,3,3,0,0.333")
+    assert head.startswith("task,arm,name,shots,n,failed,headline,score,low,high,accuracy,")
+    assert first.startswith("babi/1,none,none+3,3,3,0,accuracy,0.333")
     assert first.endswith(",")
     assert len(rest) == 2
 

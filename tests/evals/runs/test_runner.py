@@ -117,7 +117,7 @@ def test_the_rows_hold_what_programs_and_people_read(tmp_path: Path, task: Task)
     assert (memory["source"], memory["split"], memory["shots"]) == ("generated", "test", 3)
     (table,) = tables.as_tables(rows)
     assert table.row_count == 2
-    assert "generated stories, test" in str(table.title)
+    assert "generated, test" in str(table.title)
 
 
 def test_the_answers_are_in_the_order_of_the_questions_whichever_came_first(

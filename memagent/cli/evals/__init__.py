@@ -1,0 +1,1 @@
+"""Commands of `memagent eval` and `memagent data`: runs, reports, retrieval, judges."""
