@@ -89,7 +89,7 @@ class Headline:
 
     @property
     def is_accuracy(self) -> bool:
-        """Whether the headline is the share of right answers."""
+        """True if the headline is the share of right answers."""
         return self.label == ACCURACY.label
 
 

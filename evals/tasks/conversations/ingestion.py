@@ -20,7 +20,7 @@ SECOND = timedelta(seconds=1)
 _WRITING = threading.Lock()
 """One conversation is written at a time; whoever comes second finds it written."""
 _WRITTEN: WeakKeyDictionary[Memory, dict[str, dict[str, tuple[str, ...]]]] = WeakKeyDictionary()
-"""What `ingest` returned, by the memory and the user."""
+"""Ids of the turns by those of their records, by the memory and the user."""
 
 
 def scope_of(data: str, conversation: str) -> Scope:

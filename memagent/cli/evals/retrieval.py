@@ -1,14 +1,13 @@
 """`memagent eval retrieval`: how well arms find the turns that a question is about; no model."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memagent.cli.evals.run import ProgressBar
+from memagent.cli.evals.run import ProgressBar, asking
 from memagent.cli.options import Json
 from memagent.cli.output import print_tables
 from memagent.terminal import say
@@ -75,7 +74,7 @@ def retrieval(
     from memagent import evals
 
     bar = ProgressBar()
-    with _asking(bar):
+    with asking(bar, tasks="DATA"):
         result = evals.run(
             "retrieval",
             _with_search(arms) if at_equal_n else arms,
@@ -98,26 +97,6 @@ def _with_search(arms: str | None) -> str | None:
     if arms is None or "search" in (arm.strip() for arm in arms.split(",")):
         return arms
     return f"search,{arms}"
-
-
-@contextmanager
-def _asking(bar: ProgressBar) -> Iterator[None]:
-    """Close the bar at the end; say what is kept where the user stops."""
-    from memagent.evals.suite import BadOption
-
-    try:
-        yield
-    except BadOption as error:
-        option = "DATA" if error.option == "--tasks" else error.option
-        raise typer.BadParameter(str(error), param_hint=option) from error
-    except KeyboardInterrupt:
-        if bar.run is None:
-            raise
-        kept = f"{len(bar.run.scores)} questions are kept in {bar.run.folder}"
-        say(f"memagent: stopped: {kept}, go on with --resume", err=True)
-        raise typer.Exit(130) from None
-    finally:
-        bar.close()
 
 
 def _print(result: "Result", at_equal_n: bool) -> None:

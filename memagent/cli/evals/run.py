@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,6 +87,29 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+@contextmanager
+def asking(bar: ProgressBar, tasks: str = "--tasks") -> Iterator[None]:
+    """Close the bar at the end; say which option is wrong, and what is kept where the user stops.
+
+    `tasks` is what the command calls the option that names tasks.
+    """
+    from memagent.evals.suite import BadOption
+
+    try:
+        yield
+    except BadOption as error:
+        option = tasks if error.option == "--tasks" else error.option
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    except KeyboardInterrupt:
+        if bar.run is None:
+            raise
+        kept = f"{len(bar.run.scores)} answers are kept in {bar.run.folder}"
+        say(f"memagent: stopped: {kept}, go on with --resume", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        bar.close()
 
 
 eval_app = typer.Typer(
@@ -172,7 +196,7 @@ def run(
     rest: dict[str, Any] = {"limit": limit, "seed": seed, "out": out, "resume": resume}
     rest |= {"options": options, "progress": bar}
     batch: Batch | None = None
-    try:
+    with asking(bar):
         if len(names) > 1:
             if tasks is not None:
                 raise BadOption("--tasks", "means something to one evaluation only")
@@ -181,16 +205,6 @@ def run(
             batch = evals.run_all(names, arms, model, **rest)
         else:
             result = evals.run(names[0] if names else name, arms, model, tasks=tasks, **rest)
-    except BadOption as error:
-        raise typer.BadParameter(str(error), param_hint=error.option) from error
-    except KeyboardInterrupt:
-        if bar.run is None:
-            raise
-        kept = f"{len(bar.run.scores)} answers are kept in {bar.run.folder}"
-        say(f"memagent: stopped: {kept}, go on with --resume", err=True)
-        raise typer.Exit(130) from None
-    finally:
-        bar.close()
     if batch is not None:
         _print_batch(batch, as_json)
         return
