@@ -1,8 +1,9 @@
-"""English words and sentences: stems, content words, names, lemmas and sentence boundaries."""
+"""English words: stems, content words, names, lemmas and runs of content words."""
 
 import re
 from dataclasses import dataclass
 
+from memagent.text.sentences import Span
 from memagent.text.words import document_words, query_words
 from memagent.text.words import stem as stem
 
@@ -21,10 +22,6 @@ FUNCTION_WORDS = frozenset(
     """.split()
 )
 """Words that carry grammar rather than meaning; searches ignore them."""
-
-PERSONAL_PRONOUNS = frozenset("he him his she her hers they them their theirs it its".split())
-"""Third-person pronouns: a text with no other subject needs its context."""
-_PRONOUN = re.compile(rf"\b(?:{'|'.join(sorted(PERSONAL_PRONOUNS))})\b", re.IGNORECASE)
 
 
 def words(text: str) -> list[str]:
@@ -57,18 +54,6 @@ def names(text: str) -> list[str]:
     """Return the capitalised words of a text that are not function words, each once, in order."""
     capitalised = (word for word in words(text) if word[0].isupper())
     return list(dict.fromkeys(word for word in capitalised if word.lower() not in FUNCTION_WORDS))
-
-
-def needs_context(text: str) -> bool:
-    """Tell whether a text refers to somebody by a pronoun with no name before it."""
-    if _PRONOUN.search(text) is None:  # the fast way out for most texts
-        return False
-    for word in words(text):
-        if word.lower() in PERSONAL_PRONOUNS:
-            return True
-        if names(word):
-            return False
-    return False
 
 
 _ENDING_IN_F = (
@@ -109,44 +94,11 @@ def forms(word: str) -> list[str]:
     return [lowered, other] if other else [lowered]
 
 
-_SENTENCE_END = re.compile(r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘]?[^\W_a-z])|\s*\n\s*")  # noqa: RUF001
-_ABBREVIATION = re.compile(
-    r"(?:\b[A-Z]|\b(?:Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|vs|etc|cf|No|Vol|Fig|approx|e\.g|i\.e))\.\s*$"
-)
-"""Initials and usual abbreviations, whose full stop ends no sentence."""
 _TOKEN = re.compile(r"\S+")
 _EDGES = re.compile(r"^\W+|\W+$")
 _CLOSING_MARK = re.compile(r"[,;:.!?)\]]$")
 _LINKING_WORDS = frozenset(["of", "de"])
 """Words that stay between two capitalised ones: "Kingdom of France"."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """Start and end of a piece of a text, in characters; the end is exclusive."""
-
-    start: int
-    end: int
-
-    def of(self, text: str) -> str:
-        """Return the piece of the text."""
-        return text[self.start : self.end]
-
-    def __len__(self) -> int:
-        return self.end - self.start
-
-
-def sentences(text: str) -> list[Span]:
-    """Return the sentences of a text in order; a line break ends a sentence, too."""
-    spans, start = [], 0
-    for boundary in _SENTENCE_END.finditer(text):
-        end = start + len(text[start : boundary.end()].rstrip())
-        if "\n" not in boundary.group() and _ABBREVIATION.search(text[start:end]):
-            continue
-        spans.append(Span(start, end))
-        start = boundary.end()
-    spans.append(Span(start, start + len(text[start:].rstrip())))
-    return [span for span in (_stripped(text, span) for span in spans) if len(span)]
 
 
 def runs(text: str, within: Span | None = None) -> list[Span]:
@@ -176,8 +128,3 @@ def runs(text: str, within: Span | None = None) -> list[Span]:
 def bare(token: str) -> str:
     """Return a token without the punctuation around it."""
     return _EDGES.sub("", token)
-
-
-def _stripped(text: str, span: Span) -> Span:
-    piece = span.of(text)
-    return Span(span.start + len(piece) - len(piece.lstrip()), span.end)

@@ -8,20 +8,21 @@ whose particles cling to the word. Each emoji is a word, also one that is joined
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
 from itertools import pairwise
-from string import ascii_letters
 
-VERSION = 1
+from memagent.text.stemmer import algorithm
+from memagent.text.stemmer import stem as stem
+
+VERSION = 2
 """To be raised with every change of what this module returns: stores index their words anew."""
 MAX_CHARS = 64
 """A longer word is cut into pieces of so many characters."""
 MIN_PART = 3
 """A part of a word after an apostrophe is a word of its own from so many letters on: "l'eau"."""
 
-_LETTERS = frozenset(ascii_letters)
 _WORD = re.compile(r"([a-z0-9]+(?:'(?!s(?![a-z0-9]))[a-z0-9]+)*)(?:'s(?![a-z0-9]))?")
 """A word of folded ASCII text; the possessive 's is left out."""
 _PLAIN_WORD = re.compile(f"[a-z0-9]{{1,{MAX_CHARS}}}")
@@ -106,16 +107,6 @@ def fingerprint() -> str:
     return json.dumps(parts)
 
 
-@lru_cache(maxsize=65_536)
-def stem(word: str) -> str:
-    """Return the Porter stem of a word, as the word index stems it."""
-    if word[-1:] not in _LETTERS:
-        return word  # numbers, above all: every suffix that Porter strips is of English letters
-    import Stemmer
-
-    return str(Stemmer.Stemmer("porter").stemWord(word))
-
-
 def fold(text: str) -> str:
     """Return a text in lower case and plain letters, for comparing."""
     if text.isascii():
@@ -157,14 +148,58 @@ def single_letters(text: str) -> list[str]:
     return " ".join(text[piece.start() : piece.end()] for piece in pieces).split()
 
 
-def terms(text: str) -> set[str]:
-    """Return the words that the index holds of a text: stemmed, each once."""
-    return set(map(stem, document_words(text)))
+def spellings(text: str) -> dict[str, set[str]]:
+    """Return how words are spelt with their accents, by the folded word, where they have any.
+
+    Stemmers know the endings of their language by these: a Russian "й" folds to "и".
+    """
+    if text.isascii():
+        return {}
+    found: dict[str, set[str]] = {}
+    for kind, piece in _pieces(unicodedata.normalize("NFKC", text).casefold()):
+        if kind == "word" and not piece.isascii():
+            word = piece.replace(_ZWJ, "").removesuffix("'s")
+            for spelling in (word, *_parts(word)):
+                found.setdefault(_folded(spelling), set()).add(spelling)
+    return found
 
 
-def query_terms(text: str) -> set[str]:
+def stems_of(word: str, spelt: Collection[str], languages: tuple[str | None, ...]) -> Sequence[str]:
+    """Return the stems of a folded word in some languages, by itself and as it was spelt."""
+    if not spelt:
+        return _stems(word, languages)
+    found = dict.fromkeys(_stems(word, languages))
+    for language in languages:
+        if algorithm(language) != "porter":
+            found |= dict.fromkeys(_folded(stem(spelling, language)) or word for spelling in spelt)
+    return list(found)
+
+
+@lru_cache(maxsize=65_536)
+def _stems(word: str, languages: tuple[str | None, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(stem(word, language) for language in languages))
+
+
+def terms(text: str, language: str | None = None) -> set[str]:
+    """Return the words that the index holds of a text in a language: stemmed, each once."""
+    return _stemmed(document_words(text), text, language)
+
+
+def query_terms(text: str, language: str | None = None) -> set[str]:
     """Return the words of the index that a text must have, to hold another text's words."""
-    return set(map(stem, query_words(text)))
+    return _stemmed(query_words(text), text, language)
+
+
+def _stemmed(words: Iterable[str], text: str, language: str | None) -> set[str]:
+    if algorithm(language) == "porter":
+        return set(map(stem, words))
+    spelt = spellings(text)
+    return {found for word in words for found in stems_of(word, spelt.get(word, ()), (language,))}
+
+
+@lru_cache(maxsize=65_536)
+def _folded(word: str) -> str:
+    return fold(word)
 
 
 def _cut(words: list[str]) -> list[str]:

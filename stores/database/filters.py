@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 from memagent.errors import InvalidInput, shown
 from memagent.stores.database.metadata_filter import Compiled, compile_filter, is_list
@@ -13,6 +13,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 KINDS: tuple[str, ...] = get_args(Kind)
+
+
+class Period(TypedDict):
+    """Bounds of a filter in time."""
+
+    as_of: datetime | None
+    since: datetime | None
+    until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

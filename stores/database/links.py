@@ -8,11 +8,12 @@ holds something of it, and how. Triggers keep the rows that follow from a record
 - `context`: the record's keys hold words of the source;
 - `version`: the record supersedes the source.
 
-The library alone writes three more, and no metadata stand for them:
+The library alone writes five more, and no metadata stand for them:
 
 - `prompt`: the source stood in the prompt that the record is a reply to;
 - `quote`: the record was learnt from the source, whosever it is;
-- `mention`: the record's metadata hold the id of the source, and nothing of its words.
+- `mention`: the record's metadata hold the id of the source, and nothing of its words;
+- `helped`, `hurt`: the record is a question, and the source was judged so, shown for it.
 """
 
 import json
@@ -22,15 +23,17 @@ from typing import Literal
 
 from memagent.stores.database.connection import SqliteStore
 
-How = Literal["prompt", "quote", "mention"]
+How = Literal["prompt", "quote", "mention", "helped", "hurt"]
+NAMES_ONLY = "('mention', 'helped', 'hurt')"
+"""The links, as SQL, of records that hold nothing of the source's words but its id."""
 _AMONG = "(SELECT value FROM json_each(?1))"
-_DERIVED = """
+_DERIVED = f"""
 WITH RECURSIVE gone(seq) AS (
     SELECT value FROM json_each(?1) UNION
     SELECT l.record FROM gone g CROSS JOIN records r ON r.seq = g.seq
         CROSS JOIN links l ON l.user = r.user AND l.source = r.id
         CROSS JOIN records d ON d.seq = l.record
-        WHERE l.how NOT IN ('context', 'mention')
+        WHERE l.how != 'context' AND l.how NOT IN {NAMES_ONLY}
         AND (l.how != 'source' OR d.agent IS NULL OR d.agent IS r.agent) UNION
     SELECT old.seq FROM gone g CROSS JOIN links l ON l.record = g.seq AND l.how = 'version'
         CROSS JOIN records old ON old.user = l.user AND old.id = l.source

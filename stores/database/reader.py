@@ -64,6 +64,13 @@ _SORTED = " ORDER BY +r.seq, k.id"
 """The same order, but `+` keeps SQLite from going through all of a user's records for it."""
 
 
+SAYS_TEXT = (
+    "NOT coalesce(r.kind = 'lesson' AND k.text <> r.value AND json_valid(r.metadata)"
+    " AND k.text IN (SELECT value FROM json_each(r.metadata, '$.change.asks')), 0)"
+)
+"""SQL for the keys that say something: not the questions that a lesson was taught for."""
+
+
 class RankedRow(NamedTuple):
     """Record for ranking, with the texts of its keys by their ids, and its sources' outcomes."""
 
@@ -89,11 +96,15 @@ class Reader:
         rows = self.chunked(f"{_RANKED}r.seq IN (*){_ORDER}", seqs)
         return {row.record.seq: row for row in _grouped(rows)}
 
-    def keys(self, ids: Sequence[int]) -> list[sqlite3.Row]:
-        """Return (id, record, text, vector) of keys, in no particular order."""
+    def keys(self, ids: Sequence[int], *, taught: bool = True) -> list[sqlite3.Row]:
+        """Return (id, record, text, vector) of keys, in no particular order.
+
+        Without `taught`, the questions that a lesson was taught for are left out: they say nothing.
+        """
+        also = "" if taught else f" AND {SAYS_TEXT}"
         return self.chunked(
             "SELECT k.id, k.record, CAST(coalesce(k.text, '') AS TEXT), k.vector FROM keys k"
-            " WHERE k.id IN (*)",
+            f" JOIN records r ON r.seq = k.record WHERE k.id IN (*){also}",
             ids,
         )
 

@@ -284,7 +284,14 @@ UPDATE records SET metadata = rewritten(metadata)
 """
 """Metadata are stored without escapes: SQLite compares their keys as they are written."""
 
-STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10)
+_V11 = """
+ALTER TABLE keys ADD COLUMN language TEXT;
+CREATE INDEX keys_by_language ON keys(owner, language);
+INSERT INTO meta SELECT 'undetected', min(id) FROM keys HAVING count(*);
+"""
+"""A key knows its text's language; `word_index.py` detects those of earlier keys."""
+
+STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10, _V11)
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:

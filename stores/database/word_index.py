@@ -5,6 +5,10 @@ that have the word, as their places in it (16 bits each, little-endian, rising).
 written once and in order, whatever the size of the store, and a key is erased by its words alone:
 `secure_delete` overwrites what the rows were. Keys beyond the last whole block wait; they are found
 by reading them.
+
+Words are indexed under their stems in the language of the key's text. The language is detected
+when the key is written, and kept with it; where it cannot be told, it is the one in which the user
+wrote most of late.
 """
 
 import json
@@ -12,9 +16,10 @@ import logging
 import sqlite3
 import sys
 from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -23,6 +28,7 @@ from numpy.typing import NDArray
 from memagent.errors import StoreError
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import reading
+from memagent.text.languages import detect
 from memagent.text.words import fingerprint, terms
 
 logger = logging.getLogger(__name__)
@@ -31,8 +37,64 @@ BLOCK = 4_096
 """Ids in a block; a new process reads as many keys that wait in some 20 ms."""
 MADE_BY = "words"
 """Where `meta` says by which tokenizer the words of the index were made."""
-KEYS = "SELECT id, CAST(substr(owner, 2) AS INTEGER) AS user, text FROM keys"
+MAX_KEY = 2**63 - 1
+UNDETECTED = "undetected"
+"""Where `meta` says from which key on the languages are still to be detected."""
+RECENT = 64
+"""How many of a user's newest keys tell the language in which the user writes."""
+KEYS = "SELECT id, CAST(substr(owner, 2) AS INTEGER) AS user, text, language FROM keys"
 """Keys as `postings_of` takes them."""
+_RECENT = """
+SELECT language, count(*)
+FROM (SELECT language FROM keys WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?)
+WHERE language IS NOT NULL GROUP BY language ORDER BY count(*) DESC, language
+"""
+_LANGUAGES = """
+WITH RECURSIVE found(language) AS (
+    SELECT min(language) FROM keys WHERE owner = ?1
+    UNION ALL
+    SELECT (SELECT min(language) FROM keys WHERE owner = ?1 AND language > found.language)
+    FROM found WHERE found.language IS NOT NULL
+)
+SELECT language FROM found WHERE language IS NOT NULL
+"""
+"""Each language of a user's keys, by as many looks into the index."""
+Query = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
+
+
+def languages_of(query: Query, owner: str) -> list[str]:
+    """Return the languages (ISO 639-1) that a user's keys are written in."""
+    return [row[0] for row in query(_LANGUAGES, (owner,))]
+
+
+def recent_languages(query: Query, owner: str, before: int = MAX_KEY) -> Counter[str]:
+    """Return how many of a user's newest keys are in which language, the most frequent first."""
+    return Counter({row[0]: row[1] for row in query(_RECENT, (owner, before, RECENT))})
+
+
+def detected(
+    query: Query,
+    owner: str,
+    texts: Iterable[object],
+    known: Sequence[str | None] = (),
+    before: int = MAX_KEY,
+) -> list[str | None]:
+    """Return the languages of a user's texts, in order, but for those that are `known`.
+
+    Where one cannot be told, it is the one that most of the user's texts before it have, which are
+    in keys `before` an id.
+    """
+    counts, found = recent_languages(query, owner, before), list[str | None]()
+    usual = max(counts, key=counts.__getitem__, default=None)
+    for text, language in zip_longest(texts, known):
+        if language is None and isinstance(text, str):
+            language = detect(text, usual)
+        if language is not None:
+            counts[language] += 1
+            if usual is None or counts[language] > counts[usual]:
+                usual = language
+        found.append(language or usual)
+    return found
 
 
 def index_words(db: sqlite3.Connection, most: int | None = None) -> int:
@@ -97,8 +159,12 @@ def erase_words(db: sqlite3.Connection, records: Sequence[int]) -> None:
 def bring_up_to_date(store: SqliteStore) -> None:
     """Index all words anew if another tokenizer did, a block in a transaction.
 
-    Where that is broken off, it goes on at the next opening; what waits is found all the same.
+    Keys of earlier versions get their language first. Where that is broken off, it goes on at the
+    next opening; what waits is found all the same.
     """
+    while store.meta(UNDETECTED) is not None:
+        with store.transaction() as db:
+            _detect(db)
     ((upto, last),) = store.query(
         "SELECT words, coalesce((SELECT max(id) FROM keys), 0) FROM settled"
     )
@@ -119,7 +185,7 @@ def bring_up_to_date(store: SqliteStore) -> None:
 
 
 def postings_of(keys: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, str, "array[int]"]]:
-    """Yield the postings of keys, given as (id, user, text) by rising id, in the index's order.
+    """Yield the postings of keys, given as `KEYS` has them by rising id, in the index's order.
 
     A posting is a user, a block, a word, and the places of the keys in the block.
 
@@ -127,10 +193,10 @@ def postings_of(keys: Iterable[Sequence[Any]]) -> Iterator[tuple[int, int, str, 
     """
     new = partial(array, "H")
     blocks: dict[tuple[int, int], dict[str, array[int]]] = defaultdict(lambda: defaultdict(new))
-    for key, user, text in keys:
+    for key, user, text, language in keys:
         block, offset = divmod(key, BLOCK)
         words = blocks[user, block]
-        for word in terms(text) if isinstance(text, str) else ():
+        for word in terms(text, language) if isinstance(text, str) else ():
             words[word].append(offset)
     for (user, block), words in sorted(blocks.items()):
         for word in sorted(words):
@@ -177,6 +243,37 @@ def keys_in(block: int, held: object) -> NDArray[np.int64]:
         StoreError: the row is damaged.
     """
     return block * BLOCK + _offsets(held).astype(np.int64)
+
+
+def _detect(db: sqlite3.Connection) -> None:
+    """Detect the languages of the first keys that have none yet, as many as a block's.
+
+    What our tokenizer has indexed already stays as it was indexed.
+    """
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (UNDETECTED,)).fetchone()
+    if row is None:
+        return  # another process came first
+    (upto,) = db.execute("SELECT words FROM settled").fetchone()
+    indexed = upto if upto and _is_ours(db, upto) else 0
+    keys = db.execute(
+        "SELECT owner, id, text FROM keys WHERE id >= ? AND language IS NULL ORDER BY id LIMIT ?",
+        (max(int(row[0]), indexed + 1), BLOCK),
+    ).fetchall()
+    if not keys:
+        db.execute("DELETE FROM meta WHERE key = ?", (UNDETECTED,))
+        return
+    by_owner: dict[str, list[tuple[int, object]]] = defaultdict(list)
+    for owner, key, text in keys:
+        by_owner[owner].append((key, text))
+    for owner, held in by_owner.items():
+        texts = (text for _, text in held)
+        languages = detected(db.execute, owner, texts, before=held[0][0])
+        db.executemany(
+            "UPDATE keys SET language = ? WHERE id = ?",
+            [(language, key) for language, (key, _) in zip(languages, held, strict=True)],
+        )
+    db.execute("UPDATE meta SET value = ? WHERE key = ?", (str(keys[-1][1] + 1), UNDETECTED))
+    logger.info("detected the languages of %d keys", len(keys))
 
 
 def _index(db: sqlite3.Connection, block: int, upto: int) -> None:

@@ -30,7 +30,7 @@ from memagent.stores.database.rows import (
     row_of,
     same_json,
 )
-from memagent.stores.database.word_index import index_words
+from memagent.stores.database.word_index import detected, index_words
 from memagent.types import Action, Record, Scope
 
 logger = logging.getLogger(__name__)
@@ -344,15 +344,25 @@ def user_id(db: sqlite3.Connection, name: str) -> int:
 
 
 def add_keys(
-    db: sqlite3.Connection, user: int, keyed: Sequence[tuple[int, str]], blobs: Sequence[bytes]
+    db: sqlite3.Connection,
+    user: int,
+    keyed: Sequence[tuple[int, str]],
+    blobs: Sequence[bytes],
+    known: Sequence[str | None] = (),
 ) -> None:
-    """Write keys, given as (record, text), with their packed vectors, and make them searchable."""
+    """Write keys, given as (record, text), with their packed vectors, and make them searchable.
+
+    Their languages are detected, but for those that are `known`.
+    """
     owner, first = f"u{user}", last_id(db, "keys") + 1
+    languages = detected(db.execute, owner, [text for _, text in keyed], known)
     db.executemany(
-        "INSERT INTO keys(id, record, owner, text, vector) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO keys(id, record, owner, text, vector, language) VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (first + n, seq, owner, text, blob)
-            for n, ((seq, text), blob) in enumerate(zip(keyed, blobs, strict=True))
+            (first + n, seq, owner, text, blob, language)
+            for n, ((seq, text), blob, language) in enumerate(
+                zip(keyed, blobs, languages, strict=True)
+            )
         ],
     )
     index_words(db)

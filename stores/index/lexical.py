@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import islice
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.filters import Filter, micros
+from memagent.stores.database.word_index import languages_of, recent_languages
 from memagent.stores.index.partition import Held
 from memagent.stores.index.word_keys import NO_KEYS, WordKeys
-from memagent.text.english import Stems, content_words, stems
-from memagent.text.words import query_terms, stem
+from memagent.text.english import Stems
+from memagent.text.languages import content, query_language
+from memagent.text.stemmer import one_per_stemmer
+from memagent.text.words import document_words, query_words, spellings, stem, stems_of
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000
@@ -39,14 +42,26 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class Languages:
+    """The languages of one user's keys, as far as they are known, and the usual one of late."""
+
+    version: tuple[int, ...] = ()
+    usual: str | None = None
+    all: tuple[str | None, ...] = (None,)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """A query's content words, with the keys of one user that hold each, newest first.
 
-    It lives as long as one search, and keeps the stems of the texts that the search reads twice.
+    A word is looked up under its stems in all of the user's `languages`. It lives as long as one
+    search, and keeps the stems of the texts that the search reads twice.
     """
 
     owner: str | None
     postings: Mapping[str, Sequence[int]]
+    languages: tuple[str | None, ...] = (None,)
+    by_stem: Mapping[str, str] = field(default_factory=dict, compare=False)
     _stems: dict[str, Stems] = field(default_factory=dict, compare=False)
 
     @property
@@ -63,10 +78,31 @@ class Terms:
         }
 
     def stems(self, text: str) -> Stems:
-        """Return the stems of a text."""
+        """Return the stems of a text; a word of the query has its stem, in whatever language."""
         if text not in self._stems:
-            self._stems[text] = stems(text)
+            words, spelt = document_words(text), spellings(text)
+            if len(self.languages) == 1:
+                found = tuple(map(stem, words))
+            elif not spelt:
+                found = tuple(map(self._stem, words))
+            else:
+                found = tuple(self._stem(word, spelt.get(word, ())) for word in words)
+            self._stems[text] = Stems(found, frozenset(found))
         return self._stems[text]
+
+    def _stem(self, word: str, spelt: Collection[str] = ()) -> str:
+        for found in stems_of(word, spelt, self.languages):
+            if found in self.by_stem:
+                return stem(self.by_stem[found])
+        return stem(word)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Keys found by words: those of the best BM25 with it, best first, and the newest first."""
+
+    best: Mapping[int, float]
+    newest: Sequence[int]
 
 
 class LexicalIndex:
@@ -79,17 +115,41 @@ class LexicalIndex:
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self._found = WordKeys(store)
-        self._postings: dict[tuple[str, str], Posting] = {}
+        self._postings: dict[tuple[str, frozenset[str]], Posting] = {}
+        self._languages: dict[str, Languages] = {}
 
     def terms(self, scope: Scope, query: str) -> Terms:
-        """Look a query's content words up in a user's keys."""
-        state, query_words = self._store.state(scope.user), content_words(query)
-        if state is None:
-            return Terms(None, dict.fromkeys(query_words, ()))
-        return Terms(state.owner, {word: self._matches(state, word) for word in query_words})
+        """Look a query's content words up in a user's keys, under their stems in all languages.
 
-    def search(self, where: Filter, terms: Terms, n: int) -> tuple[list[int], list[int]]:
-        """Return two lists of at most `n` key ids: best BM25 first, and newest first.
+        Function words of the query's language are left out where there are others.
+        """
+        state = self._store.state(scope.user)
+        known = Languages() if state is None else self._languages_of(state)
+        language, spelt = query_language(query, known.usual), spellings(query)
+        words = {stem(word, language): word for word in content(query, language)}
+        stems = {
+            word: frozenset(stems_of(word, spelt.get(word, ()), known.all))
+            for word in words.values()
+        }
+        by_stem = {found: word for word, all_stems in stems.items() for found in all_stems}
+        if state is None:
+            return Terms(None, dict.fromkeys(stems, ()), known.all, by_stem)
+        postings = {word: self._matches(state, found) for word, found in stems.items()}
+        return Terms(state.owner, postings, known.all, by_stem)
+
+    def _languages_of(self, state: State) -> Languages:
+        """Return the languages of a user's keys, which are kept until some are added or removed."""
+        version = (state.removals, self._store.rollbacks, state.key)
+        known = self._languages.get(state.owner)
+        if known is None or known.version != version:
+            recent = recent_languages(self._store.query, state.owner)
+            written = languages_of(self._store.query, state.owner)
+            known = Languages(version, next(iter(recent), None), one_per_stemmer(written))
+            self._languages[state.owner] = known
+        return known
+
+    def search(self, where: Filter, terms: Terms, n: int) -> Found:
+        """Return at most `n` keys of the best BM25, and as many of the newest.
 
         Words that are found in too many keys are left out where there are rarer ones.
         """
@@ -97,8 +157,9 @@ class LexicalIndex:
         rare = [word for word, keys in terms.postings.items() if 0 < len(keys) < MAX_MATCHES]
         if not rare:
             common = max(terms.postings, key=lambda word: len(terms.postings[word]), default=None)
-            newest = self._newest(where, terms.owner, common, n)
-            return newest, newest
+            stems = {found for found, word in terms.by_stem.items() if word == common}
+            newest = self._newest(where, terms.owner, stems, n)
+            return Found(dict.fromkeys(newest, 0.0), newest)
         scores: dict[int, float] = {}
         for word in rare:
             for key in terms.postings[word]:
@@ -108,7 +169,8 @@ class LexicalIndex:
         held = {key: terms.stems(text).all for key, text in best.items()}
         ranks = _bm25({word: weights[word] for word in rare}, held)
         newest = list(self._passing(where, sorted(scores, reverse=True), n))
-        return sorted(best, key=lambda key: (-ranks[key], -key))[:n], newest
+        ordered = sorted(best, key=lambda key: (-ranks[key], -key))[:n]
+        return Found({key: ranks[key] for key in ordered}, newest)
 
     def mentioning(
         self,
@@ -153,27 +215,28 @@ class LexicalIndex:
 
     def _holding(self, user: int, text: str) -> NDArray[np.int64]:
         """Return a user's keys that hold all words of a text, rising."""
-        keys = [self._found.keys(user, term) for term in query_terms(text)]
+        languages = one_per_stemmer(languages_of(self._store.query, f"u{user}"))
+        spelt = spellings(text)
+        stems = [stems_of(word, spelt.get(word, ()), languages) for word in query_words(text)]
+        keys = [self._found.keys(user, held) for held in stems]
         return reduce(partial(np.intersect1d, assume_unique=True), keys) if keys else NO_KEYS
 
-    def _matches(self, state: State, word: str) -> list[int]:
-        """Return the newest of a user's keys that hold a word, at most MAX_MATCHES.
+    def _matches(self, state: State, stems: frozenset[str]) -> list[int]:
+        """Return the newest of a user's keys that hold a word, by its stems, at most MAX_MATCHES.
 
         They are kept: as long as nothing is removed, only newer keys are looked at the next time.
         """
-        known, rollbacks = self._postings.get((state.owner, word)), self._store.rollbacks
+        known, rollbacks = self._postings.get((state.owner, stems)), self._store.rollbacks
         if known is None or (known.removals, known.rollbacks) != (state.removals, rollbacks):
             known = Posting(state.removals, rollbacks, 0, [])
         if known.upto == state.key:
             return known.keys
-        newer = self._found.keys(
-            int(state.owner[1:]), stem(word), above=known.upto, most=MAX_MATCHES
-        )
+        newer = self._found.keys(int(state.owner[1:]), stems, above=known.upto, most=MAX_MATCHES)
         newest_first = newer[newer <= state.key][::-1].tolist()
         keys = [*newest_first, *known.keys][:MAX_MATCHES]
         if len(self._postings) >= MAX_WORDS:
             self._postings.clear()
-        self._postings[state.owner, word] = Posting(state.removals, rollbacks, state.key, keys)
+        self._postings[state.owner, stems] = Posting(state.removals, rollbacks, state.key, keys)
         return keys
 
     def _passing(self, where: Filter, keys: Sequence[int], n: int) -> dict[int, str]:
@@ -199,11 +262,13 @@ class LexicalIndex:
             (*keys, *values),
         )
 
-    def _newest(self, where: Filter, owner: str | None, word: str | None, n: int) -> list[int]:
-        """Return the newest keys that hold a word and that the filter lets through."""
-        if owner is None or word is None:
+    def _newest(
+        self, where: Filter, owner: str | None, stems: Collection[str], n: int
+    ) -> list[int]:
+        """Return the newest keys that hold any of some stems and that the filter lets through."""
+        if owner is None or not stems:
             return []
-        keys = self._found.keys(int(owner[1:]), stem(word))
+        keys = self._found.keys(int(owner[1:]), stems)
         return list(self._passing(where, keys[::-1].tolist(), n))
 
 

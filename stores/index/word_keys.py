@@ -1,6 +1,7 @@
 """Keys of one user that hold a word: those of the word index, and those that wait for it."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,12 +48,18 @@ class WordKeys:
         self._state = (-1, 0)
 
     def keys(
-        self, user: int, term: str, *, above: int = 0, most: int | None = None
+        self, user: int, terms: Collection[str], *, above: int = 0, most: int | None = None
     ) -> NDArray[np.int64]:
-        """Return the ids above `above` of a user's keys that hold a term, rising.
+        """Return the ids above `above` of a user's keys that hold any of some terms, rising.
 
         With `most` it is the newest of them, about so many at least.
         """
+        found = [self._keys(user, term, above, most) for term in terms]
+        if len(found) == 1:
+            return found[0]
+        return np.unique(np.concatenate([NO_KEYS, *found]))
+
+    def _keys(self, user: int, term: str, above: int, most: int | None) -> NDArray[np.int64]:
         with self._store.lock:
             waiting = np.array(self._catch_up(user).words.get(term, ()), dtype=np.int64)
             found, held = [waiting], len(waiting)
@@ -81,11 +88,11 @@ class WordKeys:
         if waiting.removals != removals:
             self._drop_erased(waiting, owner)
             waiting.removals = removals
-        for key, text in self._store.query(
-            "SELECT id, text FROM keys WHERE owner = ? AND id > ? ORDER BY id",
+        for key, text, language in self._store.query(
+            "SELECT id, text, language FROM keys WHERE owner = ? AND id > ? ORDER BY id",
             (owner, waiting.upto),
         ):
-            for word in terms(text) if isinstance(text, str) else ():
+            for word in terms(text, language) if isinstance(text, str) else ():
                 waiting.words[word].append(key)
             waiting.upto = key
         return waiting

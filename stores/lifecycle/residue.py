@@ -14,6 +14,7 @@ from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.rows import unpacked
 from memagent.stores.database.word_index import keys_in
 from memagent.stores.lifecycle.bytescan import scan
+from memagent.text.languages import detect
 from memagent.text.words import terms
 
 SAME = 0.999
@@ -112,17 +113,23 @@ def ghosts(store: SqliteStore, keys: Sequence[int]) -> list[int]:
 
 
 def needles(
-    texts: Sequence[str], ids: Sequence[str], vectors: Sequence[bytes], more: Sequence[str] = ()
+    texts: Sequence[str],
+    ids: Sequence[str],
+    vectors: Sequence[bytes],
+    more: Sequence[str] = (),
+    *,
+    languages: Sequence[str] = (),
 ) -> list[Needle]:
     """Return what to look for of forgotten texts, ids and vectors, and of `more` of their texts.
 
-    A text is looked for in pieces, and its words as the word index holds them.
+    A text is looked for in pieces, and its words as the word index holds them in the language that
+    it seems to be in, or in one of the user's `languages`.
     """
     found = [_text("id", id) for id in ids if len(id) >= 2 * MIN_BYTES]
     for text in (*texts, *more):
         starts = range(0, max(len(text) - WINDOW, 0) + 1, WINDOW)
         found += [_text("text", text[start : start + WINDOW]) for start in starts]
-    found += [_text("word", term) for text in texts for term in terms(text)]
+    found += [_text("word", term) for text in texts for term in _terms(text, languages)]
     for vector in vectors:
         for start in range(0, len(vector), 256):
             found.append(Needle(part="vector", raw=vector[start : start + 32], origin=vector))
@@ -131,6 +138,10 @@ def needles(
         for needle in dict.fromkeys(found)
         if len(needle.raw) >= MIN_BYTES and any(needle.raw)
     ]
+
+
+def _terms(text: str, languages: Sequence[str]) -> set[str]:
+    return set().union(*(terms(text, one) for one in {None, detect(text), *languages}))
 
 
 def bytes_left(
@@ -198,6 +209,11 @@ def _is_word_of(store: SqliteStore, word: str | bytes) -> bool:
     """Tell whether the index says of a stored key that it holds a word, and the key does."""
     for row in store.query("SELECT block, keys FROM postings WHERE word = ?", (word,)):
         ids = keys_in(row["block"], row["keys"]).tolist()
-        if any(word in terms(key[2]) for key in store.read.keys(ids)):
-            return True
+        for key in store.query(
+            "SELECT text, language FROM keys WHERE typeof(text) = 'text'"
+            " AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(ids),),
+        ):
+            if word in terms(key["text"], key["language"]):
+                return True
     return False

@@ -15,6 +15,10 @@ A reply names the records that stood in its prompt, with which it is forgotten:
 
     {..., "prompt": ["...", "..."]}
 
+A question names the records that were judged where they were shown for it:
+
+    {..., "judged": {"helped": ["..."], "hurt": ["..."]}}
+
 `importing.py` reads them.
 """
 
@@ -96,7 +100,7 @@ def export(store: SqliteStore, scope: Scope, embedder: str, *, vectors: bool) ->
 
 def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, Any]:
     keys = store.query(
-        "SELECT k.text, k.vector, o.vector AS original FROM keys k"
+        "SELECT k.text, k.language, k.vector, o.vector AS original FROM keys k"
         " LEFT JOIN original_vectors o ON o.key = k.id WHERE k.record = ? ORDER BY k.id",
         (row["seq"],),
     )
@@ -111,6 +115,7 @@ def _exported(store: SqliteStore, row: sqlite3.Row, vectors: bool) -> dict[str, 
         | {"history": [dict(event) for event in events]}
         | _counts(store, row)
         | _prompt(store, row)
+        | _judged(store, row)
     )
 
 
@@ -119,7 +124,8 @@ def _key(key: sqlite3.Row, vectors: bool) -> dict[str, str]:
     encoded = {
         name: base64.b64encode(raw).decode() for name, raw in kept.items() if raw is not None
     }
-    return {"text": key["text"]} | encoded
+    language = {} if key["language"] is None else {"language": key["language"]}
+    return {"text": key["text"]} | language | encoded
 
 
 def _counts(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[Any]]:
@@ -140,6 +146,11 @@ def _counts(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[Any]]:
 def _prompt(store: SqliteStore, row: sqlite3.Row) -> dict[str, list[str]]:
     ids = linked(store, row["seq"], "prompt")
     return {"prompt": ids} if ids else {}
+
+
+def _judged(store: SqliteStore, row: sqlite3.Row) -> dict[str, dict[str, list[str]]]:
+    helped, hurt = linked(store, row["seq"], "helped"), linked(store, row["seq"], "hurt")
+    return {"judged": {"helped": helped, "hurt": hurt}} if helped or hurt else {}
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from memagent.stores.database.bounds import circular
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.derived import COMPRESSED_KEY
-from memagent.stores.database.links import link_ids
+from memagent.stores.database.links import How, link_ids
 from memagent.stores.database.metadata import to_json
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, is_unit, packed
 from memagent.stores.database.schema import LINK_OTHER_AGENTS
@@ -186,7 +186,9 @@ def _stored(
     )
     if not is_as_written(stored):
         raise ValueError("its digest is another record's")
-    add_keys(db, user, [(seq, key["text"]) for key in one["keys"]], [blob for blob, _ in blobs])
+    texts = [(seq, key["text"]) for key in one["keys"]]
+    languages = [key.get("language") for key in one["keys"]]
+    add_keys(db, user, texts, [blob for blob, _ in blobs], languages)
     keys = db.execute("SELECT id FROM keys WHERE record = ? ORDER BY id", (seq,)).fetchall()
     db.executemany(
         "INSERT INTO original_vectors VALUES (?, ?)",
@@ -197,8 +199,15 @@ def _stored(
         f" VALUES ({seq}, :at, :action, :who, :why)",
         one["history"],
     )
-    prompt = [aliases.get((one["user"], other), other) for other in one.get("prompt", ())]
-    link_ids(db, user, seq, prompt, "prompt")
+    judged = one.get("judged", {})
+    linked: dict[How, Sequence[str]] = {
+        "prompt": one.get("prompt", ()),
+        "helped": judged.get("helped", ()),
+        "hurt": judged.get("hurt", ()),
+    }
+    for how, ids in linked.items():
+        known = [aliases.get((one["user"], other), other) for other in ids]
+        link_ids(db, user, seq, known, how)
     if one["kind"] == "lesson" and isinstance(one["metadata"], dict):
         link_ids(db, user, seq, ids_kept(one["metadata"]), "mention")
     _count(db, user, seq, one, aliases)

@@ -27,7 +27,14 @@ Format = Literal["auto", "memagent", "mem0", "langgraph"]
 FORMATS: tuple[Format, ...] = ("auto", "memagent", "mem0", "langgraph")
 BY_AUTHOR = 1
 """The format of exports whose metadata name an `author` instead of a `role`."""
-ADDED: dict[str, Any] = {"pinned": 0, "archived": None, "uses": [], "outcomes": [], "prompt": []}
+ADDED: dict[str, Any] = {
+    "pinned": 0,
+    "archived": None,
+    "uses": [],
+    "outcomes": [],
+    "prompt": [],
+    "judged": {"helped": [], "hurt": []},
+}
 """Fields that the first exports did not have, and their values where they are missing."""
 FIELDS = {"digest", "user", "keys", "history", *COLUMNS, *LISTS}
 DIGEST_HEX = (32, 64)
@@ -134,6 +141,8 @@ def _check(record: dict[str, Any]) -> None:
             check_content(key.get("text"))
         except InvalidInput as error:
             raise InvalidInput(f"keys: {error}") from None
+        if not _is_language(key.get("language")):
+            raise InvalidInput("keys: language: a code of two letters is wanted")
     if not 0 < len(record["keys"]) <= MAX_LIST:
         raise InvalidInput(f"keys: from 1 to {MAX_LIST:,} are wanted, not {len(record['keys'])}")
     for event in _listed(record, "history", "at", "action", "who", "why"):
@@ -143,10 +152,18 @@ def _check(record: dict[str, Any]) -> None:
         check_count("outcomes: helped", outcome["helped"])
         check_count("outcomes: hurt", outcome["hurt"])
     check_texts("prompt", record["prompt"])
+    if not isinstance(record["judged"], dict):
+        raise InvalidInput("judged: an object is wanted")
+    for verdict in ("helped", "hurt"):
+        check_texts("judged", record["judged"].get(verdict, []))
     if not isinstance(record["uses"], list):
         raise InvalidInput("uses: a list is wanted")
     for use in record["uses"]:
         check_micros("uses", use)
+
+
+def _is_language(code: object) -> bool:
+    return code is None or (isinstance(code, str) and len(code) == 2 and code.isascii())
 
 
 def _is_hex(digest: str) -> bool:

@@ -1,16 +1,15 @@
-import pytest
 import Stemmer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memagent.text.english import content_words, names, needs_context, stem, stems, words
+from memagent.text.english import content_words, names, stem, stems, words
 
 
 @given(st.text(alphabet="aeginsyz059é", min_size=1, max_size=8))
 @example("ing5")
 @example("yies0")
 def test_a_stem_is_porters_for_numbers_too(word: str) -> None:
-    assert stem(word) == Stemmer.Stemmer("porter").stemWord(word)
+    assert stem(word) == (Stemmer.Stemmer("porter").stemWord(word) or word)
 
 
 def test_content_words_leave_out_grammar_and_repeated_stems() -> None:
@@ -30,19 +29,6 @@ def test_names_are_capitalised_words_that_carry_meaning() -> None:
         "Daniel",
         "Paris",
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "needs"),
-    [
-        ("After that she went to the bedroom.", True),
-        ("It was cold.", True),
-        ("Mary said that she was tired.", False),
-        ("The meeting is at ten.", False),
-    ],
-)
-def test_a_pronoun_without_a_name_before_it_needs_context(text: str, needs: bool) -> None:
-    assert needs_context(text) is needs
 
 
 def test_what_is_somebody_s_speaks_of_them() -> None:

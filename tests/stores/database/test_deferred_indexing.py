@@ -81,7 +81,9 @@ class DeferredIndexingMachine(RuleBasedStateMachine):
                 scope = Scope(user=user)
                 lexical, held = memory.engine.bank._words, memory.list(scope=scope)
                 for word in WORDS:
-                    best, _ = lexical.search(Filter(scope=scope), lexical.terms(scope, word), 99)
+                    best = list(
+                        lexical.search(Filter(scope=scope), lexical.terms(scope, word), 99).best
+                    )
                     wanted = {one.seq for one in held if word in one.text.split()}
                     assert _records(memory, best) == wanted
 

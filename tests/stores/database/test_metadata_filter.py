@@ -62,6 +62,8 @@ def test_metadata_that_were_stored_with_escapes_are_rewritten(tmp_path: Path) ->
         assert "\\u00f6" in escaped
         old.execute("UPDATE records SET metadata = ? WHERE value = 'tea'", [escaped])
         old.execute("UPDATE records SET metadata = '{damaged' WHERE value = 'plain'")
+        old.execute("DROP INDEX keys_by_language")
+        old.execute("ALTER TABLE keys DROP COLUMN language")
         old.execute(f"PRAGMA user_version = {STEPS.index(_V9)}")
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder(8), scope=ADA) as memory:

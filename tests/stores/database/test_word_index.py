@@ -76,7 +76,9 @@ def test_words_are_indexed_anew_when_another_tokenizer_made_them(
         records = memory.add_many([f"cats number {n}" for n in range(9)], scope=ada)
         before = postings(memory)
     monkeypatch.setattr(word_index, "fingerprint", lambda: "newer")
-    monkeypatch.setattr(word_index, "terms", lambda text: {f"new{word}" for word in text.split()})
+    monkeypatch.setattr(
+        word_index, "terms", lambda text, language: {f"new{word}" for word in text.split()}
+    )
     with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
         after = postings(memory)
         assert {word for (_, _, word, _) in after} >= {"newcats", "newnumber"}

@@ -23,7 +23,7 @@ FAR = datetime.max.replace(tzinfo=UTC)
 
 def whole() -> list[str]:
     """Return an export with everything in it: versions, notes, lessons, uses, outcomes, moves."""
-    with Memory.in_memory(embedder=HashEmbedder(8)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(8), recall="rules") as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ADA, metadata={"page": 3}, who="ada")
         memory.add("After that she went home.", scope=ADA)
         memory.update(memory.add("I live in Porto.", scope=ADA).id, "I live in Faro.", scope=ADA)
