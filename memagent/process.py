@@ -4,6 +4,7 @@ A child inherits memory, but neither threads nor file locks. A lock that another
 taken for ever, a thread pool has no threads, and a connection would be shared with the parent.
 """
 
+import atexit
 import ctypes
 import inspect
 import logging
@@ -95,6 +96,13 @@ def _call(name: str) -> None:
                 hook()
             except Exception:  # the others still have to be called
                 logger.exception("a handle is not ready for a fork")
+
+
+@atexit.register
+def _forget_hooks() -> None:
+    """Drop the hooks before modules are taken down, when a dying object's is half gone already."""
+    for hooks in _hooks.values():
+        hooks.clear()
 
 
 if hasattr(os, "register_at_fork"):  # where there are forks

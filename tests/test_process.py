@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -89,3 +91,14 @@ def test_what_is_abandoned_is_never_destroyed() -> None:
         return gone() is not None
 
     assert in_child(abandon) is True
+
+
+def test_an_object_of_a_script_s_own_ends_in_silence() -> None:
+    script = """
+from memagent.embedding.local import SentenceEmbedder
+embedder = SentenceEmbedder("path", "name")
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stderr == ""

@@ -1,5 +1,6 @@
 """Encoder: texts to normalised vectors, checked against the embedder that wrote the store."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -134,6 +135,22 @@ class Encoder:
             raise
         if self._read("embedder") != before:
             self.check()
+
+    def kept(self, key: str, compute: Callable[[], str]) -> str:
+        """Return what the store keeps about its embedder by this key, computed if it keeps nothing.
+
+        A store that cannot be written, as on a full disk, keeps nothing.
+        """
+        fingerprint = hashlib.sha256(self.check().encode()).hexdigest()
+        key = f"{key} {fingerprint[:16]}"
+        value = self._read(key)
+        if value is None:
+            value = compute()
+            try:
+                self._write(key, value)
+            except StoreError as error:
+                logger.warning("the store does not keep its %s: %s", key, error)
+        return value
 
     def agrees(self, vector: ArrayLike, text: str = FINGERPRINT_TEXT) -> bool:
         """Tell whether a vector of a text, by default the fingerprint's, is this embedder's."""

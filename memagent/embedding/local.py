@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Run = Callable[[Sequence[str]], NDArray[np.float32]]
+Opener = Callable[[], tuple[str, Model] | None]
 
 
 class MicroBatcher:
@@ -99,7 +100,8 @@ class SentenceEmbedder(Embeddings):
 
     Vectors are normalised. Texts are sorted by length and run in batches, together with those of
     other waiting threads. `precision` "auto" takes the fastest one on this machine that is as
-    accurate as float32, and stores the benchmark's result in the file `benchmarks`.
+    accurate as float32, and stores the benchmark's result in the file `benchmarks`. `opener` is
+    tried first and returns a precision and a model, or None for the model of that name.
 
     Raises:
         WeightsMissing: on first use, if there is no such model.
@@ -112,11 +114,13 @@ class SentenceEmbedder(Embeddings):
         name: str,
         precision: Precision = "auto",
         benchmarks: Path | None = None,
+        opener: Opener | None = None,
     ) -> None:
         self.name = name
         self._path = str(path)
         self._precision = precision
         self._benchmarks = benchmarks
+        self._opener = opener
         self._opened: tuple[str, Model] | None = None
         self._opening = lock()
         self._thread: ThreadPoolExecutor | None = None
@@ -138,7 +142,13 @@ class SentenceEmbedder(Embeddings):
         return use() if self._thread is None else self._thread.submit(use).result()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._path, self.name, self._precision, self._benchmarks)
+        return type(self), (
+            self._path,
+            self.name,
+            self._precision,
+            self._benchmarks,
+            self._opener,
+        )
 
     @property
     def precision(self) -> str:
@@ -183,6 +193,9 @@ class SentenceEmbedder(Embeddings):
             return self._opened[1]
 
     def _open(self) -> tuple[str, Model]:
+        opened = self._opener() if self._opener is not None else None
+        if opened is not None:
+            return opened
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -232,7 +245,7 @@ class _SentenceTransformersModel:
             raise InvalidInput(f"the embedder {path!r} cannot run in int8: only BERT models can")
         disable_progress_bar()  # type: ignore[no-untyped-call]
         options = {"dtype": getattr(torch, precision)}
-        self._model = _loaded(
+        self._model = from_disk_or_hub(
             lambda **more: SentenceTransformer(path, device=device, model_kwargs=options, **more),
             path,
         )
@@ -244,24 +257,28 @@ class _SentenceTransformersModel:
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12))
 
 
-def _loaded(load: Callable[..., Any], path: str) -> Any:
-    """Load a model from this disk, else from the hub if the hub can be reached."""
+def from_disk_or_hub(load: Callable[..., Any], path: str, kind: str = "embedder") -> Any:
+    """Load a model from this disk, else from the hub if the hub can be reached.
+
+    Raises:
+        WeightsMissing: there is no such model; the message names the `kind` of model.
+    """
     try:
         return load(local_files_only=True)
     except (OSError, ValueError) as error:
         if Path(path).is_dir():
-            raise WeightsMissing(f"the folder {path} holds no embedder: {_line(error)}") from error
+            raise WeightsMissing(f"the folder {path} holds no {kind}: {_line(error)}") from error
         try:
             socket.create_connection((HUB, 443), timeout=HUB_SECONDS).close()
         except OSError:
             raise WeightsMissing(
-                f"the embedder {path!r} is not on this disk, and the hub cannot be reached"
+                f"the {kind} {path!r} is not on this disk, and the hub cannot be reached"
             ) from error
-    logger.info("downloading the embedder %s from the hub", path)
+    logger.info("downloading the %s %s from the hub", kind, path)
     try:
         return load()
     except (OSError, ValueError) as error:
-        raise WeightsMissing(f"the hub has no embedder {path!r}: {_line(error)}") from error
+        raise WeightsMissing(f"the hub has no {kind} {path!r}: {_line(error)}") from error
 
 
 def _line(error: Exception) -> str:

@@ -5,14 +5,13 @@ from pathlib import Path
 from langchain_core.embeddings import Embeddings
 
 from memagent.config import load_settings
+from memagent.embedding import e5
 from memagent.embedding.local import SentenceEmbedder
 from memagent.embedding.remote import RemoteEmbedder
 from memagent.errors import InvalidInput, shown
 from memagent.models.weights import MINILM, locate
 from memagent.types import Precision
-from memagent.urls import masked_url
-
-SERVER = "server:"
+from memagent.urls import server_spec
 
 
 def open_embedder(
@@ -21,9 +20,10 @@ def open_embedder(
     """Return an embedder: a sentence-transformers name or folder, a server's, or the object itself.
 
     "server:http://host:8000/v1" is an OpenAI-style server's first model, and
-    "server:http://host:8000/v1#name" the one of that name. The default model needs no network when
-    its weights are on this disk. `precision` and `api_key` come from the settings if None. The
-    model is loaded, or the server asked, on first use.
+    "server:http://host:8000/v1#name" the one of that name. "multilingual" is multilingual-e5-small,
+    for texts in any language. The default model needs no network when its weights are on this disk.
+    `precision` and `api_key` come from the settings if None. The model is loaded, or the server
+    asked, on first use.
 
     Raises:
         WeightsMissing: the default model's weights are not on this disk.
@@ -34,19 +34,16 @@ def open_embedder(
             raise InvalidInput(f"embedder: a name or Embeddings is wanted, not {shown(spec)}")
         return spec
     settings, spec = load_settings(), spec.strip()
-    if spec.startswith(SERVER):
-        url, _, model = spec.removeprefix(SERVER).partition("#")
-        if not url.lower().startswith(("http://", "https://")):
-            raise InvalidInput(
-                f"embedder {masked_url(spec)!r}: expected 'server:<url>' or 'server:<url>#name'"
-            )
+    if (server := server_spec(spec, "embedder")) is not None:
         key = settings.embedder_key.get_secret_value() if settings.embedder_key else None
-        return RemoteEmbedder(url, model or None, api_key or key, settings.timeout)
+        return RemoteEmbedder(*server, api_key or key, settings.timeout)
     models = settings.home / "models"
+    precision = precision or settings.embedder_precision
+    if spec == e5.NAME:
+        return e5.MultilingualEmbedder(precision, models / "precision.json")
     if spec == MINILM.name:
         path = str(locate(MINILM, models))
     else:
         folder = Path(spec).expanduser()
         path = str(folder) if folder.is_dir() else spec
-    precision = precision or settings.embedder_precision
     return SentenceEmbedder(path, spec, precision, models / "precision.json")

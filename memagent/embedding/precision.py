@@ -194,7 +194,7 @@ def faster_precision(device: str) -> str:
     """Return the precision that may be faster than float32 on a device ("cpu" or "cuda")."""
     if device != "cpu":
         return "float16"
-    return "bfloat16" if re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", _processor()) else "float32"
+    return "bfloat16" if re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", processor()) else "float32"
 
 
 def choose_precision(
@@ -261,13 +261,13 @@ def _speed(reference: Model, other: Model, *, on_cpu: bool) -> float:
 def _machine() -> str:
     import torch
 
-    named = re.search(r"model name\s*:\s*(.*)", _processor())
+    named = re.search(r"model name\s*:\s*(.*)", processor())
     name = named[1] if named else platform.processor()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPUs"
     return f"{name} {platform.machine()}, {device}, torch {torch.__version__}"
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return Linux's description of the first processor; empty elsewhere."""
     try:
         return Path("/proc/cpuinfo").read_text().partition("\n\n")[0]

@@ -110,9 +110,9 @@ def test_where_nothing_can_be_remembered_the_benchmark_still_decides(
 def test_a_machine_without_bfloat16_instructions_is_not_benchmarked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(precision, "_processor", lambda: "model name : old\nflags : avx2 fma")
+    monkeypatch.setattr(precision, "processor", lambda: "model name : old\nflags : avx2 fma")
     assert precision.faster_precision("cpu") == "float32"
     assert choose_precision(lambda _: Fake(), "float32", "a model", None)[0] == "float32"
-    monkeypatch.setattr(precision, "_processor", lambda: "flags : avx2 avx512_bf16")
+    monkeypatch.setattr(precision, "processor", lambda: "flags : avx2 avx512_bf16")
     assert precision.faster_precision("cpu") == "bfloat16"
     assert precision.faster_precision("cuda") == "float16"
