@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 from memagent.errors import InvalidInput
 
 SCHEMES = ("http", "https")
-ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/models")
+SERVER = "server:"
+ENDPOINTS = ("/chat/completions", "/completions", "/embeddings", "/models", "/rerank", "/score")
 """Paths below an OpenAI-style server's base URL, which some paste along with it."""
 _USERINFO = re.compile(r"(?<=://)[^/\s'\"]*@")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f\\<>\"{}|^`]")
@@ -56,6 +57,22 @@ class ServerAddress:
         netloc = host if port is None else f"{host}:{port}"
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return cls(f"{scheme}://{netloc}{path}", (user, password) if user or password else None)
+
+
+def server_spec(spec: str, kind: str) -> tuple[str, str | None] | None:
+    """Return the URL and the model's name, if any, of "server:<url>#<name>"; None if it is no such.
+
+    Raises:
+        InvalidInput: "server:" is not followed by a URL; the message names the `kind` of model.
+    """
+    if not spec.startswith(SERVER):
+        return None
+    url, _, model = spec.removeprefix(SERVER).partition("#")
+    if not url.lower().startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
+        raise InvalidInput(
+            f"{kind} {masked_url(spec)!r}: expected 'server:<url>' or 'server:<url>#name'"
+        )
+    return url, model or None
 
 
 def header_value(key: str) -> str:

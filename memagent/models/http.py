@@ -91,7 +91,7 @@ def _bypassed(host: str, port: int | None, no_proxy: str) -> bool:
         if entry == "*":
             return True
         name, _, its_port = entry.rpartition(":")
-        if its_port.isdigit() and (":" not in name or name.endswith("]")):
+        if its_port.isdecimal() and (":" not in name or name.endswith("]")):
             if port is not None and int(its_port) != port:
                 continue
             entry = name

@@ -46,7 +46,8 @@ class StubServer:
     server reports its context length and counts the words of a prompt, as vLLM does. `requests`
     holds the bodies of the chat requests, `context_requests` the paths of the other requests, and
     `disconnects` counts the clients that left a `Hang`. `pages` holds what other paths answer:
-    JSON, or an action such as `Fail`, `Garble` or `Hang`.
+    JSON, or an action such as `Fail`, `Garble` or `Hang`. With a `scorer` of a question and a text
+    it is a reranker as well, at the `rerank_paths`; `rerank_requests` holds (path, body).
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class StubServer:
         reports_context: bool = False,
         api_key: str | None = None,
         pages: Mapping[str, Any] | None = None,
+        scorer: Callable[[str, str], float] | None = None,
+        rerank_paths: Sequence[str] = ("/rerank", "/v1/rerank", "/score", "/v1/score"),
     ) -> None:
         self.script = script
         self.models: Sequence[str] = tuple(models)
@@ -66,6 +69,9 @@ class StubServer:
         self.context_requests: list[str] = []
         self.api_key = api_key
         self.pages: Mapping[str, Any] = pages or {}
+        self.scorer = scorer
+        self.rerank_paths: Sequence[str] = tuple(rerank_paths)
+        self.rerank_requests: list[tuple[str, Request]] = []
         self.requests: list[Request] = []
         self.disconnects = 0
         self.changed = threading.Condition()

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,6 +90,9 @@ class Stub(Protocol):
     context_requests: list[str]
     api_key: str | None
     pages: Mapping[str, Any]
+    scorer: Callable[[str, str], float] | None
+    rerank_paths: Sequence[str]
+    rerank_requests: list[tuple[str, Request]]
     disconnects: int
 
     def action_for(self, request: Request) -> Action:
@@ -130,8 +133,7 @@ class Handler(BaseHTTPRequestHandler):
         if self._allowed():
             stub = self.server.stub
             stub.context_requests.append(self.path)
-            if (page := stub.pages.get(self.path)) is not None:
-                self._perform({}, page) if isinstance(page, Action) else self._send(200, page)
+            if self._page({}):
                 return
             length = {"max_model_len": stub.context} if stub.reports_context else {}
             listed = [{"id": name, "object": "model"} | length for name in stub.models]
@@ -146,6 +148,9 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(body)
         if self.path == "/tokenize":
             self._count(request)
+            return
+        if self.path.endswith(("/rerank", "/score")):
+            self._rank(request)
             return
         self._perform(request, self.server.stub.action_for(request))
 
@@ -165,6 +170,44 @@ class Handler(BaseHTTPRequestHandler):
             self._cut(request, action, streamed)
         else:
             self._hang(request, action, streamed)
+
+    def _page(self, request: Request) -> bool:
+        """Answer with the page of this path, if there is one."""
+        page = self.server.stub.pages.get(self.path)
+        if page is not None:
+            self._perform(request, page) if isinstance(page, Action) else self._send(200, page)
+        return page is not None
+
+    def _rank(self, request: Request) -> None:
+        """Score the pairs of a request, in the form of vLLM's `/rerank` or `/score`."""
+        stub, scored = self.server.stub, self.path.endswith("/score")
+        stub.rerank_requests.append((self.path, request))
+        if self._page(request):
+            return
+        if stub.scorer is None or self.path not in stub.rerank_paths:
+            self._send(404, {"detail": "Not Found"})
+            return
+        if (model := request.get("model", stub.models[0])) not in stub.models:
+            self._fail(Fail(404, f"The model `{model}` does not exist."))
+            return
+        question = request["text_1"] if scored else request["query"]
+        texts = request["text_2"] if scored else request["documents"]
+        if stub.context is not None and any(
+            len(f"{question} {text}".split()) > stub.context for text in texts
+        ):
+            self._fail(Fail(400, f"This model's maximum context length is {stub.context} tokens."))
+            return
+        scores = [stub.scorer(question, text) for text in texts]
+        if scored:
+            rows = [{"index": place, "score": score} for place, score in enumerate(scores)]
+            self._send(200, {"object": "list", "model": model, "data": rows})
+            return
+        best = sorted(range(len(texts)), key=lambda place: -scores[place])
+        results = [
+            {"index": place, "document": {"text": texts[place]}, "relevance_score": scores[place]}
+            for place in best
+        ]
+        self._send(200, {"id": "stub", "model": model, "results": results})
 
     def _count(self, request: Request) -> None:
         stub = self.server.stub

@@ -134,11 +134,13 @@ def command(options: ServeOptions, vllm: Vllm) -> list[str]:
     words = [*vllm.command, *(["--model", model] if vllm.by_option else [model])]
     words += ["--served-model-name", options.served_name]
     words += ["--host", options.host, "--port", str(options.port)]
-    words += ["--enable-prefix-caching", "--enable-prompt-embeds"]
-    words += ["--enable-prompt-tokens-details", "--disable-uvicorn-access-log"]
-    parser = options.tool_parser or tool_parser(options.served_name) or tool_parser(model)
-    if parser and parser != "none":
-        words += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
+    words += ["--disable-uvicorn-access-log"]
+    if "--runner pooling" not in " ".join(options.extra).replace("=", " "):  # no chat model
+        words += ["--enable-prefix-caching", "--enable-prompt-embeds"]
+        words += ["--enable-prompt-tokens-details"]
+        parser = options.tool_parser or tool_parser(options.served_name) or tool_parser(model)
+        if parser and parser != "none":
+            words += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
     if options.gpu_memory is not None:
         words += ["--gpu-memory-utilization", str(options.gpu_memory)]
     if options.context is not None:
