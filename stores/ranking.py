@@ -1,7 +1,7 @@
 """Ranking of candidates: scores, a minimum score, diversity, and a budget of tokens."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from numbers import Integral
 from typing import TypeVar
@@ -104,13 +104,14 @@ def ranked(candidates: Sequence[Candidate], ranking: Ranking, read_rows: ReadRow
     below = len(candidates) - len(likely) + len(read) - len(known)
     if ranking.diversity:
         known = _diverse(known, candidates, ranking)
-    fitting = known if ranking.tokens is None else _within(known, ranking.tokens)
-    return Hits(
-        hits=tuple(fitting[: ranking.k]),
-        candidates=len(candidates),
-        below_min_score=below,
-        over_budget=len(known) - len(fitting),
-    )
+    return cut(Hits(candidates=len(candidates), below_min_score=below), known, ranking)
+
+
+def cut(found: Hits, hits: Sequence[Hit], ranking: Ranking) -> Hits:
+    """Return what was found with those of the hits, best first, that the budgets allow."""
+    fitting = hits if ranking.tokens is None else _within(hits, ranking.tokens)
+    left_out = len(hits) - len(fitting)
+    return replace(found, hits=tuple(fitting[: ranking.k]), over_budget=left_out)
 
 
 def tokens_of(chars: int) -> int:
@@ -149,7 +150,7 @@ def _weight(rows: RankedRow, ranking: Ranking, now: datetime, why: dict[str, flo
         age = max(timedelta(0), now - rows.record.moment[0])
         recency = 0.5 + 0.5 ** (1 + age / ranking.half_life)
     if ranking.explain:
-        why |= {"reliability": trust, "recency": recency}
+        why |= {"reliability": trust, "decay": recency}
     return trust * recency
 
 
@@ -171,7 +172,7 @@ def _diverse(known: Sequence[Hit], candidates: Sequence[Candidate], ranking: Ran
         marginal = (1 - ranking.diversity) * scores - ranking.diversity * likeness
         best = int(np.argmax(np.where(left, marginal, -np.inf)))
         if ranking.explain:
-            found_as[best].why["likeness"] = float(likeness[best])
+            found_as[best].why["redundancy"] = float(likeness[best])
         order.append(known[best])
         left[best] = False
         likeness = np.maximum(likeness, vectors @ vectors[best])

@@ -13,7 +13,8 @@ from memagent.errors import ContextTooLong, StructuredOutputError
 from memagent.models import replies
 from memagent.prompts import notes_prompt
 from memagent.stores.ranking import tokens_of
-from memagent.text.english import Span, content_words, stem
+from memagent.text.english import content_words, stem
+from memagent.text.sentences import Span
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from memagent.errors import InvalidInput, shown
 from memagent.stores.ranking import tokens_of
-from memagent.text.english import Span
+from memagent.text.sentences import Span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memagent.compression.base import Budget, Compressed
-from memagent.text.english import FUNCTION_WORDS, Span, bare, content_words, runs, sentences, stem
+from memagent.text.english import FUNCTION_WORDS, bare, content_words, runs, stem
+from memagent.text.sentences import Span, sentences
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Embeds texts; returns normalised vectors (texts x dimensions)."""

@@ -19,7 +19,8 @@ from memagent.errors import InvalidInput
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
 from memagent.stores.ranking import Ranking, tokens_of
-from memagent.text.english import content_words, sentences, stem
+from memagent.text.english import content_words, stem
+from memagent.text.sentences import sentences
 from memagent.types import Hit
 
 SHARPNESS = 10.0

@@ -1,238 +1,157 @@
-"""Lessons from feedback that apply to a question.
+"""Lessons from feedback, shown where the question that they were taught for is asked again.
 
 A lesson is a record of the kind "lesson"; its metadata say which feedback it was made from (see
-`memagent.feedback.reflection`). The model is shown a lesson as a note, like any other record.
+`memagent.feedback.reflection`). By its text it is found and ranked like any other record. The
+questions that it was taught for are keys, too, but find it only if the same is asked in the same
+words: a cosine does not tell a paraphrase from its opposite. With MiniLM, "Who leads Ada?" and
+"Whom does Ada lead?" have a cosine of 0.94, and "When is the rent due?" and "When does the rent
+have to be paid?" one of 0.83. It is shown to the model as a note, never said in its place.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from memagent.recall.rules.questions import (
-    answer_type,
-    covers,
-    has_candidate,
-    location_question,
-    new_names,
-    places,
-)
+import numpy as np
+from numpy.typing import NDArray
+
+from memagent.embedding.encoder import Encoder
+from memagent.stores.banks.episodic import EpisodicBank
+from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.filters import Filter
 from memagent.stores.lifecycle.undo import change_data
-from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
-from memagent.types import Hit, Hits
+from memagent.stores.ranking import Ranking, reliability
+from memagent.text.english import content_words, stem
+from memagent.text.words import query_words
+from memagent.types import Hit, Record, Scope
 
-PARAPHRASE_COSINE = 0.92
-"""From this cosine on, two questions are the same if one of them holds all words of the other."""
-MIN_SCORE = 0.4
-"""A lesson with a lower score was judged harmful too often and is not applied."""
+logger = logging.getLogger(__name__)
+
+NEAREST = 8
+"""Number of questions nearest to the one asked that are compared with it."""
+MIN_RELIABILITY = 0.4
+"""A lesson below was judged harmful too often, and is not preferred to other records."""
 TIE_WINDOW = 0.9
-"""Lessons with at least this share of the best score are equally reliable: the newest applies."""
-HINT_HOPS = 2
-"""The number of searches that follow a hint."""
-_FILLER_WORDS = frozenset(
-    "a an the do does did is are was were be been am has have had can could would will please tell"
-    " me know now still currently just it's what which in on at to of for by".split()
-)
-"""Two questions that differ only by these words are the same question."""
-_DENIAL = re.compile(
-    r"\b(?:there (?:is|are|was|were) (?:no|not)|there(?:'s| isn't| aren't| wasn't)|ha(?:s|ve|d) no|"
-    r"no such|do(?:es)?(?:n't| not) exist|nobody|no one)\b",
-    re.IGNORECASE,
-)
-_GENERIC_WORDS = frozenset(
-    "exist such thing things person place called named works work there's".split()
-)
-Search = Callable[[str, Filter], tuple[Hits, float]]
-"""Searches a scope for a query; returns the hits and the seconds that embedding the query took."""
+"""Lessons with at least this share of the best reliability are equally reliable."""
+LED = 2
+"""Number of records that a hint leads to, at most."""
+CANDIDATES = Ranking(k=32)
+"""Ranking of the records that a hint may lead to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LessonMatch:
-    """A lesson that applies to a question: the hits to show, the queries searched, and seconds.
+    """A lesson that was taught for a question, and the records that it leads to if it is a hint.
 
-    `seconds` is the time spent on embedding these queries.
+    `instead` are the ids of the lessons that it is preferred to, `queries` the texts that were
+    searched for.
     """
 
-    hits: tuple[Hit, ...]
+    lesson: Hit
+    instead: frozenset[str] = frozenset()
+    led: tuple[Hit, ...] = ()
     queries: tuple[str, ...] = ()
-    seconds: float = 0.0
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The lesson, and what it leads to."""
+        return (self.lesson, *self.led)
+
+    def before(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Return hits after the lesson and what it leads to, without what it is preferred to."""
+        known = self.instead.union(hit.record.id for hit in self.hits)
+        return [*self.hits, *(hit for hit in hits if hit.record.id not in known)]
 
 
-def applicable_lesson(
-    question: str, found: Hits, where: Filter, search: Search
-) -> LessonMatch | None:
-    """Return the lesson among the hits that applies to a question, or None without one.
+class Lessons:
+    """Finds the lesson that was taught for a question."""
 
-    A correction is shown alone, since it answers the question. So is a denial, marked in its `why`.
-    A hint is shown with the records it leads to. Of several applicable lessons the most reliable
-    one counts; of equally reliable ones the newest.
-    """
-    applicable = [hit for hit in found if hit.score >= MIN_SCORE and applies_to(hit, question)]
-    if not applicable:
-        return None
-    best = max(hit.score for hit in applicable)
-    lesson = max(
-        (hit for hit in applicable if hit.score >= TIE_WINDOW * best),
-        key=lambda hit: hit.record.moment,
-    )
-    feedback = _change(lesson)["feedback"]
-    if feedback == "denial":
-        return LessonMatch(hits=(replace(lesson, why={**lesson.why, "denial": 1.0}),))
-    if feedback == "correction":
-        return LessonMatch(hits=(lesson,))
-    return _follow_hint(lesson, question, where, search)
+    def __init__(self, store: SqliteStore, bank: EpisodicBank, encoder: Encoder) -> None:
+        self._store = store
+        self._bank = bank
+        self._encoder = encoder
 
+    def taught(
+        self, question: str, vector: NDArray[np.float32], where: Filter
+    ) -> LessonMatch | None:
+        """Return the lesson that was taught for a question, None without one.
 
-def without_unrelated_lessons(question: str, found: Hits) -> Hits:
-    """Return the hits without lessons that merely resemble the question.
-
-    A lesson is also indexed by the questions it was taught for, and those resemble any question of
-    the same form about somebody else.
-    """
-    kept = tuple(hit for hit in found if not _change(hit) or _is_related(hit, question))
-    return replace(found, hits=kept)
-
-
-def applies_to(hit: Hit, question: str) -> bool:
-    """Tell whether a hit is a lesson taught for this question, or one that denies its premise."""
-    change = _change(hit)
-    if not change:
-        return False
-    if change["feedback"] == "denial" and covers(question, denied_words(hit.record.text)):
-        return True
-    if change["feedback"] == "hint" and any(_asks_alike(question, ask) for ask in change["asks"]):
-        return True
-    near = hit.why.get("cosine", 0.0) if hit.key in change["asks"] else 0.0
-    return any(
-        same_question(question, ask, near if ask == hit.key else 0.0) for ask in change["asks"]
-    )
-
-
-def same_question(first: str, second: str, cosine: float = 0.0) -> bool:
-    """Tell whether two questions ask the same thing.
-
-    They do if they have the same words, or if one holds all words of the other and the cosine of
-    their embeddings is at least `PARAPHRASE_COSINE`.
-    """
-    if answer_type(first) != answer_type(second):
-        return False
-    first_stems, second_stems = _meaningful_stems(first), _meaningful_stems(second)
-    if first_stems == second_stems:
-        return True
-    # The same words in another order may ask the reverse: who leads Ada, whom does Ada lead?
-    one_is_wider = set(first_stems) < set(second_stems) or set(first_stems) > set(second_stems)
-    return (
-        one_is_wider and cosine >= PARAPHRASE_COSINE and _fixed_words(first) == _fixed_words(second)
-    )
-
-
-def question_forms(question: str) -> tuple[str, ...]:
-    """Return a question and the form of it that recall searches for, each once."""
-    forms = (question, location_question(question))
-    return tuple(dict.fromkeys(form for form in forms if form))
-
-
-def is_denial(text: str) -> bool:
-    """Tell whether a text says, in one sentence, that something does not exist."""
-    return _DENIAL.search(text) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) < 2
-
-
-def denied_words(text: str) -> tuple[str, ...]:
-    """Return the words for the thing that a denial says does not exist."""
-    return tuple(word for word in content_words(text) if word not in _GENERIC_WORDS)
-
-
-def names_in(text: str) -> set[str]:
-    """Return the names in a text, in lower case and without possessive endings."""
-    return _base_words(" ".join(names(text)))
-
-
-def has_all_names(text: str, question: str) -> bool:
-    """Tell whether a text holds every name of a question."""
-    return names_in(question) <= _base_words(text)
-
-
-def _asks_alike(question: str, ask: str) -> bool:
-    """Tell whether two questions expect the same type of answer about the same names."""
-    expected, asked_names = answer_type(question), names_in(question)
-    return (
-        expected is not None
-        and expected == answer_type(ask)
-        and bool(asked_names)
-        and asked_names == names_in(ask)
-    )
-
-
-def _base_words(text: str) -> set[str]:
-    return {word.lower().replace("’", "'").removesuffix("'s") for word in words(text)}  # noqa: RUF001
-
-
-def _is_related(hit: Hit, question: str) -> bool:
-    """Tell whether a lesson applies to a question, or shares its subject."""
-    if applies_to(hit, question):
-        return True
-    if _change(hit)["feedback"] != "correction":
-        return False
-    text = hit.record.text
-    expected = answer_type(question)
-    leads = set(new_names(text, question)) - set(places(text))
-    if expected is not None and not has_candidate(text, expected, question) and not leads:
-        return False  # the newest record would hide the one that answers
-    keywords = [word.removesuffix("'s") for word in content_words(question)]
-    return has_all_names(text, question) and any(covers(text, [word]) for word in keywords)
-
-
-def _change(hit: Hit) -> Mapping[str, Any]:
-    if hit.record.kind != "lesson":
-        return {}
-    return change_data(hit.record) or {}
-
-
-def _meaningful_stems(question: str) -> list[str]:
-    """Return the stems of a question's words, in order, without the filler words."""
-    lowered = (word.lower().replace("’", "'") for word in words(question))  # noqa: RUF001
-    return [stem(word.removesuffix("'s")) for word in lowered if word not in _FILLER_WORDS]
-
-
-def _fixed_words(question: str) -> tuple[set[str], set[str]]:
-    """Return the words two equal questions must share: names and numbers, and function words."""
-    numbers = {word for word in words(question) if any(letter.isdigit() for letter in word)}
-    functional = {word.lower() for word in words(question)} & (FUNCTION_WORDS - _FILLER_WORDS)
-    return names_in(question) | numbers, functional
-
-
-def _follow_hint(hint: Hit, question: str, where: Filter, search: Search) -> LessonMatch:
-    """Return a hint with the records it leads to: first by its words, then by the names in them."""
-    shown, queries, seconds = [hint], list[str](), 0.0
-    expected, query = answer_type(question), hint.record.text
-    for _ in range(HINT_HOPS):
-        hits, spent = search(query, where)
-        queries.append(query)
-        seconds += spent
-        new = [hit for hit in hits if hit.record.kind != "lesson"]
-        candidates = [
-            hit for hit in new if expected and has_candidate(hit.record.text, expected, question)
-        ]
-        nearest = _best_match(candidates or new, query, question)
-        if nearest is None:
-            break
-        shown.append(nearest)
-        known = {word.lower() for word in words(f"{question} {hint.record.text}")}
-        bridge = [name for name in names(nearest.record.text) if name.lower() not in known]
-        if candidates or not bridge:
-            break
-        query = " ".join(
-            [*bridge, *(word for word in content_words(question) if word not in known)]
+        `vector` is the question's, normalised. Of several the most reliable one counts; of equally
+        reliable ones the newest.
+        """
+        if where.kind not in (None, "lesson"):
+            return None
+        found = self._taught(question, vector, replace(where, kind="lesson"))
+        lessons = [hit for hit in found if hit.score >= MIN_RELIABILITY]
+        if not lessons:
+            return None
+        best = max(hit.score for hit in lessons)
+        lesson = max(
+            (hit for hit in lessons if hit.score >= TIE_WINDOW * best),
+            key=lambda hit: hit.record.moment,
         )
-    return LessonMatch(hits=tuple(shown), queries=tuple(queries), seconds=seconds)
+        logger.debug("a lesson was taught for this question, and %d others", len(found) - 1)
+        match = LessonMatch(lesson=lesson, instead=frozenset(hit.record.id for hit in found))
+        change = change_data(lesson.record)
+        if change is None or change["feedback"] != "hint":
+            return match
+        return self._followed(match, question, where)
+
+    def taught_for(self, question: str, scope: Scope) -> list[Hit]:
+        """Return all lessons of a scope that were taught for a question, reliable or not."""
+        if not question.strip():
+            return []
+        where = Filter(scope=scope, kind="lesson", evidence=True)
+        return self._taught(question, self._encoder.query(question), where)
+
+    def _taught(self, question: str, vector: NDArray[np.float32], where: Filter) -> list[Hit]:
+        """Return the lessons that were taught for a question, scored by reliability."""
+        near = self._bank.vectors.search(where, vector, NEAREST)
+        cosines = {key: cosine for key, _, cosine in near}
+        rows = self._store.read.ranked_rows(list({record for _, record, _ in near}))
+        hits = []
+        for row in rows.values():
+            change, trust = change_data(row.record), reliability(row.helped, row.hurt)
+            asks = change["asks"] if change else ()
+            for key, text in row.keys.items():
+                if key in cosines and text in asks and same_question(text, question):
+                    why = {"cosine": cosines[key], "taught": 1.0}
+                    hit = Hit(record=row.record, score=trust, key=text, why=why)
+                    hits.append(replace(hit, excerpt=_unasked(row.record, text)))
+                    break
+        return hits
+
+    def _followed(self, match: LessonMatch, question: str, where: Filter) -> LessonMatch:
+        """Return a hint with the records that hold what it adds to the question.
+
+        Of these, they are the ones that hold most of the words of both, and are nearest to it. What
+        only says what the hint says leads nowhere.
+        """
+        text = match.lesson.record.text
+        asked, said = _stems(question), _stems(text)
+        query = f"{question} {text}"
+        found = self._bank.search(query, self._encoder.query(text), where, CANDIDATES)
+        led = []
+        for hit in found:
+            words = _stems(hit.record.text)
+            if hit.record.kind != "lesson" and words & (said - asked) and words - said:
+                led.append(replace(hit, why={**hit.why, "led": 1.0}))
+        return replace(match, led=tuple(led[:LED]), queries=(text,))
 
 
-def _best_match(hits: Sequence[Hit], query: str, question: str) -> Hit | None:
-    """Return the hit with most of the names that a query adds to a question, then the best one."""
-    added = names_in(query) - names_in(question) or names_in(query)
-    return max(
-        hits,
-        key=lambda hit: (len(added & _base_words(hit.record.text)), hit.score),
-        default=None,
-    )
+def same_question(first: str, second: str) -> bool:
+    """Tell whether two questions are the same words, whatever their case, accents and marks."""
+    return query_words(first) == query_words(second)
+
+
+def _unasked(lesson: Record, question: str) -> str | None:
+    """Return a lesson's text without the question before it, None if none is.
+
+    A weak model that is shown its question as a note repeats it.
+    """
+    rest = lesson.text.removeprefix(question.strip())
+    return rest.strip() if rest != lesson.text and rest.strip() else None
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in content_words(text)}

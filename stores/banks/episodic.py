@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import ForgottenMeanwhile, InvalidInput, StoreError
+from memagent.stores.banks.candidates import CandidateSearch
 from memagent.stores.banks.validation import check, check_scope
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
@@ -25,8 +26,7 @@ from memagent.stores.index.partition import Moment, Near
 from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
 from memagent.stores.lifecycle.retention import use
 from memagent.stores.ranking import RRF_K, Candidate, Ranking, ranked, reciprocal_ranks
-from memagent.text.english import needs_context
-from memagent.types import Hits, NewRecord, Record, Scope
+from memagent.types import Hit, Hits, NewRecord, Record, Scope
 
 MAX_KEY_WORDS = 120
 """A longer text gets several keys: MiniLM reads 256 word pieces and drops the rest."""
@@ -39,7 +39,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts in, one normalised vector a text out (texts x dimensions, float32)."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-"""Not the splitter of `text.english`: that one would change the keys of stored records."""
+"""Not the splitter of `text.sentences`: that one would change the keys of stored records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,24 @@ class PrecomputedVectors:
 
 
 class EpisodicBank:
-    """Records with keys: written in batches, and found by meaning and by words."""
+    """Records with keys: written in batches, and found by meaning and by words.
 
-    def __init__(self, store: SqliteStore, index_bytes: int = MAX_BYTES) -> None:
+    A text for which `needs_context` holds is keyed together with the record before it; by default
+    each text is found by its own words alone.
+    """
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        index_bytes: int = MAX_BYTES,
+        needs_context: Callable[[str], bool] | None = None,
+    ) -> None:
         self._store = store
+        self._needs_context = needs_context
         self.vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
         self._digests = DigestIndex(store)
+        self.candidates = CandidateSearch(store.read, self.vectors, self._words)
 
     def write(
         self,
@@ -131,12 +142,13 @@ class EpisodicBank:
         check_scope(scope)
         drafts: list[Draft] = []
         anchor: Record | Draft | None = None
+        needs_context = None if whole else self._needs_context
         for entry in entries:
             check(entry)
             keys, context = entry.keys, tuple[str, ...]()
             if not keys:
                 keys = (entry.text,) if whole else tuple(keys_of(entry.text))
-            if not entry.keys and not whole and needs_context(entry.text):
+            if needs_context and not entry.keys and needs_context(entry.text):
                 anchor = anchor or self._anchor(scope)
                 if anchor is not None:
                     keys = tuple(keys_of(f"{anchor.keys[0]} {entry.text}"))
@@ -190,9 +202,10 @@ class EpisodicBank:
         n = max(CANDIDATES, 2 * ranking.k)
         terms = self._words.terms(where.scope, query)
         dense = [key for key, _, _ in self.vectors.search(where, vector, n, ranking.k)]
-        best, newest = self._words.search(where, terms, n)
+        found = self._words.search(where, terms, n)
+        best, newest = list(found.best), found.newest
         fused = reciprocal_ranks(dense, best, newest)
-        rows = self._store.read.keys(list(fused))
+        rows = self._store.read.keys(list(fused), taught=False)
         if not rows:
             return []
         vectors, weights = unpacked([row[3] for row in rows]), terms.weights
@@ -201,7 +214,7 @@ class EpisodicBank:
             name: {key: float(rank) for rank, key in enumerate(keys, start=1)}
             for name, keys in (rankings.items() if ranking.explain else ())
         }
-        found: dict[int, Candidate] = {}
+        by_record: dict[int, Candidate] = {}
         for (key, record, text, _), own, cosine in zip(
             rows, vectors, (vectors @ vector).tolist(), strict=True
         ):
@@ -210,19 +223,35 @@ class EpisodicBank:
             if query:
                 why["words"] = coverage(weights, terms.stems(text).content)
                 relevance = (relevance + why["words"]) / 2
-            if record in found and found[record].relevance >= relevance:
+            if record in by_record and by_record[record].relevance >= relevance:
                 continue
             why |= {name: places[key] for name, places in ranks.items() if key in places}
-            found[record] = Candidate(record, key, relevance, why, own)
-        return list(found.values())
+            by_record[record] = Candidate(record, key, relevance, why, own)
+        return list(by_record.values())
 
-    def by_words(self, query: str, where: Filter, n: int) -> list[Record]:
-        """Return at most `n` records by words alone: best BM25 of a key first."""
+    def by_words(self, query: str, where: Filter, n: int) -> list[Hit]:
+        """Return at most `n` hits by words alone, the best key of each: best BM25 first.
+
+        A hit's score is that BM25.
+        """
         terms = self._words.terms(where.scope, query)
-        best, _ = self._words.search(where, terms, max(n, WORD_CANDIDATES))
-        record_of = {row[0]: row[1] for row in self._store.read.keys(best)}
-        seqs = list(dict.fromkeys(record_of[key] for key in best if key in record_of))[:n]
-        return self._store.read.records(seqs)
+        scores = self._words.search(where, terms, max(n, WORD_CANDIDATES)).best
+        rows = {row[0]: row for row in self._store.read.keys(list(scores), taught=False)}
+        best: dict[int, int] = {}
+        for key in scores:
+            if key in rows:
+                best.setdefault(rows[key][1], key)
+        return [
+            Hit(record=record, score=scores[key], key=rows[key][2], why={})
+            for record in self._store.read.records(list(best)[:n])
+            for key in [best[record.seq]]
+        ]
+
+    def coverage(self, query: str, scope: Scope) -> Callable[[str], float]:
+        """Return a function for the share of a query's words, weighted by rarity, a text holds."""
+        terms = self._words.terms(scope, query)
+        weights = terms.weights
+        return lambda text: coverage(weights, terms.stems(text).content)
 
     def counts(self, scope: Scope, words: Sequence[str]) -> dict[str, int]:
         """Return in how many of a user's keys words occur, as far as this is counted."""

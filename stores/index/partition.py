@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import State
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import unpacked
+from memagent.stores.index.neighbours import NONE, Around, Side, neighbours
 from memagent.stores.index.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-MISSING, UNKNOWN = -1, -2
+MISSING, UNKNOWN = NONE, -2
 """Numbers of no text at all, and of a text that no key of the partition has."""
 FOREVER = int(np.iinfo(np.int64).max)
 """The `valid_to` of what has no end."""
 CHANGING = ("valid_from", "valid_to", "hidden")
 """What may change of a record; `hidden` is what was superseded or archived."""
-TEXTS = ("kind", "agent", "session")
+TEXTS = ("kind", "agent", "session", "source")
 COLUMNS = ("key_id", "record", *CHANGING, "evidence", *TEXTS)
 """What a partition holds of each key beside its vector, as int64; texts are numbered."""
 KEYS_AND_RECORDS = np.array([[0], [1]])
@@ -176,6 +177,72 @@ class Partition:
         found = self.vectors.search(query, min(n, self._size), allowed)
         keys, records = self._table[KEYS_AND_RECORDS, [row for row, _ in found]].tolist()
         return list(zip(keys, records, (cosine for _, cosine in found), strict=True))
+
+    def passing(
+        self,
+        where: Filter,
+        records: NDArray[np.int64] | None,
+        keys: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Return those of some keys that are held and pass, in their order."""
+        ids = self.column("key_id")
+        if not len(ids) or not len(keys):
+            return keys[:0]
+        rows = np.searchsorted(ids, keys).clip(max=self._size - 1)
+        allowed = self.allowed(where, records)
+        there = ids[rows] == keys
+        passing = there if allowed is None else there & allowed[rows]
+        return np.asarray(keys[passing])
+
+    def around(
+        self,
+        where: Filter,
+        records: NDArray[np.int64] | None,
+        query: NDArray[np.float32],
+        keys: NDArray[np.int64],
+    ) -> Around:
+        """Return keys, as far as they are held, with their neighbours and cosines to a query."""
+        ids = self.column("key_id")
+        rows = np.searchsorted(ids, keys).clip(max=max(0, self._size - 1))
+        rows = rows[ids[rows] == keys] if self._size else rows[:0]
+        allowed = self.allowed(where, records)
+        before, after = (self._beside(rows, step, allowed, query) for step in (-1, 1))
+        vectors = self.vectors.rows(rows)
+        return Around(
+            keys=ids[rows],
+            records=self.column("record")[rows],
+            vectors=vectors,
+            cosines=vectors @ query,
+            before=before,
+            after=after,
+        )
+
+    def _beside(
+        self,
+        rows: NDArray[np.int64],
+        step: int,
+        allowed: NDArray[np.bool_] | None,
+        query: NDArray[np.float32],
+    ) -> Side:
+        found = neighbours(
+            rows,
+            step,
+            self.column("record"),
+            (self.column("session"), self.column("source")),
+            self.column("agent"),
+            self.column("hidden"),
+        )
+        there = found != NONE
+        places = np.where(there, found, 0)
+        cosines = np.zeros(len(rows), dtype=np.float32)
+        cosines[there] = self.vectors.rows(places[there]) @ query
+        passing = there if allowed is None else there & allowed[places]
+        return Side(
+            keys=np.where(there, self.column("key_id")[places], 0),
+            records=np.where(there, self.column("record")[places], 0),
+            cosines=cosines,
+            passing=passing,
+        )
 
     def keys(
         self,

@@ -10,6 +10,7 @@ from memagent.process import at_fork, lock
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import reading
+from memagent.stores.index.neighbours import Around, nothing_around
 from memagent.stores.index.partition import FOREVER, Held, Moment, Near, Partition
 from memagent.stores.index.snapshot import Snapshots
 
@@ -22,7 +23,9 @@ BATCH = 20_000
 _CHANGING = f"r.valid_from, coalesce(r.valid_to, {FOREVER}), r.superseded OR r.archived IS NOT NULL"
 _CHANGED = "SELECT DISTINCT record FROM changes WHERE owner = ? AND seq > ?"
 _ROWS = (
-    f"SELECT k.id, k.record, {_CHANGING}, r.evidence, r.kind, r.agent, r.session, k.vector"
+    f"SELECT k.id, k.record, {_CHANGING}, r.evidence, r.kind, r.agent, r.session,"
+    " CASE WHEN json_valid(r.sources) THEN CAST(json_extract(r.sources, '$[0]') AS TEXT) END,"
+    " k.vector"
     " FROM keys k JOIN records r ON r.seq = k.record"
 )
 """A partition's COLUMNS, in their order, and the vector."""
@@ -63,6 +66,31 @@ class VectorIndex:
         if grown:
             self._evict(where.scope.user)
         return found
+
+    def passing(self, where: Filter, dimensions: int, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of a user's keys that pass, in their order."""
+        state = self._store.state(where.scope.user)
+        if state is None:
+            return keys[:0]
+        records = self._records(where)
+        partition = self._partition(where.scope.user, dimensions, state)
+        with partition.lock:
+            self._catch_up(partition, state)
+            return partition.passing(where, records, keys)
+
+    def around(self, where: Filter, query: NDArray[np.float32], keys: NDArray[np.int64]) -> Around:
+        """Return keys of a user, as far as there are such, with their neighbours.
+
+        The query is normalised.
+        """
+        state = self._store.state(where.scope.user)
+        if state is None:
+            return nothing_around(len(query))
+        records = self._records(where)
+        partition = self._partition(where.scope.user, len(query), state)
+        with partition.lock:
+            self._catch_up(partition, state)
+            return partition.around(where, records, query, keys)
 
     def keys(
         self, where: Filter, *, before: Moment | None = None, after: Moment | None = None

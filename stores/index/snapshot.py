@@ -3,7 +3,7 @@
 A file is a cache: three parts, of which the first line is the checksum of the rest, the second says
 what the body holds, and the body holds arrays one after the other:
 
-    {"arrays": [["table", "int64", [9, 20000]], ...], "stamp": {"store": "...", ...}, "texts": ...}
+    {"arrays": [["table", "int64", [10, 20000]], ...], "stamp": {"store": "...", ...}, "texts": ...}
 
 It is written next to its place, under the numbers of the process and the thread that write it, and
 moved there; what a killed process left unfinished is removed when the store is opened. Whatever
@@ -34,7 +34,7 @@ from memagent.stores.index.vectors import SKETCH_FROM
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 GROWTH = 1.1
 """A file is written anew when the partition has grown by a tenth."""
 SAMPLE = 32

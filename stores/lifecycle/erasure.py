@@ -17,6 +17,7 @@ from memagent.stores.database.word_index import erase_words
 from memagent.stores.database.writer import Trace, add_keys, log, mark_changed
 from memagent.stores.index import embedding_cache, snapshot
 from memagent.stores.lifecycle import input_history, mentions
+from memagent.stores.lifecycle.outcomes import RANKING
 from memagent.types import Receipt, Scope
 
 logger = logging.getLogger(__name__)
@@ -87,8 +88,25 @@ class Eraser:
         )
         seqs = {row["id"]: row["seq"] for row in rows}
         asked = {seqs[id]: id for id in ids if id in seqs}
-        erased = derived(self._store, list(asked))
+        erased = self._with_rankings(scope.user, derived(self._store, list(asked)))
         return _Plan(asked=asked, erased=erased, rekeyed=leaning(self._store, erased))
+
+    def _with_rankings(self, user: str, erased: Sequence[int]) -> Sequence[int]:
+        """Return what is erased, with the user's learned rankings if nothing else would be left."""
+        number = self._store.user(user)
+        rows = self._store.query(
+            "SELECT record FROM links WHERE user = ? AND source = ? AND how = 'source'",
+            (number, RANKING),
+        )
+        if not erased or not rows:
+            return erased
+        both = sorted({*erased, *(row["record"] for row in rows)})
+        left = self._store.query(
+            "SELECT 1 FROM records WHERE user = ? AND seq NOT IN (SELECT value FROM json_each(?))"
+            " LIMIT 1",
+            (number, json.dumps(both)),
+        )
+        return erased if left else both
 
     def _receipt(self, plan: _Plan, scope: Scope) -> Receipt:
         """Return what goes; of records out of the scope nothing but their number is told."""

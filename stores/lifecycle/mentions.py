@@ -14,8 +14,9 @@ def remove(db: sqlite3.Connection, erased: str) -> None:
     """Take what tells of records that are about to be erased out of those that stay.
 
     `erased` are their numbers (`seq`), as JSON. The ids that lessons keep for their undoing go, and
-    why a record was archived if that names an erased lesson. What somebody said of an outcome is
-    about a whole answer, so it goes with the answer and with any record that it counted for.
+    why a record was archived if that names an erased lesson, and that a record helped or hurt. What
+    somebody said of an outcome is about a whole answer, so it goes with the answer and with any
+    record that it counted for.
     """
     for row in db.execute(
         "SELECT DISTINCT r.seq, r.metadata, l.source FROM records e CROSS JOIN links l"
@@ -36,6 +37,11 @@ def remove(db: sqlite3.Connection, erased: str) -> None:
         f"SELECT h.id FROM history o CROSS JOIN history h ON h.id BETWEEN o.id - {NEAR}"
         f" AND o.id + {NEAR} AND h.why = o.why WHERE o.record IN {_ERASED}"
         f" AND o.action {_OUTCOME.format('o')}"
+    )
+    db.execute(
+        "DELETE FROM links WHERE how IN ('helped', 'hurt') AND (user, source) IN"
+        f" (SELECT user, id FROM records WHERE seq IN {_ERASED})",
+        (erased,),
     )
     of_its_sources = (
         "SELECT h.id FROM links l CROSS JOIN records r ON r.user = l.user AND r.id = l.source"

@@ -1,7 +1,11 @@
 from collections.abc import Sequence
 
+import pytest
+
 from memagent import Agent, Memory, Scope
+from memagent.compression.base import Budget, Compressed
 from memagent.testing import ScriptedChat
+from memagent.text.sentences import sentences
 from memagent.types import Recollection
 
 FILLER = " It was all as it had been for a very long time and nobody minded that at all." * 4
@@ -65,3 +69,63 @@ def test_a_note_by_a_person_is_left_alone(memory: Memory, ada: Scope) -> None:
     memory.add("Gannet Rock: see the lighthouse", scope=ada, kind="note", sources=[source.id])
     assert memory.notes.expand("Gannet Rock", memory.recall("Gannet Rock", scope=ada), scope=ada)
     assert "Gannet Rock: see the lighthouse" in shown(memory, "Gannet Rock?", ada)
+
+
+class FirstSentence:
+    """A compressor that keeps the first sentence of a text."""
+
+    name = "first"
+
+    def compress(
+        self, text: str, budget: Budget, questions: Sequence[str] = ()
+    ) -> Compressed | None:
+        span = sentences(text)[0]
+        return Compressed(text=span.of(text), spans=(span,))
+
+
+STORIES = (
+    (
+        "The lighthouse was built by Tobias Wenlock. Its keeper drank cold tea with honey.",
+        "Who built the lighthouse?",
+        "What did the keeper drink with honey?",
+        FILLER,
+    ),
+    (
+        "Den Leuchtturm baute Tobias Wenlock. Der Wärter trank kalten Tee mit Honig.",
+        "Wer baute den Leuchtturm?",
+        "Was trank der Wärter mit Honig?",
+        " Sonst geschah lange Zeit nichts." * 12,
+    ),
+    (
+        "灯台を建てたのはトビアスです。番人は冷たいお茶に蜂蜜を入れて飲みました。",
+        "灯台を建てたのは誰ですか？",  # noqa: RUF001
+        "番人は蜂蜜を入れて何を飲みましたか？",  # noqa: RUF001
+        "その後は静かでした。" * 30,
+    ),
+)
+
+
+@pytest.mark.parametrize(("story", "answered", "open", "filler"), STORIES, ids=["en", "de", "ja"])
+def test_notes_in_any_language_are_expanded_where_they_are_not_enough(
+    memory: Memory, ada: Scope, story: str, answered: str, open: str, filler: str
+) -> None:
+    source = memory.add(story + filler, scope=ada)
+    memory.notes.compress(FirstSentence(), scope=ada, keys="own", archive=True)
+    (note,) = memory.list(scope=ada, kind="note")
+    hits = tuple(memory.search(note.text, scope=ada))
+    found = Recollection(hits=hits)
+    assert memory.notes.expand(answered, found, scope=ada).texts == (note.text,)
+    (hit,) = memory.notes.expand(open, found, scope=ada).hits
+    assert (hit.record.id, hit.why["expanded"]) == (source.id, 1.0)
+    assert hit.text.replace(" ", "") == story.replace(" ", "")
+
+
+def test_an_excerpt_begins_with_the_sentence_before_the_best_one(
+    memory: Memory, ada: Scope
+) -> None:
+    memory.add(TOLD, scope=ada)
+    memory.notes.compress(FirstSentence(), scope=ada, keys="own", archive=True)
+    hits = tuple(memory.search("Gannet Rock", scope=ada))
+    question = "What did the first keeper drink in the mornings?"
+    (hit,) = memory.notes.expand(question, Recollection(hits=hits), scope=ada).hits
+    assert hit.text == TOLD.removesuffix(FILLER)

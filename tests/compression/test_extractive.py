@@ -12,7 +12,8 @@ from memagent.compression.base import Budget
 from memagent.compression.extractive import Extractive, Unit
 from memagent.errors import InvalidInput
 from memagent.testing import HashEmbedder, ScriptedChat
-from memagent.text.english import Span, runs, sentences
+from memagent.text.english import runs
+from memagent.text.sentences import Span, sentences
 
 TEXT = (
     "The town of Ashby lies on a river. Dr. Vera Lund opened the school there in 1902."

@@ -161,7 +161,7 @@ def test_nothing_is_deleted_and_expansion_finds_what_is_archived(memory: Memory)
     assert done.archived == 40
     assert memory.maintenance.stats()["records"] == 40 + done.notes
     found = memory.recall("How much does Rex7 weigh?", scope=Scope(user="ada"))
-    assert "My dog Rex7 weighs 17 kilos." in found.texts
+    assert "My dog Rex7 weighs 17 kilos." in {hit.text for hit in found.hits}
     assert memory.changes.restore([one.id for one in written], scope=TALK).changed == 40
 
 

@@ -41,7 +41,7 @@ def test_recency_decides_between_equally_relevant_records(memory: Memory, ada: S
     old = NewRecord(text="cat cat", valid_from=NOW - timedelta(days=60))
     new = NewRecord(text="cat dog", valid_from=NOW - timedelta(days=1))
     memory.add_many([old, new], scope=ada)
-    assert values(memory, "cat", ada) == ["cat cat", "cat dog"]
+    assert set(values(memory, "cat", ada)) == {"cat cat", "cat dog"}
     assert values(memory, "cat", ada, half_life=timedelta(days=10)) == ["cat dog", "cat cat"]
 
 
@@ -54,8 +54,8 @@ def test_diversity_prefers_what_was_not_said_yet(memory: Memory, ada: Scope) -> 
 def test_explaining_names_ranks_and_factors(memory: Memory, ada: Scope) -> None:
     memory.add_many(["cat eats fish", "cat on a sofa"], scope=ada)
     (hit, _) = memory.search("fish", scope=ada, explain=True, diversity=0.1)
-    assert hit.why["dense_rank"] == hit.why["bm25_rank"] == hit.why["newest_rank"] == 1
-    assert (hit.why["reliability"], hit.why["recency"], hit.why["likeness"]) == (1, 1, 0)
+    assert hit.why["words"] == hit.why["likeness"] == 1
+    assert (hit.why["reliability"], hit.why["decay"], hit.why["redundancy"]) == (1, 1, 0)
     assert "reliability" not in memory.search("fish", scope=ada)[0].why
 
 

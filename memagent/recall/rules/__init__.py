@@ -1,1 +1,1 @@
-"""English rules of recall: question forms, relations, chains of records, and times."""
+"""English rules of recall, made on bAbI's training stories: a strategy to opt into."""

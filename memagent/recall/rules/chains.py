@@ -1,13 +1,14 @@
-"""English rules: the chain of records between two things that no single record relates."""
+"""English rules, made on bAbI's training stories: chains of records between two things."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from memagent.recall.rules.relations import is_relation, relation_of
+from memagent.recall.rules.trail import MAX_HOPS
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.database.filters import Filter
-from memagent.text.english import FUNCTION_WORDS, content_words, forms, lemma, names
+from memagent.text.english import FUNCTION_WORDS, content_words, forms, lemma
 from memagent.types import Record
 
 Phrase = tuple[str, ...]
@@ -88,6 +89,7 @@ def _is_content(word: str) -> bool:
 
 
 _YES_NO = re.compile(r"(?:is|are|do|does)\b", re.IGNORECASE)
+_FITS = re.compile(r"\bfits?\b", re.IGNORECASE)
 _ROUTE = re.compile(r"how\b.*\bfrom\b.+\bto\b", re.IGNORECASE)
 MAX_WORDS = 12
 """The limit of words in one search."""
@@ -107,22 +109,19 @@ class Chains:
     def __init__(self, bank: EpisodicBank) -> None:
         self._bank = bank
 
-    def between(self, question: str, where: Filter, max_hops: int) -> Chain | None:
+    def between(self, question: str, where: Filter) -> Chain | None:
         """Return the shortest chain of records between the two things of a question.
 
         None if the question does not ask how two things relate, or if nothing connects them within
-        `max_hops`. People connect only if the question asks for a lasting relation: who met whom
-        says nothing about where either is.
+        `MAX_HOPS`.
         """
-        lasting = relation_of(question) is not None or _ROUTE.match(question) is not None
-        asks = _ROUTE.match(question) or (
-            _YES_NO.match(question) and (lasting or not names(question))
-        )
+        compares = _YES_NO.match(question) and (relation_of(question) or _FITS.search(question))
+        asks = compares or _ROUTE.match(question)
         if not asks or len(phrases(question, complete_phrases(question))) != 2:
             return None
         found: dict[str, Record] = {}
         frontier, queries, searched = content_words(question), list[str](), set[str]()
-        for _ in range(2, max_hops + 1):
+        for _ in range(2, MAX_HOPS + 1):
             new = [word for word in dict.fromkeys(frontier) if word not in searched][:MAX_WORDS]
             if not new:
                 return None
@@ -130,14 +129,14 @@ class Chains:
             queries.append(" ".join(new))
             near = self._bank.mentioning(where, [form for word in new for form in forms(word)])
             found |= {record.id: record for record in near}
-            chain = _chain(question, list(found.values()), people=lasting)
+            chain = _chain(question, list(found.values()))
             if chain:
                 return Chain(tuple(chain), tuple(queries))
             frontier = [word for record in near for word in content_words(record.keys[0])]
         return None
 
 
-def _chain(question: str, records: Sequence[Record], *, people: bool) -> list[Record] | None:
+def _chain(question: str, records: Sequence[Record]) -> list[Record] | None:
     """Return the shortest chain of records between the two things of a question."""
     known = complete_phrases(question).union(
         *(complete_phrases(record.keys[0]) for record in records)
@@ -147,8 +146,6 @@ def _chain(question: str, records: Sequence[Record], *, people: bool) -> list[Re
         return None
     edges: dict[Phrase, dict[Phrase, Record]] = {}
     for record in sorted(records, key=lambda record: record.moment):
-        if not people and names(record.keys[0]):
-            continue
         pair = phrases(record.keys[0], known)
         if len(pair) == 2:
             edges.setdefault(pair[0], {})[pair[1]] = record

@@ -1,4 +1,4 @@
-"""English rules: the engine that finds answers which follow from several records."""
+"""Engine of the English rules, made on bAbI's training stories: answers from several records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,11 @@ from datetime import datetime
 from memagent.recall.rules.chains import Chains
 from memagent.recall.rules.question_forms import (
     Listing,
-    asks_future,
+    asks_possession,
     asks_why,
     gives_reason,
     listing_of,
     opens_with,
-    speaks_of_plan,
     states_condition,
     things,
 )
@@ -29,8 +28,7 @@ from memagent.types import Hit, Record
 class FirstHop:
     """The question and the hits of its first hop, best first, of which `chosen` would be shown.
 
-    At most `max_hops` searches are made, the first one included, and at most twice `k` records are
-    gathered.
+    At most twice `k` records are gathered.
     """
 
     question: str
@@ -38,7 +36,6 @@ class FirstHop:
     hits: Sequence[Hit]
     chosen: Sequence[Hit]
     where: Filter
-    max_hops: int
     k: int
 
     def second_hit(self, record: Record) -> Hit:
@@ -59,13 +56,10 @@ class RuleEngine:
 
     def infer(self, first: FirstHop) -> Trail | None:
         """Return the trail to the records to show, or None if no rule applies."""
-        if first.max_hops < 2:
-            return _relation(first)
         rules = (
             self._chain,
             _relation,
             self._property_of_kind,
-            self._trait_of_another,
             self._listing,
             self._reason,
         )
@@ -73,13 +67,13 @@ class RuleEngine:
 
     def _chain(self, first: FirstHop) -> Trail | None:
         """Find the chain of records between the two things whose relation the question asks for."""
-        chain = self._chains.between(first.question, first.where, first.max_hops)
+        chain = self._chains.between(first.question, first.where)
         if chain is None:
             return None
         return Trail(queries=chain.queries, hits=tuple(map(first.second_hit, chain.records)))
 
     def _listing(self, first: FirstHop) -> Trail | None:
-        """Gather the records for a list or a count: those that name it, or name its owner.
+        """Gather the records for a count, or for what somebody has.
 
         The things somebody has follow from all that they got and gave away, not from the newest
         record alone.
@@ -92,10 +86,11 @@ class RuleEngine:
         ]
         if naming:
             return _count(naming, listing, first)
-        stated = any(
+        if not asks_possession(first.question) or listing.past:
+            return None
+        if any(
             _is_about(hit, listing) and lemma(listing.verb) in _lemmas_of(hit) for hit in first.hits
-        )
-        if stated or listing.past:
+        ):
             return None
         near = self._bank.mentioning(first.where, listing.about)
         with_things = [
@@ -106,17 +101,18 @@ class RuleEngine:
         return Trail(queries=(" ".join(listing.about),), hits=hits) if hits else None
 
     def _reason(self, first: FirstHop) -> Trail | None:
-        """Find the condition somebody was in before what they did, or are about to do."""
-        why, future = asks_why(first.question), asks_future(first.question)
-        who, answers = (why, gives_reason) if why else (future, speaks_of_plan)
-        if who is None or any(answers(hit.record.text) for hit in first.chosen):
+        """Find the condition somebody was in before what they did, to show it with that."""
+        who = asks_why(first.question)
+        if who is None or any(gives_reason(hit.record.text) for hit in first.chosen):
             return None
         keywords = set(lemmas(first.question)) - {lemma(who)}
-        events = (hit.record for hit in first.chosen if why and keywords & _lemmas_of(hit))
-        near = self._bank.mentioning(first.where, forms(who), before=next(events, None))
+        events = [hit for hit in first.chosen if keywords & _lemmas_of(hit)]
+        if not events:
+            return None
+        near = self._bank.mentioning(first.where, forms(who), before=events[0].record)
         for record in near:
             if opens_with(record.keys[0], who) and states_condition(record.keys[0], who):
-                return Trail(queries=(who,), hits=(first.second_hit(record),))
+                return Trail(queries=(who,), hits=(first.second_hit(record), events[0]))
         return None
 
     def _property_of_kind(self, first: FirstHop) -> Trail | None:
@@ -138,34 +134,6 @@ class RuleEngine:
         if not statements:
             return None
         return Trail(hits=(found,)).extended([kind, *missing], statements[0], found.score, 2)
-
-    def _trait_of_another(self, first: FirstHop) -> Trail | None:
-        """Follow the kind that somebody is of to another of that kind, and to its trait.
-
-        This holds for a trait that a kind has in common, not for a place or a time.
-        """
-        found = _kind_statement(first)
-        if found is None or first.expected != "colour":
-            return None
-        kind = kind_of(found.key)
-        near = self._bank.mentioning(first.where, forms(kind))
-        others = [
-            record
-            for record in near
-            if record.id != found.record.id and lemma(kind_of(record.keys[0])) == lemma(kind)
-        ]
-        for hop, other in enumerate(others[: first.max_hops - 2], start=3):
-            trail = Trail(hits=(found,)).extended([kind], other, found.score, 2)
-            names = [word for word in content_words(other.keys[0]) if lemma(word) != lemma(kind)]
-            about_other = self._bank.mentioning(first.where, names) if names else []
-            traits = [
-                record
-                for record in about_other
-                if has_candidate(record.text, first.expected, first.question)
-            ]
-            if traits:
-                return trail.extended(names, traits[0], found.score, hop)
-        return None
 
 
 def _relation(first: FirstHop) -> Trail | None:

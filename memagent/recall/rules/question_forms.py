@@ -1,4 +1,4 @@
-"""English rules: questions that ask for a list, a count, a reason or a plan."""
+"""English rules, made on bAbI's training stories: questions for a list, a count or a reason."""
 
 import re
 from dataclasses import dataclass
@@ -17,11 +17,6 @@ _WHY = re.compile(
     r"(?:(?:the|a|an|my|your|his|her|our|their)\s+)?(?P<who>[^\s?]+)",
     re.IGNORECASE,
 )
-_WILL = re.compile(
-    r"(?:where|what|who)\s+(?:will|is|am|are)\s+(?:(?:the|my|your|his|her|our|their)\s+)?"
-    r"(?P<who>[^\s?]+)\s+(?P<rest>.+)",
-    re.IGNORECASE,
-)
 _NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|several|some|\\d+"
 _THING = re.compile(
     r"(?:(?P<before>\w+)\s+)?\b(?:the|a|an|my|your|his|her|its|our|their|another|"
@@ -37,11 +32,9 @@ _STATE = (
     r"\s*(?:[.!,;]|$|\b(?:and|but|with|of|about|because|today|now)\b)"
     r"|(?:have|has|had)\s+(?:a|an|no)\s+\w+)"
 )
-_OWNS = frozenset(("have", "own", "possess"))
+_HAVING = frozenset(lemma(verb) for verb in ("have", "own", "possess", "carry", "hold", "wear"))
+"""Verbs for what follows from all that somebody got and gave away."""
 _REASON = re.compile(r"\b(?:because|since|so that|in order to|due to)\b", re.IGNORECASE)
-_PLAN = re.compile(
-    r"\b(?:will|shall|going to|plans?|planning|wants?|tomorrow|'ll)\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,14 +72,6 @@ def asks_why(question: str) -> str | None:
     return found["who"] if found else None
 
 
-def asks_future(question: str) -> str | None:
-    """Return the subject whose future a question asks about, or None without one."""
-    found = _WILL.match(question.strip())
-    if found is None or not re.search(r"\bwill\b|\bgoing to\b", question, re.IGNORECASE):
-        return None
-    return found["who"]
-
-
 def things(text: str) -> list[str]:
     """Return the things in a text, without its places, in order."""
     matches = _THING.finditer(text)
@@ -98,7 +83,7 @@ def things(text: str) -> list[str]:
 def asks_possession(question: str) -> bool:
     """Tell whether a question asks for possessions, which no record may state in these words."""
     listing = listing_of(question)
-    return listing is not None and listing.verb in _OWNS
+    return listing is not None and lemma(listing.verb) in _HAVING
 
 
 def states_condition(text: str, who: str) -> bool:
@@ -110,11 +95,6 @@ def states_condition(text: str, who: str) -> bool:
 def gives_reason(text: str) -> bool:
     """Tell whether a text gives a reason explicitly ("because")."""
     return _REASON.search(text) is not None
-
-
-def speaks_of_plan(text: str) -> bool:
-    """Tell whether a text speaks of a plan or of the future."""
-    return _PLAN.search(text) is not None
 
 
 def opens_with(text: str, who: str) -> bool:

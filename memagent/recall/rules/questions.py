@@ -1,13 +1,12 @@
-"""English rules: the expected answer type, names, places and time reference of a question."""
+"""English rules, made on bAbI's training stories: answer types, places and time references."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
+from memagent.text.questions import has_question_mark
 
 AnswerType = Literal["place", "name", "time", "number", "colour"]
 Direction = Literal["before", "after"]
@@ -77,26 +76,6 @@ class TimeReference:
 def is_question(text: str) -> bool:
     """Tell whether a text ends in a question mark of any script or opens with a question word."""
     return has_question_mark(text) or answer_type(text) is not None
-
-
-def has_question_mark(text: str) -> bool:
-    """Tell whether a text ends in a question mark of any script; quotes and the like may follow.
-
-    Greek's is written as a semicolon, and Armenian's stands within the word that is asked about.
-    """
-    for place in range(len(text) - 1, -1, -1):
-        char = text[place]
-        if _asks(char) or (char == ";" and "GREEK" in unicodedata.name(text[place - 1], "")):
-            return True
-        if char.isalnum():
-            break
-    return "\N{ARMENIAN QUESTION MARK}" in text
-
-
-@lru_cache(maxsize=4096)
-def _asks(char: str) -> bool:
-    name = unicodedata.name(char, "")
-    return "QUESTION" in name or "INTERROBANG" in name
 
 
 def is_personal(question: str) -> bool:

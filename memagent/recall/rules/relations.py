@@ -1,10 +1,9 @@
-"""English rules: kinds ("is a"), converse relations ("north of"), and roles by word order."""
+"""English rules, made on bAbI's training stories: kinds, converse relations and roles."""
 
 import re
 from collections.abc import Sequence
 
-from memagent.text.english import FUNCTION_WORDS, content_words, lemma, lemmas, names, words
-from memagent.types import Hit
+from memagent.text.english import FUNCTION_WORDS, lemma, lemmas, names, words
 
 _IS_A = re.compile(r"\b(?:is|was|are|were|am)\s+an?\s+(?P<what>\w+(?:\s+\w+)*)", re.IGNORECASE)
 
@@ -38,11 +37,17 @@ for _pair in _PAIRS.split(","):
     _first, _second = _pair.split()
     _CONVERSES.setdefault(_first, set()).add(_second)
     _CONVERSES.setdefault(_second, set()).add(_first)
+_SIDES = frozenset(("left", "right"))
+"""Relations with "of" alone: somebody may have left, or be right."""
 
 
 def relation_of(text: str) -> str | None:
     """Return the word of the relation in a text, or None if there is none."""
-    return next((word for word in words(text.lower()) if word in _CONVERSES), None)
+    found = words(text.lower())
+    for word, following in zip(found, [*found[1:], ""], strict=True):
+        if word in _CONVERSES and (word not in _SIDES or following == "of"):
+            return word
+    return None
 
 
 def is_relation(word: str) -> bool:
@@ -98,17 +103,6 @@ def in_role(text: str, question: str) -> bool:
     return all(any(_fills(name, part, question_names) for name in text_names) for part in order)
 
 
-def newest_statements(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits without those that a newer hit about the same people and things replaces."""
-    kept: dict[object, Hit] = {}
-    for hit in hits:
-        subject: object = _subject(hit.key) if len(names(hit.key)) > 1 else hit.record.id
-        before = kept.get(subject)
-        if before is None or hit.record.moment > before.record.moment:
-            kept[subject] = hit
-    return [hit for hit in hits if any(hit is newest for newest in kept.values())]
-
-
 def _order(question: str) -> list[str]:
     """Return the names in a question, with a gap in the place of the person asked for."""
     found = names(question)
@@ -119,11 +113,3 @@ def _order(question: str) -> list[str]:
 
 def _fills(name: str, part: str, question_names: set[str]) -> bool:
     return name not in question_names if part == _GAP else name == part
-
-
-def _subject(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the people in a text, and the lemmas of its other content words after the verb."""
-    people = names(text)
-    lowered = {name.lower() for name in people}
-    rest = [word for word in content_words(text) if word not in lowered]
-    return tuple(people), frozenset(lemmas(" ".join(rest[1:])))

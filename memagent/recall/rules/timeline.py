@@ -1,4 +1,4 @@
-"""English rules: the order of records by the times their texts name ("yesterday", "tonight")."""
+"""English rules, made on bAbI's training stories: order by the times that texts name."""
 
 import re
 from dataclasses import dataclass, replace

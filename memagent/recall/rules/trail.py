@@ -1,10 +1,13 @@
-"""Goal of a search over several hops, and the trail of hops to it."""
+"""Goal of a search over several hops by the English rules, and the trail of hops to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memagent.recall.rules.questions import AnswerType, TimeReference, has_candidate
 from memagent.types import Hit, Record
+
+MAX_HOPS = 4
+"""Searches of one recall at most, the first included."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

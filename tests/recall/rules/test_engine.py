@@ -27,15 +27,21 @@ def test_what_somebody_has_follows_from_all_that_happened_to_their_things(
     assert shown == ["Zoe put on the red scarf.", "Zoe took off the scarf."]
 
 
-def test_a_list_is_not_gathered_in_one_hop(memory: Memory, ada: Scope) -> None:
-    shown = recalled(memory, ada, "What is Zoe wearing?", *WORN, max_hops=1)
-    assert "Zoe put on the red scarf." not in shown or "Zoe flew to Rome." in shown
-
-
 def test_at_most_twice_k_are_gathered_the_newest(memory: Memory, ada: Scope) -> None:
     bought = [f"Zoe found a ring{number}." for number in range(6)]
     shown = recalled(memory, ada, "What is Zoe wearing?", *bought, k=2)
     assert shown == bought[2:]
+
+
+def test_what_somebody_does_is_no_list_of_their_things(memory: Memory, ada: Scope) -> None:
+    texts = ("I love green tea.", "I bought a lamp.", "I sold the chair.")
+    assert recalled(memory, ada, "What tea do I love?", *texts) == [texts[0]]
+    assert "I bought a lamp." not in recalled(memory, ada, "What do I drink?")
+
+
+def test_what_is_to_come_is_not_guessed_from_a_condition(memory: Memory, ada: Scope) -> None:
+    texts = ("I booked the Artemide in Rome.", "I am tired.")
+    assert recalled(memory, ada, "Where will I sleep in Rome?", *texts) == [texts[0]]
 
 
 def test_a_count_needs_every_record_of_what_is_counted(memory: Memory, ada: Scope) -> None:
@@ -62,7 +68,7 @@ def test_what_was_counted_already_is_not_counted_anew(memory: Memory, ada: Scope
 
 def test_a_reason_is_the_state_before_the_deed(memory: Memory, ada: Scope) -> None:
     texts = ("Zoe was lonely.", "Zoe called Eva.", "Zoe was happy.")
-    assert recalled(memory, ada, "Why did Zoe call Eva?", *texts) == ["Zoe was lonely."]
+    assert recalled(memory, ada, "Why did Zoe call Eva?", *texts) == list(texts[:2])
 
 
 def test_a_stated_reason_is_used(memory: Memory, ada: Scope) -> None:
@@ -71,28 +77,15 @@ def test_a_stated_reason_is_used(memory: Memory, ada: Scope) -> None:
     assert "Zoe called Eva because of the rent." in shown
 
 
-def test_what_is_to_come_rests_on_how_somebody_is_now(memory: Memory, ada: Scope) -> None:
-    texts = ("Zoe is ill.", "Ana is fine.")
-    assert recalled(memory, ada, "Where will Zoe go?", *texts) == ["Zoe is ill."]
-
-
 def test_a_property_of_a_kind_holds_for_its_members(memory: Memory, ada: Scope) -> None:
     texts = ("Foxes like mice.", "Mice like cheese.", "Rex is a mouse.", "Ana likes wine.")
     shown = recalled(memory, ada, "What does Rex like?", *texts)
     assert shown == ["Mice like cheese.", "Rex is a mouse."]
 
 
-def test_a_trait_is_taken_from_another_of_the_kind(memory: Memory, ada: Scope) -> None:
-    texts = (
-        "Tom is a parrot.",
-        "Tom is blue.",
-        "Kit is a crow.",
-        "Kit is black.",
-        "Rex is a crow.",
-    )
-    shown = recalled(memory, ada, "What color is Rex?", *texts)
-    assert shown == ["Kit is a crow.", "Kit is black.", "Rex is a crow."]
-    assert recalled(memory, ada, "What color is Tom?") == ["Tom is blue."]
+def test_the_colour_of_one_of_a_kind_says_nothing_of_another(memory: Memory, ada: Scope) -> None:
+    texts = ("Kit is a crow.", "Kit is black.", "Rex is a crow.")
+    assert "Kit is black." not in recalled(memory, ada, "What color is Rex?", *texts)
 
 
 def test_where_one_of_a_kind_is_says_nothing_of_another(memory: Memory, ada: Scope) -> None:
@@ -145,16 +138,6 @@ def test_the_order_of_names_decides_who_did_it(memory: Memory, ada: Scope) -> No
     assert recalled(memory, ada, "Who did Eva write to?") == ["Eva wrote to Zoe."]
 
 
-def test_a_statement_repeated_in_other_words_is_shown_once(memory: Memory, ada: Scope) -> None:
-    texts = (
-        "Zoe gave the ring to Eva.",
-        "Eva gave the ring to Zoe.",
-        "Zoe handed the ring to Eva.",
-    )
-    shown = recalled(memory, ada, "What did Zoe give to Eva?", *texts)
-    assert shown == ["Zoe handed the ring to Eva."]
-
-
 DAYS = (
     "This evening Zoe ran to Rome.",
     "Zoe flew to Bonn yesterday.",
@@ -168,5 +151,5 @@ def test_times_named_in_texts_order_them_whenever_they_were_written(
     shown = recalled(memory, ada, "Where was Zoe before Rome?", *DAYS)
     assert shown == ["Zoe ate in Oslo this morning."]
     recollection = memory.recall("Where was Zoe after Bonn?", scope=ada)
-    assert recollection.texts == ("Zoe ate in Oslo this morning.",)
-    assert recollection.remaining == "Where was Zoe?"
+    shown = [hit.text for hit in recollection.hits if "passed" not in hit.why]
+    assert shown == ["Zoe ate in Oslo this morning."]

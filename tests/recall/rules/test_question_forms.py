@@ -2,13 +2,11 @@ import pytest
 
 from memagent.recall.rules.question_forms import (
     Listing,
-    asks_future,
     asks_possession,
     asks_why,
     gives_reason,
     listing_of,
     opens_with,
-    speaks_of_plan,
     states_condition,
     things,
 )
@@ -40,13 +38,10 @@ def test_what_asks_for_no_list(question: str) -> None:
     assert listing_of(question) is None
 
 
-def test_of_whom_a_reason_or_a_forecast_is_wanted() -> None:
+def test_whose_reason_a_question_asks_for() -> None:
     assert asks_why("Why did my sister leave?") == "sister"
     assert asks_why("How come I was late?") == "I"
     assert asks_why("How did I come here?") is None
-    assert asks_future("Where will Zoe sleep?") == "Zoe"
-    assert asks_future("Where is Zoe going to live?") == "Zoe"
-    assert asks_future("Where is Zoe sleeping?") is None
 
 
 @pytest.mark.parametrize(
@@ -81,14 +76,14 @@ def test_a_condition_is_neither_a_kind_nor_a_place(text: str, who: str, yes: boo
 def test_having_is_distinguished_from_needing() -> None:
     assert asks_possession("What do I own?")
     assert asks_possession("What does Zoe have?")
+    assert asks_possession("What is Zoe carrying?")
+    assert not asks_possession("What does Zoe drink?")
     assert not asks_possession("What do I need?")
 
 
-def test_reasons_and_plans_in_so_many_words() -> None:
+def test_a_reason_in_so_many_words() -> None:
     assert gives_reason("I left because of the rain.")
     assert not gives_reason("I left in the rain.")
-    assert speaks_of_plan("Zoe wants to see Rome.")
-    assert not speaks_of_plan("Zoe saw Rome.")
 
 
 def test_of_whom_a_text_speaks_first() -> None:

@@ -25,6 +25,8 @@ def test_a_relation_is_found_from_either_end(question: str, text: str, yes: bool
 
 def test_a_question_that_names_no_end_is_related_to_nothing() -> None:
     assert relation_of("Which is bigger?") == "bigger"
+    assert relation_of("Is the mill to the left of the inn?") == "left"
+    assert relation_of("Who left early?") is None
     assert not relates("The mill is bigger than the inn.", "Which is bigger?")
 
 

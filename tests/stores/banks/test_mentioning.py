@@ -1,6 +1,6 @@
 """Records that mention names, before or after a record: the index in RAM against the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -166,9 +166,9 @@ def test_a_word_is_looked_up_once_and_then_only_among_newer_keys(
     looked_up: list[int] = []
     keys = words._found.keys
 
-    def watched(user: int, term: str, *, above: int, most: int) -> NDArray[np.int64]:
+    def watched(user: int, terms: Collection[str], *, above: int, most: int) -> NDArray[np.int64]:
         looked_up.append(above)
-        return keys(user, term, above=above, most=most)
+        return keys(user, terms, above=above, most=most)
 
     monkeypatch.setattr(words._found, "keys", watched)
     assert words.terms(ADA, "ant").postings == {"ant": [2, 1]}

@@ -15,7 +15,7 @@ QUESTION = "Where is the ring?"
 
 
 def tell(folder: Path) -> None:
-    with Memory.open(folder, embedder=HashEmbedder()) as memory:
+    with Memory.open(folder, embedder=HashEmbedder(), recall="rules") as memory:
         for number, text in enumerate(STORY):
             memory.add(text, scope=ADA, id=f"n{number}")
 
@@ -28,7 +28,7 @@ def test_nothing_is_learnt_from_a_record_that_is_forgotten_meanwhile(
     embedder = LetsIn(
         tmp_path, _case(QUESTION, STORY[1]), lambda other: other.forget(["n1"], scope=ADA)
     )
-    with Memory.open(tmp_path, embedder=embedder) as memory:
+    with Memory.open(tmp_path, embedder=embedder, recall="rules") as memory:
         assert not memory.changes.learn_direction(
             QUESTION, "Faro", scope=ADA, learned_scope=lessons
         )
@@ -39,7 +39,7 @@ def test_nothing_is_learnt_from_a_record_that_is_forgotten_meanwhile(
 
 
 def test_what_is_learnt_goes_with_what_its_source_was_keyed_with(tmp_path: Path) -> None:
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         memory.add("Zoe went to Faro.", scope=ADA)
         memory.add("Zoe told of Xanadu.", scope=ADA, id="secret")
         memory.add("Then she lost the ring.", scope=ADA, id="leaning")
@@ -54,7 +54,7 @@ def test_what_is_learnt_goes_with_what_its_source_was_keyed_with(tmp_path: Path)
 
 def test_what_is_learnt_is_written_with_the_embedder_it_was_made_by(tmp_path: Path) -> None:
     tell(tmp_path)
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA)
         assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA)
         (lesson,) = memory.list(scope=ADA, kind="rationale")
@@ -66,7 +66,7 @@ def test_what_is_learnt_is_written_with_the_embedder_it_was_made_by(tmp_path: Pa
 def test_what_another_user_learnt_from_a_record_goes_with_it(tmp_path: Path) -> None:
     bob = Scope(user="bob")
     tell(tmp_path)
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         own = memory.add("Bob has a cat.", scope=bob, id="n1")
         made = memory.add("A cat is an animal.", scope=bob, sources=["n1"])
         assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=bob)
@@ -87,7 +87,7 @@ def test_what_another_user_learnt_from_a_record_goes_with_it(tmp_path: Path) -> 
 def test_what_was_learnt_of_another_user_does_not_go_with_an_own_record(tmp_path: Path) -> None:
     bob = Scope(user="bob")
     tell(tmp_path)
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         memory.add("Bob has a cat.", scope=bob, id="n1")
         assert memory.changes.learn_direction(QUESTION, "Faro", scope=ADA, learned_scope=bob)
         assert memory.forget(["n1"], scope=bob).records == 1

@@ -34,7 +34,7 @@ def indexed() -> Iterator[None]:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The bytes of a database that was closed, and what it holds; it has no page to spare."""
     folder = tmp_path_factory.mktemp("whole")
-    with Memory.open(folder, embedder=EMBEDDER) as memory:
+    with Memory.open(folder, embedder=EMBEDDER, recall="rules") as memory:
         fill(memory)
         memory.maintenance.compact()
         truth = facts(everything(memory))

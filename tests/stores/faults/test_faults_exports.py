@@ -22,7 +22,7 @@ TRUTH = ("id", "user", "agent", "session", "kind", "value", "evidence", "superse
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
     """An export with vectors: versions, sources, metadata, experience, and a joint key."""
-    with Memory.in_memory(embedder=HashEmbedder(16)) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(16), recall="rules") as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ADA, metadata={"page": 3}, who="ada")
         memory.add("After that she went home.", scope=ADA)
         memory.update(memory.add("I live in Porto.", scope=ADA).id, "I live in Faro.", scope=ADA)
@@ -92,7 +92,7 @@ def _taken_over(memory: Memory, lines: list[str]) -> str:
 
 
 def test_what_names_a_record_that_is_there_under_another_id_names_that(tmp_path: Path) -> None:
-    with Memory.in_memory(embedder=HashEmbedder()) as memory:
+    with Memory.in_memory(embedder=HashEmbedder(), recall="rules") as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ADA)
         memory.add("After that she went home.", scope=ADA)
         memory.add("X. is a city", scope=ADA, sources=[first.id, "atlas"])

@@ -52,7 +52,7 @@ def indexed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
-    with Memory.open(tmp_path_factory.mktemp("flips"), embedder=EMBEDDER) as opened:
+    with Memory.open(tmp_path_factory.mktemp("flips"), embedder=EMBEDDER, recall="rules") as opened:
         fill(opened)
         assert opened.maintenance.verify() == ()
         yield opened

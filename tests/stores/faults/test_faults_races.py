@@ -22,14 +22,16 @@ SECRET = "Zoe went to Xanadu."
 
 
 def reembed(memory: Memory) -> None:
-    with Memory.open(Path(memory.engine.store.location).parent, embedder=OTHER) as moved:
+    with Memory.open(
+        Path(memory.engine.store.location).parent, embedder=OTHER, recall="rules"
+    ) as moved:
         moved.maintenance.reembed()
 
 
 @pytest.fixture
 def leaning(tmp_path: Path) -> Path:
     """A store with a record, and one that is keyed together with it."""
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         memory.add(SECRET, scope=ADA, id="secret")
         memory.add("After that she went home.", scope=ADA, id="leaning")
     return tmp_path
@@ -58,7 +60,7 @@ def test_what_is_made_of_a_record_while_it_is_forgotten_goes_with_it(
 ) -> None:
     act, records, rekeyed = made
     embedder = LetsIn(leaning, "After that she went home.", act)
-    with Memory.open(leaning, embedder=embedder) as memory:
+    with Memory.open(leaning, embedder=embedder, recall="rules") as memory:
         receipt = memory.forget(["secret"], scope=ADA)
         assert embedder.let_in == 1
         assert (receipt.records, receipt.rekeyed) == (records, rekeyed)
@@ -70,7 +72,7 @@ def test_what_is_made_of_a_record_while_it_is_forgotten_goes_with_it(
 def test_what_leans_on_a_text_told_twice_is_keyed_anew_when_that_is_forgotten(
     tmp_path: Path,
 ) -> None:
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         memory.add(SECRET, scope=ADA, id="secret")
         memory.add_many([SECRET, "After that she went home.", "Then she slept."], scope=ADA)
         assert [one.context for one in memory.list(scope=ADA)][1] == ("secret",)
@@ -82,7 +84,7 @@ def test_what_leans_on_a_text_told_twice_is_keyed_anew_when_that_is_forgotten(
 def test_what_leans_on_a_record_that_is_forgotten_meanwhile_is_refused_whole(leaning: Path) -> None:
     key = f"{SECRET} She slept well."
     embedder = LetsIn(leaning, key, lambda other: other.forget(["secret"], scope=ADA))
-    with Memory.open(leaning, embedder=embedder) as memory:
+    with Memory.open(leaning, embedder=embedder, recall="rules") as memory:
         with pytest.raises(StoreError, match="forgotten just now; nothing was written"):
             memory.add_many(["She slept well.", "an unrelated note"], scope=ADA)
         assert embedder.let_in == 1
@@ -96,26 +98,26 @@ def test_a_record_that_is_keyed_anew_gets_no_vector_of_an_embedder_left_behind(
     leaning: Path,
 ) -> None:
     embedder = LetsIn(leaning, "After that she went home.", reembed)
-    with Memory.open(leaning, embedder=embedder) as memory:
+    with Memory.open(leaning, embedder=embedder, recall="rules") as memory:
         with pytest.raises(EmbedderMismatch):
             memory.forget(["secret"], scope=ADA)
         assert embedder.let_in == 1
-    with Memory.open(leaning, embedder=OTHER) as memory:
+    with Memory.open(leaning, embedder=OTHER, recall="rules") as memory:
         assert memory.maintenance.verify() == ()
         assert memory.forget(["secret"], scope=ADA).rekeyed == 1
         assert memory.maintenance.verify() == ()
 
 
 def test_an_import_that_a_move_overtakes_is_refused_whole(leaning: Path, tmp_path: Path) -> None:
-    with Memory.in_memory(embedder=HashEmbedder()) as source:
+    with Memory.in_memory(embedder=HashEmbedder(), recall="rules") as source:
         source.add("imported", scope=ADA)
         lines = list(source.maintenance.export(scope=ADA))
     embedder = LetsIn(leaning, "imported", reembed)
-    with Memory.open(leaning, embedder=embedder) as memory:
+    with Memory.open(leaning, embedder=embedder, recall="rules") as memory:
         with pytest.raises(EmbedderMismatch, match="nothing was written"):
             memory.maintenance.import_(lines)
         assert embedder.let_in == 1
-    with Memory.open(leaning, embedder=OTHER) as memory:
+    with Memory.open(leaning, embedder=OTHER, recall="rules") as memory:
         assert memory.maintenance.stats()["records"] == 2
         assert memory.maintenance.verify() == ()
 
@@ -129,11 +131,11 @@ def test_a_search_that_a_move_overtakes_is_refused(leaning: Path, dimensions: in
             return super()._direction(f"{word}!")
 
     def move(other: Memory) -> None:
-        with Memory.open(leaning, embedder=Moved(dimensions)) as moved:
+        with Memory.open(leaning, embedder=Moved(dimensions), recall="rules") as moved:
             moved.maintenance.reembed()
 
     embedder = LetsIn(leaning, "Where is Zoe?", move)
-    with Memory.open(leaning, embedder=embedder) as memory:
+    with Memory.open(leaning, embedder=embedder, recall="rules") as memory:
         assert memory.search("home", scope=ADA)
         with pytest.raises(EmbedderMismatch):
             memory.search("Where is Zoe?", scope=ADA)
@@ -144,11 +146,11 @@ def test_of_two_embedders_on_a_new_store_the_second_is_refused(tmp_path: Path) -
     probe = "The quick brown fox jumps over the lazy dog."
 
     def first(_: Memory) -> None:
-        with Memory.open(tmp_path, embedder=OTHER) as other:
+        with Memory.open(tmp_path, embedder=OTHER, recall="rules") as other:
             other.add("told by the other", scope=ADA)
 
     embedder = LetsIn(tmp_path, probe, first)
-    with Memory.open(tmp_path, embedder=embedder) as memory:
+    with Memory.open(tmp_path, embedder=embedder, recall="rules") as memory:
         with pytest.raises(EmbedderMismatch, match="written with the embedder 'hash-32'"):
             memory.add("told by the second", scope=ADA)
         assert embedder.let_in == 1
@@ -177,8 +179,8 @@ def test_a_store_that_another_process_is_making_is_waited_for(
 
     monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Refusing))
     if opens:
-        Memory.open(tmp_path, embedder=OTHER).close()
+        Memory.open(tmp_path, embedder=OTHER, recall="rules").close()
     else:
         with pytest.raises(StoreError, match="refused"):
-            Memory.open(tmp_path, embedder=OTHER)
+            Memory.open(tmp_path, embedder=OTHER, recall="rules")
     assert len(refused) == refusals

@@ -80,7 +80,7 @@ def test_forgetting_erases_its_vectors_and_leaves_none_of_their_bytes(
 def test_forgetting_erases_the_vectors_of_keys_that_leaned_on_it(
     tmp_path: Path, ada: Scope
 ) -> None:
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ada)
         memory.add("After that she went home.", scope=ada)
         vectors = [row["vector"] for row in memory.engine.store.query("SELECT vector FROM keys")]

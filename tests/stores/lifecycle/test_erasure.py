@@ -51,7 +51,7 @@ def test_all_versions_and_what_was_made_from_them_go_along(memory: Memory, ada: 
 def test_a_record_keyed_with_a_forgotten_one_stays_under_its_own_key(
     tmp_path: Path, ada: Scope
 ) -> None:
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as memory:
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as memory:
         first = memory.add("Zoe went to Xanadu.", scope=ada)
         second = memory.add("After that she went home.", scope=ada)
         assert "Xanadu" in second.keys[0]

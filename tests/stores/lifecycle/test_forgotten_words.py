@@ -34,6 +34,13 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
         yield opened
 
 
+@pytest.fixture
+def joining(tmp_path: Path) -> Iterator[Memory]:
+    """A memory that keys a pronoun's sentence together with the record before it."""
+    with Memory.open(tmp_path, embedder=HashEmbedder(), recall="rules") as opened:
+        yield opened
+
+
 def reading(memory: Memory, *scopes: Scope) -> str:
     """Return all that the public reads tell of some users."""
     told: list[Any] = [memory.users()]
@@ -57,16 +64,16 @@ def check_gone(
     assert memory.maintenance.verify() == ()
 
 
-def test_no_key_of_a_later_text_holds_them(memory: Memory, tmp_path: Path) -> None:
-    secret = memory.add(TOLD, scope=ADA)
+def test_no_key_of_a_later_text_holds_them(joining: Memory, tmp_path: Path) -> None:
+    secret = joining.add(TOLD, scope=ADA)
     later = ["She cried.", "She went home.", "She called her mother.", "She slept.", "She got up."]
     for text in later:
-        assert memory.add(text, scope=ADA).context == (secret.id,)
-    what = memory.probes.target([secret.id], scope=ADA)
-    assert memory.forget([secret.id], scope=ADA).rekeyed == len(later)
-    check_gone(memory, tmp_path, SECRET)
-    assert not memory.probes.check(what).known
-    assert [record.text for record in memory.list(scope=ADA)] == later[::-1]
+        assert joining.add(text, scope=ADA).context == (secret.id,)
+    what = joining.probes.target([secret.id], scope=ADA)
+    assert joining.forget([secret.id], scope=ADA).rekeyed == len(later)
+    check_gone(joining, tmp_path, SECRET)
+    assert not joining.probes.check(what).known
+    assert [record.text for record in joining.list(scope=ADA)] == later[::-1]
 
 
 @settings(deadline=None, max_examples=20)
@@ -85,7 +92,10 @@ def test_no_key_of_any_living_record_holds_a_forgotten_word(
         f"{'She' if leans else 'Zoe'} met {name}."
         for leans, name in zip(leaning, names, strict=True)
     ]
-    with TemporaryDirectory() as folder, Memory.open(folder, embedder=HashEmbedder(8)) as memory:
+    with (
+        TemporaryDirectory() as folder,
+        Memory.open(folder, embedder=HashEmbedder(8), recall="rules") as memory,
+    ):
         ids: list[str] = []
         for start in range(0, len(texts), size):
             batch = texts[start : start + size]
@@ -126,22 +136,22 @@ def test_an_old_chain_of_leaning_texts_is_followed_to_its_end(
 
 @pytest.mark.parametrize("method", ["sentences", "runs"])
 @pytest.mark.parametrize("first", ["anchor", "leaning"])
-def test_no_note_holds_them(memory: Memory, tmp_path: Path, method: Any, first: str) -> None:
-    secret = memory.add(TOLD, scope=ADA)
+def test_no_note_holds_them(joining: Memory, tmp_path: Path, method: Any, first: str) -> None:
+    secret = joining.add(TOLD, scope=ADA)
     places = " ".join(
         f"went to {word} and bought {word} for {n} pounds." for n, word in enumerate(WORDS)
     )
-    leaning = memory.add(f"She {places}", scope=ADA)
-    memory.notes.compress(method, scope=ADA)
-    (note,) = memory.list(scope=ADA, kind="note")
+    leaning = joining.add(f"She {places}", scope=ADA)
+    joining.notes.compress(method, scope=ADA)
+    (note,) = joining.list(scope=ADA, kind="note")
     assert SECRET in str(note.keys)
     assert note.context == (secret.id,)
     if first == "anchor":
-        memory.forget([secret.id], scope=ADA)
-        check_gone(memory, tmp_path, SECRET)
-        assert {record.id for record in memory.list(scope=ADA)} == {leaning.id, note.id}
-    memory.forget([leaning.id], scope=ADA)
-    check_gone(memory, tmp_path, *WORDS)
+        joining.forget([secret.id], scope=ADA)
+        check_gone(joining, tmp_path, SECRET)
+        assert {record.id for record in joining.list(scope=ADA)} == {leaning.id, note.id}
+    joining.forget([leaning.id], scope=ADA)
+    check_gone(joining, tmp_path, *WORDS)
 
 
 def talk(memory: Memory, *replies: str, tools: Any = ()) -> Conversation:
@@ -316,7 +326,7 @@ def test_what_was_imported_is_forgotten_with_its_prompt(memory: Memory, tmp_path
     list(talk(memory, f"It is {SECRET}.").say(WHERE))
     list(talk(memory, "No.").say("Hello?"))
     lines = list(memory.maintenance.export(scope=ADA))
-    with Memory.open(tmp_path / "other", embedder=HashEmbedder()) as other:
+    with Memory.open(tmp_path / "other", embedder=HashEmbedder(), recall="rules") as other:
         assert other.maintenance.import_(lines) == 6
         assert list(other.maintenance.export(scope=ADA)) == lines
         said = next(record for record in other.list(scope=ADA) if record.text == WHERE)
@@ -332,7 +342,9 @@ def test_nothing_of_a_user_is_left_once_everything_is_forgotten(
     record = memory.add("I hum.", scope=ZOE, sources=["letter"], who="zoe")
     memory.changes.judge([record.id], "helped", scope=ZOE)
     memory.changes.archive([record.id], scope=ZOE)
-    with Memory.open(tmp_path, embedder=HashEmbedder()) as other:  # it knows the user's number
+    with Memory.open(
+        tmp_path, embedder=HashEmbedder(), recall="rules"
+    ) as other:  # it knows the user's number
         assert other.count(scope=ZOE, everything=True) == 1
         memory.forget(scope=Scope(ZOE.user), everything=True)
         assert ZOE.agent is not None

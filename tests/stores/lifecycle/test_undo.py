@@ -179,12 +179,12 @@ def test_nothing_is_kept_of_an_answer_that_was_forgotten(tmp_path: Path, ada: Sc
         with Memory.open(tmp_path, embedder=HashEmbedder()) as other:
             other.forget(["secret"], scope=ada)
 
-    embedder = Interrupted("She does not hum.", forget)
+    embedder = Interrupted("Ada does not hum.", forget)
     with Memory.open(tmp_path, embedder=embedder) as memory:
         memory.add("Ada hums in Xanadu.", scope=ada, id="secret")
         asked = "Where does Ada hum?"
-        done = corrected(agent_of(memory), ada, "She does not hum.", asked=asked)
+        done = corrected(agent_of(memory), ada, "Ada does not hum.", asked=asked)
         assert done.change is not None
-        assert (done.change.said, done.change.answered) == ("She does not hum.", "")
+        assert (done.change.said, done.change.answered) == ("Ada does not hum.", "")
         assert embedder.acted == 1
         assert b"Xanadu" not in b"".join(one.read_bytes() for one in tmp_path.glob("memory*"))

@@ -1,17 +1,15 @@
-"""Multi-hop search: follows names from the records found to a record with the answer."""
+"""Multi-hop search by English rules, made on bAbI's training stories: from name to name."""
 
 from collections.abc import Sequence
 
 from memagent.recall.rules.questions import covers, new_names, places
-from memagent.recall.rules.trail import Goal, Trail
+from memagent.recall.rules.trail import MAX_HOPS, Goal, Trail
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.hop_directions import Direction
 from memagent.stores.database.filters import Filter
 from memagent.text.english import content_words, names, words
 from memagent.types import Hit, Record
 
-MAX_HOPS = 4
-"""The default limit of hops in one recall, the first search included."""
 DIRECTIONS: tuple[Direction, ...] = ("before", "after")
 
 
@@ -27,20 +25,19 @@ class HopSearch:
         self._bank = bank
 
     def trails(
-        self, goal: Goal, found: Hit, where: Filter, *, taken: int, max_hops: int
+        self, goal: Goal, found: Hit, where: Filter, *, taken: int
     ) -> dict[Direction, Trail]:
         """Return the trails that reach the goal, by the direction of their first hop from `found`.
 
-        `taken` hops of at most `max_hops` have been spent already.
+        `taken` hops of at most `MAX_HOPS` have been spent already.
         """
         trails = {
-            direction: self._trail(goal, found, where, direction, taken, max_hops)
-            for direction in DIRECTIONS
+            direction: self._trail(goal, found, where, direction, taken) for direction in DIRECTIONS
         }
         return {direction: trail for direction, trail in trails.items() if trail is not None}
 
     def _trail(
-        self, goal: Goal, found: Hit, where: Filter, first: Direction, taken: int, max_hops: int
+        self, goal: Goal, found: Hit, where: Filter, first: Direction, taken: int
     ) -> Trail | None:
         """Return the trail to the first record that reaches the goal, None if it leads nowhere."""
         time = goal.time
@@ -50,7 +47,7 @@ class HopSearch:
             time = None
         trail, current, known = Trail(), found, goal.question
         direction: Direction | None = first
-        for hop in range(taken + 1, max_hops + 1):
+        for hop in range(taken + 1, MAX_HOPS + 1):
             bridge, is_topic = _bridge(current.key, goal, known)
             query = (*bridge, *time.anchor) if time else bridge
             nearest_first = goal.time is not None and time is None

@@ -1,0 +1,200 @@
+"""Features of candidates: what each record is ranked by, as numbers, in no language's words.
+
+Each is in about [0, 1]. A feature that a record has no use for, such as the neighbours of a note
+that stands alone, is 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memagent.embedding.calibration import Calibration
+from memagent.records import local_day
+from memagent.stores.banks.candidates import Candidates, Side
+from memagent.stores.database.filters import EPOCH
+from memagent.text.dates import named_dates
+from memagent.text.questions import asks
+from memagent.text.words import query_words
+
+RecordType = Literal["turn", "passage", "note"]
+"""What a record is: said in a conversation, read in a source, or neither."""
+TYPES: tuple[RecordType, ...] = get_args(RecordType)
+FEATURES: Mapping[str, str] = {
+    "meaning": "likeness of key and question by meaning: 0 unrelated, 1 related",
+    "words": "share of the question's words that the key holds, weighted by rarity",
+    "bm25": "share of the question's words as BM25 damps it in long keys, each word counted once",
+    "window": "share of the words that the key or its neighbours hold",
+    "before": "relevance of the record before it in its session or source",
+    "after": "relevance of the record after it",
+    "session": "mean relevance of the three best records of its session",
+    "asks": "whether it ends with a question mark of any script",
+    "user": "whether the user said it, rather than the assistant",
+    "speaker": "whether the question names who said it",
+    "other": "whether the question names another speaker instead",
+    "adds": "how many words it says beyond those of the question, as a logarithm: 1 from 40 on",
+    "echo": "whether it says nothing beyond the question",
+    "likeness": "likeness to the most relevant record by meaning: a second look by its content",
+    "recency": "place in time among the candidates: 0 the oldest, 1 the newest",
+    "outdated": "likeness to a newer candidate that holds as many of the question's words",
+    "time": "how much of a date that the question names is that of the record",
+    "helped": "how often it helped: n / (n + 2)",
+    "hurt": "how often it hurt: n / (n + 2)",
+    "superseded": "whether a newer version took its place",
+}
+"""Names of the features in the order of their columns, with what they say."""
+NEW_WORDS = 40
+K1, B = 1.2, 0.75
+"""The usual constants of BM25 (Robertson and Zaragoza, 2009)."""
+BEGINNING = 400
+"""Characters of a key that are looked through for words beyond the question's."""
+BEST_OF_SESSION = 3
+DAY = 86_400_000_000
+"""Microseconds of a day."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Candidates with their types, features (records x FEATURES) and relevance.
+
+    The relevance is the mean of the scaled cosine and the covered words, in [0, 1].
+    """
+
+    candidates: Candidates
+    types: Sequence[RecordType]
+    matrix: Floats
+    relevance: Floats
+
+
+def examine(question: str, candidates: Candidates, cosines: Calibration) -> Examined:
+    """Return the candidates of a question with their features."""
+    covered = candidates.covered(candidates.holds)
+    relevance = _relevance(candidates.cosine, covered, cosines)
+    types = [type_of(row) for row in candidates.rows]
+    asked = set(query_words(question))
+    new = [_new_words(str(row["text"]), asked) for row in candidates.rows]
+    speaker, other = _speakers(candidates.rows, asked)
+    recency, outdated = _time(candidates, types, covered, cosines)
+    window = candidates.holds | candidates.before.holds | candidates.after.holds
+    columns = {
+        "meaning": cosines.scaled(candidates.cosine),
+        "words": covered,
+        "bm25": covered * _damping(candidates.rows),
+        "window": candidates.covered(window),
+        "before": _side(candidates, candidates.before, cosines),
+        "after": _side(candidates, candidates.after, cosines),
+        "session": _sessions(candidates.rows, relevance),
+        "asks": [asks(str(row["text"])) for row in candidates.rows],
+        "user": [row["role"] == "user" for row in candidates.rows],
+        "speaker": speaker,
+        "other": other,
+        "adds": np.log1p(np.minimum(new, NEW_WORDS)) / np.log1p(NEW_WORDS),
+        "echo": [number == 0 for number in new],
+        "likeness": _likeness(candidates, relevance, cosines),
+        "recency": recency,
+        "outdated": outdated,
+        "time": _named_time(question, candidates.rows),
+        "helped": [_share(row["helped"]) for row in candidates.rows],
+        "hurt": [_share(row["hurt"]) for row in candidates.rows],
+        "superseded": [bool(row["superseded"]) for row in candidates.rows],
+    }
+    matrix = np.zeros((len(candidates), len(FEATURES)))
+    for number, name in enumerate(FEATURES):
+        matrix[:, number] = columns[name]
+    return Examined(candidates, types, matrix, relevance)
+
+
+def type_of(row: Any) -> RecordType:
+    """Return what a record is, by the columns of a candidate's row."""
+    if row["kind"] != "episode":
+        return "note"
+    if row["role"] is not None:
+        return "turn"
+    return "passage" if row["sourced"] else "note"
+
+
+def _relevance(cosine: Floats, covered: Floats, cosines: Calibration) -> Floats:
+    return np.asarray((cosines.scaled(cosine).clip(0, 1) + covered) / 2)
+
+
+def _side(candidates: Candidates, side: Side, cosines: Calibration) -> Floats:
+    return _relevance(side.cosine, candidates.covered(side.holds), cosines)
+
+
+def _sessions(rows: Sequence[Any], relevance: Floats) -> Floats:
+    """Return the mean of the three best of each record's session, 0 for one without a session."""
+    best: dict[str, list[float]] = {}
+    for place in np.argsort(-relevance, kind="stable").tolist():
+        session = rows[place]["session"]
+        if session is not None and len(found := best.setdefault(session, [])) < BEST_OF_SESSION:
+            found.append(float(relevance[place]))
+    means = {session: sum(found) / BEST_OF_SESSION for session, found in best.items()}
+    return np.array([means.get(row["session"], 0.0) for row in rows], dtype=np.float64)
+
+
+def _speakers(rows: Sequence[Any], asked: set[str]) -> tuple[Floats, Floats]:
+    """Return which records were said by somebody the question names, and which by another."""
+    names = {name: set(query_words(name)) for name in {row["name"] for row in rows} if name}
+    named = {name for name, words in names.items() if words & asked}
+    said = [row["name"] in named for row in rows]
+    other = [bool(named) and bool(row["name"]) and row["name"] not in named for row in rows]
+    return np.array(said, dtype=np.float64), np.array(other, dtype=np.float64)
+
+
+def _damping(rows: Sequence[Any]) -> Floats:
+    """Return what BM25 makes of a word that a key of its length holds once, 1 at mean length."""
+    lengths = np.array([len(row["text"]) for row in rows], dtype=np.float64)
+    mean = lengths.mean() if len(lengths) else 1.0
+    return np.asarray((K1 + 1) / (1 + K1 * (1 - B + B * lengths / max(1.0, mean))))
+
+
+def _new_words(text: str, asked: set[str]) -> int:
+    return len(set(query_words(text[:BEGINNING])) - asked)
+
+
+def _likeness(candidates: Candidates, relevance: Floats, cosines: Calibration) -> Floats:
+    if not len(candidates):
+        return relevance
+    best = candidates.vectors[int(np.argmax(relevance))]
+    return cosines.scaled_texts(candidates.vectors @ best).clip(0, 1)
+
+
+def _time(
+    candidates: Candidates, types: Sequence[RecordType], covered: Floats, cosines: Calibration
+) -> tuple[Floats, Floats]:
+    """Return the place of each record in time, and its likeness to a newer one as fitting.
+
+    Passages of one day are as new as one another: they were read in order, but tell of one state.
+    """
+    moments = np.array([row["moment"] for row in candidates.rows], dtype=np.float64)
+    order = np.lexsort((candidates.records, moments))
+    place = np.empty(len(order))
+    place[order] = np.arange(len(order))
+    newer = place[None, :] > place[:, None]
+    passages = np.array([type_ == "passage" for type_ in types], dtype=bool)
+    newer &= ~(passages[:, None] & (moments // DAY <= (moments // DAY)[:, None]))
+    said = covered > 0  # where no words are shared, unrelated notes would count as newer versions
+    fitting = newer & said[None, :] & (covered[None, :] >= covered[:, None] - 1e-9)
+    alike = np.where(fitting, candidates.vectors @ candidates.vectors.T, -1.0)
+    outdated = cosines.scaled_texts(alike.max(axis=1, initial=-1.0)).clip(0, 1)
+    return place / max(1, len(order) - 1), outdated
+
+
+def _named_time(question: str, rows: Sequence[Any]) -> Floats:
+    """Return which share of a date that the question names each record has, at best."""
+    named = named_dates(question)
+    if not named:
+        return np.zeros(len(rows))
+    days = [local_day(EPOCH + timedelta(microseconds=row["moment"])) for row in rows]
+    shares = [max(date.matches(day) for date in named) if day else 0.0 for day in days]
+    return np.array(shares, dtype=np.float64)
+
+
+def _share(count: Any) -> float:
+    """Return a count as a share: 0 of none, towards 1 of many."""
+    number = max(0, int(count or 0))
+    return number / (number + 2)

@@ -1,0 +1,143 @@
+"""Selection: which of the hits are shown (no echoes, each text once), and how much of each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memagent.records import line_of
+from memagent.stores.ranking import tokens_of
+from memagent.text.sentences import sentences
+from memagent.text.words import query_words
+from memagent.types import Hit
+
+MIN_SHARE = 0.2
+"""Share of the best score that a hit has to reach: of 300 questions (LoCoMo, generated
+conversations) none lost its only gold turn among the first 20 hits by it."""
+
+
+def select(
+    hits: Sequence[Hit], k: int, tokens: int | None, min_share: float = MIN_SHARE
+) -> list[Hit]:
+    """Return the best hits that the budgets of records and tokens allow, best first.
+
+    Of hits that say the same only the newest is shown, and none that scores less than `min_share`
+    of the best. Of a text longer than its share of the tokens an excerpt is shown. What has no room
+    is left out; something shorter after it may still be shown.
+    """
+    least = min_share * max((hit.score for hit in hits if not _is_taught(hit)), default=0.0)
+    likely = [hit for hit in distinct(hits) if hit.score >= least or _is_taught(hit)]
+    if tokens is None:
+        return likely[:k]
+    share = fair_share([_cost(hit) for hit in likely[:k]], tokens)
+    chosen: list[Hit] = []
+    for hit in likely:
+        if len(chosen) == k:
+            break
+        if _cost(hit) > share:
+            hit = shortened(hit, share)
+        if (cost := _cost(hit)) <= tokens:
+            chosen.append(hit)
+            tokens -= cost
+    return chosen
+
+
+def fair_share(costs: Sequence[int], tokens: int) -> int:
+    """Return how many tokens each may take so that all fit; short ones leave theirs to the rest."""
+    for number, cost in enumerate(sorted(costs)):
+        share = tokens // (len(costs) - number)
+        if cost > share:
+            return share
+        tokens -= cost
+    return max(costs, default=tokens)
+
+
+def shortened(hit: Hit, tokens: int) -> Hit:
+    """Return a hit with the sentences of its key, and as many beside them as fit into `tokens`.
+
+    The sentences of the key are never cut, and a hit with an excerpt keeps that.
+    """
+    text, speaker = hit.record.text, hit.record.speaker
+    pieces = sentences(text)
+    if hit.excerpt is not None or len(pieces) < 2:
+        return hit
+
+    def excerpt(start: int, end: int) -> Hit:
+        piece = text[pieces[start].start : pieces[end - 1].end]
+        return replace(hit, excerpt=line_of(piece, speaker=speaker))
+
+    start, end = _matched(hit.key, [piece.of(text) for piece in pieces])
+    best = excerpt(start, end)
+    while True:
+        wider = [(start, end + 1), (start - 1, end)]
+        fitting = [
+            (first, last)
+            for first, last in wider
+            if first >= 0 and last <= len(pieces) and _cost(excerpt(first, last)) <= tokens
+        ]
+        if not fitting:
+            return best
+        start, end = fitting[0]
+        best = excerpt(start, end)
+
+
+def _matched(key: str, pieces: Sequence[str]) -> tuple[int, int]:
+    """Return start and end of the longest run of sentences that a key holds, or of the most alike.
+
+    Words are compared, as a key may have a date or a speaker before it.
+    """
+    words = set(query_words(key))
+    lengths = [len(piece) if words.issuperset(query_words(piece)) else 0 for piece in pieces]
+    runs, start = [(0, 0, 0)], 0
+    for end, length in enumerate([*lengths, 0]):
+        if not length:
+            runs.append((sum(lengths[start:end]), start, end))
+            start = end + 1
+    longest, start, end = max(runs, key=lambda run: run[0])
+    if longest:
+        return start, end
+    shared = [len(words.intersection(query_words(piece))) for piece in pieces]
+    start = shared.index(max(shared))
+    return start, start + 1
+
+
+def _cost(hit: Hit) -> int:
+    return tokens_of(len(hit.line()))
+
+
+def _is_taught(hit: Hit) -> bool:
+    """Tell whether a hit is a lesson for the question, or what it leads to: its score is another's.
+
+    The score of a lesson says how reliable it is, and not how relevant.
+    """
+    return not {"taught", "led"}.isdisjoint(hit.why)
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits without those whose words a newer one repeats, best first.
+
+    The newest stands in the place, and has the score, of the best that says the same. Words are
+    compared in order, without case, accents and punctuation: no likeness of vectors tells "80 kg"
+    from "82 kg", or who beat whom.
+    """
+    newest: dict[tuple[str | None, tuple[str, ...]], Hit] = {}
+    for hit in hits:
+        said = hit.record.speaker, tuple(query_words(hit.text)) or (hit.text,)
+        known = newest.get(said)
+        if known is None or known.record.moment < hit.record.moment:
+            score = hit.score if known is None else known.score
+            newest[said] = hit if score == hit.score else replace(hit, score=score)
+    return list(newest.values())
+
+
+def without_echoes(question: str, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits without the user's turns in the question's words, or in one of them alone."""
+    asked = query_words(question)
+    return [hit for hit in hits if not (_is_turn(hit) and _repeats(hit.record.text, asked))]
+
+
+def _is_turn(hit: Hit) -> bool:
+    return (hit.record.kind, hit.record.role) == ("episode", "user")
+
+
+def _repeats(text: str, asked: Sequence[str]) -> bool:
+    said = query_words(text)
+    return said == asked or (len(said) == 1 and said[0] in asked)

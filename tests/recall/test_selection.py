@@ -1,0 +1,153 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from memagent import Memory, Record, Scope
+from memagent.recall.selection import fair_share, select, shortened
+from memagent.types import Hit
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def hit(text: str, score: float, seq: int = 1, name: str | None = None) -> Hit:
+    at = NOON + timedelta(minutes=seq)
+    record = Record(
+        id=str(seq),
+        seq=seq,
+        kind="episode",
+        text=text,
+        keys=(text,),
+        scope=Scope("ada"),
+        created=at,
+        valid_from=at,
+        metadata={"role": "user", "name": name} if name else {},
+    )
+    return Hit(record=record, score=score, key=text, why={})
+
+
+def texts(hits: Sequence[Hit]) -> list[str]:
+    return [hit.record.text for hit in hits]
+
+
+def test_the_newest_of_the_same_words_stands_in_the_place_of_the_best() -> None:
+    found = [
+        hit("My code is 4711.", 0.9, 1),
+        hit("I like tea.", 0.8, 2),
+        hit("my CODE is 4711", 0.7, 3),
+    ]
+    chosen = select(found, 5, None)
+    assert [(one.record.text, one.score) for one in chosen] == [
+        ("my CODE is 4711", 0.9),
+        ("I like tea.", 0.8),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("I weigh 80 kg.", "I weigh 82 kg."),
+        ("Ann beat Bob.", "Bob beat Ann."),
+        ("I like tea.", "I do not like tea."),
+        ("我住在柏林", "我住在巴黎"),
+        ("🐈", "🐕"),
+        ("!", "?"),
+    ],
+)
+def test_other_words_or_another_order_is_something_else(one: str, other: str) -> None:
+    assert texts(select([hit(one, 0.9, 1), hit(other, 0.9, 2)], 5, None)) == [one, other]
+
+
+def test_the_same_words_of_two_speakers_are_two_records() -> None:
+    said = [hit("Thanks a lot!", 0.9, 1, "Ann"), hit("Thanks a lot!", 0.8, 2, "Bo")]
+    assert len(select(said, 5, None)) == 2
+
+
+def test_hits_far_below_the_best_are_left_out() -> None:
+    found = [hit("a", 0.8, 1), hit("b", 0.4, 2), hit("c", 0.1, 3)]
+    assert texts(select(found, 5, None)) == ["a", "b"]
+    assert texts(select(found, 5, None, min_share=0.6)) == ["a"]
+    assert texts(select(found, 5, None, min_share=0.0)) == ["a", "b", "c"]
+    assert select([], 5, None) == []
+
+
+def test_budgets_of_records_and_tokens() -> None:
+    found = [hit("a" * 40, 0.9, 1), hit("b" * 400, 0.8, 2), hit("c" * 40, 0.7, 3)]
+    assert texts(select(found, 1, None)) == ["a" * 40]
+    assert texts(select(found, 3, 20)) == ["a" * 40, "c" * 40]
+    assert len(select(found, 3, 120)) == 3
+
+
+def test_recall_shows_what_was_said_twice_once(memory: Memory, ada: Scope) -> None:
+    memory.add("My locker code is 4711.", scope=ada)
+    memory.add("my locker code is 4711", scope=ada)
+    memory.add("My locker code was 4710.", scope=ada)
+    shown = memory.recall("What is my locker code?", scope=ada, k=5).texts
+    assert "my locker code is 4711" in shown
+    assert "My locker code is 4711." not in shown
+    assert "My locker code was 4710." in shown
+
+
+STORY = "The harbour opened in 1901. Ann painted the tower blue. Rain fell. Bob left for good."
+
+
+def long_hit(key: str, score: float = 0.9, seq: int = 1, name: str | None = None) -> Hit:
+    found = hit(STORY, score, seq, name)
+    return replace(found, key=key)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "excerpt"),
+    [
+        (8, "Ann painted the tower blue."),
+        (11, "Ann painted the tower blue. Rain fell."),
+        (15, "Ann painted the tower blue. Rain fell. Bob left for good."),
+        (22, STORY),
+    ],
+)
+def test_of_a_long_text_the_sentences_around_its_key_are_shown(tokens: int, excerpt: str) -> None:
+    """The key has a date before it, which the text has not."""
+    assert shortened(long_hit("2024-05-01. Ann painted the tower blue."), tokens).text == excerpt
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "excerpt"),
+    [
+        ("Она купила дом. Он рисует кошек. Идёт дождь.", "Он рисует кошек.", "Он рисует кошек."),
+        ("她买了一栋房子。他画了一只猫。下雨了。", "他画了一只猫。", "他画了一只猫。"),
+        ("One thing. Two dogs bark. Three.", "about dogs", "Two dogs bark."),
+    ],
+)
+def test_a_key_is_found_in_every_script_and_in_other_words(
+    text: str, key: str, excerpt: str
+) -> None:
+    assert shortened(replace(hit(text, 0.9), key=key), 1).text == excerpt
+
+
+def test_an_excerpt_keeps_its_speaker_and_one_that_is_there_stays() -> None:
+    found = shortened(long_hit("Rain fell.", name="Zoe"), 4)
+    assert found.text == "Zoe: Rain fell."
+    assert shortened(found, 2) is found
+    assert shortened(hit("One sentence only", 0.9), 1).excerpt is None
+
+
+def test_a_text_is_cut_only_where_the_others_leave_it_no_room() -> None:
+    found = [long_hit("Rain fell."), hit("I like tea.", 0.8, 2), hit("I like cake.", 0.7, 3)]
+    whole = select(found, 3, 60)
+    assert [one.excerpt for one in whole] == [None] * 3
+    less = select(found, 3, 20)
+    assert [one.record.seq for one in less] == [1, 2, 3]
+    assert less[0].excerpt is not None
+    assert "Rain fell." in less[0].excerpt
+    assert sum(-(-len(one.line()) // 4) for one in less) <= 20
+
+
+@pytest.mark.parametrize(
+    ("costs", "tokens", "share"),
+    [([10, 10], 30, 10), ([10, 50, 50], 70, 30), ([50, 50], 70, 35), ([], 70, 70)],
+)
+def test_short_texts_leave_their_share_to_long_ones(
+    costs: list[int], tokens: int, share: int
+) -> None:
+    assert fair_share(costs, tokens) == share
