@@ -4,22 +4,18 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from memagent.errors import InvalidInput
+from memagent.feedback.lesson_text import stems
 from memagent.memory.memory import Memory
-from memagent.recall.lessons import is_denial, same_question
-from memagent.recall.rules.questions import is_question
-from memagent.text.english import content_words, stem, words
+from memagent.recall.lessons import same_question
+from memagent.stores.database.filters import Filter
+from memagent.stores.ranking import Ranking
+from memagent.text.words import query_words
 from memagent.types import Answer, Checked, Feedback, Recollection, Scope
 
 logger = logging.getLogger(__name__)
 
 NEIGHBOURS = 5
 """The default limit of past questions that are asked again."""
-_NEGATIONS = frozenset("no not none nobody never cannot".split())
-_YES_NO_WORDS = _NEGATIONS | frozenset(
-    "yes a an the it he she they i we you is are was were".split()
-)
-"""The words of a yes-or-no answer besides those of the question."""
 Recall = Callable[[str], Recollection]
 """Recalls the records to show for a question."""
 
@@ -55,7 +51,7 @@ class Recheck:
             after = self._recall(neighbour)
             if _shown(neighbour, before) == _shown(neighbour, after):
                 continue
-            old = self._answer(before.remaining or neighbour, before.texts)
+            old = self._answer(neighbour, before.texts)
             if breaks(old, self._answer(neighbour), neighbour, answer, text):
                 broken.append(neighbour)
         logger.info("recheck: fixed %s, broke %d, %d model calls", fixed, len(broken), self._calls)
@@ -67,71 +63,55 @@ class Recheck:
 
 
 def neighbours(memory: Memory, question: str, scope: Scope, limit: int = NEIGHBOURS) -> list[str]:
-    """Return the past questions of a scope nearest to a question, without that question itself."""
-    if limit < 1:
+    """Return the past questions of a scope nearest to a question, without that question itself.
+
+    They are what its user said that is no evidence. Nearest is by meaning and by words.
+    """
+    if limit < 1 or not question.strip():
         return []
-    try:
-        hits = memory.search(question, scope=scope.across_sessions(), roles="user", k=4 * limit)
-    except InvalidInput:
-        return []
-    found = [hit.record.text for hit in hits if not hit.record.evidence]
-    near = [text for text in found if is_question(text) and not same_question(text, question)]
+    where = Filter(scope=scope.across_sessions(), roles=("user",))
+    vector = memory.engine.query_vector(question, None)
+    hits = memory.engine.bank.search(question, vector, where, Ranking(k=4 * limit))
+    asked = [hit.record.text for hit in hits if not hit.record.evidence]
+    near = [text for text in asked if not same_question(text, question)]
     return list(dict.fromkeys(near))[:limit]
 
 
 def fixes(new_answer: str, question: str, answer: str, text: str, kind: Feedback) -> bool:
     """Tell whether a new answer follows the feedback `text` on the old answer.
 
-    It must hold all that a correction adds to the question, or deny what a denial denies; after a
-    hint, which does not state the answer, it must only differ from the old one. A correction that
-    adds nothing to the question is a yes or a no, and the new answer must be the same.
+    After a hint, which does not state the answer, it must only differ from the old one. Else it
+    must hold something that the feedback adds to the question, and not all that was wrong. Feedback
+    that adds no word with a meaning of its own, such as a yes or a no, must be in it as a whole.
     """
     if kind == "hint":
-        return (_stems(new_answer), _denies(new_answer)) != (_stems(answer), _denies(answer))
-    if kind == "denial":
-        return is_denial(new_answer) or _denies(new_answer)
-    added = _stems(text) - _stems(question)
-    if added:
-        return added <= _stems(new_answer)
-    in_answer = set(_plain_words(new_answer))
-    required = set(_plain_words(text)) - set(_plain_words(question)) - _YES_NO_WORDS
-    if _denies(text) != _denies(new_answer) or not required <= in_answer:
+        return _words(new_answer) != _words(answer)
+    added, wrong = stems(text) - stems(question), stems(answer) - stems(question) - stems(text)
+    if wrong and wrong <= stems(new_answer):
         return False
-    return (
-        bool(required)
-        or _denies(text)
-        or "yes" in in_answer
-        or _stems(question) <= _stems(new_answer)
-    )
+    if added:
+        return bool(added & stems(new_answer))
+    return _words(text) - _words(question) <= _words(new_answer)
 
 
 def breaks(before: str, after: str, question: str, answer: str, text: str) -> bool:
-    """Tell whether a neighbour's answer lost content other than what the feedback corrects.
+    """Tell whether a neighbour's answer lost words other than what the feedback corrects.
 
-    `before` and `after` are its answers, `answer` is the corrected one, and `text` the feedback.
+    `before` and `after` are its answers, `answer` is the corrected one, and `text` the feedback. Of
+    an answer without a word that has a meaning of its own, such as a yes or a no, all words count.
     """
-    in_question = _stems(question)
-    if not _stems(before) - in_question:
-        return _denies(before) != _denies(after)
-    lost = (_stems(before) - in_question) - _stems(after)
+    of = stems if stems(before) - stems(question) else _words
+    asked, now = of(question), of(after)
+    lost = of(before) - asked - now
     if not lost:
         return False
-    wrong, right = _stems(answer) - in_question, _stems(text) - in_question
-    return not (lost <= wrong and bool(right & _stems(after)))
+    wrong, right = of(answer) - asked, of(text) - asked
+    return not (lost <= wrong and bool(right & now))
 
 
 def _shown(question: str, found: Recollection) -> tuple[str, ...]:
-    return (found.remaining or question, *found.texts)
+    return (question, *found.texts)
 
 
-def _stems(text: str) -> set[str]:
-    return {stem(word) for word in content_words(text) if word != "yes"}
-
-
-def _denies(text: str) -> bool:
-    return bool(_NEGATIONS & set(_plain_words(text)))
-
-
-def _plain_words(text: str) -> list[str]:
-    lowered = text.lower().replace("’", "'")  # noqa: RUF001
-    return [part for word in words(lowered) for part in word.replace("n't", " not").split()]
+def _words(text: str) -> set[str]:
+    return set(query_words(text))

@@ -15,36 +15,26 @@ are too short to stand alone.
 """
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from memagent.errors import InvalidInput
-from memagent.feedback.lesson_text import verbatim_lesson, written_lesson
+from memagent.feedback.lesson_text import stems, verbatim_lesson, written_lesson
 from memagent.feedback.recheck import NEIGHBOURS, Ask, Recall, Recheck, neighbours
 from memagent.feedback.request import FeedbackRequest
 from memagent.memory.memory import Memory
-from memagent.recall.lessons import has_all_names, question_forms, same_question
-from memagent.recall.rules.questions import answer_type, has_candidate
+from memagent.recall.lessons import same_question
 from memagent.stores.database.filters import micros
 from memagent.stores.lifecycle.undo import change_data
-from memagent.text.english import content_words, names, stem, words
-from memagent.types import Hit, NewRecord, Record, Reflected, Scope
+from memagent.types import NewRecord, Record, Reflected, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 logger = logging.getLogger(__name__)
 
-MIN_COSINE = 0.5
-"""The least cosine to a lesson of a record that it replaces.
-
-Texts that differ in one name have a cosine of at least 0.54, and 0.7 in the median (MiniLM)."""
 NEAREST = 10
 """The number of records nearest to a lesson that it may replace."""
-
-_ANSWER_KIND = re.compile(r"^\s*(?:\w+\s+)?(?:which|what)\s+\w+", re.IGNORECASE)
-"""The opening of a question that names the kind of answer: "in which city"."""
 
 
 def reflect(
@@ -85,9 +75,7 @@ def reflect(
 def _apply(memory: Memory, request: FeedbackRequest, model: "BaseChatModel | None") -> Record:
     """Store the lesson in place of what it corrects; storing it again changes nothing."""
     text, asks = (
-        written_lesson(request, model)
-        if model
-        else (verbatim_lesson(request), question_forms(request.question))
+        written_lesson(request, model) if model else (verbatim_lesson(request), (request.question,))
     )
     while True:
         lesson, retired = _proposed(memory, request, text, asks)
@@ -123,15 +111,15 @@ def _proposed(
 ) -> tuple[NewRecord | Record, Sequence[Record]]:
     """Return the lesson to store, or the record that equals it, and the records it retires."""
     wide = request.scope.across_sessions()
-    hits = memory.search(text, scope=wide, k=NEAREST)
-    evidence = [hit for hit in hits if hit.record.evidence]
-    earlier = next((hit.record for hit in evidence if _is_earlier(hit.record, request, text)), None)
-    if earlier is not None and earlier.text == text:
-        known = earlier.metadata["change"]["asks"]
+    hits = [hit for hit in memory.search(text, scope=wide, k=NEAREST) if hit.record.evidence]
+    lessons = [*memory.engine.lessons.taught_for(request.question, wide), *hits]
+    earlier = next((hit.record for hit in lessons if _is_earlier(hit.record, request, text)), None)
+    if earlier is not None and _says(earlier, request, text):
+        text, known = earlier.text, earlier.metadata["change"]["asks"]
         if set(asks) <= set(known):
             return earlier, ()
         asks = tuple(dict.fromkeys([*known, *asks]))
-    near = [hit.record for hit in evidence if replaces(request, text, hit)]
+    near = [hit.record for hit in hits if replaces(request, text, hit.record)]
     replaced = earlier or next(iter(near), None)
     retired = [
         record
@@ -163,24 +151,21 @@ def _proposed(
     return lesson, retired
 
 
-def replaces(request: FeedbackRequest, text: str, hit: Hit) -> bool:
-    """Tell whether a lesson replaces a record that is near and answers the same question.
+def replaces(request: FeedbackRequest, text: str, record: Record) -> bool:
+    """Tell whether a lesson replaces a record that says the same of the same.
 
-    A hint answers nothing, and replaces nothing.
+    The record holds the words that question and lesson share, and has more in common with the
+    lesson than it says besides; what the corrected answer said, too, does not count. A hint answers
+    nothing, and replaces nothing.
     """
-    record = hit.record
     if request.kind == "hint" or record.kind == "lesson":
         return False
-    if hit.why.get("cosine", 0.0) < MIN_COSINE or not has_all_names(record.text, request.question):
-        return False
-    in_record = _stems(record.text)
-    frame = _stems(_ANSWER_KIND.sub("", request.question)) & _stems(text)
-    if not frame <= in_record or not (in_record & _stems(text)) - _stems(" ".join(names(text))):
-        return False  # the record is about something else
-    expected = answer_type(request.question)
-    if expected != "time" and not _times(record.text) <= _times(f"{request.question} {text}"):
-        return False  # the record is about another time, and may hold as well
-    return expected is None or has_candidate(record.text, expected, request.question)
+    asked, said, held = stems(request.question), stems(text), stems(record.text)
+    subject = asked & said
+    besides = held - said - asked
+    if not subject or not subject <= held or _numbers(besides) > _numbers(said - asked):
+        return False  # it is about something else, or about another time, and may hold as well
+    return len(held & said) > len(besides - stems(request.answer))
 
 
 def _is_earlier(record: Record, request: FeedbackRequest, text: str) -> bool:
@@ -195,16 +180,16 @@ def _is_earlier(record: Record, request: FeedbackRequest, text: str) -> bool:
         return False
     if (change["feedback"] == "hint") != (request.kind == "hint"):
         return False
-    return record.text == text or any(
+    return _says(record, request, text) or any(
         same_question(request.question, ask) for ask in change["asks"]
     )
 
 
-def _stems(text: str) -> set[str]:
-    return {stem(word) for word in content_words(text)}
+def _says(lesson: Record, request: FeedbackRequest, text: str) -> bool:
+    """Tell whether an earlier lesson says a text, or the feedback that it was made of."""
+    return lesson.text in (text, request.text)
 
 
-def _times(text: str) -> set[str]:
-    return {
-        word.lower() for word in words(text) if word.isalpha() and has_candidate(word, "time", "")
-    }
+def _numbers(words: set[str]) -> bool:
+    """Tell whether there is a number among words."""
+    return any(letter.isdigit() for word in words for letter in word)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from memagent.errors import InvalidInput
-from memagent.recall.lessons import is_denial
 from memagent.stores.banks.validation import check
 from memagent.types import Feedback, NewRecord, Scope
 
@@ -50,6 +49,4 @@ def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str
             f"the feedback has {len(text):,} characters, at most {MAX_CHARS:,} are accepted: add a"
             " long text to the memory, and give a short correction"
         )
-    if hint is not None:
-        return "hint", text
-    return ("denial" if is_denial(text) else "correction"), text
+    return ("correction" if hint is None else "hint"), text

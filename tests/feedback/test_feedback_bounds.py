@@ -117,7 +117,7 @@ def test_a_lesson_of_somebody_s_own_making_is_a_record_like_any_other(
     new = memory.update(own.id, "Ada works in Faro.", scope=ada)
     assert new.metadata == metadata
     corrected(agent_of(memory), ada, "Ada works in Lisbon.")
-    assert shown(memory, ada) == ("Ada works in Lisbon.",)
+    assert memory.recall(ASKED, scope=ada, k=1).texts == ("Ada works in Lisbon.",)
 
 
 def test_feedback_of_two_at_once_is_kept_of_both(tmp_path: Path, ada: Scope) -> None:

@@ -1,11 +1,11 @@
 from collections.abc import Sequence
 
 import pytest
-from teaching import ASKED, agent_of, corrected, shown
+from teaching import ASKED, agent_of, corrected, reading, shown
 
 from memagent import Agent, Answer, Memory, Scope
+from memagent.feedback.rate_limit import RateLimit
 from memagent.feedback.recheck import breaks, fixes
-from memagent.recall.lessons import same_question
 from memagent.stores.ranking import reliability
 from memagent.testing import ScriptedChat
 
@@ -49,7 +49,7 @@ def conflict(memory: Memory, scope: Scope, givers: Sequence[str]) -> str:
 
     `givers` names who is tagged with each lesson: the first of each two is right in nine of ten.
     """
-    agent = agent_of(memory)
+    agent = Agent(memory=memory, model=ScriptedChat(reading), k=1, rate_limit=RateLimit(None))
     for number in range(10):
         for place, giver in enumerate(givers[2 * number : 2 * number + 2]):
             asked = f"Where is item{number}{'ab'[place]}?"
@@ -99,20 +99,19 @@ def test_a_model_words_the_lesson_only_with_what_was_said(memory: Memory, ada: S
     ("said", "answer", "expected"),
     [
         ("No.", "No, she is not.", True),
-        ("No.", "She isn't in Rome.", True),
         ("No.", "Yes.", False),
         ("No.", "She is in Rome.", False),
         ("Yes.", "Yes, she is.", True),
-        ("Yes.", "Ada is in Rome.", True),
         ("Yes.", "She is in Faro.", False),
         ("Yes.", "I cannot tell.", False),
-        ("She is in Rome.", "Yes.", True),
         ("She is in Rome.", "No.", False),
         ("Ada is not in Rome.", "Ada is in Rome.", False),
         ("She is in Faro.", "No, in Faro.", True),
         ("She is in Faro.", "No.", False),
         ("Hers.", "Hers.", True),
         ("Hers.", "His.", False),
+        ("Nein.", "Nein, Ada ist in Faro.", True),
+        ("Nein.", "Ja, Ada ist in Rom.", False),
     ],
 )
 def test_which_answers_fix_a_yes_or_no_question(said: str, answer: str, expected: bool) -> None:
@@ -126,20 +125,3 @@ def test_an_answer_that_turns_from_no_to_yes_is_broken() -> None:
     for before, after in (("No.", "Yes."), ("Yes.", "No.")):
         assert breaks(before, after, asked, "In Faro.", "In Rome.")
         assert not breaks(before, before, asked, "In Faro.", "In Rome.")
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "cosine", "expected"),
-    [
-        ("Where does Ada work?", "Where is Ada working now?", 0.0, True),
-        ("Where does Ada work?", "Where does Bob work?", 0.99, False),
-        ("Who manages Ada?", "Who does Ada manage?", 0.99, False),
-        ("Where was Ada before May?", "Where was Ada after May?", 0.99, False),
-        ("Where do I live?", "Where do you live?", 0.99, False),
-        ("Where does Ada work?", "Where does Ada work usually?", 0.95, True),
-        ("Where does Ada work?", "Where does Ada work usually?", 0.8, False),
-        ("Where does Ada work?", "When does Ada work?", 0.99, False),
-    ],
-)
-def test_which_questions_are_the_same(one: str, other: str, cosine: float, expected: bool) -> None:
-    assert same_question(one, other, cosine) is expected

@@ -1,7 +1,6 @@
 from teaching import ASKED, agent_of, corrected, shown
 
-from memagent import Agent, Memory, Scope
-from memagent.testing import ScriptedChat
+from memagent import Memory, Scope
 
 
 def test_a_correction_takes_the_place_of_what_it_corrects(memory: Memory, ada: Scope) -> None:
@@ -11,11 +10,11 @@ def test_a_correction_takes_the_place_of_what_it_corrects(memory: Memory, ada: S
     assert done.change is not None
     assert done.change.superseded == old.id
     assert (done.change.who, done.change.why) == ("ada", "she moved")
-    assert shown(memory, ada) == ("Ada works in Lisbon.",)
+    assert shown(memory, ada) == ("Bob works in Rome.", "Ada works in Lisbon.")
     held = {one.id: one.superseded for one in memory.list(scope=ada, everything=True)}
     assert held[old.id]
     assert not held[other.id]
-    assert shown(memory, ada, "Where does Bob work?") == ("Bob works in Rome.",)
+    assert shown(memory, ada, "Where does Bob work?")[0] == "Bob works in Rome."
     assert memory.maintenance.verify() == ()
 
 
@@ -41,19 +40,15 @@ def test_the_same_words_again_change_nothing_but_serve_another_question(
     assert set(more.asks) == {ASKED, "What is the place of Ada?"}
 
 
-def test_a_denial_is_recognised_when_its_premise_is_asked_for_again(
-    memory: Memory, ada: Scope
-) -> None:
+def test_a_denial_is_a_lesson_like_others(memory: Memory, ada: Scope) -> None:
     memory.add("Ada works in Rome.", scope=ada)
     asked = "Where does Zoe Quark work?"
     done = corrected(agent_of(memory), ada, "There is no Zoe Quark.", asked=asked)
     assert done.change is not None
-    assert done.change.feedback == "denial"
+    assert (done.change.feedback, done.change.superseded) == ("correction", None)
     for question in (asked, "When did Zoe Quark leave?"):
-        assert shown(memory, ada, question) == ("There is no Zoe Quark.",)
-        silent = Agent(memory=memory, model=ScriptedChat([]))
-        assert silent.ask(question, scope=ada).answer == "There is no Zoe Quark."
-    assert shown(memory, ada) == ("Ada works in Rome.",)
+        assert "There is no Zoe Quark." in shown(memory, ada, question)
+    assert "Ada works in Rome." in shown(memory, ada)
 
 
 def test_a_hint_leads_to_what_answers(memory: Memory, ada: Scope) -> None:
@@ -62,9 +57,9 @@ def test_a_hint_leads_to_what_answers(memory: Memory, ada: Scope) -> None:
     asked = "Where does the boss of Ada work?"
     answer = agent.ask(asked, scope=ada)
     agent.feedback(answer, scope=ada, hint="Ada is led by Bob.")
-    again = agent.ask(asked, scope=ada)
-    assert "Bob works in Rome." in again.recollection.texts
-    assert "Cleo works in Faro." not in again.recollection.texts
+    assert memory.recall(asked, scope=ada).queries == (asked, "Ada is led by Bob.")
+    texts = memory.recall(asked, scope=ada, k=2).texts
+    assert texts == ("Bob works in Rome.", "Ada is led by Bob.")
 
 
 def test_a_hint_by_somebody_else_leads_past_what_was_answered(memory: Memory, ada: Scope) -> None:
@@ -73,6 +68,7 @@ def test_a_hint_by_somebody_else_leads_past_what_was_answered(memory: Memory, ad
     answer = agent.ask(ASKED, scope=ada)
     agent.feedback(answer, scope=ada, hint="Ada has moved to where Bob works.")
     led = {"Ada has moved to where Bob works.", "Bob works in Faro."}
-    assert set(shown(memory, ada)) == led
-    assert set(shown(memory, ada, "In which city does Ada work?")) == led
-    assert shown(memory, ada, "Where does Bob work?") == ("Bob works in Faro.",)
+    assert set(memory.recall(ASKED, scope=ada, k=2).texts) == led
+    other = shown(memory, ada, "In which city does Ada work?")
+    assert "Ada has moved to where Bob works." in other
+    assert "Bob works in Faro." in shown(memory, ada, "Where does Bob work?")
