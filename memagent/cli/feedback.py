@@ -123,14 +123,30 @@ def judge(
     outcome: Annotated[
         Outcome, typer.Argument(help="What came of showing them.", show_default=False)
     ],
+    turn: Annotated[
+        str | None,
+        typer.Option(
+            help="The turn that they were shown in: the id of its question or answer.",
+            show_default=False,
+        ),
+    ] = None,
     why: Why = None,
     home: Home = None,
     user: User = None,
 ) -> None:
-    """Count that records helped or hurt; a record that hurt is trusted less, as is its source."""
+    """Count that records helped or hurt; a record that hurt is trusted less, as is its source.
+
+    With --turn, `memagent ranking learn` can learn from it.
+    """
     with opened(home, user) as (memory, scope):
-        whole = full_ids(memory, scope, ids)
-        marked = memory.changes.judge(whole, outcome, scope=scope, who=scope.user, why=why)
+        marked = memory.changes.judge(
+            full_ids(memory, scope, ids),
+            outcome,
+            turn=full_id(memory, scope, turn, "turn") if turn else None,
+            scope=scope,
+            who=scope.user,
+            why=why,
+        )
     print_marked(marked, "judged")
 
 
@@ -210,9 +226,10 @@ def show(id: ChangeId, home: Home = None, user: User = None, as_json: Json = Fal
         return
     by = " ".join(part for part in (change.who and f"by {change.who}", change.why) if part)
     say(f"change {change.id}  {change.at.astimezone():%Y-%m-%d %H:%M:%S}  {by}".rstrip())
-    say(f"asked     {change.asked}")
-    say(f"answered  {change.answered}")
-    say(f"{change.feedback}  {change.said}")
+    if change.asked:
+        say(f"asked     {change.asked}")
+        say(f"answered  {change.answered}")
+    say(f"{change.feedback}  {change.said}".rstrip())
     for one in old:
         say(f"- {one.id}  {one.text}")
     say(f"+ {change.id}  {change.lesson}")

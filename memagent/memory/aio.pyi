@@ -18,6 +18,8 @@ from memagent.memory.deletion_probes import Findings, Target
 from memagent.memory.forget_request import Forgettable
 from memagent.memory.memory import Memory
 from memagent.memory.query_generation import Generated
+from memagent.memory.ranking import LearnedRanking
+from memagent.recall.reranker import Reranker
 from memagent.stores.lifecycle import integrity
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.stores.lifecycle.retention import Retained
@@ -40,6 +42,7 @@ from memagent.types import (
     Record,
     Records,
     ScopeLike,
+    StrategyName,
 )
 
 class _AsyncMemory:
@@ -52,6 +55,8 @@ class _AsyncMemory:
         index_bytes: int | None = ...,
         cache_bytes: int | None = ...,
         scope: ScopeLike | None = ...,
+        recall: StrategyName | None = ...,
+        reranker: str | Reranker | None = ...,
     ) -> Self: ...
     @classmethod
     async def in_memory(
@@ -60,6 +65,8 @@ class _AsyncMemory:
         embedder: str | Embeddings | None = ...,
         index_bytes: int | None = ...,
         scope: ScopeLike | None = ...,
+        recall: StrategyName | None = ...,
+        reranker: str | Reranker | None = ...,
     ) -> Self: ...
     async def add(
         self,
@@ -131,10 +138,12 @@ class _AsyncMemory:
         *,
         scope: ScopeLike | None = ...,
         k: int = ...,
+        tokens: int | None = ...,
         learned_scope: ScopeLike | None = ...,
         as_of: datetime | None = ...,
+        since: datetime | None = ...,
+        until: datetime | None = ...,
         where: Mapping[str, Any] | None = ...,
-        max_hops: int = ...,
         expand: bool = ...,
     ) -> Recollection: ...
     async def get(self, ids: Ids, *, scope: ScopeLike | None = ...) -> Records: ...
@@ -258,6 +267,7 @@ class AsyncChanges:
         ids: Ids,
         outcome: Outcome,
         *,
+        turn: str | None = ...,
         scope: ScopeLike | None = ...,
         who: str | None = ...,
         why: str | None = ...,
@@ -299,6 +309,14 @@ class AsyncChanges:
         scope: ScopeLike | None = ...,
         learned_scope: ScopeLike | None = ...,
     ) -> bool: ...
+    async def learn_ranking(
+        self,
+        *,
+        scope: ScopeLike | None = ...,
+        check: bool = ...,
+        who: str | None = ...,
+        why: str | None = ...,
+    ) -> LearnedRanking: ...
     async def turn(self, id: str, *, scope: ScopeLike | None = ...) -> tuple[Record, Record]: ...
     async def newest(self, ids: Ids, *, scope: ScopeLike | None = ...) -> dict[str, Record]: ...
 

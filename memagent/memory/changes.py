@@ -8,17 +8,17 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from memagent.errors import InvalidInput, shown
-from memagent.memory import arguments
+from memagent.memory import arguments, ranking
 from memagent.memory.arguments import checked
 from memagent.memory.engine import Engine
-from memagent.recall.lessons import is_denial
+from memagent.memory.ranking import LearnedRanking
 from memagent.stores.banks.episodic import PrecomputedVectors
 from memagent.stores.banks.validation import check
 from memagent.stores.database import connection
 from memagent.stores.database.filters import micros
 from memagent.stores.database.links import link
 from memagent.stores.database.writer import Trace
-from memagent.stores.lifecycle import key_repulsion, retention, undo
+from memagent.stores.lifecycle import key_repulsion, outcomes, retention, undo
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.types import (
     Change,
@@ -134,22 +134,31 @@ class Changes:
         ids: Ids,
         outcome: Outcome,
         *,
+        turn: str | None = None,
         scope: ScopeLike | None = None,
         who: str | None = None,
         why: str | None = None,
     ) -> Marked:
         """Count that showing these records helped or hurt.
 
-        A record that hurt, or that comes from a source that did, is trusted less by `search`.
+        A record that hurt, or that comes from a source that did, is trusted less by `search`. With
+        the `turn` that they were shown in, by the id of its question or reply, `learn_ranking` can
+        learn from it.
 
         Raises:
-            InvalidInput: the outcome is neither "helped" nor "hurt".
+            InvalidInput: the outcome is neither "helped" nor "hurt", or there is no such turn.
         """
         if outcome not in ("helped", "hurt"):
             raise InvalidInput(f"an outcome is 'helped' or 'hurt', not {shown(outcome)}")
-        records = self._engine.records(self._engine.scope(scope), ids_of(ids))
-        trace = Trace(who=who, why=why)
-        judged = retention.judge(self._engine.store, records, outcome, trace)
+        store, whose = self._engine.store, self._engine.scope(scope)
+        records = self._engine.records(whose, ids_of(ids))
+        question = None if turn is None else outcomes.question_of(store, whose, turn)
+        if turn is not None and question is None:
+            raise InvalidInput(f"there is no turn {shown(turn)} in this scope")
+        with store.transaction():
+            judged = retention.judge(store, records, outcome, Trace(who=who, why=why))
+            if question is not None:
+                outcomes.keep(store, question, records, outcome)
         return Marked(changed=judged, missing=records.missing)
 
     def pin(
@@ -243,11 +252,29 @@ class Changes:
     ) -> bool:
         """Learn from a right answer which hop direction leads to it; tell if there was one.
 
+        Only the English rules follow hop directions: with any other strategy nothing is learned.
         `learned_scope` is where it is kept, the own scope if None.
         """
         whose = self._engine.scope(scope)
         learned = whose if learned_scope is None else Scope.of(learned_scope)
-        return self._engine.recaller.learn(question, answer, whose, learned)
+        return self._engine.strategy.learn(question, answer, whose, learned)
+
+    def learn_ranking(
+        self,
+        *,
+        scope: ScopeLike | None = None,
+        check: bool = True,
+        who: str | None = None,
+        why: str | None = None,
+    ) -> LearnedRanking:
+        """Learn from verdicts and corrections which memories help, and rank by it from now on.
+
+        It learns from all sessions of the scope's user and agent, and takes the place of what was
+        learned before. With `check` it is kept only if it ranks questions better that it was not
+        learned from. `undo` takes it back.
+        """
+        whose = self._engine.scope(scope).across_sessions()
+        return ranking.learn(self._engine, whose, check=check, trace=Trace(who=who, why=why))
 
     def turn(self, id: str, *, scope: ScopeLike | None = None) -> tuple[Record, Record]:
         """Return a turn as (what the user said, what the assistant replied), by either's id.
@@ -352,7 +379,5 @@ def _edited(old: Record, text: str) -> tuple[tuple[str, ...], Mapping[str, Any]]
         "retired": [],
         "notes": {},
     }
-    if change["feedback"] != "hint":
-        edit["feedback"] = "denial" if is_denial(text) else "correction"
     keys = tuple(dict.fromkeys([text, *change["asks"]]))
     return keys, {**old.metadata, "change": {**change, **edit}}

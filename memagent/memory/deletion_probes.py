@@ -23,7 +23,9 @@ from memagent.stores.database.filters import Filter
 from memagent.stores.database.links import derived
 from memagent.stores.database.metadata import to_json
 from memagent.stores.database.rows import packed, unpacked
+from memagent.stores.database.word_index import languages_of
 from memagent.stores.lifecycle import residue
+from memagent.stores.ranking import Ranking
 from memagent.text.english import content_words, words
 from memagent.types import Ids, Record, Scope, ScopeLike, ids_of
 
@@ -111,9 +113,9 @@ class Target:
     """Target of the checks: what is to be forgotten. It holds the texts, so do not keep it.
 
     `scope` is the whole user's, `ids` all that `forget` takes along, `vectors` those of the keys as
-    the store has them, `more` their other texts (metadata, sources, reasons), `neighbours` the
-    records nearest to them as (id, text), and `before` how many questions of each kind brought it
-    up.
+    the store has them, `more` their other texts (metadata, sources, reasons), `languages` the
+    user's, `neighbours` the records nearest to them as (id, text), and `before` how many questions
+    of each kind brought it up.
     """
 
     scope: Scope
@@ -121,6 +123,7 @@ class Target:
     pieces: tuple[Piece, ...]
     vectors: tuple[bytes, ...]
     more: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     neighbours: tuple[tuple[str, str], ...] = ()
     paraphrases: tuple[str, ...] = ()
     before: tuple[tuple[ProbeKind, int], ...] = ()
@@ -194,6 +197,7 @@ class DeletionProbes:
             pieces=tuple(_spread(pieces)),
             vectors=tuple(_spread(_Inside(memory).vectors(whole, gone, pieces))),
             more=tuple(_spread([text for one in doomed for text in _more(memory, one)])),
+            languages=tuple(languages_of(store.query, str(store.owner(whole.user)))),
             paraphrases=tuple(paraphrases),
         )
         near = {
@@ -279,9 +283,10 @@ def _searched(
     vector = unpacked([query])[0] if isinstance(query, bytes) else None
     found: list[Record] = []
     for as_of in dict.fromkeys((None, moment)):
-        hits = memory.search(
-            text, vector=vector, scope=what.scope, k=HITS, roles="all", as_of=as_of
-        )
+        seen = Filter(scope=what.scope, as_of=as_of)
+        query_vector = memory.engine.query_vector(text, vector)
+        # By relevance alone: the ranking lets a copy stand behind what answers better.
+        hits = memory.engine.bank.search(text, query_vector, seen, Ranking(k=HITS))
         found += [hit.record for hit in hits]
     return _knowing(what, found)
 
@@ -367,5 +372,7 @@ class _Inside:
         if self._store.location == ":memory:":
             return []
         texts = [piece.text for piece in what.pieces]
-        wanted = residue.needles(texts, _spread(what.ids), what.vectors, what.more)
+        wanted = residue.needles(
+            texts, _spread(what.ids), what.vectors, what.more, languages=what.languages
+        )
         return residue.bytes_left(self._store, what.scope.user, what.ids, wanted)

@@ -1,6 +1,7 @@
 """The opened components of a memory: store, encoder, indexes and banks, shared by its verbs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -10,10 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from memagent.compression.expand import SourceExpander
 from memagent.config import load_settings
+from memagent.embedding.calibration import calibration
 from memagent.embedding.encoder import Encoder
 from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import InvalidInput, StoreError, shown
+from memagent.recall.expansion import Expander
+from memagent.recall.learned_ranking import LearnedRankings
+from memagent.recall.lessons import Lessons
+from memagent.recall.pipeline import Pipeline
 from memagent.recall.recaller import Recaller
+from memagent.recall.reranker import Reranker, open_reranker
+from memagent.recall.strategy import Strategy
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, PrecomputedVectors, keys_of
 from memagent.stores.banks.hop_directions import HopDirectionBank
@@ -23,10 +31,12 @@ from memagent.stores.database.writer import Trace
 from memagent.stores.index import embedding_cache, partitions
 from memagent.stores.index.embedding_cache import VectorCache
 from memagent.stores.lifecycle.erasure import Eraser
-from memagent.types import NewRecord, Record, Records, Scope, ScopeLike
+from memagent.types import NewRecord, Record, Records, Scope, ScopeLike, StrategyName
 
 EMBEDDER = "all-MiniLM-L6-v2"
 MIB = 2**20
+RANKED: StrategyName = "ranked"
+"""The strategy of recall where none is named."""
 HOME, RAM = object(), object()
 """Places to open: the folder of the settings, and no folder at all."""
 
@@ -42,6 +52,8 @@ class Engine:
         index_bytes: int,
         cache_bytes: int,
         default_scope: Scope | None = None,
+        recall: StrategyName = RANKED,
+        reranker: str | Reranker | None = None,
     ) -> None:
         bring_up_to_date(store)
         self.store = store
@@ -49,12 +61,21 @@ class Engine:
         self._opened: tuple[object, ...] | None = None
         self.encoder = Encoder(embedder, store.meta, store.set_meta)
         self.cache = VectorCache(store, cache_bytes)
-        self.bank = EpisodicBank(store, index_bytes)
+        self.bank = EpisodicBank(store, index_bytes, _needs_context(recall))
         self.eraser = Eraser(store, self.encoder.documents, keys_of)
-        directions = HopDirectionBank(store, self.bank, self.encoder.documents)
-        self.recaller = Recaller(store, self.bank, directions, self.encoder)
+        self.directions = HopDirectionBank(store, self.bank, self.encoder.documents)
+        self.lessons = Lessons(store, self.bank, self.encoder)
+        self.rankings = LearnedRankings(store)
+        self.pipeline = Pipeline(
+            self.bank,
+            store.read.ranked_rows,
+            partial(calibration, self.encoder),
+            self.rankings.of,
+            None if reranker is None else open_reranker(reranker),
+        )
+        self.strategy = self._strategy(recall)
         self.notes = CompressionBank(store, self.bank, self.encoder.documents)
-        self.expander = SourceExpander(self.notes, self.encoder)
+        self.expander = SourceExpander(self.notes, self.bank, self.encoder)
 
     @classmethod
     def open(
@@ -64,6 +85,8 @@ class Engine:
         index_bytes: int | None = None,
         cache_bytes: int | None = None,
         scope: ScopeLike | None = None,
+        recall: StrategyName | None = None,
+        reranker: str | Reranker | None = None,
     ) -> Self:
         """Open what lies in a folder, in RAM, or (`HOME`) where the settings say.
 
@@ -79,11 +102,14 @@ class Engine:
             index_bytes = settings.index_mb * MIB if index_bytes is None else index_bytes
             cache_bytes = settings.cache_mb * MIB if cache_bytes is None else cache_bytes
             scope = settings.user if scope is None else scope
+            recall = settings.recall if recall is None else recall
+            reranker = settings.reranker if reranker is None else reranker
         elif folder is not RAM and not isinstance(folder, str | Path):
             raise InvalidInput(
                 f"folder: a path is wanted, not {shown(folder)}; Memory.in_memory() keeps it in RAM"
                 " only"
             )
+        recall = recall or RANKED
         place = Path(folder).expanduser() if isinstance(folder, str | Path) else None
         engine = cls(
             SqliteStore(place),
@@ -91,10 +117,22 @@ class Engine:
             index_bytes=partitions.MAX_BYTES if index_bytes is None else index_bytes,
             cache_bytes=embedding_cache.MAX_BYTES if cache_bytes is None else cache_bytes,
             default_scope=None if scope is None else Scope.of(scope),
+            recall=recall,
+            reranker=reranker,
         )
         if place is not None:
-            engine._opened = place.absolute(), embedder, index_bytes, cache_bytes, scope
+            opened = embedder, index_bytes, cache_bytes, scope, recall, reranker
+            engine._opened = place.absolute(), *opened
         return engine
+
+    def _strategy(self, name: StrategyName) -> Strategy:
+        """Return a strategy of recall by its name."""
+        if name == RANKED:
+            neighbours = Expander(self.store.read, self.bank.vectors)
+            return Recaller(self.pipeline, self.lessons, self.encoder, neighbours)
+        from memagent.recall.rules.recaller import RulesRecaller  # not loaded by default
+
+        return RulesRecaller(self.store, self.bank, self.directions, self.lessons, self.encoder)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle how it was opened: another process opens the folder itself.
@@ -172,3 +210,12 @@ class Engine:
         self.bank.close()
         self.cache.close()
         self.store.close()
+
+
+def _needs_context(recall: StrategyName) -> Callable[[str], bool] | None:
+    """Return the test for texts that a strategy keys together with the record before."""
+    if recall == RANKED:
+        return None
+    from memagent.recall.rules.pronouns import needs_context  # not loaded by default
+
+    return needs_context

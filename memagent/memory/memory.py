@@ -18,9 +18,10 @@ from memagent.memory.engine import HOME, RAM, Engine
 from memagent.memory.maintenance import Maintenance
 from memagent.memory.messages import records_of, roles_of
 from memagent.memory.notes import Notes
-from memagent.recall.multi_hop import MAX_HOPS
+from memagent.recall.reranker import Reranker
+from memagent.recall.strategy import RECORDS, TOKENS, RecallQuery
 from memagent.stores.database.connection import sessions
-from memagent.stores.database.filters import Filter
+from memagent.stores.database.filters import Filter, Period
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import Ranking
 from memagent.types import (
@@ -35,6 +36,7 @@ from memagent.types import (
     Records,
     Scope,
     ScopeLike,
+    StrategyName,
     ids_of,
 )
 
@@ -67,19 +69,23 @@ class Memory:
         index_bytes: int | None = None,
         cache_bytes: int | None = None,
         scope: ScopeLike | None = None,
+        recall: StrategyName | None = None,
+        reranker: str | Reranker | None = None,
     ) -> Self:
         """Open the memory in a folder, making it if need be.
 
         Without a folder it is the one that the command line uses, with its settings: embedder,
-        bounds, and the user as the default `scope`. `index_bytes` bounds the vectors held in RAM;
-        those used longest ago make room. `cache_bytes` bounds the file beside the store that spares
-        embedding a text again.
+        bounds, strategy, and the user as the default `scope`. `index_bytes` bounds the vectors held
+        in RAM; those used longest ago make room. `cache_bytes` bounds the file beside the store
+        that spares embedding a text again. `recall` is "ranked" (default) or "rules"; a `reranker`
+        is what `open_reranker` takes.
 
         Raises:
             StoreError: the folder cannot be used, or holds a database of another program.
             EmbedderMismatch: on first use, if it was written with another embedder.
         """
-        return cls(Engine.open(folder, embedder, index_bytes, cache_bytes, scope))
+        parts = embedder, index_bytes, cache_bytes, scope, recall, reranker
+        return cls(Engine.open(folder, *parts))
 
     @classmethod
     def in_memory(
@@ -88,9 +94,11 @@ class Memory:
         embedder: str | Embeddings | None = None,
         index_bytes: int | None = None,
         scope: ScopeLike | None = None,
+        recall: StrategyName | None = None,
+        reranker: str | Reranker | None = None,
     ) -> Self:
         """Open a new memory that is kept in RAM only, and is gone when it is closed."""
-        return cls(Engine.open(RAM, embedder, index_bytes, 0, scope))
+        return cls(Engine.open(RAM, embedder, index_bytes, 0, scope, recall, reranker))
 
     def add(
         self,
@@ -231,29 +239,24 @@ class Memory:
         """Return the `k` best records for a query, best first, with the parts of their scores.
 
         The query is a text, a `vector` of the embedder (dimensions), or both: the words of the one
-        and the meaning of the other. Questions, and what the assistant replied, are left out unless
-        `roles` asks for them: "all", or some of "user", "assistant", "system", "tool". What was
-        superseded or has run out is left out too, or with `as_of` what did not hold then. `since`
-        and `until` (exclusive) bound `valid_from`. `where` filters metadata: `{"page": {"gte":
-        3}}`, with eq, ne, in, contains, lt, lte, gt, gte, exists, and, or, not.
+        and the meaning of the other. Questions and replies are left out unless `roles` asks for
+        them: "all", or some of "user", "assistant", "system", "tool". So is what was superseded or
+        has run out, or with `as_of` what did not hold then. `since` and `until` (exclusive) bound
+        `valid_from`. `where` filters metadata: `{"page": {"gte": 3}}`, with eq, ne, in, contains,
+        lt, lte, gt, gte, exists, and, or, not.
 
         A hit scores at least `min_score`; the result says how many did not. Together the texts have
         at most `tokens` tokens (of four characters). A `half_life` lets newer records win,
-        `diversity` (0 to 1) unlike ones, and `explain` puts ranks and factors into each hit's
-        `why`.
+        `diversity` (0 to 1) unlike ones, and `explain` puts factors into each hit's `why`.
 
         Raises:
             InvalidInput: the query is empty, the filter malformed, or a number out of its range.
         """
+        whose, named = self.engine.scope(scope), roles_of(roles)
+        evidence = roles is None and kind in (None, "episode")
+        time = Period(as_of=as_of, since=since, until=until)
         seen = Filter(
-            scope=self.engine.scope(scope),
-            evidence=roles is None and kind in (None, "episode"),
-            roles=roles_of(roles),
-            kind=kind,
-            metadata=where,
-            as_of=as_of,
-            since=since,
-            until=until,
+            scope=whose, evidence=evidence, roles=named, kind=kind, metadata=where, **time
         )
         ranking = Ranking(
             k=arguments.count("k", k),
@@ -265,34 +268,35 @@ class Memory:
         )
         with self.engine.encoder.expect_unchanged():
             vector = self.engine.query_vector(query, vector)
-            return self.engine.bank.search(query, vector, seen, ranking)
+            return self.engine.pipeline.search(query, vector, seen, ranking)
 
     def recall(
         self,
         question: str,
         *,
         scope: ScopeLike | None = None,
-        k: int = 5,
+        k: int = RECORDS,
+        tokens: int | None = TOKENS,
         learned_scope: ScopeLike | None = None,
         as_of: datetime | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         where: Mapping[str, Any] | None = None,
-        max_hops: int = MAX_HOPS,
         expand: bool = True,
     ) -> Recollection:
-        """Return what to show a model for a question: at most `k` first hits, oldest first.
+        """Return what to show a model for a question: at most `k` records, oldest first.
 
-        A list or a count may rest on twice as many. `learned_scope` names the scope whose learned
-        hop directions are followed (the own one if None). `as_of` asks what was known to hold at a
-        time, and `where` filters metadata as in `search`. Further hops search with what was found,
-        `max_hops` in all; 1 searches once. `expand` replaces notes that do not answer by sentences
-        of their sources.
+        Their texts have at most `tokens` tokens (of four characters) together. `as_of`, `since`,
+        `until` and `where` are those of `search`. `expand` replaces notes that do not answer by
+        sentences of their sources. Rules follow the hop directions learned in `learned_scope`.
         """
-        k, max_hops = arguments.count("k", k), arguments.count("max_hops", max_hops)
-        whose = self.engine.scope(scope)
-        learned = whose if learned_scope is None else Scope.of(learned_scope)
-        seen = Filter(scope=whose, evidence=True, as_of=as_of, metadata=where)
+        whose, k = self.engine.scope(scope), arguments.count("k", k)
+        time = Period(as_of=as_of, since=since, until=until)
+        seen = Filter(scope=whose, evidence=True, metadata=where, **time)
+        learned = Scope.of(learned_scope or whose)
+        query = RecallQuery(question, where=seen, learned_scope=learned, k=k, tokens=tokens)
         with self.engine.encoder.expect_unchanged():
-            found = self.engine.recaller.recall(question, seen, k, learned, max_hops)
+            found = self.engine.strategy.recall(query)
             return self.engine.expander.expand(question, found, whose) if expand else found
 
     def get(self, ids: Ids, *, scope: ScopeLike | None = None) -> Records:
@@ -311,8 +315,8 @@ class Memory:
     ) -> Records:
         """Return the records written last, newest first; superseded ones only with `everything`.
 
-        A page has at most `limit` records; pass its `next` as `after` for the next page. What
-        others write meanwhile moves no record from one page to another.
+        A page has at most `limit` records; pass its `next` as `after` for the next page. What is
+        written meanwhile moves no record to another page.
 
         Raises:
             InvalidInput: the limit is not positive, or `after` is not a record of the scope.

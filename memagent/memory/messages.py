@@ -1,7 +1,6 @@
 """Messages of a conversation as records: roles, speakers and times."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
@@ -10,18 +9,13 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from memagent.errors import InvalidInput, shown
 from memagent.memory import arguments
-from memagent.recall.rules.questions import is_question
 from memagent.stores.banks.episodic import keys_of
-from memagent.text.words import query_words
+from memagent.text.questions import asks
 from memagent.types import NewRecord, Role
 
 ROLES: tuple[str, ...] = get_args(Role)
 TYPES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 """Roles by langchain-core's message types."""
-STATED_WORDS = 3
-"""Words that a sentence states something with, at least; in Chinese, pairs of characters."""
-_SENTENCE = re.compile(r"[^.!?\u061f\u3002\uff01\uff0e\uff1f\u0964\n]+[^\w\s]*")
-"""Sentence with the marks that end it, in the scripts of most users."""
 FIELDS = ("role", "content", "name", "timestamp", "id")
 
 
@@ -67,14 +61,7 @@ def roles_of(roles: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 def evidence_in(role: str | None, text: str) -> bool:
     """Tell whether a message states something: only a user does, and not by asking alone."""
-    return role in (None, "user") and _states(text)
-
-
-def _states(text: str) -> bool:
-    """Tell whether some sentence of a text, of more than a call or a greeting, is no question."""
-    pieces = _SENTENCE.findall(text)
-    said = [piece for piece in pieces if len(query_words(piece)) >= STATED_WORDS] or [text]
-    return not all(is_question(piece) for piece in said)
+    return role in (None, "user") and not asks(text)
 
 
 def text_of(message: BaseMessage) -> str:

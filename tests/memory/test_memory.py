@@ -53,7 +53,7 @@ def test_the_same_undated_text_is_the_same_record_told_again(memory: Memory, ada
     assert again.id == first.id
     assert memory.maintenance.stats()["records"] == 2
     assert again.affirmed is not None
-    (hit,) = memory.recall("Where do I live?", scope=ada).hits
+    *_, hit = memory.recall("Where do I live?", scope=ada).hits  # the newest is shown last
     assert hit.record.text == "I live in Lisbon."
 
 

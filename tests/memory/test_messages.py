@@ -69,7 +69,8 @@ def test_a_message_that_states_and_asks_is_evidence(memory: Memory, text: str) -
         "Hey! Where does Lena live?",
         "Oh. What about you?",
         "你好！你住在哪里？",
-        "Where do you live",
+        "Wo wohnt Lena? Und seit wann?",
+        "هل أنت هنا؟",
     ],
 )
 def test_a_message_that_only_asks_is_none(memory: Memory, text: str) -> None:

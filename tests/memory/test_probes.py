@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,10 +180,16 @@ def test_an_old_version_that_was_left_is_found_by_its_time(
     assert f"record {secret.id} is still there" in found
 
 
+def add_leaning(folder: Path, scope: Scope) -> Record:
+    """Write a record that is keyed together with the one before it."""
+    with Memory.open(folder, embedder=HashEmbedder(), recall="rules") as memory:
+        return memory.add("She wrote it down.", scope=scope)
+
+
 def test_a_record_that_was_keyed_together_with_it_is_watched_too(
-    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leaning = disk.add("She wrote it down.", scope=ada)
+    leaning = add_leaning(tmp_path, ada)
     (joint,) = packed(np.array([HashEmbedder().embed_query(leaning.keys[0])]))
     what = disk.probes.target([secret.id], scope=ada)
     assert joint in what.vectors
@@ -195,9 +202,9 @@ def test_a_record_that_was_keyed_together_with_it_is_watched_too(
 
 
 def test_a_key_that_still_quotes_it_is_told(
-    disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, disk: Memory, secret: Record, ada: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leaning = disk.add("She wrote it down.", scope=ada)
+    leaning = add_leaning(tmp_path, ada)
     plan = Eraser._plan
     monkeypatch.setattr(Eraser, "_plan", lambda *of: replace(plan(*of), rekeyed=[]))
     findings = forgotten(disk, secret, ada)

@@ -1,0 +1,60 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from judging import NAMES, first, judge, told
+
+from memagent import Memory, Scope
+from memagent.recall.features import FEATURES
+from memagent.testing import HashEmbedder
+
+Command = Callable[..., tuple[int, str, str]]
+ADA = Scope(user="ada")
+USER = ("--user", "ada")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a folder with a memory that has enough verdicts to learn from."""
+    home = tmp_path / "home"
+    with Memory.open(home, embedder=HashEmbedder()) as memory:
+        told(memory, ADA, "Pia")
+        judge(memory, ADA, NAMES[:14])
+    return home
+
+
+def test_a_ranking_is_learned_shown_listed_and_undone(memagent: Command, home: Path) -> None:
+    code, out, _ = memagent("ranking", "learn", *USER, "--why", "a try")
+    assert (code, out.startswith("kept as ")) == (0, True)
+    (change,) = json.loads(memagent("changes", "list", *USER, "--json")[1])
+    assert (change["feedback"], change["why"]) == ("ranking", "a try")
+    assert "by ada a try" in memagent("changes", "show", change["id"], *USER)[1]
+    weights: dict[str, Any] = json.loads(memagent("ranking", "show", *USER, "--json")[1])
+    assert weights["note"]["weights"].keys() == FEATURES.keys()
+    shown = memagent("ranking", "show", *USER)[1]
+    assert all(name in shown for name in FEATURES)
+    assert memagent("changes", "undo", change["id"], *USER)[0] == 0
+    assert json.loads(memagent("ranking", "show", *USER, "--json")[1]) != weights
+    with Memory.open(home, embedder=HashEmbedder()) as memory:
+        assert first(memory, ADA, "Pia") == "Oslo"
+
+
+def test_it_says_why_nothing_is_kept(memagent: Command) -> None:
+    assert memagent("ranking", "learn", *USER)[:2] == (
+        0,
+        "not kept: 0 judged questions with a record known as right; it takes 10\n",
+    )
+    result = json.loads(memagent("ranking", "learn", *USER, "--json")[1])
+    assert (result["questions"], result["change"]) == (0, None)
+
+
+def test_a_verdict_names_the_turn(memagent: Command, tmp_path: Path) -> None:
+    with Memory.open(tmp_path / "home", embedder=HashEmbedder()) as memory:
+        record = memory.add("Ada works in Rome.", scope=ADA)
+        question = {"role": "user", "content": "Where does Ada work?"}
+        (said,) = memory.add_messages([question], scope=ADA)
+    asked = ["judge", record.id, "helped", *USER]
+    assert memagent(*asked, "--turn", said.id)[0] == 0
+    assert "no turn" in memagent(*asked, "--turn", "nothing")[2]
