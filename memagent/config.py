@@ -20,7 +20,7 @@ from pydantic_settings import (
 
 from memagent.errors import ConfigError, InvalidInput
 from memagent.files import read_text, reason
-from memagent.types import Precision
+from memagent.types import Precision, StrategyName
 from memagent.urls import header_value, masked_url
 
 PREFIX = "MEMAGENT_"
@@ -50,17 +50,25 @@ class Settings(BaseSettings):
     vllm_python: Path | None = None
     """The Python that has vLLM, if it is not this one."""
     embedder: str = "all-MiniLM-L6-v2"
-    """A sentence-transformers name or folder, or "server:<url>", "server:<url>#<model>"."""
+    """A sentence-transformers name or folder, "multilingual", or "server:<url>[#<model>]"."""
     embedder_key: SecretStr | None = None
     """The API key of the embedder's server."""
     embedder_precision: Precision = "auto"
     """The precision of the embedder: "auto", "float32", "bfloat16", "float16" or "int8"."""
+    reranker: str | None = None
+    """A cross-encoder's name or folder, or "server:<url>", "server:<url>#<model>"; optional."""
+    reranker_key: SecretStr | None = None
+    """The API key of the reranker's server."""
+    reranker_seconds: float = Field(default=1.0, gt=0, le=MAX_SECONDS)
+    """Seconds that the reranker may take for a question; then the order stands."""
     cache_mb: int = Field(default=64, ge=0, le=MAX_COUNT)
     """Disk space of the cache of vectors beside the memory, in MiB; 0 for no cache."""
     input_history: bool = True
     """Whether `chat` keeps the lines typed at a terminal, in a file beside the memory."""
-    recall_k: int = Field(default=5, ge=1, le=100)
-    """The number of memories that the model sees at most."""
+    recall: StrategyName = "ranked"
+    """The strategy of recall: "ranked", or "rules" for English rules made on bAbI's stories."""
+    recall_k: int | None = Field(default=None, ge=1, le=100)
+    """The number of memories that the model sees at most; what it reads well if not set."""
     index_mb: int = Field(default=1024, ge=1, le=MAX_COUNT)
     """RAM for the vectors of all users, in MiB."""
     max_tokens: int = Field(default=256, ge=1, le=MAX_COUNT)
@@ -76,7 +84,7 @@ class Settings(BaseSettings):
     data: Path | None = None
     """The folder of evaluation data (`babi/en` and so on)."""
 
-    @field_validator("api_key", "embedder_key")
+    @field_validator("api_key", "embedder_key", "reranker_key")
     @classmethod
     def _as_header(cls, key: SecretStr | None) -> SecretStr | None:
         return key and SecretStr(header_value(key.get_secret_value()))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from memagent.errors import InvalidInput, shown
@@ -28,8 +28,9 @@ Action = Literal[
 ]
 Role = Literal["user", "assistant", "system", "tool"]
 Outcome = Literal["helped", "hurt"]
-Feedback = Literal["correction", "hint", "denial"]
-"""Kind of feedback: the right answer, a hint, or that the thing asked about does not exist."""
+Feedback = Literal["correction", "hint", "denial", "ranking"]
+"""Kind of feedback: the right answer, a hint, that the thing asked about does not exist, or all the
+verdicts from which a ranking was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def ids_of(ids: Ids) -> list[str]:
     return [require_whole("an id", id) for id in listed]
 
 
+WRITING = timedelta(minutes=1)
+"""Time from which a record holds, and time of its writing, count as one if they are nearer."""
 SHORT = 48
 """Characters of a text that a `repr` shows."""
 
@@ -166,6 +169,18 @@ class Record:
         role = self.metadata.get("role")
         return role if isinstance(role, str) else None
 
+    @property
+    def speaker(self) -> str | None:
+        """Name of the speaker of a message; None if it has none."""
+        name = self.metadata.get("name") if self.role else None
+        return name if isinstance(name, str) else None
+
+    @property
+    def day(self) -> date | None:
+        """Local date from which it holds; None if that is only when it was written."""
+        written_then = abs(self.valid_from - self.created) < WRITING
+        return None if written_then else local_day(self.valid_from)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON can hold it; times are ISO 8601 texts."""
         return {
@@ -202,6 +217,20 @@ class Record:
     def moment(self) -> tuple[datetime, int]:
         """When it was last known to hold, for ordering in time; ties go by order of writing."""
         return (self.affirmed or self.valid_from, self.seq)
+
+
+def local_day(moment: datetime) -> date | None:
+    """Return the local date of a time, or None where the calendar does not reach so far."""
+    try:
+        return moment.astimezone().date()
+    except OverflowError:
+        return None
+
+
+def line_of(text: str, *, speaker: str | None = None, day: date | None = None) -> str:
+    """Return a text as a model is shown it: after its date (ISO 8601) and its speaker, if known."""
+    parts = [day.isoformat() if day else None, speaker, text]
+    return ": ".join(part for part in parts if part)
 
 
 def shortened(text: str) -> str:

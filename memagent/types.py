@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Self, overload
 
 from memagent.records import (
@@ -21,6 +21,7 @@ from memagent.records import (
     Scope,
     ScopeLike,
     ids_of,
+    line_of,
     shortened,
 )
 
@@ -54,6 +55,7 @@ __all__ = [
     "Role",
     "Scope",
     "ScopeLike",
+    "StrategyName",
     "Timings",
     "Usage",
     "ids_of",
@@ -66,6 +68,8 @@ Method = Literal["runs", "sentences", "notes"]
 KeyedBy = Literal["source", "own"]
 """Keys of a note: those of its source, or its own text."""
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+StrategyName = Literal["ranked", "rules"]
+"""Strategies of recall: by ranking alone, or by English rules."""
 """Number format of an embedder; "auto" is the fastest that is as good as float32."""
 
 
@@ -88,8 +92,13 @@ class Hit:
         """Text that a model is shown: the excerpt, or the whole text after its speaker's name."""
         if self.excerpt is not None:
             return self.excerpt
-        name = self.record.metadata.get("name") if self.record.role else None
-        return f"{name}: {self.record.text}" if isinstance(name, str) else self.record.text
+        return line_of(self.record.text, speaker=self.record.speaker)
+
+    def line(self, dated: bool = True) -> str:
+        """Return the text as it stands in a prompt: after its date and its speaker, if known."""
+        role, speaker = self.record.role, self.record.speaker
+        label = None if speaker or role == "user" else role
+        return line_of(self.text, speaker=label, day=self.record.day if dated else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hit as JSON can hold it: the record's fields, and how it was found."""
@@ -132,26 +141,42 @@ class Hits(Sequence[Hit]):
 class Recollection:
     """Recollection for one question: the hits to show a model, and the queries that found them.
 
-    `hits` are in time order, oldest first; `queries` are what was searched, in order. Where they
-    answered a part of the question ("before the party"), `remaining` is what is left to ask of
-    `texts`. `candidates` counts what the search considered before it chose, `below_min_score` those
+    `hits` are in time order, oldest first; `queries` are what was searched, in order. `candidates`
+    counts what the search considered before it chose, `below_min_score` those
     among them that were too far off to count as known. `left_out` counts the hits that found no
-    room in the model's context.
+    room in the model's context. `dated` says that dates tell the records apart that the hits were
+    chosen from, even if those of the hits are the same; `hides_dates` that they are not shown, as
+    the model reads worse with them.
     """
 
     hits: tuple[Hit, ...] = ()
     queries: tuple[str, ...] = ()
-    remaining: str | None = None
     candidates: int = 0
     below_min_score: int = 0
     left_out: int = 0
+    dated: bool = False
+    hides_dates: bool = False
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Texts of the hits for a model: of all but those that a hop only passed by."""
-        return tuple(hit.text for hit in self.hits if "passed" not in hit.why)
+        """Lines of the hits for a model: of all but those that a hop only passed by."""
+        shown = [hit for hit in self.hits if "passed" not in hit.why]
+        return tuple(hit.line(dated=self.shows_dates) for hit in shown)
+
+    @property
+    def shows_dates(self) -> bool:
+        """Whether the lines have dates: some are known, and they are not all the same."""
+        if self.hides_dates:
+            return False
+        days = {hit.record.day for hit in self.hits}
+        return len(days) > 1 or (self.dated and days not in (set(), {None}))
+
+    @property
+    def nothing_relevant(self) -> bool:
+        """Whether something was searched, and none of it is relevant."""
+        return bool(self.candidates) and not self.hits and not self.left_out
 
 
 class PastTurn(tuple[str, str]):
@@ -174,12 +199,13 @@ class Example:
     """Few-shot example: the evidence shown, the question, and the right answer.
 
     `record` is the record (by `seq`) that it was made from: a reply that was written after this
-    example is forgotten with it.
+    example is forgotten with it. `today` is when it is asked, where its evidence has dates.
     """
 
     evidence: tuple[str, ...]
     question: str
     answer: str
+    today: date | None = None
     record: int | None = field(default=None, compare=False)
 
 

@@ -10,24 +10,17 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from memagent.agent.driver import Driver
 from memagent.agent.record_turn import Verdict
+from memagent.agent.requests import REQUESTS, Request
 from memagent.agent.steps import Answered, Saved, Step, TextChunk
 from memagent.agent.teaching import FEEDBACK, teach
-from memagent.agent.turn import (
-    ModelRequest,
-    OpenRequest,
-    Plan,
-    RecallRequest,
-    Request,
-    SaveRequest,
-    ToolRequest,
-    turn,
-)
+from memagent.agent.turn import Plan, turn
 from memagent.errors import ContextTooLong, InvalidInput, NoAnswer, shown
 from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.learn import Learned, LearningOptions, learn
@@ -37,7 +30,6 @@ from memagent.memory import arguments
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
 from memagent.prompts import ASSISTANT
-from memagent.recall.multi_hop import MAX_HOPS
 from memagent.tools.execute import TIMEOUT
 from memagent.types import Answer, Examples, Reflected, Scope, ScopeLike
 
@@ -46,22 +38,25 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 SCOPE = ("user", "agent", "session")
-REQUESTS = (RecallRequest, OpenRequest, ModelRequest, ToolRequest, SaveRequest)
 
 
 class Agent(Runnable[Any, Any]):
     """A chat model with a memory.
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
-    first question, or by `open`. With `memory` None, or with nothing found, the model gets exactly
-    what it would get without a memory. `scope` is whose memory it is where a call does not say; the
-    memory's default scope if None. `learned_scope` is the scope of learned hop directions and
-    rationales (the asker's own if None). `examples` are few-shot examples, shown before every
-    question, or a function that chooses them for a question and the evidence shown with it. `tools`
-    are used at most `max_steps` times a turn, each for at most `tool_timeout` seconds. A recall
-    takes at most `max_hops` searches, each with what was found before; 1 searches once. `expand`
-    replaces notes that do not answer by sentences of their sources. `rate_limit` bounds how much
-    feedback is taken of one user.
+    first question, or by `open`. It is shown at most `k` memories of `tokens` tokens together; None
+    leaves it to what the model is known to read well, and to its context. With `memory` None, or an
+    empty one, the model gets exactly what it would get without a memory. Where nothing relevant is
+    known, the model is told so, or `abstain` is the answer if it is a text. `scope` is whose memory
+    it is where a call does not say; the memory's default scope if None. `learned_scope` is the
+    scope of learned hop directions and rationales (the asker's own if None). `examples` are
+    few-shot examples, shown before every question, or a function that chooses them for a question
+    and the evidence shown with it. `tools` are used at most `max_steps` times a turn, each for at
+    most `tool_timeout` seconds. `expand` replaces notes that do not answer by sentences of their
+    sources. `hops` is how often at most the model may name what is missing and have that searched
+    for; None lets those that pass a check do so, and never the embedded one. With `draft`, what it
+    drafts as an answer is a second query. `rate_limit` bounds how much feedback is taken of one
+    user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -74,11 +69,14 @@ class Agent(Runnable[Any, Any]):
         memory: Memory | AsyncMemory | None,
         model: "str | BaseChatModel | Callable[[], BaseChatModel]" = "local",
         instructions: str = ASSISTANT,
-        k: int = 5,
+        k: int | None = None,
+        tokens: int | None = None,
         learned_scope: ScopeLike | None = None,
         examples: Examples = (),
-        max_hops: int = MAX_HOPS,
         expand: bool = True,
+        hops: int | None = None,
+        draft: bool = False,
+        abstain: str | None = None,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
@@ -88,15 +86,17 @@ class Agent(Runnable[Any, Any]):
         self.driver = Driver(
             memory=None if memory is None else sync_of(memory),
             model=model,
-            k=k,
+            k=None if k is None else arguments.count("k", k),
+            tokens=None if tokens is None else arguments.count("tokens", tokens),
             learned_scope=None if learned_scope is None else Scope.of(learned_scope),
-            max_hops=max_hops,
             expand=expand,
+            hops=hops if hops is None else arguments.count("hops", hops, least=0),
             tools={tool.name: tool for tool in tools},
             tool_timeout=tool_timeout,
         )
         self.instructions = instructions
         self.examples = examples
+        self.draft, self.abstain = draft, abstain
         self.max_steps = max_steps
         self.scope = None if scope is None else Scope.of(scope)
         self.rate_limit = rate_limit or RateLimit(FEEDBACK)
@@ -131,13 +131,16 @@ class Agent(Runnable[Any, Any]):
         remember: bool = True,
         evidence: Sequence[str] | None = None,
         turns: Sequence[tuple[str, str]] = (),
+        now: datetime | None = None,
         chat: bool = False,
     ) -> Answer:
         """Answer one question, and remember the turn unless `remember` is False.
 
         A question is remembered as asked, and never shown as something that is known. In a `chat`
         the user may state something instead, which is. `evidence` is shown instead of what the
-        memory would recall; `turns` are the conversation so far, as (said, replied).
+        memory would recall; `turns` are the conversation so far, as (said, replied). `now` is when
+        it is asked, the present if None: only memories that held then are shown, and today's date
+        stands beside those with dates, and beside `evidence` if given.
 
         Raises:
             InvalidInput: the question is empty.
@@ -146,7 +149,7 @@ class Agent(Runnable[Any, Any]):
             ContextTooLong: the question does not fit into the model's context, not even alone.
         """
         options: dict[str, Any] = {"remember": remember, "evidence": evidence}
-        options |= {"turns": turns, "chat": chat}
+        options |= {"turns": turns, "now": now, "chat": chat}
         steps = self.run(question, scope=scope, **options)
         return _last([step for step in steps if isinstance(step, Answered | Saved)])
 
@@ -359,7 +362,6 @@ class Agent(Runnable[Any, Any]):
     def _plan(self, question: str, scope: Scope, options: Mapping[str, Any]) -> Plan:
         if not isinstance(question, str) or not question.strip():
             raise InvalidInput("the question is empty")
-        _check(options)
         return Plan(
             question=question,
             scope=scope,
@@ -367,23 +369,11 @@ class Agent(Runnable[Any, Any]):
             examples=self.examples,
             tools=tuple(self.driver.tools.values()),
             max_steps=self.max_steps if self.driver.tools else 0,
+            hops=self.driver.hops,
+            draft=self.draft,
+            abstain=self.abstain,
             **options,
         )
-
-
-def _check(options: Mapping[str, Any]) -> None:
-    """Check the options of `ask` that are made of texts and flags."""
-    if options.get("evidence") is not None:
-        arguments.texts("evidence", options["evidence"])
-    turns = options.get("turns", ())
-    pairs = isinstance(turns, Sequence) and all(
-        isinstance(pair, tuple | list) and [isinstance(text, str) for text in pair] == [True, True]
-        for pair in turns
-    )
-    if not pairs:
-        raise InvalidInput(f"turns: pairs of texts are wanted, not {shown(turns)}")
-    if not isinstance(options.get("remember", True), bool):
-        raise InvalidInput(f"remember: true or false is wanted, not {shown(options['remember'])}")
 
 
 def _send(course: Generator[Step | Request, Any, None], outcome: Any) -> Step | Request | None:

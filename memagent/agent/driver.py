@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +13,25 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.documents import Document
 from langchain_core.runnables.config import ensure_config
 
-from memagent.agent import tool_calling
+from memagent.agent import hops, tool_calling
+from memagent.agent.budget import Budget, budget_of
 from memagent.agent.record_turn import link_written, remember
-from memagent.agent.steps import TextChunk
-from memagent.agent.turn import (
+from memagent.agent.requests import (
+    HopsRequest,
     ModelRequest,
     OpenRequest,
+    QueryRequest,
     RecallRequest,
     Request,
     SaveRequest,
     ToolRequest,
 )
+from memagent.agent.steps import TextChunk
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
 from memagent.models.context_window import ContextWindow
-from memagent.recall.multi_hop import MAX_HOPS
+from memagent.models.open_chat import EMBEDDED
 from memagent.tools.execute import TIMEOUT, arun_tool, run_tool
 from memagent.types import Call, Recollection, Scope
 from memagent.urls import masked_url
@@ -44,15 +48,16 @@ class Driver:
     """Parts that answer the requests of a turn: memory, chat model and tools.
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
-    first request.
+    first request. At most `k` memories with `tokens` tokens are shown; None leaves it to the model.
     """
 
     memory: Memory | None
     model: "str | BaseChatModel | Callable[[], BaseChatModel]"
-    k: int = 5
+    k: int | None = None
+    tokens: int | None = None
     learned_scope: Scope | None = None
-    max_hops: int = MAX_HOPS
     expand: bool = True
+    hops: int | None = None
     tools: "Mapping[str, BaseTool]" = field(default_factory=dict)
     tool_timeout: float = TIMEOUT
     _chat: "BaseChatModel | None" = None
@@ -80,19 +85,33 @@ class Driver:
         """
         return self._opened()[0]
 
-    def recall(self, question: str, scope: Scope) -> Recollection:
-        """Return what to show the model for a question: nothing without a memory."""
-        if self.memory is None:
+    def budget(self) -> Budget:
+        """Return how much the model is shown; it is opened where that follows from the model."""
+        if self.k is not None and self.tokens is not None and self.model != EMBEDDED:
+            return Budget(self.k, self.tokens)
+        chat, window = self._opened()
+        context = window.length if self.tokens is None else None
+        return budget_of(chat, context, self.k, self.tokens)
+
+    def recall(self, question: str, scope: Scope, as_of: datetime | None = None) -> Recollection:
+        """Return what to show the model for a question: nothing without a memory.
+
+        `as_of` is when it was asked: what did not hold then is not shown. None is the present.
+        """
+        if self.memory is None or self.memory.engine.store.state(scope.user) is None:
             return Recollection()
+        budget = self.budget()
         with _reported(question) as report:
             recollection = self.memory.recall(
                 question,
                 scope=scope.across_sessions(),
-                k=self.k,
+                k=budget.k,
+                tokens=budget.tokens,
                 learned_scope=self.learned_scope,
-                max_hops=self.max_hops,
+                as_of=as_of,
                 expand=self.expand,
             )
+            recollection = replace(recollection, hides_dates=not budget.dates)
             report(recollection)
         return recollection
 
@@ -100,6 +119,8 @@ class Driver:
         self, request: Request, question: str, scope: Scope, stream: bool
     ) -> Generator[TextChunk, None, Any]:
         """Answer a request of a turn; yields pieces of the model's text, returns the outcome."""
+        if isinstance(request, QueryRequest):
+            return hops.suggest(self.open(), request)
         if not isinstance(request, ModelRequest):
             return self._at_once(request, question, scope)
         chat, window = self._opened()
@@ -122,6 +143,9 @@ class Driver:
         if isinstance(request, ToolRequest):
             tool = self.tools[request.action.name]
             yield await arun_tool(tool, request.action.arguments, self.tool_timeout)
+            return
+        if isinstance(request, QueryRequest):
+            yield await hops.asuggest(await asyncio.to_thread(self.open), request)
             return
         if not isinstance(request, ModelRequest):
             yield await asyncio.to_thread(self._at_once, request, question, scope)
@@ -156,12 +180,15 @@ class Driver:
 
     def _at_once(
         self,
-        request: RecallRequest | OpenRequest | ToolRequest | SaveRequest,
+        request: RecallRequest | OpenRequest | HopsRequest | ToolRequest | SaveRequest,
         question: str,
         scope: Scope,
     ) -> Any:
         if isinstance(request, RecallRequest):
-            return self.recall(question, scope)
+            found = self.recall(request.query or question, scope, request.as_of)
+            return found if request.query is None else hops.joined(request, found, self.budget())
+        if isinstance(request, HopsRequest):
+            return hops.hops_of(self.open()) if self.hops is None else self.hops
         if isinstance(request, OpenRequest):
             self.open()
             return None

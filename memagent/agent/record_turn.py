@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from memagent.agent.turn import Origin
+from memagent.agent.requests import Origin
 from memagent.errors import ForgottenMeanwhile, InvalidInput, shown
 from memagent.memory.memory import Memory
-from memagent.recall.rules.questions import is_question
 from memagent.stores.database.links import link
 from memagent.text.english import words
+from memagent.text.questions import asks
+from memagent.text.words import query_words
 from memagent.types import Answer, NewRecord, Outcome, Scope
 
 logger = logging.getLogger(__name__)
 
 Verdict = Literal["good", "bad"]
 RECALLED_WORDS = 2
-"""Words of memories that a reply says at least, and the turn does not, where it asked for them. One
+"""Words of a memory that a reply says at least, and the turn does not, where it asked for them. One
 is too few: a weak model answers "I like tea" by "You like coffee", which it was shown."""
 OUTCOMES: Mapping[Verdict, Outcome] = {"good": "helped", "bad": "hurt"}
 
@@ -88,23 +89,26 @@ def link_written(memory: Memory, origin: Origin, said: Sequence[int] = ()) -> No
 def is_request(text: str, answer: Answer) -> bool:
     """Tell whether a turn of a chat asked for something rather than stated it.
 
-    It did if it is a question. So did a turn that was answered by what is remembered: the reply
-    says `RECALLED_WORDS` of the memories that were shown, and nothing that only the turn says. A
-    turn with a name or a number that is new states something, whatever the reply.
+    It did if it only asks. So did a turn that was answered by what is remembered: the reply says
+    `RECALLED_WORDS` of a memory that was shown and shares a word with the turn, and nothing that
+    only the turn says. A turn with a capital or a number in a word that is new states something,
+    whatever the reply: what is taken for a request is lost, and the reverse only is in the way.
     """
-    if is_question(text):
+    if asks(text):
         return True
     said, replied = _words(text), _words(answer.answer)
-    known = _words(" ".join(answer.recollection.texts))
-    new = said - known
-    later = words(text)[1:]
-    if any(word.lower() in new and (word[0].isupper() or word.isnumeric()) for word in later):
+    memories = [_words(memory) for memory in answer.recollection.texts]
+    new = said.difference(*memories)
+    named = _words(" ".join(word for word in words(text)[1:] if word[0].isupper()))
+    if new & (replied | named) or any(letter.isnumeric() for word in new for letter in word):
         return False
-    return len((replied & known) - said) >= RECALLED_WORDS and not replied & new
+    return any(
+        memory & said and len((replied & memory) - said) >= RECALLED_WORDS for memory in memories
+    )
 
 
 def _words(text: str) -> set[str]:
-    return {word.lower() for word in words(text)}
+    return set(query_words(text))
 
 
 def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: str | None) -> int:
@@ -114,7 +118,15 @@ def judge(memory: Memory, answer: Answer, scope: Scope, verdict: Verdict, why: s
         InvalidInput: the verdict is neither "good" nor "bad".
     """
     outcome, wide = outcome_of(verdict), scope.across_sessions()
-    marked = memory.changes.judge(answer.memories, outcome, scope=wide, who=scope.user, why=why)
+    asked = memory.get(answer.turn[:1], scope=wide)  # none if it was not remembered, or forgotten
+    marked = memory.changes.judge(
+        answer.memories,
+        outcome,
+        turn=asked[0].id if asked else None,
+        scope=wide,
+        who=scope.user,
+        why=why,
+    )
     return marked.changed
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from memagent.errors import StructuredOutputError
+from memagent.models.capabilities import rejects_tools, store_tool_support, supports_tools
 from memagent.models.errors import translated
 from memagent.models.reasoning import split_message, storable
 from memagent.models.replies import CallTimer, why_empty, with_json_schema
-from memagent.models.tool_support import rejects_tools, store_tool_support, supports_tools
 from memagent.prompts import invalid_call, tool_exchange, tool_instructions
 from memagent.tools.base import schema_problems
 from memagent.types import Call

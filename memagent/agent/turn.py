@@ -5,9 +5,19 @@ The same sequence serves a thread and an event loop, and a test without either.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from memagent.agent.hops import recalled
+from memagent.agent.requests import (
+    ModelRequest,
+    OpenRequest,
+    Origin,
+    Request,
+    SaveRequest,
+    ToolRequest,
+)
 from memagent.agent.steps import (
     Answered,
     InvalidCall,
@@ -19,18 +29,17 @@ from memagent.agent.steps import (
     ToolReturned,
 )
 from memagent.agent.tool_calling import Action, Decision, Mistake, observed
-from memagent.errors import ContextTooLong, NoAnswer
+from memagent.errors import ContextTooLong, InvalidInput, NoAnswer, shown
+from memagent.memory import arguments
 from memagent.prompts import ASSISTANT, render
-from memagent.recall.rules.questions import is_personal
-from memagent.records import require_whole
+from memagent.records import local_day, require_whole
+from memagent.stores.database.filters import check_times
 from memagent.tools.execute import Observation, Repeats
 from memagent.types import (
     Answer,
     Call,
-    Example,
     Examples,
     Hit,
-    PastTurn,
     Recollection,
     Scope,
     Timings,
@@ -64,7 +73,6 @@ class PromptParts:
                 self.recollection,
                 hits=kept,
                 left_out=self.recollection.left_out + len(hits) - len(kept),
-                remaining=self.recollection.remaining if kept else None,
             )
             return replace(self, recollection=less)
         if self.turns:
@@ -77,96 +85,20 @@ def _rank(hit: Hit) -> tuple[bool, float, float]:
     return "passed" not in hit.why, hit.score, hit.why.get("hop", 1.0)
 
 
-@dataclass(slots=True)
-class Origin:
-    """Records (by `seq`) whose words stood in the prompts that a reply was written from.
-
-    `written` are those that its tools wrote, each with what was shown before.
-    """
-
-    shown: set[int] = field(default_factory=set)
-    written: dict[int, frozenset[int]] = field(default_factory=dict)
-
-    def show(
-        self,
-        recollection: Recollection,
-        turns: Sequence[tuple[str, str]] = (),
-        examples: Sequence[Example] = (),
-    ) -> None:
-        """Take the parts of a prompt over: memories, past turns and few-shot examples."""
-        self.shown |= {hit.record.seq for hit in recollection.hits}
-        for turn in turns:
-            self.shown |= set(turn.records) if isinstance(turn, PastTurn) else set()
-        self.shown |= {example.record for example in examples if example.record is not None}
-
-    def observe(self, seen: Observation) -> None:
-        """Take the result of a tool over: what it told of, and what it wrote."""
-        self.written |= dict.fromkeys(seen.written, frozenset(self.shown))
-        self.shown |= seen.read | seen.written
-
-
-@dataclass(frozen=True, slots=True)
-class RecallRequest:
-    """To be done: recall what to show for the question; the outcome is a `Recollection`."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """To be done: open the model, which may name the marks of its template; without an outcome.
-
-    It comes before the first prompt is written, as those marks are broken up in it.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """To be done: ask the model for its next step; the outcome is a `Decision`.
-
-    `last` says that nothing is left to leave out: then it is asked, whether that seems to fit or
-    not.
-    """
-
-    messages: "list[BaseMessage]"
-    tools: "Sequence[BaseTool]"
-    last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRequest:
-    """To be done: use a tool; the outcome is an `Observation`."""
-
-    action: Action
-
-
-@dataclass(frozen=True, slots=True)
-class SaveRequest:
-    """To be done: remember the turn; the outcome is the answer with what it was written as.
-
-    `origin` holds what stood in its prompts. In a `chat` the user may have stated something.
-    Without `turn`, only what its tools wrote is linked to that.
-    """
-
-    answer: Answer
-    steps: Sequence[dict[str, Any]]
-    origin: Origin
-    chat: bool = False
-    turn: bool = True
-
-
-Request = RecallRequest | OpenRequest | ModelRequest | ToolRequest | SaveRequest
-UNKNOWN = "I don't know: nothing that I remember says so."
-"""The answer to a question about who asks it, if there is a memory and it knows nothing of that."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """Inputs of a turn: the question, the prompt's parts, and the bounds.
 
     `evidence` is shown instead of what would be recalled; `turns` are past ones as (said, replied).
-    In a `chat` the question may be a statement.
+    `now` is when it is asked, the present if None; what holds only later is not shown. In a `chat`
+    the question may be a statement.
+    `hops` are further searches at most (None: as many as the model is trusted with), and `draft`
+    searches for a draft of the answer, too. `abstain` is the answer where a memory was searched and
+    nothing relevant is known; None asks the model.
 
     Raises:
-        InvalidInput: one of them holds half of a character.
+        InvalidInput: one of them is of a wrong type or holds half of a character, or `now` is no
+            time.
     """
 
     question: str
@@ -175,22 +107,45 @@ class Plan:
     examples: Examples = ()
     turns: Sequence[tuple[str, str]] = ()
     evidence: Sequence[str] | None = None
+    now: datetime | None = None
     tools: "Sequence[BaseTool]" = ()
     max_steps: int = 8
     remember: bool = True
     chat: bool = False
+    hops: int | None = 0
+    draft: bool = False
+    abstain: str | None = None
 
     def __post_init__(self) -> None:
+        if self.evidence is not None:
+            arguments.texts("evidence", self.evidence)
+        if not isinstance(self.turns, Sequence) or not all(map(_is_pair, self.turns)):
+            raise InvalidInput(f"turns: pairs of texts are wanted, not {shown(self.turns)}")
+        if not isinstance(self.remember, bool):
+            raise InvalidInput(f"remember: true or false is wanted, not {shown(self.remember)}")
+        check_times(now=self.now)
         require_whole("the question", self.question)
         for text in (*chain.from_iterable(self.turns), *(self.evidence or ())):
             require_whole("a past turn or a piece of evidence", text)
 
 
+def _is_pair(pair: object) -> bool:
+    return (
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(isinstance(text, str) for text in pair)
+    )
+
+
 @dataclass(slots=True)
 class _Course:
-    """State of a turn: what is shown, what was said, and what it cost so far."""
+    """State of a turn: what is shown, what was said, and what it cost so far.
+
+    `queries` are the calls that asked the model what to search for.
+    """
 
     parts: PromptParts
+    queries: list[Call] = field(default_factory=list)
     exchange: "list[BaseMessage]" = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -209,18 +164,22 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
         ContextTooLong: nothing is left to leave out.
         NoAnswer: the model's reply holds none.
     """
-    recollection = (yield RecallRequest()) if plan.evidence is None else Recollection()
+    recollection, queries = Recollection(), list[Call]()
+    if plan.evidence is None:
+        recollection = yield from recalled(
+            plan.question,
+            as_of=plan.now,
+            hops=plan.hops,
+            draft=plan.draft,
+            give_up=plan.abstain is not None,
+            calls=queries,
+        )
     yield Recalled(recollection)
-    if recollection.candidates and not recollection.hits and is_personal(plan.question):
-        yield TextChunk(UNKNOWN)
-        yield from _ended(plan, _known(plan, UNKNOWN, recollection))
+    course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)), queries)
+    if recollection.nothing_relevant and plan.abstain is not None:
+        yield TextChunk(plan.abstain)
+        yield from _ended(plan, _answer(plan, plan.abstain, course), course)
         return
-    denial = next((hit.record.text for hit in recollection.hits if "denial" in hit.why), None)
-    if denial is not None:  # a weak model that is shown one answers all the same
-        yield TextChunk(denial)
-        yield from _ended(plan, _known(plan, denial, recollection))
-        return
-    course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)))
     yield OpenRequest()
     for number in range(plan.max_steps + 1):
         decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())
@@ -245,11 +204,9 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             return
 
 
-def _ended(
-    plan: Plan, answer: Answer, course: _Course | None = None
-) -> Generator[Step | Request, Any, None]:
+def _ended(plan: Plan, answer: Answer, course: _Course) -> Generator[Step | Request, Any, None]:
     yield Answered(answer)
-    steps, origin = (course.steps, course.origin) if course else ([], Origin())
+    steps, origin = course.steps, course.origin
     origin.show(answer.recollection)
     if plan.remember:
         yield Saved((yield SaveRequest(answer, steps, origin, chat=plan.chat)))
@@ -262,7 +219,7 @@ def _decided(
 ) -> Generator[ModelRequest, Decision, Decision]:
     while True:
         recollection = course.parts.recollection
-        question = recollection.remaining or plan.question
+        question = plan.question
         evidence = recollection.texts if plan.evidence is None else plan.evidence
         chosen = plan.examples
         examples = chosen(question, evidence) if callable(chosen) else chosen
@@ -272,6 +229,8 @@ def _decided(
             instructions=plan.instructions,
             examples=examples,
             turns=course.parts.turns,
+            today=_today(plan, recollection),
+            nothing_relevant=recollection.nothing_relevant,
         )
         less = course.parts.trimmed()
         try:
@@ -284,33 +243,36 @@ def _decided(
             course.parts = less
 
 
+def _today(plan: Plan, recollection: Recollection) -> date | None:
+    """Return today's date where it stands beside dates: those of memories, or of a caller's."""
+    if recollection.shows_dates:
+        return local_day(plan.now or datetime.now(UTC))
+    return local_day(plan.now) if plan.evidence and plan.now else None
+
+
 def _noted(course: _Course, step: InvalidCall | ToolCalled | ToolReturned) -> Step:
     course.steps.append(step.trace())
     return step
 
 
-def _known(plan: Plan, text: str, recollection: Recollection) -> Answer:
-    """Return an answer that takes no model."""
-    return Answer(answer=text, recollection=recollection, question=plan.question, scope=plan.scope)
-
-
 def _answer(plan: Plan, text: str, course: _Course) -> Answer:
     recollection, calls = course.parts.recollection, course.calls
+    every = [*course.queries, *calls]
     return Answer(
         answer=text,
         recollection=recollection,
         usage=Usage(
-            prompt_tokens=sum(call.usage.prompt_tokens for call in calls),
-            completion_tokens=sum(call.usage.completion_tokens for call in calls),
-            cached_tokens=sum(call.usage.cached_tokens for call in calls),
-            requests=sum(call.usage.requests for call in calls),
+            prompt_tokens=sum(call.usage.prompt_tokens for call in every),
+            completion_tokens=sum(call.usage.completion_tokens for call in every),
+            cached_tokens=sum(call.usage.cached_tokens for call in every),
+            requests=sum(call.usage.requests for call in every),
         ),
         timings=Timings(
             embed=recollection.embed_seconds,
             search=recollection.search_seconds,
-            model=sum(call.seconds for call in calls),
-            waited=sum(call.waited for call in calls),
-            first=calls[0].first,
+            model=sum(call.seconds for call in every),
+            waited=sum(call.waited for call in every),
+            first=calls[0].first if calls else 0.0,
         ),
         question=plan.question,
         scope=plan.scope,

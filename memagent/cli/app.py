@@ -36,6 +36,7 @@ from memagent.cli.options import (
     settings_of,
 )
 from memagent.cli.output import answer_object, print_timings
+from memagent.cli.ranking import ranking_app
 from memagent.errors import UserError
 from memagent.terminal import PlainFormatter, guard_streams, say, say_text
 from memagent.types import Scope
@@ -243,6 +244,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 GROUPS = (
     (LEARNING, "changes", feedback.changes_app),
     (LEARNING, "rationales", learning.rationales_app),
+    (LEARNING, "ranking", ranking_app),
     (EVALUATION, "eval", eval_app),
     (EVALUATION, "data", data_app),
     (SERVING, "model", models.model_app),

@@ -60,14 +60,16 @@ def record_lines(
     memory: "Memory",
     scope: Scope,
     records: Sequence[Record],
+    texts: Sequence[str] | None = None,
     leads: Sequence[str] = (),
     ends: Sequence[str] = (),
     width: int | None = None,
 ) -> Iterator[str]:
     """Yield records as lines: id, time, speaker, and the text.
 
-    `leads` are put before the ids, `ends` after the texts. With a `width` ids and names are short,
-    and a text is broken between words; without, a record is one line.
+    `leads` are put before the ids, `texts` in the place of their own, `ends` after them. With a
+    `width` ids and names are short, and a text is broken between words; without, a record is one
+    line.
     """
     names = [speaker(record) for record in records]
     if width is None:
@@ -79,7 +81,8 @@ def record_lines(
     for place, (record, name) in enumerate(zip(records, names, strict=True)):
         lead = f"{leads[place]}  " if leads else ""
         head = f"{lead}{ids[record.id]}  {minute(record.valid_from)}  {name:{longest}}  "
-        text = f"{record.text} {ends[place]}" if ends else record.text
+        text = record.text if texts is None else texts[place]
+        text = f"{text} {ends[place]}" if ends else text
         yield from wrapped(head, text, width)
 
 
@@ -138,10 +141,19 @@ def print_records(memory: "Memory", scope: Scope, records: Sequence[Record], as_
 
 
 def print_hits(
-    memory: "Memory", scope: Scope, hits: Sequence[Hit], *, explain: bool = False
+    memory: "Memory",
+    scope: Scope,
+    hits: Sequence[Hit],
+    *,
+    texts: Sequence[str] | None = None,
+    explain: bool = False,
 ) -> None:
-    """Print hits as lines: score, record, and with `explain` the parts of the score."""
-    for line in hit_lines(memory, scope, hits, explain=explain, width=terminal_width()):
+    """Print hits as lines: score, record, and with `explain` the parts of the score.
+
+    `texts` stand in the place of the records' texts.
+    """
+    width = terminal_width()
+    for line in hit_lines(memory, scope, hits, texts=texts, explain=explain, width=width):
         say(line)
 
 
@@ -150,6 +162,7 @@ def hit_lines(
     scope: Scope,
     hits: Sequence[Hit],
     *,
+    texts: Sequence[str] | None = None,
     explain: bool = False,
     width: int | None = None,
 ) -> Iterator[str]:
@@ -159,6 +172,7 @@ def hit_lines(
         memory,
         scope,
         [hit.record for hit in hits],
+        texts=texts,
         leads=[f"{hit.score:.2f}" for hit in hits],
         ends=[f"({part})" for part in parts] if explain else (),
         width=width,

@@ -108,13 +108,9 @@ def _days(number: float) -> timedelta:
 
 def recall(
     question: Annotated[str, typer.Argument(help="A question.", show_default=False)],
-    k: Annotated[int, typer.Option("-k", min=1, help="First hits at most.")] = 5,
+    k: Annotated[int, typer.Option("-k", min=1, help="Records at most.")] = 20,
     as_of: AsOf = None,
     where: Where = None,
-    max_hops: Annotated[
-        int | None,
-        typer.Option(min=1, help="Searches in all; 1 searches once.", show_default=False),
-    ] = None,
     expand: Annotated[
         bool,
         typer.Option(
@@ -128,7 +124,6 @@ def recall(
     as_json: Json = False,
 ) -> None:
     """Recall what a model would be shown for a question, oldest first, and why."""
-    from memagent.recall.multi_hop import MAX_HOPS
 
     with opened(home, user, session) as (memory, scope):
         recollection = memory.recall(
@@ -137,14 +132,15 @@ def recall(
             k=k,
             as_of=as_of,
             where=filter_of(where),
-            max_hops=MAX_HOPS if max_hops is None else max_hops,
             expand=expand,
         )
         if as_json:
             hits = [hit.to_dict() for hit in recollection.hits]
-            say(json.dumps({"queries": recollection.queries, "hits": hits}))
+            queries, texts = recollection.queries, recollection.texts
+            say(json.dumps({"queries": queries, "hits": hits, "texts": texts}))
             return
-        print_hits(memory, scope, recollection.hits, explain=True)
+        lines = [hit.line(dated=recollection.shows_dates) for hit in recollection.hits]
+        print_hits(memory, scope, recollection.hits, texts=lines, explain=True)
     say(
         f"searched for {'; then for '.join(map(repr, recollection.queries))}:"
         f" {recollection.candidates} candidates, {recollection.below_min_score} too far off",

@@ -155,7 +155,7 @@ def test_where_the_context_is_too_small_the_worst_memories_are_left_out_and_coun
     assert isinstance(last_step, Saved)
     answer = last_step.answer
     kept = len(answer.memories)
-    assert (answer.answer, len(recalled), kept) == ("ok", 3, 1)
+    assert (answer.answer, 0 < kept < len(recalled)) == ("ok", True)
     assert answer.recollection.left_out == len(recalled) - kept
     assert answer.left_out == (
         f"left out {len(recalled) - kept} memories: the model's context is too small"

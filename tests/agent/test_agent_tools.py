@@ -115,20 +115,6 @@ async def test_it_is_a_step_of_a_chain(memory: Memory) -> None:
         Agent(memory=memory, model=chat).invoke("Fourth?")
 
 
-def test_what_the_memory_does_not_know_of_the_user_is_not_made_up(
-    memory: Memory, ada: Scope
-) -> None:
-    chat = ScriptedChat(["Blue.", "Paris."])
-    agent = Agent(memory=memory, model=chat)
-    assert agent.ask("What colour is my car?", scope=ada, remember=False).answer == "Blue."
-    memory.add("zzz qqq", scope=ada)
-    unknown = agent.ask("What colour is my car?", scope=ada)
-    assert unknown.answer.startswith("I don't know")
-    assert len(unknown.turn) == 2
-    assert agent.ask("What is the capital of France?", scope=ada).answer == "Paris."
-    assert len(chat.requests) == 2
-
-
 def test_a_model_may_be_opened_later_once_and_by_whom_it_is_wanted(
     memory: Memory, ada: Scope
 ) -> None:

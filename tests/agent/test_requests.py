@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Saved
-from memagent.recall.rules.questions import has_question_mark
 from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.text.questions import has_question_mark
 
 ADA = Scope(user="ada")
 QUESTIONS = (
@@ -76,6 +76,30 @@ def test_a_request_that_memories_answer_is_no_evidence(memory: Memory, text: str
     assert not said(memory, text, "Biscuit is a ginger cat who hates rain.")
     shown = memory.recall("Who is Biscuit?").texts
     assert shown == ("Biscuit is a ginger cat who hates rain.",)
+
+
+@pytest.mark.parametrize(
+    ("memory_of", "request_for_it", "statement"),
+    [
+        (
+            "Biscuit ist eine rote Katze, die Regen hasst.",
+            "erzähl mir was von biscuit",
+            "Biscuit schläft jetzt bei Anna.",
+        ),
+        (
+            "ビスケットは雨が嫌いな茶色の猫です。",
+            "ビスケットのことを教えて",
+            "ビスケットは5歳になりました。",
+        ),
+    ],
+    ids=["de", "ja"],
+)
+def test_requests_in_other_languages(
+    memory: Memory, memory_of: str, request_for_it: str, statement: str
+) -> None:
+    memory.add(memory_of)
+    assert not said(memory, request_for_it, memory_of)
+    assert said(memory, statement, memory_of)
 
 
 @pytest.mark.parametrize("reply", ["Noted.", "You live in Porto.", "You like coffee."])

@@ -23,7 +23,7 @@ LISTED = "/v1/models"
 def ask(server: StubServer, memory: Memory | None, scope: Scope, **options: Any) -> Answer:
     chat = open_chat(server.url, max_tokens=4)
     server.context_requests.clear()
-    agent = Agent(memory=memory, model=chat, instructions="Be brief.", k=8)
+    agent = Agent(memory=memory, model=chat, instructions="Be brief.", k=3, tokens=99, hops=0)
     return agent.ask("Mary bird?", scope=scope, remember=False, **options)
 
 
@@ -32,7 +32,7 @@ def test_memories_are_left_out_before_the_server_is_asked(
     memory: Memory, ada: Scope, serve: Serve
 ) -> None:
     memory.add_many(BIRDS, scope=ada)
-    recalled = len(memory.recall("Mary bird?", scope=ada, k=8).hits)
+    recalled = len(memory.recall("Mary bird?", scope=ada, k=3).hits)
     server = serve(context=18, reports_context=True)
     answer = ask(server, memory, ada)
     assert (recalled, len(answer.memories), answer.recollection.left_out) == (3, 1, 2)
@@ -64,7 +64,7 @@ def test_past_turns_go_after_the_memories_and_the_question_never(
 async def test_it_is_the_same_when_awaited(memory: Memory, ada: Scope, serve: Serve) -> None:
     await AsyncMemory(memory).add_many(BIRDS, scope=ada)
     server = serve(context=18, reports_context=True)
-    agent = Agent(memory=memory, model=open_chat(server.url, max_tokens=4), k=8)
+    agent = Agent(memory=memory, model=open_chat(server.url, max_tokens=4), k=3, tokens=99, hops=0)
     agent.instructions = "Be brief."
     answer = await agent.aask("Mary bird?", scope=ada, remember=False)
     assert answer.recollection.left_out == 2
@@ -115,7 +115,7 @@ def test_a_server_is_asked_for_its_length_once_and_again_after_a_refusal(
 ) -> None:
     memory.add_many(BIRDS, scope=ada)
     server = serve(context=1000, reports_context=True)
-    agent = Agent(memory=memory, model=open_chat(server.url, max_tokens=4), k=8)
+    agent = Agent(memory=memory, model=open_chat(server.url, max_tokens=4), k=3, tokens=99, hops=0)
     agent.instructions = "Be brief."
     server.context_requests.clear()
     for _ in range(3):

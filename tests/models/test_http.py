@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from memagent.config import load_settings, setting_sources
@@ -71,6 +71,7 @@ def test_no_proxy_names_hosts_domains_and_networks(
 
 @settings(deadline=None)
 @given(st.text(max_size=12).filter(lambda text: "\0" not in text and text.isprintable()))
+@example("²")
 def test_any_proxy_and_no_proxy_is_used_or_refused(value: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         try:

@@ -10,8 +10,8 @@ import pytest
 from langchain_core.tools import tool
 
 from memagent import Agent, Memory, Scope, open_chat
+from memagent.models import capabilities
 from memagent.models import open_chat as opening
-from memagent.models import tool_support
 from memagent.models.server_chat import close_connections
 from memagent.testing import Fail, Garble, Hang, Say, ScriptedChat, StubServer
 from memagent.text import template_marks
@@ -29,7 +29,7 @@ DESCRIBED = ["/props", "/tokenizer_info"]
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template_marks, "_added", template_marks._Added())
     monkeypatch.setattr(opening, "_asked", {})
-    monkeypatch.setattr(tool_support, "_known", {})
+    monkeypatch.setattr(capabilities, "_known", {})
 
 
 @tool

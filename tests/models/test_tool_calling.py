@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool, tool
 from memagent import open_chat
 from memagent.agent.tool_calling import Action, Mistake, Text, aact, act, observed
 from memagent.errors import ModelUnavailable
-from memagent.models import tool_support
+from memagent.models import capabilities
 from memagent.models.server_chat import close_connections
 from memagent.testing import Fail, Say, ScriptedChat, StubServer
 
@@ -35,9 +35,9 @@ TOOLS: list[BaseTool] = [multiply, today]
 
 @pytest.fixture(autouse=True)
 def _nothing_known() -> Iterator[None]:
-    tool_support._known.clear()
+    capabilities._known.clear()
     yield
-    tool_support._known.clear()
+    capabilities._known.clear()
 
 
 def chosen(**reply: Any) -> str:
@@ -124,7 +124,7 @@ def test_any_other_is_held_to_json_from_then_on_in_other_processes_too(
     server = serve(answer, Say(chosen(answer="6")))
     chat = open_chat(server.url, retries=0)
     assert act(chat, ASKED, TOOLS) == Text(text="6")
-    tool_support._known.clear()  # as in a new process
+    capabilities._known.clear()  # as in a new process
     assert act(chat, ASKED, TOOLS) == Text(text="6")
     assert len(server.requests) == 3
     forms = server.requests[1]["response_format"]["json_schema"]["schema"]["anyOf"]
@@ -188,4 +188,4 @@ def test_a_server_that_fails_otherwise_teaches_nothing(serve: Callable[..., Stub
 def test_a_file_of_something_else_is_as_none(tmp_path: Path) -> None:
     for held in ("not JSON", "[1]", '{"a": "yes"}'):
         (tmp_path / "held").write_text(held)
-        assert tool_support._read(tmp_path / "held") == {}
+        assert capabilities._read(tmp_path / "held") == {}

@@ -87,6 +87,14 @@ def test_the_parser_may_be_named_or_switched_off() -> None:
     assert "--enable-auto-tool-choice" not in off
 
 
+@pytest.mark.parametrize("runner", [("--runner", "pooling"), ("--runner=pooling",)])
+def test_a_reranker_or_an_embedder_gets_no_flags_of_a_chat_model(runner: tuple[str, ...]) -> None:
+    words = command(ServeOptions(model="Qwen/Qwen3-Reranker-0.6B", extra=runner), Vllm())
+    assert [word for word in words if word.startswith("--enable")] == []
+    assert "--tool-call-parser" not in words
+    assert words[-len(runner) :] == list(runner)
+
+
 def test_a_build_for_the_cpu_gets_what_it_needs_unless_it_is_set() -> None:
     words = command(ServeOptions(model="m"), CPU)
     assert words[:5] == ["python", "-m", "module", "--model", "m"]

@@ -138,7 +138,10 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     split: Annotated[str | None, typer.Option(help="test or train.", show_default=False)] = None,
     variant: Annotated[
-        str | None, typer.Option(help="Of released files, such as hn-10k (babi) or 100K (beam).")
+        str | None,
+        typer.Option(
+            help="Of released files, such as hn-10k (babi), 100K (beam) or lower (notes)."
+        ),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="A file or folder of your own to ask.")] = None,
     corrections: Annotated[

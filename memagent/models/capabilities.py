@@ -1,8 +1,9 @@
-"""Capability check for tool calling, made once for each server and model and then stored."""
+"""Capabilities of chat models: each is checked once for each server and model, and then stored."""
 
 import json
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FILE = "tool-calling.json"
+TOOLS = "tool-calling.json"
 REPORT = {
     "name": "report",
     "description": "Report a status.",
@@ -33,33 +34,42 @@ _known: dict[tuple[Path, str], bool] = {}
 _lock = lock()
 
 
+def checked(chat: "BaseChatModel", file: str, check: "Callable[[BaseChatModel], bool]") -> bool:
+    """Tell whether a model is capable of something; the first call checks it.
+
+    The result is stored in `file` in the home folder, for each server and model; delete the file to
+    repeat the check. A check that raises is not stored.
+    """
+    with _lock:
+        name, path = _name(chat), load_settings().home / file
+        capable = _stored(path, name)
+        if capable is None:
+            capable = check(chat)
+            logger.info("%s: %s of %s", path.stem, "capable" if capable else "not capable", name)
+            _store(path, name, capable)
+        return capable
+
+
+def constrains_output(chat: "BaseChatModel") -> bool:
+    """Tell whether a chat model has what it takes to call tools, or to keep to a JSON schema."""
+    from langchain_core.language_models import BaseChatModel
+
+    return type(chat).bind_tools is not BaseChatModel.bind_tools  # LangChain's own only raises
+
+
 def supports_tools(chat: "BaseChatModel") -> bool:
     """Tell whether a model calls tools natively; the first call asks the model to do so.
-
-    The result is stored in `tool-calling.json` in the home folder, for each server and model;
-    delete the file to repeat the check.
 
     Raises:
         ModelUnavailable: the server does not answer.
     """
-    from langchain_core.language_models import BaseChatModel
-
-    if type(chat).bind_tools is BaseChatModel.bind_tools:
-        return False  # LangChain's own, which only raises
-    with _lock:
-        name = _name(chat)
-        supported = _stored(name)
-        if supported is None:
-            supported = _check(chat)
-            logger.info("%s calls tools natively: %s", name, supported)
-            _store(name, supported)
-        return supported
+    return constrains_output(chat) and checked(chat, TOOLS, _calls_a_tool)
 
 
 def store_tool_support(chat: "BaseChatModel", supported: bool) -> None:
     """Store whether a model calls tools natively, where that showed in another way."""
     with _lock:
-        _store(_name(chat), supported)
+        _store(load_settings().home / TOOLS, _name(chat), supported)
 
 
 def rejects_tools(error: BaseException) -> bool:
@@ -77,7 +87,7 @@ def rejects_tools(error: BaseException) -> bool:
     )
 
 
-def _check(chat: "BaseChatModel") -> bool:
+def _calls_a_tool(chat: "BaseChatModel") -> bool:
     from langchain_core.messages import HumanMessage
 
     try:
@@ -98,21 +108,19 @@ def _name(chat: "BaseChatModel") -> str:
     return f"{server or type(chat).__name__} {model}"
 
 
-def _stored(name: str) -> bool | None:
-    path = _path()
+def _stored(path: Path, name: str) -> bool | None:
     if (path, name) not in _known:
-        _known.update({(path, model): supported for model, supported in _read(path).items()})
+        _known.update({(path, model): capable for model, capable in _read(path).items()})
     return _known.get((path, name))
 
 
-def _store(name: str, supported: bool) -> None:
-    path = _path()
-    _known[path, name] = supported
+def _store(path: Path, name: str, capable: bool) -> None:
+    _known[path, name] = capable
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(_read(path) | {name: supported}, indent=2) + "\n")
+        write_atomic(path, json.dumps(_read(path) | {name: capable}, indent=2) + "\n")
     except OSError as error:  # this process still knows it
-        logger.debug("the result of the tool check is not stored: %s", error)
+        logger.debug("the result of a capability check is not stored: %s", error)
 
 
 def _read(path: Path) -> dict[str, bool]:
@@ -121,8 +129,4 @@ def _read(path: Path) -> dict[str, bool]:
     except (OSError, ValueError):
         return {}
     rows = content.items() if isinstance(content, dict) else ()
-    return {name: supported for name, supported in rows if isinstance(supported, bool)}
-
-
-def _path() -> Path:
-    return load_settings().home / FILE
+    return {name: capable for name, capable in rows if isinstance(capable, bool)}

@@ -1,0 +1,49 @@
+"""Budget of a recall: how many memories a chat model is shown, and how long they are together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from memagent.models.open_chat import EMBEDDED
+from memagent.models.weights import SMOLLM2
+from memagent.recall.strategy import RECORDS, TOKENS
+
+WEAK_RECORDS = 3
+"""Records that the embedded model is shown at most. It reads one right memory well and five badly;
+1, 2, 3, 5, 8 and 12 have not been told apart yet."""
+MAX_SHARE = 0.25
+"""Share of a model's context that memories take at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Records shown at most, the tokens (of about four characters) of their texts, and their dates.
+
+    Without `dates` the lines have none, and neither has the question.
+    """
+
+    k: int
+    tokens: int
+    dates: bool = True
+
+
+def budget_of(
+    chat: Any, context: int | None, k: int | None = None, tokens: int | None = None
+) -> Budget:
+    """Return how much a chat model is shown, where `k` and `tokens` do not say.
+
+    The embedded model gets few. `context` are the tokens of the model's context, None if unknown;
+    without `tokens` memories take at most a quarter of it.
+    """
+    if k is None:
+        k = WEAK_RECORDS if is_weak(chat) else RECORDS
+    if tokens is None:
+        room = TOKENS if context is None else int(MAX_SHARE * context)
+        tokens = max(1, min(TOKENS, room))
+    return Budget(k, tokens, dates=not is_weak(chat))
+
+
+def is_weak(chat: Any) -> bool:
+    """Tell whether a chat model is known to read many memories worse than few."""
+    embedded = getattr(chat, "server_id", None) == EMBEDDED
+    return embedded and getattr(chat, "model_name", None) == Path(SMOLLM2.inside).stem
