@@ -228,7 +228,7 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("--variant")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--article", type=int, help="only questions about this one")
-    one.add_argument("--arms", default="memory,memory:2,memory:3,memory-page,dense,bm25")
+    one.add_argument("--arms", default="memory,search-k,dense,bm25")
     one.set_defaults(run=recall)
     one = commands.add_parser("grow")
     one.add_argument("--documents", type=int, default=100_000)

@@ -1,6 +1,8 @@
 """Arm of an evaluation: one way of answering, with its name, its parts and its reply."""
 
 import re
+import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +18,17 @@ from memagent.types import Answer
 
 SHOTS = 3
 """Number of few-shot examples of an arm whose name does not say."""
-_NAME = re.compile(r"(?P<kind>[a-z0-9-]+)(?::(?P<size>\d+))?(?:\+(?P<shots>\d+))?")
+_NAME = re.compile(
+    r"(?P<kind>[a-z0-9-]+(?:\+[a-z][a-z0-9-]*)?)(?::(?P<size>\d+))?(?:\+(?P<shots>\d+))?"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ArmName:
-    """Full name of an arm: `window:10+3` shows the last 10 facts after 3 few-shot examples."""
+    """Full name of an arm: `window:10+3` shows the last 10 facts after 3 few-shot examples.
+
+    A kind may be a variant of another, as in `memory+rules` or `memory+rules:5+3`.
+    """
 
     kind: str
     size: int | None = None
@@ -75,6 +82,27 @@ class Reply:
     left_out: int = 0
     guarded: bool | None = None
     setup: float = 0.0
+
+
+_RULES: "weakref.WeakKeyDictionary[Memory, Memory]" = weakref.WeakKeyDictionary()
+_OPENING = threading.Lock()
+
+
+def rules_memory(parts: Parts) -> Memory:
+    """Return a memory that recalls by the English rules, the same for the same parts.
+
+    It lies in the run's folder, or in RAM without one, and is closed with the run's own memory.
+    """
+    with _OPENING:
+        if parts.memory not in _RULES:
+            if parts.folder is None:
+                opened = Memory.in_memory(embedder=parts.embedder, recall="rules")
+            else:
+                folder = parts.folder / "memory-rules"
+                opened = Memory.open(folder, embedder=parts.embedder, recall="rules")
+            _RULES[parts.memory] = opened
+            weakref.finalize(parts.memory, opened.close)
+        return _RULES[parts.memory]
 
 
 class Arm(Protocol):

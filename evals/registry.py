@@ -28,6 +28,7 @@ OURS = {
     "continual": "memagent.evals.tasks.continual.suite:SUITE",
     "forgetting": "memagent.evals.tasks.forgetting.suite:SUITE",
     "gsm8k": "memagent.evals.tasks.gsm8k.suite:SUITE",
+    "notes": "memagent.evals.tasks.notes.suite:SUITE",
     "interference": "memagent.evals.tasks.interference.suite:SUITE",
     "probes": "memagent.evals.tasks.probes.suite:SUITE",
     "retrieval": "memagent.evals.tasks.conversations.retrieval.suite:SUITE",

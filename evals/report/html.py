@@ -231,7 +231,7 @@ def _references(run: SavedRun, section: Section, suite: Suite | None) -> dict[st
     ]
     if not tasks:
         return None
-    ours = [str(arm) for arm in run.arms if arm.kind == "memory"]
+    ours = [str(arm) for arm in run.arms if arm.kind in ("memory", "memory+rules")]
     return {"published": known, "tasks": tasks, "ours": ours}
 
 

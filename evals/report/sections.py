@@ -20,7 +20,12 @@ from memagent.evals.runs.saved import SavedRun, SavedTask
 from memagent.evals.score import Score
 from memagent.evals.suite import Headline
 
-CONTRASTS = (("none", "memory"), ("full", "memory"), ("none", "wrong"))
+CONTRASTS = (
+    ("none", "memory"),
+    ("full", "memory"),
+    ("memory+rules", "memory"),
+    ("none", "wrong"),
+)
 """Pairs of arms that are compared, the second with the first."""
 LAG = "lag"
 """The grade that holds how long before a question its fact came."""

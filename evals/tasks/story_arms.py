@@ -12,28 +12,28 @@ from typing import Any
 
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
-from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.arm import ArmName, Parts, Reply, rules_memory
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
 from memagent.learning.few_shot import StructuralSelector, diverse_examples
-from memagent.memory.memory import Memory
 from memagent.prompts import SHORT_ANSWER
+from memagent.stores.database.filters import Filter
 from memagent.types import Example, Examples, Hit, NewRecord, Scope
 
+RULES = "memory+rules"
 ARMS = (
     *("none", "full", "window", "bm25", "dense", "memory", "oracle", "wrong"),
-    *("memory-random", "memory-similar"),
+    *("memory-random", "memory-similar", RULES),
 )
 """Nothing; all facts; the last; the best by words alone, or by meaning alone; those the memory
 recalls; the gold facts; those the memory recalls of another story. `memory` shows diverse few-shot
-examples, the last two show randomly drawn ones, and those most like the question."""
-DEFAULT_ARMS = ("none", "full", "memory", "oracle")
-RECALLING = ("memory", "memory-random", "memory-similar", "wrong")
+examples, the next two show randomly drawn ones, and those most like the question. The last recalls
+by the English rules."""
+DEFAULT_ARMS = ("none", "full", "memory", RULES, "oracle")
+RECALLING = ("memory", "memory-random", "memory-similar", RULES, "wrong")
 SEARCHING = ("bm25", "dense")
 WINDOW = 10
 """Number of facts that `window` shows where its name does not say."""
-ALL = 400
-"""More than all the keys that the rankings of one search put forward."""
 STUDIED = 100
 """Number of training questions that the few-shot examples are drawn from."""
 _START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -44,8 +44,9 @@ class StoryArm:
     """One way of showing a story.
 
     Every arm draws its few-shot examples from the same training questions, with the facts that the
-    arm shows of them. An arm that recalls also learns from them the direction of the next hop. Only
-    `oracle` reads the gold supports. `wrong` is `memory` with the facts of another story.
+    arm shows of them. `memory+rules` has a memory of its own, and also learns from these questions
+    the direction of the next hop. Only `oracle` reads the gold supports. `wrong` is `memory` with
+    the facts of another story. The size of an arm that recalls is how many records are shown.
 
     Raises:
         InvalidInput: there is no such arm.
@@ -55,18 +56,21 @@ class StoryArm:
         if name.kind not in ARMS:
             raise InvalidInput(f"{name.kind!r} is not one of {', '.join(ARMS)}")
         self.name = name
-        self._memory: Memory = parts.memory
+        self._memory = rules_memory(parts) if name.kind == RULES else parts.memory
         self._written: dict[str, int] = {}
         self._writing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._learned = Scope(user=f"{task.name}/lessons")
         self._strangers = Strangers(task, parts.seed) if name.kind == "wrong" else None
         self._selector: StructuralSelector | None = None
         self._agent = Agent(
-            memory=parts.memory if name.kind in RECALLING else None,
+            memory=self._memory if name.kind in RECALLING else None,
             model=parts.model,
             instructions=SHORT_ANSWER,
             learned_scope=self._learned,
+            hops=0,  # one search each: arms differ in what is shown alone
         )
+        if name.kind in RECALLING and name.size:
+            self._agent.driver.k = name.size
         if name.shots:
             studied = studied_samples(task.training, parts.seed)
             if name.kind in RECALLING + SEARCHING:
@@ -90,7 +94,7 @@ class StoryArm:
             lines, shown = [line for line, _ in evidence], tuple(text for _, text in evidence)
             answer = self._agent.ask(sample.question, scope=scope, remember=False, evidence=shown)
         share = None if self._strangers else recall(sample, lines)
-        question = answer.recollection.remaining or sample.question
+        question = sample.question
         guarded = self._selector.holds(question, shown) if self._selector else None
         return Reply(answer=answer, shown=tuple(shown), recall=share, guarded=guarded)
 
@@ -108,11 +112,11 @@ class StoryArm:
         return diverse_examples(examples, parts.embedder, shots)
 
     def _study(self, studied: Sequence[Sample]) -> None:
-        """Write each studied story up to its question, in a scope of its own, and learn from it."""
+        """Write each studied story up to its question, in a scope of its own."""
         for sample in studied:
             scope = Scope(user=sample.id)
             self._memory.add_many([_record(fact) for fact in sample.facts], scope=scope)
-            if self.name.kind in RECALLING:
+            if self.name.kind == RULES:
                 answer = " ".join(sample.gold)
                 self._memory.changes.learn_direction(
                     sample.question, answer, scope=scope, learned_scope=self._learned
@@ -122,10 +126,7 @@ class StoryArm:
         """Return a studied sample as an example, with the facts that this arm shows."""
         question, scope = sample.question, Scope(user=sample.id)
         if self.name.kind in RECALLING:
-            recollection = self._memory.recall(
-                question, scope=scope, k=self._agent.driver.k, learned_scope=self._learned
-            )
-            question, evidence = recollection.remaining or question, recollection.texts
+            evidence = self._agent.driver.recall(question, scope).texts
         else:
             evidence = tuple(text for _, text in self._shown(sample, scope))
         return Example(evidence=evidence, question=question, answer=", ".join(sample.gold))
@@ -146,13 +147,12 @@ class StoryArm:
 
     def _searched(self, question: str, scope: Scope) -> Sequence[Hit]:
         """Return the best hits by one ranking alone."""
-        size = self.name.size or self._agent.driver.k
+        size = self.name.size or self._agent.driver.budget().k
         if self.name.kind == "dense":
             vector = self._memory.engine.encoder.embeddings.embed_query(question)
             return self._memory.search(vector=vector, scope=scope, k=size)
-        hits = self._memory.search(question, scope=scope, k=ALL, explain=True)
-        by_words = [hit for hit in hits if "bm25_rank" in hit.why]
-        return sorted(by_words, key=lambda hit: hit.why["bm25_rank"])[:size]
+        where = Filter(scope=scope, evidence=True)
+        return self._memory.engine.bank.by_words(question, where, size)
 
     def _write(self, facts: Sequence[Fact], scope: Scope) -> None:
         """Write the facts since this story's last question, one by one."""

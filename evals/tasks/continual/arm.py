@@ -8,7 +8,7 @@ from typing import cast
 
 from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput, UserError
-from memagent.evals.arm import ArmName, Parts, Reply
+from memagent.evals.arm import ArmName, Parts, Reply, rules_memory
 from memagent.evals.runs.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
 from memagent.evals.tasks.continual.questions import RepeatedQuestions
@@ -33,7 +33,8 @@ class StreamArm:
     """One way of keeping the facts of a stream.
 
     After an update the memory recalls for every question again, and only those are asked whose
-    prompt has changed (`RepeatedQuestions`). Asking writes nothing.
+    prompt has changed (`RepeatedQuestions`). Asking writes nothing. In a stream of lessons the
+    memory recalls by the English rules, since only these follow learned hop directions.
 
     Raises:
         InvalidInput: there is no such arm.
@@ -50,6 +51,7 @@ class StreamArm:
         self._stories = Scope(user=f"{self._base}/told")
         self._lock = threading.Lock()
         self._kind = ""
+        self._memory = parts.memory
         self._at: int | None = None
         self._answers: dict[str, Answer] = {}
         self._probes: RepeatedQuestions[tuple[int, Sample]] | None = None
@@ -81,7 +83,9 @@ class StreamArm:
         self._probes.after(stream.order[self._at - 1])
 
     def _begin(self, stream: Stream) -> None:
-        memory, self._kind = self._parts.memory, stream.kind
+        self._kind = stream.kind
+        self._memory = rules_memory(self._parts) if stream.kind == "lessons" else self._parts.memory
+        memory = self._memory
         for scope in (self._learned, self._stories):
             memory.forget(scope=scope, everything=True)
         probes = [[(column, probe) for probe in some] for column, some in enumerate(stream.probes)]
@@ -96,7 +100,7 @@ class StreamArm:
 
     def _update(self, stream: Stream, number: int) -> None:
         """Write a story, or learn from a training question; then apply the policy."""
-        memory, story = self._parts.memory, stream.updates[number]
+        memory, story = self._memory, stream.updates[number]
         growing = self._stories
         if stream.kind == "stories":
             memory.add_many(_records(story, number), scope=self._stories)
@@ -118,8 +122,8 @@ class StreamArm:
         """Return what decides the answer to a probe now: its task, the question and the records."""
         column, sample = probe
         scope = self._scope(sample) if self._kind == "lessons" else self._stories
-        found = self._parts.memory.recall(sample.question, scope=scope, learned_scope=self._learned)
-        return json.dumps([column, found.remaining or sample.question, list(found.texts)])
+        found = self._memory.recall(sample.question, scope=scope, learned_scope=self._learned)
+        return json.dumps([column, sample.question, list(found.texts)])
 
     def _round(self, prompts: Sequence[str]) -> list[str | None]:
         """Ask prompts side by side; None where the server does not answer."""

@@ -11,8 +11,9 @@ results is a task. There are two kinds of stream:
       update 2, babi/12   1 Ruta and Zori went to the hallway.
       Where is Fate? office, asked before any update, after update 1, and after update 2
 
-- "lessons": an update is one training question with its answer, from which the memory learns the
-  direction of hops. A column's probes are held-out questions on stories written before the stream.
+- "lessons": an update is one training question with its answer, from which the English rules learn
+  the direction of hops. A column's probes are held-out questions on stories that were written
+  before the stream.
 """
 
 import random

@@ -34,7 +34,7 @@ from memagent.evals.tasks.continual.streams import (
 
 TASKS = {
     "stories": "one story after another is written; the questions are about the stories",
-    "lessons": "the memory learns the direction of hops; the questions are held out",
+    "lessons": "the English rules learn the direction of hops; the questions are held out",
 }
 SETTINGS = {"updates": 20, "probes": 5, "exponent": 0.5}
 """Number of updates; greatest number of probes a column; d of the recurrence, 0 is uniform."""

@@ -1,7 +1,8 @@
 """Arms for questions about conversations: each shows the model other turns, all in the same way.
 
 Agent, instructions, few-shot examples and decoding are the same in every arm, a turn is always
-shown as `Turn.shown`, and those that search share one ingestion (see the module `ingestion`).
+shown as the agent shows what it recalls (`Turn.line`, which is `Hit.line` of its record), and those
+that search share one ingestion (see the module `ingestion`).
 """
 
 import logging
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import cast
 
 from memagent.agent.agent import Agent
@@ -92,13 +94,15 @@ class ConversationArm:
         self._memory = parts.memory
         choices = any(cast(ConversationQuestion, sample).options for sample in task.asked)
         instructions = CHOICE if choices else INSTRUCTIONS
-        examples = examples_of(name, choices=choices)
         self._agent = Agent(
             memory=parts.memory if name.kind in RECALLING else None,
             model=short(parts.model, tokens),
             instructions=instructions,
-            examples=examples,
+            hops=0,  # one search each: arms differ in what is shown alone
         )
+        self._dated = self._agent.driver.budget().dates and _dated(task)
+        examples = examples_of(name, choices=choices, dated=self._dated)
+        self._agent.examples = examples
         if name.kind in RECALLING and name.size:
             self._agent.driver.k = name.size
         self._others = others(task, parts.seed) if name.kind == "wrong" else {}
@@ -139,15 +143,29 @@ class ConversationArm:
         questions = cast(Sequence[ConversationQuestion], self._task.asked)
         texts = [as_asked(question) for question in questions if question.story == talk.id]
         longest = max([ROOM, *texts], key=lambda text: len(text.encode()))
-        return self._trimmer.fitting(longest, [turn.shown for turn in talk.turns])
+        return self._trimmer.fitting(longest, [self._line(turn) for turn in talk.turns])
 
     def _recalled(self, question: ConversationQuestion) -> tuple[Answer, Shown]:
         """Answer as the agent does whose memory holds the conversation, or another one."""
         whose = self._others.get(question.story, question.story)
         scope = scope_of(self._task.data, whose)
-        answer = self._agent.ask(as_asked(question), scope=scope, remember=False)
-        hits = [hit for hit in answer.recollection.hits if "passed" not in hit.why]
-        return answer, Shown(self._evidence_of(whose, hits), answer.recollection.left_out)
+        now = self._now(question)
+        answer = self._agent.ask(as_asked(question), scope=scope, remember=False, now=now)
+        found = answer.recollection
+        hits = [hit for hit in found.hits if "passed" not in hit.why]
+        return answer, Shown(self._evidence_of(whose, hits, found.texts), found.left_out)
+
+    def _now(self, question: ConversationQuestion) -> datetime | None:
+        """Return when a question is asked: as the data says, or else at the conversation's end.
+
+        A conversation without times is asked about in the present, when it was written.
+        """
+        talk = self._task.conversations[question.story]
+        times = [turn.when for turn in talk.turns if turn.when is not None]
+        if not times:
+            return None
+        # Turns that share one time are written a second apart.
+        return question.asked_at or max(times) + timedelta(seconds=len(talk.turns))
 
     def _evidence(self, question: ConversationQuestion) -> Shown:
         """Return what is shown where the agent does not recall."""
@@ -155,11 +173,11 @@ class ConversationArm:
         if self._name.kind == "search-k":
             return self._searched(question)
         if self._name.kind == "full":
-            return _latest(talk.turns, self._room[talk.id])
+            return self._latest(talk.turns, self._room[talk.id])
         if self._name.kind == "oracle":
             gold = gold_turns(question, talk)
-            texts = [turn.shown for turn in gold]
-            return _latest(gold, self._trimmer.fitting(as_asked(question), texts))
+            texts = [self._line(turn) for turn in gold]
+            return self._latest(gold, self._trimmer.fitting(as_asked(question), texts))
         return Shown()
 
     def _searched(self, question: ConversationQuestion) -> Shown:
@@ -169,13 +187,29 @@ class ConversationArm:
         started = time.perf_counter()
         hits = self._memory.search(text, scope=scope, k=k, roles="all")
         seconds = time.perf_counter() - started
-        number = self._trimmer.fitting(text, [hit.text for hit in reversed(hits)])
+        number = self._trimmer.fitting(text, [hit.line(self._dated) for hit in reversed(hits)])
         best = sorted(hits[:number], key=lambda hit: hit.record.moment)
-        return Shown(self._evidence_of(question.story, best), len(hits) - number, seconds)
+        evidence = self._evidence_of(question.story, best, [hit.line(self._dated) for hit in best])
+        return Shown(evidence, len(hits) - number, seconds)
 
-    def _evidence_of(self, conversation: str, hits: Sequence[Hit]) -> list[Evidence]:
+    def _evidence_of(
+        self, conversation: str, hits: Sequence[Hit], texts: Sequence[str]
+    ) -> list[Evidence]:
         turns = self._written[conversation]
-        return [Evidence(hit.text, turns.get(hit.record.id, ())) for hit in hits]
+        return [
+            Evidence(text, turns.get(hit.record.id, ()))
+            for hit, text in zip(hits, texts, strict=True)
+        ]
+
+    def _line(self, turn: Turn) -> str:
+        """Return a turn as the agent shows it: with its date if the model reads dates well."""
+        return turn.line if self._dated else turn.shown
+
+    def _latest(self, turns: Sequence[Turn], number: int) -> Shown:
+        """Return the last turns, as they are shown."""
+        left_out = len(turns) - number
+        last = [Evidence(self._line(turn), (turn.id,)) for turn in turns[left_out:]]
+        return Shown(last, left_out)
 
     def _answered(self, question: ConversationQuestion, shown: Shown) -> tuple[Answer, Shown]:
         """Answer from evidence; where the server refuses so much, from the later half of it.
@@ -187,7 +221,11 @@ class ConversationArm:
             texts = [part.text for part in shown.evidence]
             try:
                 answer = self._agent.ask(
-                    as_asked(question), scope=ASKING, remember=False, evidence=texts
+                    as_asked(question),
+                    scope=ASKING,
+                    remember=False,
+                    evidence=texts,
+                    now=self._now(question) if self._dated else None,
                 )
             except ContextTooLong:
                 if not texts:
@@ -217,12 +255,6 @@ class ConversationArm:
         )
 
 
-def _latest(turns: Sequence[Turn], number: int) -> Shown:
-    """Return the last turns, as they are shown."""
-    left_out = len(turns) - number
-    return Shown([Evidence(turn.shown, (turn.id,)) for turn in turns[left_out:]], left_out)
-
-
 def _halved(shown: Shown) -> Shown:
     less = (len(shown.evidence) + 1) // 2
     evidence, left_out = shown.evidence[less:], shown.left_out + less
@@ -236,13 +268,21 @@ def as_asked(question: ConversationQuestion) -> str:
     return lettered(question.question, question.options)
 
 
-def examples_of(name: ArmName, *, choices: bool) -> list[Example]:
+def _dated(task: ConversationTask) -> bool:
+    """Tell whether turns of a task's conversations have dates."""
+    talks = task.conversations.values()
+    return any(turn.when is not None for talk in talks for turn in talk.turns)
+
+
+def examples_of(name: ArmName, *, choices: bool, dated: bool) -> list[Example]:
     """Return the few-shot examples of an arm, with evidence where it shows some.
+
+    `dated` says that the conversations have dates: then the examples have some, too.
 
     Raises:
         InvalidInput: there are not so many.
     """
-    every = few_shot_examples(MOST, name.kind != "none")
+    every = few_shot_examples(MOST, name.kind != "none", dated=dated)
     examples = as_choices(every) if choices else list(every)
     if name.shots > len(examples):
         raise InvalidInput(f"{name}: there are {len(examples)} few-shot examples")

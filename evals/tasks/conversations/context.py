@@ -6,6 +6,7 @@ evidence is shown whole or not, so that the arm trims it.
 
 import logging
 from collections.abc import Sequence
+from datetime import date
 
 from langchain_core.language_models import BaseChatModel
 
@@ -15,6 +16,8 @@ from memagent.prompts import render
 from memagent.types import Example
 
 logger = logging.getLogger(__name__)
+ANY_DAY = date(2000, 1, 1)
+"""Date that leaves room for today's: all dates are written in the same length."""
 
 
 class Trimmer:
@@ -47,7 +50,11 @@ class Trimmer:
 
     def _fits(self, question: str, evidence: Sequence[str]) -> bool:
         messages = render(
-            question, evidence, instructions=self._instructions, examples=self._examples
+            question,
+            evidence,
+            instructions=self._instructions,
+            examples=self._examples,
+            today=ANY_DAY,
         )
         try:
             self._window.check(messages)

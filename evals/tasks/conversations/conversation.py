@@ -10,13 +10,14 @@ from itertools import chain
 from typing import Literal
 
 from memagent.evals.task import Grade, Sample, Source, Task
+from memagent.records import line_of, local_day
 
 Role = Literal["user", "assistant"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """One message of a conversation; `id` is unique in it.
+    """One message of a conversation, or a note, whose `session` is empty; `id` is unique.
 
     `name` is the speaker's, empty where the data names a role only. `when` is None in a chat
     without dates. A caption of an image stands in the text.
@@ -31,8 +32,15 @@ class Turn:
 
     @property
     def shown(self) -> str:
-        """Text that a model is shown, the same as `Hit.text` of the record it becomes."""
-        return f"{self.name}: {self.text}" if self.name else self.text
+        """Text of the turn after its speaker's name, as `Hit.text` of the record it becomes."""
+        return line_of(self.text, speaker=self.name)
+
+    @property
+    def line(self) -> str:
+        """Text that a model is shown, as `Hit.line` of the record it becomes."""
+        label = None if self.name or self.role == "user" else self.role
+        day = None if self.when is None else local_day(self.when)
+        return line_of(self.shown, speaker=label, day=day)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,89 +5,143 @@ They show how short an answer should be, that a date is written out, and that wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from memagent.evals.tasks.conversations.conversation import Turn
+from memagent.records import local_day
 from memagent.types import Example
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConversationExample:
-    """Turns as a model is shown them, and a question that they answer, or do not."""
+    """Turns with their dates, and a question that they answer, or do not.
 
-    turns: tuple[str, ...]
+    `undated` are the turns where conversations have no dates, if an answer takes one.
+    """
+
+    turns: tuple[Turn, ...]
     question: str
     answer: str
+    undated: tuple[Turn, ...] = ()
 
-    def example(self, shows: bool) -> Example:
-        """Return it as an arm shows it, which is with its turns or without."""
+    def example(self, shows: bool, dated: bool) -> Example:
+        """Return it as an arm shows it: with its turns or without, and with dates or without."""
+        turns = self.turns if dated else self.undated or self.turns
+        if not dated:
+            turns = tuple(replace(turn, when=None) for turn in turns)
+        last = turns[-1].when
         return Example(
-            evidence=self.turns if shows else (), question=self.question, answer=self.answer
+            evidence=tuple(turn.line for turn in turns) if shows else (),
+            question=self.question,
+            answer=self.answer,
+            today=local_day(last) if shows and last else None,
         )
+
+
+def _said(name: str, text: str, day: str = "2021-05-09") -> Turn:
+    """Return a turn of a person, or of the user or the assistant of a chat."""
+    role = name if name in ("user", "assistant") else "user"
+    return Turn(
+        id=day,
+        session=day,
+        role="assistant" if role == "assistant" else "user",
+        name="" if name == role else name,
+        text=text,
+        when=datetime.fromisoformat(f"{day} 12:00"),
+    )
 
 
 EXAMPLES = (
     ConversationExample(
         turns=(
-            "Marisol: How was the weekend?",
-            "Anders: Loud. I moved to Graz, and the neighbours were celebrating.",
-            "Marisol: My cousin lived in Linz for a while.",
+            _said("Marisol", "How was the weekend?", "2022-03-06"),
+            _said(
+                "Anders",
+                "Loud. I moved to Graz, and the neighbours were celebrating.",
+                "2022-03-06",
+            ),
+            _said("Marisol", "My cousin lived in Linz for a while.", "2022-03-20"),
         ),
         question="Which city does Anders live in?",
         answer="Graz",
     ),
     ConversationExample(
         turns=(
-            "Marisol: I swim twice a week now, before breakfast.",
-            "Anders: My niece plays the oboe. You should hear her!",
+            _said("Marisol", "I swim twice a week now, before breakfast.", "2020-10-02"),
+            _said("Anders", "My niece plays the oboe. You should hear her!", "2020-11-19"),
         ),
         question="Which instrument does Anders play?",
         answer="unknown",
     ),
     ConversationExample(
         turns=(
-            "Anders: Today is 9 May 2021, and I still can't believe it: yesterday my son was born.",
-            "Marisol: Congratulations to all of you!",
+            _said("Anders", "I still can't believe it: yesterday my son was born.", "2021-05-09"),
+            _said("Marisol", "Congratulations to all of you!", "2021-05-10"),
         ),
         question="When was the son of Anders born?",
         answer="8 May 2021",
+        undated=(
+            _said(
+                "Anders",
+                "Today is 9 May 2021, and I still can't believe it: yesterday my son was born.",
+            ),
+            _said("Marisol", "Congratulations to all of you!"),
+        ),
     ),
     ConversationExample(
         turns=(
-            "Yara: I drive a taxi at night at the moment.",
-            "Yara: No more night shifts! I have been hired by the harbour office.",
+            _said("Yara", "I drive a taxi at night at the moment.", "2019-01-15"),
+            _said(
+                "Yara",
+                "No more night shifts! I have been hired by the harbour office.",
+                "2019-04-02",
+            ),
         ),
         question="Where does Yara work now?",
         answer="the harbour office",
     ),
     ConversationExample(
         turns=(
-            "Yara: We spent two days in Malmö, it rained the whole time.",
-            "Kofi: In Genoa the sun was shining every day of our holiday.",
-            "Yara: Utrecht was better, we hired bicycles.",
+            _said("Yara", "We spent two days in Malmö, it rained the whole time.", "2018-07-22"),
+            _said("Kofi", "In Genoa the sun was shining every day of our holiday.", "2018-08-30"),
+            _said("Yara", "Utrecht was better, we hired bicycles.", "2018-09-14"),
         ),
         question="Which cities has Yara been to?",
         answer="Malmö, Utrecht",
     ),
     ConversationExample(
         turns=(
-            "Kofi: My grandmother taught me how to knit. She says that it calms the hands.",
-            "Kofi: I have finished my third pair of socks.",
+            _said(
+                "Kofi",
+                "My grandmother taught me how to knit. She says that it calms the hands.",
+                "2017-02-11",
+            ),
+            _said("Kofi", "I have finished my third pair of socks.", "2017-03-25"),
         ),
         question="Who taught Kofi how to knit?",
         answer="his grandmother",
     ),
     ConversationExample(
         turns=(
-            "user: Which stain remover is safe for wool?",
-            "assistant: Gall soap is gentle enough. Dab it on, wait ten minutes, rinse cold.",
+            _said("user", "Which stain remover is safe for wool?", "2024-06-18"),
+            _said(
+                "assistant",
+                "Gall soap is gentle enough. Dab it on, wait ten minutes, rinse cold.",
+                "2024-06-18",
+            ),
         ),
         question="What did the assistant recommend for stains on wool?",
         answer="gall soap",
     ),
     ConversationExample(
         turns=(
-            "Kofi: The recital was meant to be on 3 June.",
-            "Kofi: They have put the recital off until 17 June, the hall is being painted.",
+            _said("Kofi", "The recital was meant to be on 3 June.", "2022-04-08"),
+            _said(
+                "Kofi",
+                "They have put the recital off until 17 June, the hall is being painted.",
+                "2022-05-12",
+            ),
         ),
         question="On what date was the recital planned at first?",
         answer="3 June",
@@ -96,6 +150,9 @@ EXAMPLES = (
 """In this order: an arm with three shows the first three."""
 
 
-def few_shot_examples(n: int, shows: bool) -> Sequence[Example]:
-    """Return the first `n` examples, with their turns or without; there are no more than eight."""
-    return [example.example(shows) for example in EXAMPLES[:n]]
+def few_shot_examples(n: int, shows: bool, *, dated: bool) -> Sequence[Example]:
+    """Return the first `n` examples, with their turns or without; there are no more than eight.
+
+    `dated` says that the conversations asked about have dates.
+    """
+    return [example.example(shows, dated) for example in EXAMPLES[:n]]

@@ -3,7 +3,8 @@
 Each session is written by `Memory.add_messages` into a scope of the conversation's user and that
 session, in order; a message has its role, its speaker's name where there is one, its time, and as
 its id that of the turn. In a session whose turns share one time, each turn is a second later than
-the one before, so that their order is kept.
+the one before, so that their order is kept. A turn of no session is a note, which is written by
+`Memory.add_many`.
 """
 
 import threading
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from memagent.evals.tasks.conversations.conversation import Conversation, Turn
 from memagent.memory.memory import Memory
-from memagent.types import Scope
+from memagent.types import NewRecord, Scope
 
 SECOND = timedelta(seconds=1)
 _WRITING = threading.Lock()
@@ -40,8 +41,12 @@ def ingest(memory: Memory, conversation: Conversation, scope: Scope) -> dict[str
             return written[scope.user]
         turns: dict[str, tuple[str, ...]] = {}
         for session, said in conversation.sessions().items():
-            whose = Scope(user=scope.user, session=session)
-            records = memory.add_messages(messages_of(said), scope=whose)
+            if session:
+                whose = Scope(user=scope.user, session=session)
+                records = memory.add_messages(messages_of(said), scope=whose)
+            else:
+                notes = [NewRecord(id=t.id, text=t.text, valid_from=t.when) for t in said]
+                records = memory.add_many(notes, scope=Scope(user=scope.user))
             for turn, record in zip(said, records, strict=True):
                 turns[record.id] = (*turns.get(record.id, ()), turn.id)
         written[scope.user] = turns

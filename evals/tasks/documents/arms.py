@@ -1,12 +1,10 @@
 """Arms of document tasks: each finds and shows the documents of a stream in another way.
 
-Documents, examples and decoding are the same in every arm. A `Way` says how documents are written
-(see the module `corpus`) and what of them is shown.
+Documents, few-shot examples and decoding are the same in every arm. `memory` is the product: an
+agent that recalls from a memory which has read the documents. The others are controls.
 """
 
-import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -17,53 +15,53 @@ from memagent.agent.agent import Agent
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
-from memagent.evals.tasks.documents.corpus import Writing, corpus_of, raw
+from memagent.evals.tasks.documents.corpus import corpus_of
 from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask, gold_sentences
 from memagent.evals.tasks.documents.examples import Show, few_shot_examples
-from memagent.evals.tasks.story_arms import ALL, recall
-from memagent.prompts import SHORT_ANSWER
-from memagent.recall.recaller import TIE_WINDOW
-from memagent.types import Hit, Scope
+from memagent.evals.tasks.story_arms import recall
+from memagent.prompts import NOTHING_RELEVANT, SHORT_ANSWER
+from memagent.stores.database.filters import Filter
+from memagent.types import Answer, Hit, Recollection, Scope
 
 TOKENS = 16
 """The greatest length of an answer, as in MAC's protocol."""
-POOL = 16
-"""Number of passages that are searched for the newest of the equally relevant."""
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+K = 5
+"""Number of passages that `search-k` shows where its name does not say."""
+ASKING = Scope(user="asking")
+"""Scope of questions that no memory is asked for."""
+Shown = tuple[int, str]
+"""Number of a passage, and what of it is shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Way:
     """One way of showing a stream.
 
-    `rank` says how passages are found: by meaning and words, by one of these alone, or not at all.
-    With `time`, passages newer than the question are not seen; with `recency`, of about equally
-    relevant passages those of a year that the question names come first, or else the newest. A
-    `frozen` memory stopped reading where the recent past begins; a `wrong` one has only the
-    passages of other articles.
+    `find` says how passages are found: as the agent recalls them, by a search, by meaning or words
+    alone, by the gold, or not at all. `show` is what of them is shown, but for what is recalled,
+    which is shown as the agent does; few-shot examples look alike. Without `time`, passages newer
+    than the question are seen, too. A `frozen` memory stopped reading where the recent past begins;
+    a `wrong` one has only the passages of other articles.
     """
 
-    rank: Literal["both", "meaning", "words", "gold", "none"] = "both"
+    find: Literal["recall", "search", "meaning", "words", "gold", "none"]
     show: Show = "sentence"
     time: bool = True
-    recency: bool = True
     frozen: bool = False
     wrong: bool = False
-    writing: Writing = raw
 
 
 WAYS: dict[str, Way] = {
-    "none": Way(rank="none", show="nothing"),
-    "oracle": Way(rank="gold", show="passage"),
-    "oracle-sentence": Way(rank="gold"),
-    "memory": Way(),
-    "memory-page": Way(show="passage"),
-    "memory-no-time": Way(time=False),
-    "memory-no-recency": Way(recency=False),
-    "frozen": Way(frozen=True),
-    "dense": Way(rank="meaning", recency=False),
-    "bm25": Way(rank="words", recency=False),
-    "wrong": Way(wrong=True),
+    "none": Way(find="none", show="nothing"),
+    "oracle": Way(find="gold", show="passage"),
+    "oracle-sentence": Way(find="gold"),
+    "memory": Way(find="recall"),
+    "memory-no-time": Way(find="recall", time=False),
+    "frozen": Way(find="recall", frozen=True),
+    "wrong": Way(find="recall", wrong=True),
+    "search-k": Way(find="search", show="passage"),
+    "dense": Way(find="meaning"),
+    "bm25": Way(find="words"),
 }
 DOCUMENT_ARMS = tuple(WAYS)
 
@@ -71,8 +69,11 @@ DOCUMENT_ARMS = tuple(WAYS)
 class DocumentArm:
     """Arm that answers questions about a stream from the passages that one way shows.
 
-    A name's size is how many sentences or passages are shown, one if it does not say. Only the
-    oracles read the gold supports.
+    `memory` asks an agent whose memory has read the stream, as of when the question is asked.
+    `memory-no-time`, `frozen` and `wrong` bound what may be recalled as an agent cannot: there the
+    memory recalls with the agent's budget, and the agent is handed that. A name's size is how many
+    passages are shown at most: as many as suit the model if it does not say, one of those that are
+    found by `dense`, `bm25` and the oracles. Only the oracles read the gold supports.
 
     Raises:
         InvalidInput: there is no such arm, or the task is no stream.
@@ -85,105 +86,129 @@ class DocumentArm:
             raise InvalidInput(f"the task {task.name!r} has no documents")
         self._way = WAYS[name.kind]
         self._task = task
-        self._k = name.size or 1
-        self._pool = POOL
+        self._k = name.size or (K if self._way.find == "search" else 1)
         self._memory = parts.memory
         self._corpus = corpus_of(parts.memory, task.stream, parts.folder)
         self._agent = Agent(
-            memory=None,
+            memory=parts.memory if self._way.find == "recall" else None,
             model=short(parts.model),
+            k=name.size if self._way.find == "recall" else None,
             instructions=SHORT_ANSWER,
-            examples=few_shot_examples(name.shots, self._way.show, task.dated),
+            hops=0,  # one search each: arms differ in what is shown alone
         )
+        self._dated = self._agent.driver.budget().dates and task.dated
+        self._agent.examples = few_shot_examples(name.shots, self._way.show, self._dated)
 
     def prepare(self) -> None:
         """Read the documents, unless that was done, so that no question's time includes it."""
-        if self._way.rank not in ("none", "gold"):
-            self._corpus.fill(self._memory, self._task.documents, self._way.writing)
+        if self._way.find not in ("none", "gold"):
+            self._corpus.fill(self._memory, self._task.documents, self._task.timed)
 
     def ask(self, sample: Sample) -> Reply:
         """Answer a question from the documents read so far."""
         question = cast(DocumentQuestion, sample)
         self.prepare()
-        started = time.perf_counter()
-        found = self.find(question)
-        seconds = time.perf_counter() - started
-        shown = tuple(dict.fromkeys(text for _, text in found))
-        answer = self._agent.ask(
-            question.question, scope=Scope(user="asking"), remember=False, evidence=shown
-        )
-        timings = replace(answer.timings, search=seconds)
+        if self._way == WAYS["memory"]:
+            answer = self._agent.ask(
+                question.question,
+                scope=self._corpus.scope,
+                remember=False,
+                now=self._bounds(question).get("as_of"),
+            )
+            found = _lines(answer.recollection)
+        else:
+            started = time.perf_counter()
+            found = self.find(question)
+            answer = self._answered(question, found, time.perf_counter() - started)
         share = None if self._way.wrong else recall(sample, [number for number, _ in found])
-        return Reply(answer=replace(answer, timings=timings), shown=shown, recall=share)
+        return Reply(answer=answer, shown=tuple(text for _, text in found), recall=share)
 
-    def find(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
-        """Return the texts shown for a question, with the numbers of their passages, best last."""
-        if self._way.rank == "none":
+    def _answered(self, question: DocumentQuestion, found: list[Shown], seconds: float) -> Answer:
+        """Answer from what was found, in the agent's words where that is nothing."""
+        nothing = (NOTHING_RELEVANT,) if self._way.find == "recall" else ()
+        answer = self._agent.ask(
+            question.question,
+            scope=ASKING,
+            remember=False,
+            evidence=[text for _, text in found] or nothing,
+            now=question.asked_at if self._way.find == "recall" else None,
+        )
+        return replace(answer, timings=replace(answer.timings, search=seconds))
+
+    def find(self, question: DocumentQuestion) -> list[Shown]:
+        """Return what is shown for a question, with the numbers of the passages.
+
+        What is recalled, or the best of a search, is in order of time; else the best is last.
+        """
+        if self._way.find == "none":
             return []
-        if self._way.rank == "gold":
-            return self._gold(asked)
-        hits = self._hits(asked)[: self._k]
-        return [(int(hit.record.id), self._text(hit)) for hit in reversed(hits)]
+        if self._way.find == "gold":
+            return self._gold(question)
+        if self._way.find == "recall":
+            budget = self._agent.driver.budget()
+            recollection = self._memory.recall(
+                question.question,
+                scope=self._corpus.scope,
+                k=budget.k,
+                tokens=budget.tokens,
+                **self._bounds(question),
+            )
+            return _lines(replace(recollection, hides_dates=not self._dated))
+        hits = self._hits(question)
+        if self._way.find == "search":
+            hits = sorted(hits, key=lambda hit: hit.record.moment)
+            return [(int(hit.record.id), hit.line(self._dated)) for hit in hits]
+        return [(int(hit.record.id), hit.key) for hit in reversed(hits)]
 
-    def _gold(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
+    def _gold(self, question: DocumentQuestion) -> list[Shown]:
         documents = self._task.documents
         if self._way.show == "sentence":
-            places = gold_sentences(asked, documents)[: self._k]
+            places = gold_sentences(question, documents)[: self._k]
             return [(number, documents[number - 1].shown(place)) for number, place in places]
-        return [(number, documents[number - 1].text) for number in asked.supports]
+        return [(number, documents[number - 1].text) for number in question.supports]
 
-    def _hits(self, asked: DocumentQuestion) -> Sequence[Hit]:
-        """Return the passages found, best first."""
-        question, seen = asked.question, self._seen(asked)
-        if self._way.rank == "meaning":
-            vector = self._memory.engine.encoder.embeddings.embed_query(question)
-            return self._memory.search(vector=vector, scope=self._corpus.scope, k=self._k, **seen)
-        if self._way.rank == "words":
-            whole = self._memory.search(
-                question, scope=self._corpus.scope, k=ALL, explain=True, **seen
-            )
-            by_words = [hit for hit in whole if "bm25_rank" in hit.why]
-            return sorted(by_words, key=lambda hit: hit.why["bm25_rank"])
-        hits = self._memory.search(question, scope=self._corpus.scope, k=self._pool, **seen)
-        if self._way.recency and self._task.dated:
-            return by_time(hits, question)
-        return hits
+    def _hits(self, question: DocumentQuestion) -> list[Hit]:
+        """Return the passages found by a search, best first."""
+        text, bounds = question.question, self._bounds(question)
+        scope, k = self._corpus.scope, self._k
+        if self._way.find == "search":
+            return list(self._memory.search(text, scope=scope, k=k, **bounds))
+        if self._way.find == "meaning":
+            vector = self._memory.engine.encoder.embeddings.embed_query(text)
+            return list(self._memory.search(vector=vector, scope=scope, k=k, **bounds))
+        where = Filter(
+            scope=scope,
+            evidence=True,
+            as_of=bounds.get("as_of"),
+            until=bounds.get("until"),
+        )
+        return list(self._memory.engine.bank.by_words(text, where, k))
 
-    def _seen(self, asked: DocumentQuestion) -> dict[str, Any]:
-        """Return the filter of the passages that the arm may see for a question."""
-        seen: dict[str, Any] = {}
-        bounds: list[datetime] = []
-        if asked.asked_at is not None:
+    def _bounds(self, question: DocumentQuestion) -> dict[str, Any]:
+        """Return the filter of the passages that the arm may see for a question.
+
+        A question is asked of what is older than it: a passage of the same moment is not.
+        """
+        bounds: dict[str, Any] = {}
+        ends: list[datetime] = []
+        if question.asked_at is not None:
             if self._way.time:
-                seen["as_of"] = asked.asked_at - timedelta(microseconds=1)
-            if self._task.as_time_passes:
-                bounds.append(asked.asked_at)
+                bounds["as_of"] = question.asked_at - timedelta(microseconds=1)
+            elif self._task.as_time_passes:
+                ends.append(question.asked_at)
         if self._way.frozen and self._task.recent is not None:
-            bounds.append(self._task.recent)
-        if bounds:
-            seen["until"] = min(bounds)
+            ends.append(self._task.recent)
+        if ends:
+            bounds["until"] = min(ends)
         if self._way.wrong:
-            seen["where"] = {"group": {"ne": asked.group}}
-        return seen
-
-    def _text(self, hit: Hit) -> str:
-        return hit.record.text if self._way.show == "passage" else hit.key
+            bounds["where"] = {"group": {"ne": question.group}}
+        return bounds
 
 
-def by_time(hits: Sequence[Hit], question: str) -> list[Hit]:
-    """Order hits, best first, by time among those about as relevant as the best.
-
-    Those of a year that the question names come first; if it names none, the newest.
-    """
-    years = set(_YEAR.findall(question))
-    least = TIE_WINDOW * hits[0].score if hits else 0.0
-    equal = [hit for hit in hits if hit.score >= least]
-    rest = [hit for hit in hits if hit.score < least]
-    if years:
-        equal.sort(key=lambda hit: not years & set(_YEAR.findall(hit.key)))
-    else:
-        equal.sort(key=lambda hit: hit.record.moment, reverse=True)
-    return equal + rest
+def _lines(recollection: Recollection) -> list[Shown]:
+    """Return the lines that are shown of what was recalled, with the numbers of the passages."""
+    hits = [hit for hit in recollection.hits if "passed" not in hit.why]
+    return [(int(hit.record.id), text) for hit, text in zip(hits, recollection.texts, strict=True)]
 
 
 def short(model: BaseChatModel, tokens: int = TOKENS) -> BaseChatModel:

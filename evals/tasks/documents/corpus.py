@@ -24,19 +24,23 @@ from memagent.types import NewRecord, Scope
 logger = logging.getLogger(__name__)
 BATCH = 64
 """Number of documents that one transaction writes."""
-Writing = Callable[[Document], NewRecord]
-"""Turns a document into a record: its text, and the keys that it is found by."""
 _WRITING = threading.RLock()
 """One corpus is written at a time, so that the costs of two are not counted together."""
 
 
-def raw(document: Document) -> NewRecord:
-    """Keep a passage as it is, found by its sentences."""
+def record_of(document: Document, timed: bool) -> NewRecord:
+    """Return a passage as an application writes it: of its source, and found by its sentences.
+
+    Its date is that of the record, which is shown with it; where times do not count (`timed`) it
+    has none.
+    """
+    prefix = f"{document.date}. " if document.date else ""
     return NewRecord(
-        text=document.text,
+        text=document.text.removeprefix(prefix),
         id=str(document.number),
         keys=document.keys(),
-        valid_from=document.when,
+        valid_from=document.when if timed else None,
+        sources=(document.group,),
         metadata={"group": document.group},
     )
 
@@ -54,7 +58,7 @@ class Corpus:
         self._full = False
         self._compressed = False
 
-    def fill(self, memory: Memory, documents: Sequence[Document], writing: Writing = raw) -> None:
+    def fill(self, memory: Memory, documents: Sequence[Document], timed: bool) -> None:
         """Write the documents that are not in the memory yet, in order, and keep the cost."""
         with _WRITING:
             if self._full:
@@ -64,7 +68,11 @@ class Corpus:
                 batch = documents[start : start + BATCH]
                 records = memory.get([str(document.number) for document in batch], scope=self.scope)
                 known = {record.id for record in records}
-                new = [writing(document) for document in batch if str(document.number) not in known]
+                new = [
+                    record_of(document, timed)
+                    for document in batch
+                    if str(document.number) not in known
+                ]
                 memory.add_many(new, scope=self.scope)
                 written += len(new)
             seconds = time.perf_counter() - started

@@ -5,15 +5,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from memagent.evals.metrics.answers import normalised
 from memagent.evals.task import Grade, Sample, Task
 from memagent.evals.tasks.documents.scores import grade
-from memagent.text.english import needs_context
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
 """Start of a stream without dates; each of its documents is a minute later."""
-# Not the splitter of `memagent.text.english`: scores of earlier runs rest on these boundaries.
+# Not the splitter of `memagent.text.sentences`: scores of earlier runs rest on these boundaries.
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
 _ABBREVIATED = re.compile(r"\b(?:[A-Z]|[Ss]t|Mrs?|Dr|Prof|Rev|No|vs|[Cc]a?|e\.g|i\.e|cf|etc)\.$")
 
@@ -34,10 +34,8 @@ class Document:
     date: str = ""
 
     def shown(self, place: int) -> str:
-        """Return a sentence as a model is shown it: with the date, and what it leans on."""
+        """Return a sentence as a model is shown it: with the date."""
         sentence = self.sentences[place]
-        if place and needs_context(sentence):
-            sentence = f"{self.sentences[place - 1]} {sentence}"
         return f"{self.date}. {sentence}" if self.date else sentence
 
     def keys(self) -> tuple[str, ...]:
@@ -75,6 +73,12 @@ class StreamTask(Task):
     def dated(self) -> bool:
         """True if the documents have dates of their own."""
         return any(document.date for document in self.documents[:1])
+
+    @property
+    def timed(self) -> bool:
+        """True if times count: the documents have dates, or the questions are asked at some."""
+        asked = cast(Sequence[DocumentQuestion], self.asked)
+        return self.dated or any(question.asked_at for question in asked)
 
 
 def document(number: int, text: str, group: str, when: datetime | None = None) -> Document:

@@ -1,6 +1,7 @@
 """Arms of document tasks that show compressed notes alone: `notes:4` keeps a quarter of a passage.
 
-The passages are read and found as in the arm `memory`; each then gets a note, and is archived.
+The passages are read as in the arm `memory`, and each gets a note and is archived. The best note of
+a search is shown, or what its name says of it: a compression is measured alone here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,15 @@ from memagent.compression.job import CompressionReport
 from memagent.errors import InvalidInput
 from memagent.evals.arm import Arm, ArmName, Parts
 from memagent.evals.task import Task
-from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, POOL, DocumentArm
+from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, DocumentArm, Shown
 from memagent.evals.tasks.documents.corpus import corpus_of
 from memagent.evals.tasks.documents.documents import DocumentQuestion, StreamTask
-from memagent.text.english import content_words, sentences, stem
+from memagent.text.english import content_words, stem
+from memagent.text.sentences import sentences
 from memagent.types import Hit, KeyedBy, Method, Recollection, Record
 
+POOL = 32
+"""Number of notes, and of the passages behind them, that are searched."""
 RATIO = 4
 """Compression ratio of notes where a name does not say."""
 GATHERED_TOKENS = 160
@@ -81,13 +85,12 @@ class NoteArm(DocumentArm):
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
         if name.kind not in NOTES:
             raise InvalidInput(f"{name.kind!r} is not one of {', '.join(NOTES)}")
-        super().__init__(ArmName("memory", None, name.shots), task, parts)
+        super().__init__(ArmName("dense", None, name.shots), task, parts)
         self._kept = NOTES[name.kind]
         self._ratio = RATIO if name.size is None else name.size
         if self._ratio < 1:
             raise InvalidInput(f"a ratio is at least 1, not {self._ratio}")
         self._model = parts.model
-        self._pool = 2 * POOL  # notes, and the passages behind them
         self._written_as = self._kept.way(self._ratio)
         stream = f"{cast(StreamTask, task).stream}/{self._written_as}"
         self._corpus = corpus_of(parts.memory, stream, parts.folder)
@@ -108,31 +111,34 @@ class NoteArm(DocumentArm):
             archive=True,
         )
 
-    def find(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
+    def find(self, question: DocumentQuestion) -> list[Shown]:
         """Return the texts shown for a question, with the numbers of their passages.
 
         A passage that got no note, because it is short or a model failed, is shown as it is.
         """
         if self._kept.show == "gathered":
-            return self._gathered(asked)
+            return self._gathered(question)
         return [
             (_passage(hit.record), text)
-            for hit in self._hits(asked)[:1]
-            for text in self._texts(asked.question, hit)
+            for hit in self._hits(question)[:1]
+            for text in self._texts(question.question, hit)
         ]
 
-    def _hits(self, asked: DocumentQuestion) -> Sequence[Hit]:
+    def _hits(self, question: DocumentQuestion) -> list[Hit]:
         """Return the notes found, and the passages that have none, best first.
 
         In a search as of a time, records that are archived now are found again.
         """
-        return [hit for hit in super()._hits(asked) if hit.record.archived is None]
+        hits = self._memory.search(
+            question.question, scope=self._corpus.scope, k=POOL, **self._bounds(question)
+        )
+        return [hit for hit in hits if hit.record.archived is None]
 
-    def _gathered(self, asked: DocumentQuestion) -> list[tuple[int, str]]:
+    def _gathered(self, question: DocumentQuestion) -> list[Shown]:
         """Return lines gathered from several notes, each with the number of its passage."""
-        as_of, scope = self._seen(asked).get("as_of"), self._corpus.scope
+        as_of, scope = self._bounds(question).get("as_of"), self._corpus.scope
         found = self._memory.notes.gather(
-            asked.question, scope=scope, tokens=GATHERED_TOKENS, as_of=as_of, **self._kept.how
+            question.question, scope=scope, tokens=GATHERED_TOKENS, as_of=as_of, **self._kept.how
         )
         names = {piece.note for piece in found.pieces}
         passage = {
@@ -152,7 +158,7 @@ class NoteArm(DocumentArm):
 
 def _passage(record: Record) -> int:
     """Return the number of the passage that a note is on, or that a record is."""
-    return int(next(iter(record.sources), record.id))
+    return int(record.sources[0] if record.kind == "note" else record.id)
 
 
 def line_of(hit: Hit) -> str:

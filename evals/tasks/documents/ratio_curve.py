@@ -11,8 +11,8 @@ from memagent.evals.suite import Drawing, KeptRun
 from memagent.evals.tasks.documents.costs import costs
 from memagent.evals.tasks.documents.note_arms import RATIO, way_of
 
-BESIDE = ("none", "memory", "memory-page", "oracle")
-"""Arms without compression: no memory, raw passages by sentence and whole, the gold passage."""
+BESIDE = ("none", "memory", "oracle")
+"""Arms without compression: no memory, raw passages, the gold passage."""
 EXPLANATION = (
     "By how many times shorter the notes are than the passages they were made from, in tokens; with"
     " 95% bootstrap intervals. Broken lines are arms that show nothing compressed: no memory, raw"

@@ -110,7 +110,7 @@ class TaughtArm:
 
     def _answer(self, question: str, scope: Scope) -> Answer:
         found = self._found(question, scope)
-        key = (found.remaining or question, found.texts)
+        key = (question, found.texts)
         if key not in self._answers:
             evidence = None if self._recalls else found.texts
             self._answers[key] = self._agent.ask(

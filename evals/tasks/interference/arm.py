@@ -145,7 +145,7 @@ class EpisodeArm:
             order = {text: line for line, text in trial.facts}
             return question, tuple(sorted(kept, key=lambda text: order[text]))
         recollection = memory.recall(question, scope=scope)
-        return recollection.remaining or question, tuple(recollection.texts)
+        return question, tuple(recollection.texts)
 
 
 def within(texts: Sequence[str], budget: int) -> tuple[str, ...]:

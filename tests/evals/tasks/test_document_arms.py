@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.tasks import babi
-from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, DocumentArm, by_time
+from memagent.evals.tasks.documents.arms import DOCUMENT_ARMS, DocumentArm
 from memagent.evals.tasks.documents.corpus import corpus_of
 from memagent.evals.tasks.documents.costs import DOCUMENTS_FILE
 from memagent.evals.tasks.documents.documents import (
@@ -97,6 +97,10 @@ def answered(
 
 
 BOB = "Saturday, February 1, 2020. Bob became mayor of Hull."
+ANN_WON = "2014-01-01: Ann became mayor of Hull. Rain fell."
+CY_WON = "2016-01-01: Cy won the Hull race. Rain fell."
+BOB_WON = "2020-02-01: Bob became mayor of Hull. Rain fell."
+DEE_WON = "2020-08-01: Dee became mayor of Hull. Rain fell."
 
 
 @pytest.mark.parametrize(
@@ -105,11 +109,12 @@ BOB = "Saturday, February 1, 2020. Bob became mayor of Hull."
         ("none", (), 0.0),
         ("oracle", (f"{BOB} Rain fell.",), 1.0),
         ("oracle-sentence", (BOB,), 1.0),
-        ("memory", (BOB,), 1.0),
-        ("memory-page", (f"{BOB} Rain fell.",), 1.0),
-        ("memory-no-time", ("Saturday, August 1, 2020. Dee became mayor of Hull.",), 0.0),
-        ("frozen", ("Wednesday, January 1, 2014. Ann became mayor of Hull.",), 0.0),
-        ("wrong", ("Wednesday, January 1, 2014. Ann became mayor of Hull.",), None),
+        ("memory", (ANN_WON, BOB_WON), 1.0),
+        ("memory-no-time", (ANN_WON, BOB_WON, DEE_WON), 1.0),
+        ("frozen", (ANN_WON, CY_WON), 0.0),
+        ("wrong", (ANN_WON, CY_WON), None),
+        ("search-k:2", (ANN_WON, BOB_WON), 1.0),
+        ("dense:1", ("Wednesday, January 1, 2014. Ann became mayor of Hull.",), 0.0),
     ],
 )
 def test_each_arm_shows_what_its_name_says(
@@ -119,33 +124,20 @@ def test_each_arm_shows_what_its_name_says(
     assert (reply.shown, reply.recall) == (shown, recall)
 
 
-def test_without_recency_the_newest_of_the_same_does_not_win(task: StreamTask) -> None:
-    """The order of writing decides between sentences that are the same but for the name."""
-    told = [
-        dated(1, day(2014), "Ann became mayor of Hull then."),
-        dated(2, day(2019), "In Hull someone else, Bob, became its mayor then."),
-    ]
-    question = ask("Who became mayor of Hull then?", day(2020), 2)
-    stream = replace(task, documents=told)
-    assert answered(stream, "memory-no-recency", question)[0].recall == 0.0
-    assert answered(stream, "memory", question)[0].recall == 1.0
+def test_the_product_recalls_as_of_when_it_is_asked(task: StreamTask) -> None:
+    """The same agent and memory as in an application, which is told what day it is."""
+    _, messages = answered(task, "memory", MAYOR)
+    prompt = str(messages[-1].content)
+    assert "Today: 2020-0" in prompt
+    assert "Dee" not in prompt
+    reply, messages = answered(replace(task, documents=TOLD[3:]), "memory", MAYOR)
+    assert reply.shown == ()
+    assert "- Dee" not in str(messages)
 
 
-def test_what_is_from_the_named_year_comes_before_what_is_newest(task: StreamTask) -> None:
-    named = ask("Who became mayor of Hull in 2014?", day(2020, 12), 1, gold="Ann")
-    assert answered(task, "memory", named)[0].recall == 1.0
-    unnamed = ask("Who became mayor of Hull?", day(2020, 12), 4, gold="Dee")
-    assert answered(task, "memory", unnamed)[0].recall == 1.0
-    assert by_time([], "Who?") == []
-
-
-def test_a_name_says_how_many_are_shown_the_best_last(task: StreamTask) -> None:
-    reply, _ = answered(task, "memory:2", MAYOR)
-    assert [text.split(". ")[1] for text in reply.shown] == [
-        "Ann became mayor of Hull.",
-        "Bob became mayor of Hull.",
-    ]
-    for name in ("dense:2", "bm25:2"):
+def test_a_name_says_how_many_are_shown(task: StreamTask) -> None:
+    assert len(answered(task, "memory:2", MAYOR)[0].shown) == 2
+    for name in ("dense:2", "bm25:2", "search-k:2"):
         assert len(answered(task, name, MAYOR)[0].shown) == 2
 
 
@@ -163,7 +155,12 @@ def test_as_time_passes_nobody_sees_what_is_not_older_than_the_question(
     stream = replace(task, documents=[*TOLD, *later], as_time_passes=True)
     reply, messages = answered(stream, f"{name}:9", ask(MAYOR.question, asked_at, 1, gold="Ann"))
     assert "Leak" not in str(messages)
-    told = [one.when for one in stream.documents for text in reply.shown if one.date in text]
+    told = [
+        one.when
+        for one in stream.documents
+        for text in reply.shown
+        if one.date in text or one.when.date().isoformat() in text
+    ]
     assert all(when < asked_at for when in told)
     if name not in ("none", "frozen", "oracle", "oracle-sentence"):
         assert told
@@ -233,7 +230,7 @@ def test_sentences_of_plain_text() -> None:
     ]
 
 
-def test_a_sentence_that_leans_on_the_one_before_is_shown_with_it() -> None:
+def test_a_document_is_found_by_its_sentences() -> None:
     one = document(1, "Ann ran. She won. Rain fell.", "a")
-    assert one.keys() == ("Ann ran.", "Ann ran. She won.", "Rain fell.")
+    assert one.keys() == ("Ann ran.", "She won.", "Rain fell.")
     assert gold_sentences(ask("Who?", day(2020), 1, gold="won"), [one]) == [(1, 1)]

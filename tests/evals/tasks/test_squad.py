@@ -115,18 +115,18 @@ def test_a_run_prints_every_score_by_its_name(
     monkeypatch.setattr(pool, "open_chat", lambda *_, **__: ScriptedChat(said))
     monkeypatch.setattr(pool, "open_embedder", lambda _: HashEmbedder())
     monkeypatch.setattr("memagent.evals.runs.run.manifest._model", lambda spec: {"spec": spec})
-    asked = ["--file", str(file(tmp_path)), "--arms", "none,memory,oracle,wrong,dense,bm25"]
+    asked = ["--file", str(file(tmp_path)), "--arms", "none,memory:1,oracle,wrong:1,dense,bm25"]
     code, out, err = memagent(
         "eval", "run", "squad", *asked, "--out", str(tmp_path / "run"), "--json"
     )
     assert code == 0, err
     told = json.loads(out)
-    rows = {row["arm"]: row for row in told["rows"]}
+    rows = {row["name"].split("+")[0]: row for row in told["rows"]}
     for name in ("em_strict", "em_prefix", "em_max_ref", "f1"):
-        assert rows["memory"][name] == rows["oracle"][name] == 1.0
-        assert rows["none"][name] == rows["wrong"][name] == 0.0
-    assert rows["memory"]["recall"] == 1.0
-    assert rows["wrong"]["recall"] is None
+        assert rows["memory:1"][name] == rows["oracle"][name] == 1.0
+        assert rows["none"][name] == rows["wrong:1"][name] == 0.0
+    assert rows["memory:1"]["recall"] == 1.0
+    assert rows["wrong:1"]["recall"] is None
     (reading,) = told["reading"]
     assert reading["documents"] == 6
     assert reading["seconds_per_document"] > 0
@@ -134,8 +134,8 @@ def test_a_run_prints_every_score_by_its_name(
     prompts = {row["name"]: row["prompt_tokens"] for row in told["prompts"]}
     assert list(prompts) == [one["name"] for one in told["rows"]]
     against = {(row["name"], row["against"]): row for row in told["against"]}
-    assert against["memory+3", "oracle+3"]["ratio"] == 1.0
-    assert against["wrong+3", "none+3"]["difference"] == 0.0
+    assert against["memory:1+3", "oracle+3"]["ratio"] == 1.0
+    assert against["wrong:1+3", "none+3"]["difference"] == 0.0
     again = json.loads(memagent("eval", "report", str(tmp_path / "run"), "--json")[1])
     assert again == told
 

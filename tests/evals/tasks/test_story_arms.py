@@ -7,7 +7,7 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent.errors import InvalidInput
-from memagent.evals.arm import ArmName, Parts
+from memagent.evals.arm import ArmName, Parts, rules_memory
 from memagent.evals.runs.plan import by_story
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
@@ -15,6 +15,7 @@ from memagent.evals.tasks import babi
 from memagent.evals.tasks.story_arms import StoryArm, Strangers, leakage
 from memagent.memory.memory import Memory
 from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.types import Scope
 
 TOLD = (
     (1, "Mary went to the garden."),
@@ -62,10 +63,13 @@ def text(messages: Sequence[BaseMessage]) -> str:
 
 
 def test_a_name_says_how_much_is_shown_and_how_many_worked_examples() -> None:
-    for name in ("memory+3", "window:10+0", "full+12"):
+    names = ("memory+3", "window:10+0", "full+12", "memory+rules+3", "memory+rules:5+0")
+    for name in names:
         assert str(ArmName.parse(name)) == name
+    assert ArmName.parse("memory+rules:3") == ArmName("memory+rules", 3)
+    assert ArmName.parse("memory+rules+0") == ArmName("memory+rules", None, 0)
     assert ArmName.parse("bm25:2", shots=5) == ArmName("bm25", 2, 5)
-    for bad in ("", "memory+", "window:", "Memory", "a b"):
+    for bad in ("", "memory+", "memory+rules+", "memory+3+rules", "window:", "Memory", "a b"):
         with pytest.raises(InvalidInput, match="expected a name such as"):
             ArmName.parse(bad)
 
@@ -105,6 +109,34 @@ def test_what_a_search_found_is_shown_in_the_order_it_was_told(task: Task) -> No
     lines, _ = shown(task, "bm25:4", sample("one", question="Mary apple took?"))
     assert lines == [text for _, text in sorted(TOLD) if text in lines]
     assert len(lines) == 3
+
+
+def test_only_the_rules_follow_names_and_learn_hop_directions(task: Task, tmp_path: Path) -> None:
+    told = ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto.")
+    where = sample("ring", question="Where is the ring?", told=told)
+    studied = replace(where, id="s/3", story="s", gold=("Faro",))
+    lessons = replace(task, training=[studied])
+    found = {}
+    with Memory.open(tmp_path / "memory", embedder=HashEmbedder()) as memory:
+        for kind in ("memory", "memory+rules"):
+            chat = ScriptedChat(lambda _: "Faro")
+            parts = Parts(memory=memory, embedder=HashEmbedder(), model=chat, folder=tmp_path)
+            reply = StoryArm(ArmName(kind, None, 1), lessons, parts).ask(where)
+            found[kind] = reply.answer.recollection
+        rules = rules_memory(parts)
+        learned = Scope(user=f"{task.name}/lessons")
+        counts = [one.count(scope=learned, kind="rationale") for one in (memory, rules)]
+        assert counts == [0, 1]
+    assert [hit.why.get("hop") for hit in found["memory+rules"].hits] == [2.0, None]
+    assert not any("hop" in hit.why for hit in found["memory"].hits)
+    assert (tmp_path / "memory-rules").is_dir()
+
+
+def test_the_size_of_a_recalling_arm_is_how_many_are_shown(task: Task) -> None:
+    asked = sample("one", question="What did Mary do?")
+    for kind in ("memory", "memory+rules"):
+        assert len(shown(task, f"{kind}:1", asked)[0]) == 1
+        assert len(shown(task, f"{kind}:2", asked)[0]) == 2
 
 
 def test_wrong_is_told_another_story_and_never_the_own(task: Task) -> None:

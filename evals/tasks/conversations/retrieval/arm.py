@@ -25,13 +25,14 @@ from memagent.evals.tasks.conversations.retrievers import MakeRetriever, Ranked,
 from memagent.types import Answer, Recollection, Timings
 
 OURS: Mapping[str, MakeRetriever] = {
-    "search": memory_retrievers.search,
+    "search": memory_retrievers.search(),
     "recall": memory_retrievers.recall(None),
-    "dense": memory_retrievers.dense,
-    "bm25": memory_retrievers.bm25,
+    "dense": memory_retrievers.dense(),
+    "bm25": memory_retrievers.bm25(),
     "oracle": memory_retrievers.oracle,
     "recent": memory_retrievers.recent,
 }
+STORES: Mapping[str, MakeRetriever] = {**OURS, **PEERS}
 MEMAGENT = "memagent"
 """The store that those of our own share."""
 DEPTH = max(CUTOFFS)
@@ -45,7 +46,8 @@ _SEARCHING = threading.Lock()
 class RetrievalArm:
     """One store; `search:10` asks it for 10 turns.
 
-    Its answer is the ids of the turns found, as `as_text` writes them. Before a store reads a
+    `retrievers` are the stores by name. Its answer is the ids of the turns found, as `as_text`
+    writes them. Before a store reads a
     conversation or is asked a question, their texts are embedded, so that its
     times are of little else.
 
@@ -54,14 +56,20 @@ class RetrievalArm:
         ConfigError: the package of a peer is not installed.
     """
 
-    def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
+    def __init__(
+        self,
+        name: ArmName,
+        task: Task,
+        parts: Parts,
+        retrievers: Mapping[str, MakeRetriever] = STORES,
+    ) -> None:
         if name.size == 0:
             raise InvalidInput(f"arm {name.kind}:0: expected a number of turns of at least 1")
         self.name = name
         self._task = cast(ConversationTask, task)
         self._parts = parts
         self._embedder = shared_embedder(parts)
-        self._retriever = _retriever(name, self._task, parts)
+        self._retriever = _retriever(name, self._task, parts, retrievers)
         self._read: set[str] = set()
         weakref.finalize(self, self._retriever.close)
 
@@ -110,14 +118,15 @@ class RetrievalArm:
         return further
 
 
-def _retriever(name: ArmName, task: ConversationTask, parts: Parts) -> Retriever:
+def _retriever(
+    name: ArmName, task: ConversationTask, parts: Parts, retrievers: Mapping[str, MakeRetriever]
+) -> Retriever:
+    if name.kind not in retrievers:
+        raise InvalidInput(f"{name.kind!r} is not one of {', '.join(retrievers)}")
     if name.kind in PEERS:
-        return PEERS[name.kind](task, replace(parts, embedder=shared_embedder(parts)))
-    if name.kind not in OURS:
-        raise InvalidInput(f"{name.kind!r} is not one of {', '.join([*OURS, *PEERS])}")
-    if name.kind == "recall":
-        return memory_retrievers.recall(name.size)(task, parts)
-    return OURS[name.kind](task, parts)
+        parts = replace(parts, embedder=shared_embedder(parts))
+    make = memory_retrievers.recall(name.size) if name.kind == "recall" else retrievers[name.kind]
+    return make(task, parts)
 
 
 def _reply(

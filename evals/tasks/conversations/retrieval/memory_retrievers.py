@@ -23,8 +23,6 @@ from memagent.types import Hit, Hits, Recollection, Scope
 
 ALL = 60
 """Number of turns that `bm25` ranks."""
-RECALLED = 5
-"""The k of `recall` where its name does not say."""
 Search = Callable[[ConversationQuestion, Scope, int], Hits | Recollection]
 
 
@@ -64,48 +62,71 @@ class MemorySearch:
         """Leave the memory open, which is the run's."""
 
 
-def search(task: ConversationTask, parts: Parts) -> Retriever:
-    """Return the retriever of `Memory.search`; the question is embedded before."""
-    embedder = shared_embedder(parts)
+def search(*, evidence: bool = False) -> MakeRetriever:
+    """Return the retriever of `Memory.search`; the question is embedded before.
 
-    def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
-        vector = embedder.embed_query(question.question)
-        return parts.memory.search(question.question, vector=vector, scope=scope, k=k, roles="all")
+    It ranks every turn, or with `evidence` those alone that state something, as a search does that
+    names no roles.
+    """
 
-    return MemorySearch(task, parts, ranked)
+    def make(task: ConversationTask, parts: Parts) -> Retriever:
+        embedder = shared_embedder(parts)
+
+        def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
+            text = question.question
+            vector = embedder.embed_query(text)
+            roles = None if evidence else "all"
+            return parts.memory.search(text, vector=vector, scope=scope, k=k, roles=roles)
+
+        return MemorySearch(task, parts, ranked)
+
+    return make
 
 
-def dense(task: ConversationTask, parts: Parts) -> Retriever:
-    """Return the retriever by the vector alone."""
-    embedder = shared_embedder(parts)
+def dense(*, evidence: bool = False) -> MakeRetriever:
+    """Return the retriever by the vector alone, among the same turns as that of `search`."""
 
-    def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
-        vector = embedder.embed_query(question.question)
-        return parts.memory.search(vector=vector, scope=scope, k=k, roles="all")
+    def make(task: ConversationTask, parts: Parts) -> Retriever:
+        embedder = shared_embedder(parts)
 
-    return MemorySearch(task, parts, ranked)
+        def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
+            vector = embedder.embed_query(question.question)
+            roles = None if evidence else "all"
+            return parts.memory.search(vector=vector, scope=scope, k=k, roles=roles)
+
+        return MemorySearch(task, parts, ranked)
+
+    return make
 
 
-def bm25(task: ConversationTask, parts: Parts) -> Retriever:
-    """Return the retriever by words alone, which ranks `ALL` turns whatever it is asked for."""
+def bm25(*, evidence: bool = False) -> MakeRetriever:
+    """Return the retriever by words alone, among the same turns as that of `search`.
 
-    @lru_cache(maxsize=1)
-    def by_words(text: str, scope: Scope) -> Sequence[Hit]:
-        records = parts.memory.engine.bank.by_words(text, Filter(scope=scope), ALL)
-        return [Hit(record=record, score=0.0, key="", why={}) for record in records]
+    It ranks `ALL` turns whatever it is asked for.
+    """
 
-    def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
-        return Hits(hits=tuple(by_words(question.question, scope)[:k]))
+    def make(task: ConversationTask, parts: Parts) -> Retriever:
+        @lru_cache(maxsize=1)
+        def by_words(text: str, scope: Scope) -> Sequence[Hit]:
+            seen = Filter(scope=scope, evidence=evidence)
+            return parts.memory.engine.bank.by_words(text, seen, ALL)
 
-    return MemorySearch(task, parts, ranked)
+        def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
+            return Hits(hits=tuple(by_words(question.question, scope)[:k]))
+
+        return MemorySearch(task, parts, ranked)
+
+    return make
 
 
 def recall(shown: int | None) -> MakeRetriever:
-    """Return the retriever of `Memory.recall` with this k."""
+    """Return the retriever of `Memory.recall`, with this k or with its own."""
 
     def make(task: ConversationTask, parts: Parts) -> Retriever:
         def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
-            return parts.memory.recall(question.question, scope=scope, k=shown or RECALLED)
+            if shown is None:
+                return parts.memory.recall(question.question, scope=scope)
+            return parts.memory.recall(question.question, scope=scope, k=shown)
 
         return MemorySearch(task, parts, ranked)
 

@@ -29,7 +29,7 @@ from memagent.evals.tasks.conversations.grading import grade
 from memagent.evals.tasks.conversations.ingestion import ingest, scope_of
 from memagent.testing import HashEmbedder, ScriptedChat
 
-ALL = [turn.shown for turn in ANN.turns]
+ALL = [turn.line for turn in ANN.turns]
 
 
 @pytest.fixture
@@ -64,25 +64,25 @@ def test_each_arm_shows_its_turns_as_the_product_does(make: Make, chat: Scripted
     expected: dict[str, Sequence[str]] = {
         "none": [],
         "full": ALL,
-        "oracle": [
-            "Ben: I bought a red canoe in Porto.",
-            "Ben: The canoe leaks, so I sold it to Ida.",
-        ],
+        "oracle": [ALL[1], ALL[3]],
     }
     for kind, shown in expected.items():
         reply = make(kind).ask(WHO)
         assert list(reply.shown) == shown, kind
         assert all(text in last_prompt(chat) for text in shown)
         assert last_prompt(chat).endswith(WHO.question)
+        assert ("\nToday: 2024-03-03\n" in last_prompt(chat)) == bool(shown), "its last day"
     assert make("none").ask(WHO).recall is None
     full = make("full").ask(WHO)
     assert (full.marked, full.recall, full.left_out) == ((1, 3), 1.0, 0)
 
 
 def test_a_search_shows_its_best_in_order_of_time(make: Make) -> None:
-    reply = make("search-k:2").ask(WHO)
-    assert list(reply.shown) == [ALL[1], ALL[3]]
-    assert (reply.marked, reply.recall) == ((0, 1), 1.0)
+    reply = make("search-k:3").ask(WHO)
+    assert list(reply.shown) == [line for line in ALL if line in reply.shown]
+    assert len(reply.shown) == 3
+    assert list(reply.marked) == [reply.shown.index(line) for line in (ALL[1], ALL[3])]
+    assert reply.recall == 1.0
     assert reply.answer.timings.search > 0
     assert list(make("search-k").ask(WHO).shown) == ALL, "ten of them, questions too"
 
@@ -103,7 +103,7 @@ def test_memory_is_what_the_agent_does_by_itself(make: Make, task: ConversationT
 
 
 def _gold(question: ConversationQuestion) -> list[str]:
-    return [turn.shown for turn in ANN.turns if turn.id in question.evidence]
+    return [turn.line for turn in ANN.turns if turn.id in question.evidence]
 
 
 def test_nothing_is_remembered_of_asking_and_all_arms_share_what_was_written(
@@ -121,9 +121,11 @@ def test_nothing_is_remembered_of_asking_and_all_arms_share_what_was_written(
 def test_the_wrong_arm_shows_nothing_of_the_question_s_conversation(make: Make) -> None:
     for asked, other in ((WHERE, CARL), (PARROT, ANN)):
         reply = make("wrong").ask(asked)
-        assert set(reply.shown) <= {turn.shown for turn in other.turns}
+        assert set(reply.shown) <= {
+            text for turn in other.turns for text in (turn.line, turn.shown)
+        }
         assert (reply.marked, reply.recall) == ((), None)
-    assert "Carl: I moved to Turku to repair clocks." in make("wrong").ask(WHERE).shown
+    assert "Carl: I moved to Turku to repair clocks." in str(make("wrong").ask(WHERE).shown)
     alone = task_of(people(), "people/qa", grade, questions=[WHERE])
     with pytest.raises(InvalidInput, match="another conversation, and people/qa has only one"):
         make("wrong", alone)
@@ -131,7 +133,7 @@ def test_the_wrong_arm_shows_nothing_of_the_question_s_conversation(make: Make) 
 
 def test_the_oracle_of_a_question_without_gold_turns(make: Make, chat: ScriptedChat) -> None:
     reply = make("oracle").ask(PARROT)
-    assert list(reply.shown) == [turn.shown for turn in CARL.turns], "the gold session"
+    assert list(reply.shown) == [turn.line for turn in CARL.turns], "the gold session"
     assert (reply.marked, reply.recall) == ((), None)
     assert make("oracle").ask(WHY).shown == ()
     assert last_prompt(chat) == WHY.question
@@ -190,7 +192,9 @@ def test_what_else_does_not_fit_is_left_out_and_counted(
 
 
 def test_a_server_that_refuses_has_half_of_the_turns_left_out(task: ConversationTask) -> None:
-    longest = len(WHO.question) + len(INSTRUCTIONS) + len("Notes:\n\n\nQuestion: ")
+    longest = (
+        len(WHO.question) + len(INSTRUCTIONS) + len("Notes:\n\n\nToday: 2024-03-03\nQuestion: ")
+    )
     chat = Narrow(lambda messages: "Graz")
     chat.size = longest + len("\n".join(f"- {text}" for text in ALL[3:]))
     memory = Memory.in_memory(embedder=HashEmbedder())
@@ -225,7 +229,7 @@ def test_every_arm_has_the_same_examples_and_instructions(make: Make, chat: Scri
         first, *rest = chat.requests[-1]
         assert first.content == INSTRUCTIONS
         assert len(rest) == 5
-        examples = examples_of(ArmName(kind, None, 2), choices=False)
+        examples = examples_of(ArmName(kind, None, 2), choices=False, dated=True)
         assert [message.content for message in rest[1:4:2]] == [one.answer for one in examples]
         assert ("Notes:" in str(rest[0].content)) == (kind != "none")
     with pytest.raises(InvalidInput, match="few-shot examples"):

@@ -281,7 +281,7 @@ def test_an_arm_closes_its_store_when_it_is_gone(
         def close(self) -> None:
             closed.append(self)
 
-    monkeypatch.setitem(arms.OURS, "search", lambda task, parts: Store(lambda question: []))  # type: ignore[arg-type]
+    monkeypatch.setitem(arms.STORES, "search", lambda task, parts: Store(lambda question: []))  # type: ignore[arg-type]
     arm = RetrievalArm(ArmName.parse("search"), task_in(tmp_path), parts_of(memory))
     assert not closed
     del arm

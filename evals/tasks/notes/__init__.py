@@ -1,0 +1,1 @@
+"""Everyday notes of one person, and the questions that person asks later."""
