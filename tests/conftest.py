@@ -24,7 +24,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; torch reads 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-TOGETHER = {"test_local.py": "models", "test_real.py": "models", "test_distributed.py": "ray"}
+TOGETHER = {
+    "test_cross_encoder.py": "models",
+    "test_distributed.py": "ray",
+    "test_local.py": "models",
+    "test_real.py": "models",
+}
 """Files whose tests one worker runs, so that what is slow to load is loaded once."""
 
 

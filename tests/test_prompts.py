@@ -97,7 +97,7 @@ def test_a_text_without_marks_is_in_the_prompts_as_it_is(text: str) -> None:
 
 def test_messages_with_data_are_made_in_one_place() -> None:
     makers = {"AIMessage", "HumanMessage", "ToolMessage", "FunctionMessage", "ChatMessage"}
-    allowed = {"memagent/prompts.py", "memagent/models/tool_support.py"}
+    allowed = {"memagent/prompts.py", "memagent/models/capabilities.py"}
     found = set()
     for folder in ("memagent", "stores", "tools", "evals"):
         for path in (ROOT / folder).rglob("*.py"):

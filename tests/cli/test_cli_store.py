@@ -42,6 +42,16 @@ def test_why_shows_what_would_come_up(memagent: Command, tea: str) -> None:
     assert (code, tea in out, "candidates" in err) == (0, True, True)
     told = json.loads(memagent("recall", "What is hot tea?", "--json")[1])
     assert [hit["id"] for hit in told["hits"]] == [tea]
+    assert told["texts"] == [told["hits"][0]["text"]]
+
+
+def test_recall_prints_what_a_model_is_shown(memagent: Command) -> None:
+    memagent("add", "Tea is hot.", "--at", "2024-05-01")
+    memagent("add", "Tea is cold.", "--at", "2024-06-01")
+    _, out, _ = memagent("recall", "Is tea hot or cold?")
+    assert all(text in out for text in ("2024-05-01: Tea is hot.", "2024-06-01: Tea is cold."))
+    told = json.loads(memagent("recall", "Is tea hot or cold?", "--json")[1])
+    assert told["texts"] == ["2024-05-01: Tea is hot.", "2024-06-01: Tea is cold."]
 
 
 def test_forgetting_says_first_and_then_does(memagent: Command, tea: str) -> None:

@@ -18,14 +18,14 @@ def found(memagent: Command, *options: str) -> list[str]:
 
 
 def test_search_filters_and_says_what_it_left_out(memagent: Command, cats: list[str]) -> None:
-    code, out, err = memagent("search", "cat", "--min-score", "0.99")
-    assert (code, out, err) == (0, "", "nothing found; 3 below the score of 0.99\n")
+    code, out, err = memagent("search", "cat", "--min-score", "1")
+    assert (code, out, err) == (0, "", "nothing found; 3 below the score of 1\n")
     assert memagent("search", "cat", "--tokens", "4")[2] == "2 over the budget of 4 tokens\n"
     assert found(memagent, "--until", "2020-01-01") == []
     assert len(found(memagent, "--since", "2020-01-01", "--half-life", "30")) == 3
     assert found(memagent, "--as-of", "2020-01-01") == []
     assert found(memagent, "--where", '{"page": 3}') == []
-    assert "dense_rank 1.00" in memagent("search", "cat", "--explain")[1]
+    assert "likeness 1.00" in memagent("search", "cat", "--explain")[1]
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,13 @@ def test_a_variable_that_wins_is_told(memagent: Command, monkeypatch: pytest.Mon
 def test_a_folder_means_the_same_everywhere(memagent: Command, file: Path) -> None:
     memagent("config", "set", "data", "shelf")
     assert file.read_text() == f'data = "{Path.cwd() / "shelf"}"\n'
+
+
+def test_the_rules_are_set_for_every_command(memagent: Command) -> None:
+    for text in ("Zoe took the umbrella.", "Zoe went to Porto."):
+        assert memagent("add", text)[0] == 0
+    assert "hop" not in memagent("recall", "Where is the umbrella?")[1]
+    assert memagent("config", "set", "recall", "rules") == (0, "recall = rules\n", "")
+    assert "hop 2.00" in memagent("recall", "Where is the umbrella?")[1]
+    code, _, err = memagent("config", "set", "recall", "rule")
+    assert (code, "'ranked' or 'rules'" in err) == (1, True)

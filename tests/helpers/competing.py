@@ -19,7 +19,7 @@ def compete(folder: Path, number: int, steps: int, parent: Connection) -> None:
     try:
         for new in range(10):  # stores that are made by all at once
             Memory.open(folder / f"new{new}", embedder=HashEmbedder(16)).close()
-        with Memory.open(folder, embedder=HashEmbedder(16)) as memory:
+        with Memory.open(folder, embedder=HashEmbedder(16), recall="rules") as memory:
             competitor = Competitor(memory, number)
             for _ in range(steps):
                 competitor.step()

@@ -26,7 +26,7 @@ def write(folder: Path, seed: int, size: int, said: Connection) -> None:
     """Write, forget and re-embed for ever, and acknowledge each call when it has returned."""
     rng, scope = random.Random(seed), Scope(user="ada")
     reembed.BATCH = 8
-    memory = Memory.open(folder, embedder=HashEmbedder(size))
+    memory = Memory.open(folder, embedder=HashEmbedder(size), recall="rules")
     held = [record.id for record in memory.list(scope=scope, limit=10**6)]
 
     def acknowledge(*words: object) -> None:
@@ -63,7 +63,7 @@ def write(folder: Path, seed: int, size: int, said: Connection) -> None:
         else:
             memory.close()
             size = sum(SIZES) - size
-            memory = Memory.open(folder, embedder=HashEmbedder(size))
+            memory = Memory.open(folder, embedder=HashEmbedder(size), recall="rules")
             acknowledge("reembedding", size)
             memory.maintenance.reembed()
             acknowledge("reembed", size)

@@ -85,7 +85,7 @@ class Isolation:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.memory = Memory.in_memory(embedder=TinyEmbedder())
+        self.memory = Memory.in_memory(embedder=TinyEmbedder(), recall="rules")
         self.scopes = apart()
         self.ids: dict[str, list[str]] = {word: [] for word in self.scopes}
         self.names = {word: _names(scope) for word, scope in self.scopes.items()}

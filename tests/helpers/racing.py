@@ -18,7 +18,7 @@ class LetsIn(HashEmbedder):
     def embed_query(self, text: str) -> list[float]:
         if text == self.text and not self.let_in:
             self.let_in += 1
-            with Memory.open(self.folder, embedder=HashEmbedder()) as other:
+            with Memory.open(self.folder, embedder=HashEmbedder(), recall="rules") as other:
                 self.act(other)
         return super().embed_query(text)
 

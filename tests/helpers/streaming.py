@@ -37,8 +37,8 @@ WARM = (
 )
 """Modules to load before the forks, so that each of them does not."""
 TEXT = "\u00c4rger \U0001f468\u200d\U0001f469\u200d\U0001f467 in Porto."
-SLOW = {"serve-model"}
-"""Commands that start other programs."""
+SLOW = {"serve-model", "simulate", "train"}
+"""Commands that start other programs, or work for minutes."""
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:

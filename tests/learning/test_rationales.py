@@ -10,7 +10,7 @@ from memagent import Memory, Scope
 from memagent.learning.ablation import ablate
 from memagent.learning.problems import Problem, same_number
 from memagent.learning.rationales import Rationales, win_rate
-from memagent.testing import ScriptedChat
+from memagent.testing import HashEmbedder, ScriptedChat
 
 LESSONS = Scope(user="lessons")
 CATS = Problem(question="Ann has 2 cats and gets 3 more cats. How many cats has Ann?")
@@ -112,7 +112,8 @@ def test_only_rationales_are_retired(memory: Memory, rationales: Rationales) -> 
     assert rationales.restore([record.id]) == 0
 
 
-def test_hop_directions_are_no_rationales_and_rationales_no_hop_directions(memory: Memory) -> None:
+def test_hop_directions_are_no_rationales_and_rationales_no_hop_directions() -> None:
+    memory = Memory.in_memory(embedder=HashEmbedder(), recall="rules")
     for text in ("Zoe went to Faro.", "Zoe lost the ring.", "Zoe went to Porto."):
         memory.add(text, scope=LESSONS)
     Rationales(memory, LESSONS).keep(CATS, [("#### 5", "right", 1.0)])
