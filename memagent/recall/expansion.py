@@ -93,7 +93,7 @@ class Expander:
 
 @dataclass(slots=True)
 class _Page:
-    """What is shown so far, and the records and tokens that it may have."""
+    """Records shown so far, and how many records and tokens there may be."""
 
     k: int
     tokens: int | None

@@ -21,7 +21,7 @@ from memagent.text.questions import asks
 from memagent.text.words import query_words
 
 RecordType = Literal["turn", "passage", "note"]
-"""What a record is: said in a conversation, read in a source, or neither."""
+"""Type of a record: said in a conversation, read in a source, or neither."""
 TYPES: tuple[RecordType, ...] = get_args(RecordType)
 FEATURES: Mapping[str, str] = {
     "meaning": "likeness of key and question by meaning: 0 unrelated, 1 related",

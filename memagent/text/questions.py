@@ -8,7 +8,7 @@ from memagent.text.words import query_words
 STATED_WORDS = 3
 """Words that a sentence states something with, at least; in Chinese, pairs of characters."""
 _MARK = re.compile(f"[{QUESTION_MARKS};]")
-"""What may be a question mark: Greek writes a semicolon."""
+"""Possible question mark: Greek writes a semicolon."""
 _ENDING_MARK = re.compile(
     rf"[{QUESTION_MARKS}][\W_]*\Z"
     r"|(?<=[\u0370-\u03ff\u1f00-\u1fff]);[\W_]*\Z"

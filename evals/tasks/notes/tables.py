@@ -15,7 +15,7 @@ from memagent.evals.tasks.notes.notebooks import DIARY, LANGUAGES, VARIANTS, WRI
 
 Rows = list[dict[str, Any]]
 SHOWN, FIRST, RANK = "all shown", "first", "mrr"
-"""Whether all wanted notes are shown, whether the first note is a wanted one, and 1 / its rank."""
+"""Shares of questions with all wanted notes shown, and with one first; and 1 / its rank."""
 EVERY_LANGUAGE = "all languages"
 
 

@@ -23,7 +23,7 @@ from memagent.text.questions import asks
 from memagent.types import NewRecord, Scope
 
 Preference = Literal["turns", "notes", "either", "none"]
-"""What the user takes for right: turns, notes, both alike, or anything (the control)."""
+"""Records that the user takes for right: turns, notes, both, or any (the control)."""
 PREFERENCES: tuple[Preference, ...] = get_args(Preference)
 FIRST = 201
 """Seed of the first user's chats; sets to train on have others."""
