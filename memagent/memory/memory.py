@@ -162,7 +162,8 @@ class Memory:
         """
         whose, new = self.engine.scope(scope), arguments.new_records(records)
         reach, trace = whose if within is None else Scope.of(within), Trace(who=who, why=why)
-        return self.engine.write(new, whose, reach, vectors, recalled, trace) if new else []
+        used = arguments.listed("recalled", recalled)
+        return self.engine.write(new, whose, reach, vectors, used, trace) if new else []
 
     def add_messages(
         self,
@@ -293,7 +294,7 @@ class Memory:
         whose, k = self.engine.scope(scope), arguments.count("k", k)
         time = Period(as_of=as_of, since=since, until=until)
         seen = Filter(scope=whose, evidence=True, metadata=where, **time)
-        learned = Scope.of(learned_scope or whose)
+        learned = whose if learned_scope is None else Scope.of(learned_scope)
         query = RecallQuery(question, where=seen, learned_scope=learned, k=k, tokens=tokens)
         with self.engine.encoder.expect_unchanged():
             found = self.engine.strategy.recall(query)
