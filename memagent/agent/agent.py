@@ -29,6 +29,7 @@ from memagent.learning.rationales import Rationales
 from memagent.memory import arguments
 from memagent.memory.aio import AsyncMemory, sync_of
 from memagent.memory.memory import Memory
+from memagent.memory.messages import roles_of
 from memagent.prompts import ASSISTANT
 from memagent.tools.execute import TIMEOUT
 from memagent.types import Answer, Examples, Reflected, Scope, ScopeLike
@@ -48,19 +49,23 @@ class Agent(Runnable[Any, Any]):
     leaves it to what the model is known to read well, and to its context. With `memory` None, or an
     empty one, the model gets exactly what it would get without a memory. Where nothing relevant is
     known, the model is told so, or `abstain` is the answer if it is a text. `scope` is whose memory
-    it is where a call does not say; the memory's default scope if None. `learned_scope` is the
-    scope of learned hop directions and rationales (the asker's own if None). `examples` are
-    few-shot examples, shown before every question, or a function that chooses them for a question
-    and the evidence shown with it. `tools` are used at most `max_steps` times a turn, each for at
-    most `tool_timeout` seconds. `expand` replaces notes that do not answer by sentences of their
-    sources. `hops` is how often at most the model may name what is missing and have that searched
-    for; None lets those that pass a check do so, and never the embedded one. With `draft`, what it
-    drafts as an answer is a second query. `rate_limit` bounds how much feedback is taken of one
-    user.
+    it is where a call does not say; the memory's default scope if None. `roles` are whose words are
+    recalled, as in `Memory.search`: what users state if None, replies and questions too if "all".
+    `learned_scope` is the scope of learned hop directions and rationales (the asker's own if None).
+    `examples` are few-shot examples, shown before every question, or a function that chooses them
+    for a question and the evidence shown with it. `tools` are used at most `max_steps` times a
+    turn, each for at most `tool_timeout` seconds. `expand` replaces notes that do not answer by
+    sentences of their sources. `hops` is how often at most the model may name what is missing and
+    have that searched for; None lets those that pass a check do so, and never the embedded one.
+    With `draft`, what it drafts as an answer is a second query. `rate_limit` bounds how much
+    feedback is taken of one user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
     ...}}`.
+
+    Raises:
+        InvalidInput: a number is out of its range, or a role is unknown.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Agent(Runnable[Any, Any]):
         instructions: str = ASSISTANT,
         k: int | None = None,
         tokens: int | None = None,
+        roles: str | Sequence[str] | None = None,
         learned_scope: ScopeLike | None = None,
         examples: Examples = (),
         expand: bool = True,
@@ -83,11 +89,13 @@ class Agent(Runnable[Any, Any]):
         scope: ScopeLike | None = None,
         rate_limit: RateLimit | None = None,
     ) -> None:
+        roles_of(roles)
         self.driver = Driver(
             memory=None if memory is None else sync_of(memory),
             model=model,
             k=None if k is None else arguments.count("k", k),
             tokens=None if tokens is None else arguments.count("tokens", tokens),
+            roles=roles,
             learned_scope=None if learned_scope is None else Scope.of(learned_scope),
             expand=expand,
             hops=hops if hops is None else arguments.count("hops", hops, least=0),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -55,6 +55,7 @@ class Driver:
     model: "str | BaseChatModel | Callable[[], BaseChatModel]"
     k: int | None = None
     tokens: int | None = None
+    roles: str | Sequence[str] | None = None
     learned_scope: Scope | None = None
     expand: bool = True
     hops: int | None = None
@@ -107,6 +108,7 @@ class Driver:
                 scope=scope.across_sessions(),
                 k=budget.k,
                 tokens=budget.tokens,
+                roles=self.roles,
                 learned_scope=self.learned_scope,
                 as_of=as_of,
                 expand=self.expand,

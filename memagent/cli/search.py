@@ -27,18 +27,21 @@ KindOption = Annotated[
     Kind | None, typer.Option("--kind", help="Only this kind of record.", show_default=False)
 ]
 
+Roles = Annotated[
+    str | None,
+    typer.Option(
+        "--roles",
+        help="Who said it: all, or some of user,assistant,system,tool. Without it, only statements"
+        " are searched, not questions and replies.",
+        show_default=False,
+    ),
+]
+
 
 def search(
     query: Annotated[str, typer.Argument(help="Words, or a question.", show_default=False)],
     k: Annotated[int, typer.Option("-k", min=1, help="Records at most.")] = 10,
-    roles: Annotated[
-        str | None,
-        typer.Option(
-            help="Who said it: all, or some of user,assistant,system,tool. Without it, only"
-            " statements are searched, not questions and replies.",
-            show_default=False,
-        ),
-    ] = None,
+    roles: Roles = None,
     kind: KindOption = None,
     where: Where = None,
     as_of: AsOf = None,
@@ -69,7 +72,7 @@ def search(
             query,
             scope=scope,
             k=k,
-            roles=roles if roles in (None, "all") else [role.strip() for role in roles.split(",")],
+            roles=_roles(roles),
             kind=kind,
             where=filter_of(where),
             as_of=as_of,
@@ -94,6 +97,11 @@ def search(
         say("; ".join(notes), err=True)
 
 
+def _roles(text: str | None) -> str | list[str] | None:
+    """Return the roles that an option names, as `Memory.search` takes them."""
+    return text if text in (None, "all") else [role.strip() for role in text.split(",")]
+
+
 def _days(number: float) -> timedelta:
     """Return a number of days.
 
@@ -109,6 +117,7 @@ def _days(number: float) -> timedelta:
 def recall(
     question: Annotated[str, typer.Argument(help="A question.", show_default=False)],
     k: Annotated[int, typer.Option("-k", min=1, help="Records at most.")] = 20,
+    roles: Roles = None,
     as_of: AsOf = None,
     where: Where = None,
     expand: Annotated[
@@ -130,6 +139,7 @@ def recall(
             question,
             scope=scope,
             k=k,
+            roles=_roles(roles),
             as_of=as_of,
             where=filter_of(where),
             expand=expand,

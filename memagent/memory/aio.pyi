@@ -139,6 +139,7 @@ class _AsyncMemory:
         scope: ScopeLike | None = ...,
         k: int = ...,
         tokens: int | None = ...,
+        roles: str | Sequence[str] | None = ...,
         learned_scope: ScopeLike | None = ...,
         as_of: datetime | None = ...,
         since: datetime | None = ...,

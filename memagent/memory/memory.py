@@ -16,7 +16,7 @@ from memagent.memory.changes import Changes, next_version
 from memagent.memory.deletion_probes import DeletionProbes
 from memagent.memory.engine import HOME, RAM, Engine
 from memagent.memory.maintenance import Maintenance
-from memagent.memory.messages import records_of, roles_of
+from memagent.memory.messages import records_of, visible
 from memagent.memory.notes import Notes
 from memagent.recall.reranker import Reranker
 from memagent.recall.strategy import RECORDS, TOKENS, RecallQuery
@@ -253,12 +253,8 @@ class Memory:
         Raises:
             InvalidInput: the query is empty, the filter malformed, or a number out of its range.
         """
-        whose, named = self.engine.scope(scope), roles_of(roles)
-        evidence = roles is None and kind in (None, "episode")
         time = Period(as_of=as_of, since=since, until=until)
-        seen = Filter(
-            scope=whose, evidence=evidence, roles=named, kind=kind, metadata=where, **time
-        )
+        seen = visible(self.engine.scope(scope), roles, where, time, kind)
         ranking = Ranking(
             k=arguments.count("k", k),
             min_score=min_score,
@@ -278,6 +274,7 @@ class Memory:
         scope: ScopeLike | None = None,
         k: int = RECORDS,
         tokens: int | None = TOKENS,
+        roles: str | Sequence[str] | None = None,
         learned_scope: ScopeLike | None = None,
         as_of: datetime | None = None,
         since: datetime | None = None,
@@ -287,13 +284,13 @@ class Memory:
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` records, oldest first.
 
-        Their texts have at most `tokens` tokens (of four characters) together. `as_of`, `since`,
-        `until` and `where` are those of `search`. `expand` replaces notes that do not answer by
-        sentences of their sources. Rules follow the hop directions learned in `learned_scope`.
+        Their texts have at most `tokens` tokens (of four characters) together. `roles`, `where` and
+        the times are those of `search`. `expand` replaces notes that do not answer by sentences of
+        their sources. Rules follow the hop directions learned in `learned_scope`.
         """
         whose, k = self.engine.scope(scope), arguments.count("k", k)
         time = Period(as_of=as_of, since=since, until=until)
-        seen = Filter(scope=whose, evidence=True, metadata=where, **time)
+        seen = visible(whose, roles, where, time)
         learned = whose if learned_scope is None else Scope.of(learned_scope)
         query = RecallQuery(question, where=seen, learned_scope=learned, k=k, tokens=tokens)
         with self.engine.encoder.expect_unchanged():

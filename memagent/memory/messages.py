@@ -10,8 +10,9 @@ from langchain_core.messages import AIMessage, BaseMessage
 from memagent.errors import InvalidInput, shown
 from memagent.memory import arguments
 from memagent.stores.banks.episodic import keys_of
+from memagent.stores.database.filters import Filter, Period
 from memagent.text.questions import asks
-from memagent.types import NewRecord, Role
+from memagent.types import Kind, NewRecord, Role, Scope
 
 ROLES: tuple[str, ...] = get_args(Role)
 TYPES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
@@ -40,6 +41,22 @@ def records_of(
         except InvalidInput as error:
             raise InvalidInput(f"message {number}: {error}") from error
     return made
+
+
+def visible(
+    scope: Scope,
+    roles: str | Sequence[str] | None,
+    where: Mapping[str, Any] | None,
+    time: Period,
+    kind: Kind | None = None,
+) -> Filter:
+    """Return the filter of what a search sees: without `roles`, of episodes what users state.
+
+    Raises:
+        InvalidInput: a role is unknown, or the filter of metadata is malformed.
+    """
+    stated, named = roles is None and kind in (None, "episode"), roles_of(roles)
+    return Filter(scope=scope, evidence=stated, roles=named, kind=kind, metadata=where, **time)
 
 
 def roles_of(roles: str | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -54,6 +54,19 @@ def test_the_turn_is_remembered_but_a_question_and_a_reply_are_no_evidence(
     assert not {hit.record.id for hit in hits} & set(guess.turn)
 
 
+def test_an_agent_recalls_replies_if_its_roles_say_so(memory: Memory, ada: Scope) -> None:
+    memory.add_messages([{"role": "assistant", "content": "Bake the cake for an hour."}], scope=ada)
+    chat = ScriptedChat(["?", "An hour."])
+    for roles in (None, "all"):
+        agent = Agent(memory=memory, model=chat, roles=roles)
+        agent.ask("How long does the cake bake?", scope=ada, remember=False)
+    plain, replies = (str(request[-1].content) for request in chat.requests)
+    assert "hour" not in plain
+    assert "- assistant: Bake the cake for an hour." in replies
+    with pytest.raises(InvalidInput, match="roles"):
+        Agent(memory=memory, model=chat, roles="nobody")
+
+
 def test_recall_reaches_across_sessions_and_writing_stays_in_one(memory: Memory) -> None:
     agent = Agent(memory=memory, model=ScriptedChat(["ok", "Lisbon"]))
     agent.ask("I live in Lisbon.", scope=Scope(user="ada", session="1"), chat=True)

@@ -45,6 +45,7 @@ def test_a_search_says_who_said_what_and_when(memagent: Command, ids: list[str])
     assert line.endswith(f"  {ids[1]}  2026-05-01 14:31  assistant  Noted.")
     assert memagent("search", "Noted", "--roles", "assistant", "--json")[1].count('"id"') == 1
     assert memagent("search", "Noted", "--roles", "nobody")[0] == 1
+    assert memagent("recall", "Noted", "--roles", "user, assistant", "--json")[1].count(ids[1]) == 1
 
 
 def test_at_a_terminal_ids_are_short_and_text_is_broken_between_words(

@@ -77,3 +77,24 @@ def test_a_message_that_only_asks_is_none(memory: Memory, text: str) -> None:
     memory.add_messages([{"role": "user", "content": text}])
     assert len(memory.search(text)) == 0
     assert len(memory.search(text, roles="user")) == 1
+
+
+def test_recall_shows_replies_only_if_their_role_is_named(memory: Memory) -> None:
+    said, replied = memory.add_messages(
+        [
+            {"role": "user", "content": "I want to bake a lemon cake for Ada."},
+            {"role": "assistant", "content": "Bake the lemon cake for forty minutes."},
+        ]
+    )
+    question = "How long does the lemon cake bake?"
+    shown = {
+        roles: {hit.record.id for hit in memory.recall(question, roles=roles).hits}
+        for roles in (None, "all", "assistant")
+    }
+    assert shown == {
+        None: {said.id},
+        "all": {said.id, replied.id},
+        "assistant": {replied.id},
+    }
+    with pytest.raises(InvalidInput, match="roles"):
+        memory.recall(question, roles="nobody")

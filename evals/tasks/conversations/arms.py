@@ -33,11 +33,12 @@ from memagent.prompts import SHORT_ANSWER
 from memagent.types import Answer, Example, Hit, Scope
 
 logger = logging.getLogger(__name__)
-ARMS = ("none", "full", "memory", "search-k", "oracle", "wrong")
-"""Nothing; all turns, without the oldest where the context is too small; those the agent recalls;
-the best of a search in order of time; the gold turns; those the agent recalls of another
-conversation. The size of `memory`, `wrong` and `search-k` is how many are looked for."""
-RECALLING = ("memory", "wrong")
+ARMS = ("none", "full", "memory", "memory-all", "search-k", "oracle", "wrong")
+"""Nothing; all turns, without the oldest where the context is too small; those the agent recalls of
+what users state; those it recalls of all turns, with `roles="all"`; the best of a search in order
+of time; the gold turns; those the agent recalls of another conversation. The size of an arm that
+searches is how many are looked for."""
+RECALLING = ("memory", "memory-all", "wrong")
 K = 10
 """Number of turns that `search-k` shows where its name does not say."""
 ASKING = Scope(user="asking")
@@ -98,6 +99,7 @@ class ConversationArm:
             memory=parts.memory if name.kind in RECALLING else None,
             model=short(parts.model, tokens),
             instructions=instructions,
+            roles="all" if name.kind == "memory-all" else None,
             hops=0,  # one search each: arms differ in what is shown alone
         )
         self._dated = self._agent.driver.budget().dates and _dated(task)

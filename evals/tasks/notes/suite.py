@@ -55,7 +55,7 @@ ABOUT = {
 }
 ARMS: Mapping[str, MakeRetriever] = {
     "search": memory_retrievers.search(evidence=True),
-    "recall": memory_retrievers.recall(None),
+    "recall": memory_retrievers.recall(),
     "dense": memory_retrievers.dense(evidence=True),
     "bm25": memory_retrievers.bm25(evidence=True),
     "oracle": memory_retrievers.oracle,

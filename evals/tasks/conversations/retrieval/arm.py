@@ -3,7 +3,7 @@
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -26,13 +26,19 @@ from memagent.types import Answer, Recollection, Timings
 
 OURS: Mapping[str, MakeRetriever] = {
     "search": memory_retrievers.search(),
-    "recall": memory_retrievers.recall(None),
+    "recall": memory_retrievers.recall(),
+    "recall-all": memory_retrievers.recall_all(),
     "dense": memory_retrievers.dense(),
     "bm25": memory_retrievers.bm25(),
     "oracle": memory_retrievers.oracle,
     "recent": memory_retrievers.recent,
 }
 STORES: Mapping[str, MakeRetriever] = {**OURS, **PEERS}
+SIZED: Mapping[str, Callable[[int | None], MakeRetriever]] = {
+    "recall": memory_retrievers.recall,
+    "recall-all": memory_retrievers.recall_all,
+}
+"""Arms that choose themselves how many turns they show, unless their name says it."""
 MEMAGENT = "memagent"
 """The store that those of our own share."""
 DEPTH = max(CUTOFFS)
@@ -125,7 +131,7 @@ def _retriever(
         raise InvalidInput(f"{name.kind!r} is not one of {', '.join(retrievers)}")
     if name.kind in PEERS:
         parts = replace(parts, embedder=shared_embedder(parts))
-    make = memory_retrievers.recall(name.size) if name.kind == "recall" else retrievers[name.kind]
+    make = SIZED[name.kind](name.size) if name.kind in SIZED else retrievers[name.kind]
     return make(task, parts)
 
 

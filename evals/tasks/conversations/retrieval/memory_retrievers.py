@@ -119,7 +119,7 @@ def bm25(*, evidence: bool = False) -> MakeRetriever:
     return make
 
 
-def recall(shown: int | None) -> MakeRetriever:
+def recall(shown: int | None = None) -> MakeRetriever:
     """Return the retriever of `Memory.recall`, with this k or with its own."""
 
     def make(task: ConversationTask, parts: Parts) -> Retriever:
@@ -127,6 +127,23 @@ def recall(shown: int | None) -> MakeRetriever:
             if shown is None:
                 return parts.memory.recall(question.question, scope=scope)
             return parts.memory.recall(question.question, scope=scope, k=shown)
+
+        return MemorySearch(task, parts, ranked)
+
+    return make
+
+
+def recall_all(shown: int | None = None) -> MakeRetriever:
+    """Return the retriever of `Memory.recall` among the turns that `search` ranks.
+
+    Questions and replies are recalled, too, and their texts may be of any length.
+    """
+
+    def make(task: ConversationTask, parts: Parts) -> Retriever:
+        def ranked(question: ConversationQuestion, scope: Scope, k: int) -> Hits | Recollection:
+            return parts.memory.recall(
+                question.question, scope=scope, k=shown or k, tokens=None, roles="all"
+            )
 
         return MemorySearch(task, parts, ranked)
 
