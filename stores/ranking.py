@@ -37,7 +37,7 @@ CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
-    """How hits are chosen: at most `k`, none that scores below `min_score`.
+    """Rules by which hits are chosen: at most `k`, none that scores below `min_score`.
 
     `tokens` bounds the values' length together, in tokens of about four characters. `half_life`
     halves the weight of recency at that age. `diversity`, from 0 to 1, trades relevance for being
@@ -56,7 +56,7 @@ class Ranking:
 
     @property
     def needs_all(self) -> bool:
-        """Whether every candidate has to be read, however many score better."""
+        """True if every candidate has to be read, however many score better."""
         return bool(self.min_score or self.diversity or self.tokens is not None)
 
     def __post_init__(self) -> None:
