@@ -121,8 +121,7 @@ class RetrievalArm:
 def _retriever(
     name: ArmName, task: ConversationTask, parts: Parts, retrievers: Mapping[str, MakeRetriever]
 ) -> Retriever:
-    if name.kind not in retrievers:
-        raise InvalidInput(f"{name.kind!r} is not one of {', '.join(retrievers)}")
+    name.check(retrievers)
     if name.kind in PEERS:
         parts = replace(parts, embedder=shared_embedder(parts))
     make = memory_retrievers.recall(name.size) if name.kind == "recall" else retrievers[name.kind]
