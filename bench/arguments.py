@@ -13,7 +13,7 @@ from peers import SYSTEMS
 
 NAMES = [one.name for one in SYSTEMS]
 OURS = ("limit", "memagent", "memagent-hybrid")
-"""What runs at every size; the others are peers."""
+"""Systems that run at every size; the others are peers."""
 
 Case = tuple[int, int]
 """Records and users."""

@@ -1,4 +1,4 @@
-"""How much of what is asked for is left after compression: gold answers in notes, by ratio.
+"""Share of gold answers that are left in notes after compression, by ratio.
 
     MEMAGENT_DATA=... python bench/compression.py [--articles 0 | 1-4] [--ratios 1,2,4,8,16]
 

@@ -1,4 +1,4 @@
-"""What every store under test is fed: vectors, texts, users of unequal size, queries and the truth.
+"""Corpus for every store under test: vectors, texts, users of unequal size, queries and the truth.
 
 The synthetic vectors behave like sentence embeddings: topics shared by all users, small groups of
 near-paraphrases that belong to one user, a spectrum that falls off slowly, noise in all dimensions
@@ -23,7 +23,7 @@ DIMENSIONS = 384
 LATENT = 160
 TOPICS = 200
 GROUP = 8
-"""How many records a group of near-paraphrases has on average."""
+"""Records that a group of near-paraphrases has on average."""
 WORDS = 20_000
 TEXT_WORDS = 12
 MAX_SCOPES = 50

@@ -28,7 +28,7 @@ FOLDERS = {
 """The folders by their names; an installed memagent holds the others, so it comes last."""
 
 Crossings = Counter[tuple[str, str, str, str]]
-"""How often it went from a folder to another, with the line it left and the function it entered."""
+"""Counts of calls from a folder into another, with the line left and the function entered."""
 
 
 def crossings_of(action: Callable[[], object]) -> Crossings:

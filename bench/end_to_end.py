@@ -1,4 +1,4 @@
-"""What share of adding and searching is not embedding, with the real embedder, at growing size.
+"""Share of adding and searching that is not embedding, with the real embedder, at growing size.
 
     python bench/end_to_end.py CORPUS STORE RESULT [--texts 500]
 

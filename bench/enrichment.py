@@ -1,4 +1,4 @@
-"""What question-shaped keys are worth: SQuAD paragraphs found by SQuAD's own questions.
+"""Worth of question-shaped keys: SQuAD paragraphs found by SQuAD's own questions.
 
     MEMAGENT_DATA=... python bench/enrichment.py [--model local] [--paragraphs 173]
 

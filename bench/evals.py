@@ -1,4 +1,4 @@
-"""What is left of a server's throughput when an evaluation asks it.
+"""Share of a server's throughput that is left when an evaluation asks it.
 
 python bench/evals.py --tasks 1,2 --limit 50 --repeats 6 --out runs/bench-evals
 

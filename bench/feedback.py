@@ -1,4 +1,4 @@
-"""How long it takes from a correction, unchecked, to where the same question is answered from it.
+"""Time from a correction, unchecked, to where the same question is answered from it.
 
     python bench/feedback.py [--sizes 1000,10000] [--turns 50]
 

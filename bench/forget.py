@@ -32,7 +32,7 @@ from memagent.testing import HashEmbedder
 from memagent.types import NewRecord
 
 COUNTS = (1, 100)
-"""How many records are forgotten at once."""
+"""Numbers of records that are forgotten at once."""
 
 
 def fill(folder: Path, case: Case, batch: int, seed: int) -> None:

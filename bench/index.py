@@ -1,4 +1,4 @@
-"""Which index for one large scope: recall, latency, build time and bytes of FAISS's candidates.
+"""Indexes of FAISS for one large scope: recall, latency, build time and bytes of each.
 
     python bench/index.py [--size 100000] [--vectors FILE.npy] [--queries 200] [--only signs]
 

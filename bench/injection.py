@@ -1,4 +1,4 @@
-"""How often do orders in recalled text steer the model?
+"""Rate at which orders in recalled text steer the model.
 
 python bench/injection.py [--model local] [--json]
 

@@ -1,4 +1,4 @@
-"""What one turn costs the memory at growing size, beside raw FAISS with one SQLite table.
+"""Cost of one turn for the memory at growing size, beside raw FAISS with one SQLite table.
 
     python bench/recall.py [--sizes 1000,10000] [--turns 50]
 

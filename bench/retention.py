@@ -1,4 +1,4 @@
-"""How often what is needed is still at hand, by what goes first when memory is full.
+"""Share of needed records that are still at hand, by what goes first when memory is full.
 
     python bench/retention.py [--seeds 20]
 

@@ -1,4 +1,4 @@
-"""What is left of a server's throughput when it is asked through memagent.
+"""Share of a server's throughput that is left when it is asked through memagent.
 
 python bench/serving.py --model local --out runs/serving-local
 python bench/serving.py --model http://127.0.0.1:8000/v1 --out runs/serving-vllm

@@ -1,4 +1,4 @@
-"""How long it takes to be ready: medians of fresh processes.
+"""Time until memagent is ready: medians of fresh processes.
 
     python bench/startup.py [--repeats 7]
 

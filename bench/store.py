@@ -31,7 +31,7 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
     "PYTHONWARNINGS": "ignore",
 }
-"""What keeps peers from sending anything."""
+"""Variables that keep peers from sending anything."""
 SETTINGS = (
     "sizes users peer_limit repeats batch singles queries k search_seconds timeout seed"
 ).split()

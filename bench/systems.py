@@ -1,4 +1,4 @@
-"""What every store under test has; memagent; and the limit that every figure is held to."""
+"""Systems under test: what each has, memagent, and the limit that every figure is held to."""
 
 import sqlite3
 from collections import defaultdict
@@ -26,7 +26,7 @@ class System:
     """Distributions whose versions are reported."""
     persistent: ClassVar[bool] = True
     exact_ranking: ClassVar[bool] = True
-    """Whether it ranks by cosine alone, so that recall against exact neighbours says something."""
+    """True if it ranks by cosine alone, so that recall against exact neighbours says something."""
 
     def __init__(self, folder: Path, dimensions: int) -> None:
         self.folder = folder

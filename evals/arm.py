@@ -3,7 +3,7 @@
 import re
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -46,6 +46,15 @@ class ArmName:
             raise InvalidInput(f"arm {text!r}: expected a name such as memory, window:10 or full+0")
         size, number = match["size"], match["shots"]
         return cls(match["kind"], int(size) if size else None, int(number) if number else shots)
+
+    def check(self, kinds: Iterable[str]) -> None:
+        """Check that the kind is one of some.
+
+        Raises:
+            InvalidInput: it is not.
+        """
+        if self.kind not in (known := tuple(kinds)):
+            raise InvalidInput(f"{self.kind!r} is not one of {', '.join(known)}")
 
     def __str__(self) -> str:
         size = "" if self.size is None else f":{self.size}"

@@ -14,7 +14,7 @@ from memagent import Agent, Memory, open_chat
 
 
 class State(TypedDict, total=False):
-    """What goes through the graph."""
+    """Values that go through the graph."""
 
     question: str
     answer: str

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     cache_mb: int = Field(default=64, ge=0, le=MAX_COUNT)
     """Disk space of the cache of vectors beside the memory, in MiB; 0 for no cache."""
     input_history: bool = True
-    """Whether `chat` keeps the lines typed at a terminal, in a file beside the memory."""
+    """True if `chat` keeps the lines typed at a terminal, in a file beside the memory."""
     recall: StrategyName = "ranked"
     """The strategy of recall: "ranked", or "rules" for English rules made on bAbI's stories."""
     recall_k: int | None = Field(default=None, ge=1, le=100)

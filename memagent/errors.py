@@ -24,7 +24,7 @@ import reprlib
 from typing import Any, Literal
 
 OutputProblem = Literal["truncated", "not JSON", "does not fit"]
-"""Why an answer does not fit its JSON schema."""
+"""Reason why an answer does not fit its JSON schema."""
 OUTPUT_PROBLEMS: dict[OutputProblem, str] = {
     "truncated": "was cut off at its last token",
     "not JSON": "is not JSON",
@@ -110,7 +110,7 @@ class ContextTooLong(UserError):
 
 
 class SandboxUnavailable(UserError):
-    """This machine cannot keep a program from the network and from other files."""
+    """Sandboxing fails: this machine cannot keep a program from the network and other files."""
 
 
 class RunError(UserError):

@@ -35,7 +35,7 @@ verdicts from which a ranking was learned."""
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose memory a verb reads or writes; every field that is set narrows it.
+    """Scope of a verb: whose memory it reads or writes; every field that is set narrows it.
 
     A verb that takes a scope also takes a user's name. Names are compared character by character:
     two spellings of "Zoë" in Unicode are two users.
@@ -215,7 +215,7 @@ class Record:
 
     @property
     def moment(self) -> tuple[datetime, int]:
-        """When it was last known to hold, for ordering in time; ties go by order of writing."""
+        """Time when it was last known to hold, for ordering; ties go by the order of writing."""
         return (self.affirmed or self.valid_from, self.seq)
 
 

@@ -167,7 +167,7 @@ class Recollection:
 
     @property
     def shows_dates(self) -> bool:
-        """Whether the lines have dates: some are known, and they are not all the same."""
+        """True if the lines have dates: some are known, and they are not all the same."""
         if self.hides_dates:
             return False
         days = {hit.record.day for hit in self.hits}
@@ -175,7 +175,7 @@ class Recollection:
 
     @property
     def nothing_relevant(self) -> bool:
-        """Whether something was searched, and none of it is relevant."""
+        """True if something was searched, and none of it is relevant."""
         return bool(self.candidates) and not self.hits and not self.left_out
 
 

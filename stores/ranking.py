@@ -1,10 +1,9 @@
 """Ranking of candidates: scores, a minimum score, diversity, and a budget of tokens."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from numbers import Integral
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +12,6 @@ from memagent.errors import InvalidInput, shown
 from memagent.stores.database.reader import RankedRow
 from memagent.stores.database.rows import reading
 from memagent.types import Hit, Hits
-
-T = TypeVar("T", bound=Hashable)
-RRF_K = 60
-"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
-
-
-def reciprocal_ranks(*rankings: Sequence[T]) -> dict[T, float]:
-    """Return each item's summed 1 / (60 + rank), best first; rank 1 is a list's best."""
-    fused: dict[T, float] = {}
-    for ranking in rankings:
-        for rank, item in enumerate(ranking, start=1):
-            fused[item] = fused.get(item, 0.0) + 1 / (RRF_K + rank)
-    return dict(sorted(fused.items(), key=lambda pair: -pair[1]))
-
 
 ReadRows = Callable[[Sequence[int]], Mapping[int, RankedRow]]
 """Sequence numbers in, and the rows of those records."""
@@ -37,11 +22,11 @@ CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
-    """How hits are chosen: at most `k`, none that scores below `min_score`.
+    """Rules by which hits are chosen: at most `k`, none that scores below `min_score`.
 
     `tokens` bounds the values' length together, in tokens of about four characters. `half_life`
     halves the weight of recency at that age. `diversity`, from 0 to 1, trades relevance for being
-    unlike what was chosen before. `explain` puts ranks and factors into each hit's `why`.
+    unlike what was chosen before. `explain` puts factors into each hit's `why`.
 
     Raises:
         InvalidInput: a number is out of its range.
@@ -56,7 +41,7 @@ class Ranking:
 
     @property
     def needs_all(self) -> bool:
-        """Whether every candidate has to be read, however many score better."""
+        """True if every candidate has to be read, however many score better."""
         return bool(self.min_score or self.diversity or self.tokens is not None)
 
     def __post_init__(self) -> None:

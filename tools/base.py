@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from memagent.errors import UserError
 
 Problem = tuple[str, str]
-"""Where the arguments do not fit the schema, and the reason."""
+"""Place where the arguments do not fit the schema, and the reason."""
 
 
 def make_tool(name: str, function: Callable[..., str]) -> BaseTool:

@@ -24,9 +24,9 @@ Consent = Callable[[str], bool]
 BY_AGENT = {"role": "assistant"}
 ROLES: Mapping[Author, str] = {"agent": "assistant", "user": "user"}
 MAX_EVIDENCE, MAX_NOTES = 5, 3
-"""How many records a search lists: of the user's and of the agent's own."""
+"""Number of records that a search lists: of the user's and of the agent's own."""
 MAX_CHARACTERS = 1000
-"""How many characters of a record a search shows."""
+"""Characters of a record that a search shows."""
 
 
 class Clock(Protocol):

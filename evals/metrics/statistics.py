@@ -4,7 +4,7 @@ A question counts as one observation. Questions of one story are not quite indep
 another, so that where a story has many the intervals are somewhat too narrow.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -43,26 +43,6 @@ class Estimate:
     low: float | None
     high: float | None
     n: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SupportRecall:
-    """Counts of the gold supports that were recalled, over the questions that have any."""
-
-    questions: int
-    complete: int
-    supports: int
-    recalled: int
-
-    @property
-    def share(self) -> float | None:
-        """The share of all gold supports that were recalled, None where there are none."""
-        return self.recalled / self.supports if self.supports else None
-
-    @property
-    def complete_share(self) -> float | None:
-        """The share of questions with every gold support recalled, None where there are none."""
-        return self.complete / self.questions if self.questions else None
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -245,31 +225,6 @@ def ratio(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> 
 def passed(accuracies: Iterable[float | None]) -> int:
     """Return how many tasks reach the pass mark; a task without an accuracy does not."""
     return sum(accuracy is not None and accuracy >= PASS_MARK for accuracy in accuracies)
-
-
-def support_recall(
-    gold: Sequence[Collection[Hashable]], recalled: Sequence[Collection[Hashable]]
-) -> SupportRecall:
-    """Count the gold supports of each question that were recalled, whatever was answered.
-
-    Each item of `gold` and of `recalled` belongs to one question, in the same order. A question
-    without gold supports counts nowhere.
-
-    Raises:
-        InvalidInput: the two are not of the same length.
-    """
-    _check_lengths(gold, recalled)
-    pairs = [
-        (set(supports), set(found))
-        for supports, found in zip(gold, recalled, strict=True)
-        if supports
-    ]
-    return SupportRecall(
-        questions=len(pairs),
-        complete=sum(supports <= found for supports, found in pairs),
-        supports=sum(len(supports) for supports, _ in pairs),
-        recalled=sum(len(supports & found) for supports, found in pairs),
-    )
 
 
 def _resampled_means(arms: Sequence[Sequence[float]], seed: int) -> Any:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memagent.agent.agent import Agent
-from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply, rules_memory
 from memagent.evals.score import Score
 from memagent.evals.task import Sample, Task
@@ -53,8 +52,7 @@ class StoryArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in ARMS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(ARMS)}")
+        name.check(ARMS)
         self.name = name
         self._memory = rules_memory(parts) if name.kind == RULES else parts.memory
         self._written: dict[str, int] = {}

@@ -21,7 +21,7 @@ from memagent.cli.options import (
     opened,
     settings_of,
 )
-from memagent.cli.output import counted, print_records, terminal_width, wrapped
+from memagent.cli.output import counted, print_records, progress_bar, terminal_width, wrapped
 from memagent.terminal import say
 from memagent.types import KeyedBy, Method
 
@@ -77,9 +77,6 @@ def compress(
     as_json: Json = False,
 ) -> None:
     """Compress long records to short notes; nothing is lost, and a run that was cut off goes on."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from memagent.models.open_chat import chat_of
 
     if older_than is not None and not sessions:
@@ -89,12 +86,11 @@ def compress(
     chat: str | BaseChatModel = chat_of(settings) if method == "notes" else "local"
     with (
         opened(home, user, session) as (memory, scope),
-        Progress(console=Console(stderr=True), transient=True) as bar,
+        progress_bar("compressing", limit) as update,
     ):
-        job = bar.add_task("compressing", total=limit)
 
         def advance(count: int) -> None:
-            bar.update(job, completed=count)
+            update(completed=count)
 
         if sessions:
             done = memory.notes.compress_sessions(
@@ -196,19 +192,15 @@ def generate_queries(
 
     A run that was cut off goes on.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from memagent.models.open_chat import chat_of
 
     chat = chat_of(settings_of(home=home, user=user, model=model))
     with (
         opened(home, user, session) as (memory, scope),
-        Progress(console=Console(stderr=True), transient=True) as bar,
+        progress_bar("asking", limit) as update,
     ):
-        job = bar.add_task("asking", total=limit)
         done = memory.notes.generate_queries(
-            chat, scope=scope, limit=limit, progress=lambda n: bar.update(job, completed=n)
+            chat, scope=scope, limit=limit, progress=lambda count: update(completed=count)
         )
     if as_json:
         say(json.dumps(asdict(done)))

@@ -27,6 +27,7 @@ from memagent.cli.output import (
     event_line,
     event_object,
     print_tables,
+    progress_bar,
     terminal_width,
     wrapped,
 )
@@ -168,9 +169,6 @@ def ablate_(
     as_json: Json = False,
 ) -> None:
     """Compare solving problems with rationales and without, and judge the rationales by it."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from memagent.learning.ablation import ablate
     from memagent.learning.rationales import Rationales
     from memagent.models.open_chat import chat_of
@@ -188,9 +186,8 @@ def ablate_(
         typer.confirm("Start?", abort=True, err=True)
     with (
         opened(home, user) as (memory, scope),
-        Progress(console=Console(stderr=True), transient=True) as bar,
+        progress_bar("solving", len(problems)) as update,
     ):
-        job = bar.add_task("solving", total=len(problems))
         result = ablate(
             chat_of(settings),
             Rationales(memory, scope),
@@ -198,7 +195,7 @@ def ablate_(
             checked,
             k=k,
             obfuscate=obfuscate,
-            progress=lambda done: bar.update(job, completed=done),
+            progress=lambda done: update(completed=done),
         )
     if as_json:
         say(json.dumps(asdict(result)))
@@ -321,17 +318,13 @@ def _learn(
     check: "Check | None",
     how: "LearningOptions",
 ) -> "Learned":
-    from rich.console import Console
-    from rich.progress import Progress
-
     from memagent.learning.learn import learn, pending
     from memagent.models.open_chat import chat_of
 
     chat = chat_of(settings)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("solving", total=len(pending(problems, rationales)))
+    with progress_bar("solving", len(pending(problems, rationales))) as update:
 
         def advance(done: int, kept: int) -> None:
-            bar.update(job, completed=done, description=f"{kept} kept")
+            update(completed=done, description=f"{kept} kept")
 
         return learn(chat, rationales, problems, check, how, progress=advance)

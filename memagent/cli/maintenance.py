@@ -11,7 +11,7 @@ import typer
 
 from memagent.cli.input import lines_of, write_lines
 from memagent.cli.options import DryRun, Home, Json, Session, User, memory_of, opened, settings_of
-from memagent.cli.output import counted
+from memagent.cli.output import counted, progress_bar
 from memagent.errors import SandboxUnavailable
 from memagent.models import weights
 from memagent.models.telemetry import traces
@@ -92,17 +92,13 @@ def reembed(
     as_json: Json = False,
 ) -> None:
     """Move the store to the embedder of the settings; a run that was cut off goes on."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     settings = settings_of(home=home)
     with ExitStack() as stack:
         memory = memory_of(settings, stack)
-        bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-        job = bar.add_task("embedding", total=None)
+        update = stack.enter_context(progress_bar("embedding"))
         done = memory.maintenance.reembed(
             dry_run=dry_run,
-            progress=lambda done, total: bar.update(job, completed=done, total=total),
+            progress=lambda done, total: update(completed=done, total=total),
         )
     if as_json:
         say(json.dumps(asdict(done)))

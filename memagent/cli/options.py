@@ -96,6 +96,7 @@ def memory_of(settings: "Settings", stack: ExitStack) -> "Memory":
             index_bytes=settings.index_mb * 1024 * 1024,
             cache_bytes=settings.cache_mb * 1024 * 1024,
             recall=settings.recall,
+            reranker=settings.reranker,
         )
     )
 

@@ -1,4 +1,4 @@
-"""Printing: records as lines and as JSON, answers, changes and tables.
+"""Printing: records as lines and as JSON, answers, changes, tables and progress.
 
 At a terminal a record's text is broken between words; in a pipe a record is one line, with its
 whole id.
@@ -8,9 +8,11 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memagent.cli.options import short_ids
@@ -252,6 +254,19 @@ def print_tables(tables: "Iterable[Table]") -> None:
             room = console.options.update(max_width=sys.maxsize)
             console.width = max(console.width, Measurement.get(console, room, table).maximum)
         console.print(Plain(table))
+
+
+@contextmanager
+def progress_bar(description: str = "", total: int | None = None) -> Iterator[Callable[..., None]]:
+    """Show a bar on stderr, which goes with the block; yield what changes it.
+
+    It takes what rich's `Progress.update` does: `advance`, `completed`, `total`, `description`.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield partial(bar.update, bar.add_task(description, total=total))
 
 
 def answer_object(answer: Answer) -> dict[str, Any]:

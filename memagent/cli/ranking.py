@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memagent.cli.options import Home, Json, User, Why, opened, settings_of
-from memagent.cli.output import change_object, print_tables
+from memagent.cli.output import change_object, print_tables, progress_bar
 from memagent.files import write_atomic
 from memagent.terminal import say
 
@@ -88,22 +88,18 @@ def train(
 
     Generated are conversations in several languages, what their users state as notes, and news.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from memagent.evals.report.measures import as_tables
     from memagent.evals.tasks.ranking.training import examples_of, train_ranker
     from memagent.recall.ranker import shipped, weights_table
 
     sets = _sets(beam, squad, babi)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("", total=len(sets))
+    with progress_bar(total=len(sets)) as update:
         examples = examples_of(
             sets,
             settings_of().embedder,
             limit=limit,
             seed=seed,
-            progress=lambda name: bar.update(job, advance=1, description=name),
+            progress=lambda name: update(advance=1, description=name),
         )
     trained = train_ranker(examples, shipped(), every=every)
     write_atomic(out, json.dumps(trained.ranker.to_dict(), indent=1) + "\n")
@@ -125,21 +121,17 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Let simulated users judge what they are shown, and measure what learning from it changes."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from memagent.evals.report.measures import as_tables
     from memagent.evals.tasks.ranking.simulated_user import FIRST, PREFERENCES
     from memagent.evals.tasks.ranking.simulated_user import simulate as observe
     from memagent.evals.tasks.ranking.simulated_user import tables as tables_of
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        job = bar.add_task("", total=users * len(PREFERENCES))
+    with progress_bar(total=users * len(PREFERENCES)) as update:
         observed = observe(
             settings_of().embedder,
             users=range(FIRST, FIRST + users),
             language=language,
-            progress=lambda name: bar.update(job, advance=1, description=name),
+            progress=lambda name: update(advance=1, description=name),
         )
     tables = {"simulated users": tables_of(observed)}
     if as_json:

@@ -41,11 +41,11 @@ from memagent.stores.database.metadata import MAX_DEPTH, plain_metadata, to_json
 from memagent.types import NewRecord, Record, Scope, ScopeLike
 
 AGENT = "langgraph"
-"""Whose items they are where the scope names no agent."""
+"""Agent whose items they are where the scope names none."""
 SESSION = "langgraph."
 """Prefix of the session of a namespace; LangGraph itself allows no namespace with it."""
 NAMESPACE, KEY, INDEXED = f"{OWN}namespace", f"{OWN}key", f"{OWN}indexed"
-"""Where a record's metadata hold the item's namespace, each label with a period behind, its key,
+"""Fields of a record's metadata: the item's namespace, each label with a period behind, its key,
 and whether it was indexed."""
 UNINDEXED = ("not indexed",)
 """The key of a record that is not to be found by what it says."""

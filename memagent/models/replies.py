@@ -123,7 +123,7 @@ class _Reader:
 
 
 class _Why:
-    """Why an answer may be empty, from what a server says beside it."""
+    """Reason why an answer is empty, from what a server says beside it."""
 
     def __init__(self) -> None:
         self._finish = ""
@@ -164,16 +164,6 @@ def structured(chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema:
     bound = with_json_schema(chat, schema.__name__, schema.model_json_schema())
     with translated():
         message = bound.invoke(list(messages))
-    return parse(message, schema)
-
-
-async def astructured(
-    chat: "BaseChatModel", messages: "Sequence[BaseMessage]", schema: type[M]
-) -> M:
-    """Return a reply that fits a schema, like `structured`."""
-    bound = with_json_schema(chat, schema.__name__, schema.model_json_schema())
-    with translated():
-        message = await bound.ainvoke(list(messages))
     return parse(message, schema)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memagent.config import load_settings
 from memagent.embedding.calibration import MINILM, Calibration
 from memagent.recall.features import FEATURES, Examined, examine
 from memagent.recall.ranker import Ranker, shipped
@@ -68,8 +67,7 @@ class Pipeline:
             return ranked(candidates, ranking, self._read_rows)
         wide = replace(ranking, k=max(ranking.k, TOP), tokens=None)
         hits = ranked(candidates, wide, self._read_rows)
-        seconds = load_settings().reranker_seconds
-        return cut(hits, rerank(hits, query, self._reranker, seconds=seconds), ranking)
+        return cut(hits, rerank(hits, query, self._reranker), ranking)
 
 
 def _candidates(examined: Examined, scores: NDArray[np.float64]) -> list[Candidate]:

@@ -47,11 +47,13 @@ class TimeLimitedReranker:
 
     Calls run in worker threads. A late call runs on and its scores are thrown away; until it has
     ended, further calls return at once, so that late ones do not pile up. A model in this process
-    is loaded on first use (`load`, where the reranker has it), outside the limit.
+    is loaded on first use (`load`, where the reranker has it), outside the limit. `seconds` is the
+    limit.
     """
 
-    def __init__(self, reranker: Reranker) -> None:
+    def __init__(self, reranker: Reranker, seconds: float) -> None:
         self._reranker = reranker
+        self.seconds = seconds
         self._load: Callable[[], None] | None = getattr(reranker, "load", None)
         self._reported: set[str] = set()
         self._begin_anew()
@@ -68,11 +70,10 @@ class TimeLimitedReranker:
         """Name of the model, for logs."""
         return str(getattr(self._reranker, "name", type(self._reranker).__name__))
 
-    def scores(self, question: str, texts: Sequence[str], timeout: float) -> list[float] | None:
+    def scores(self, question: str, texts: Sequence[str]) -> list[float] | None:
         """Return one score a text, None if the reranker is late, busy with a late call, or fails.
 
-        `timeout` is in seconds. Only the first characters of the question and of each text are
-        read.
+        Only the first characters of the question and of each text are read.
 
         Raises:
             UserError: the model in this process cannot be loaded.
@@ -83,12 +84,12 @@ class TimeLimitedReranker:
         if (load := self._load) is not None:
             self._pool.submit(load).result()
             self._load = None
-        ends = time.monotonic() + timeout
+        ends = time.monotonic() + self.seconds
         cut = [text[:MAX_CHARACTERS] for text in texts]
         call = self._pool.submit(self._call, question[:MAX_CHARACTERS], cut, ends)
-        if not wait([call], timeout).done:
+        if not wait([call], ends - time.monotonic()).done:
             self._give_up(call)
-            self._report("late", f"takes longer than {timeout:g} s (setting reranker_seconds)")
+            self._report("late", f"takes longer than {self.seconds:g} s (setting reranker_seconds)")
             return None
         try:
             return call.result()
@@ -129,46 +130,45 @@ class _Malformed(ValueError):
     """The reranker gave something other than one finite score a text."""
 
 
-def open_reranker(spec: str | Reranker, *, api_key: str | None = None) -> TimeLimitedReranker:
+def open_reranker(
+    spec: str | Reranker, *, api_key: str | None = None, seconds: float | None = None
+) -> TimeLimitedReranker:
     """Return a reranker: a cross-encoder by name or folder, a server's, or the object itself.
 
     A name is one that sentence-transformers knows, such as "cross-encoder/ms-marco-MiniLM-L6-v2".
     "server:http://host:8000/v1" is a server's first model, "server:http://host:8000/v1#name" the
-    one of that name. `api_key` is the setting `reranker_key` if None. The model is loaded, or the
-    server asked, on first use.
+    one of that name. `api_key` is the setting `reranker_key` if None, and `seconds`, the time limit
+    of a question, `reranker_seconds`. The model is loaded, or the server asked, on first use.
 
     Raises:
         InvalidInput: "server:" is not followed by a URL, or the spec is no reranker.
     """
+    settings = load_settings()
+    seconds = settings.reranker_seconds if seconds is None else seconds
     if not isinstance(spec, str):
         if not callable(getattr(spec, "scores", None)):
             raise InvalidInput(f"reranker: a name or a Reranker is wanted, not {shown(spec)}")
-        return TimeLimitedReranker(spec)
+        return TimeLimitedReranker(spec, seconds)
     spec = spec.strip()
     if not spec:
         raise InvalidInput("reranker: expected a name, a folder or 'server:<url>'")
     if (server := server_spec(spec, "reranker")) is not None:
-        key = load_settings().reranker_key
+        key = settings.reranker_key
         key_text = api_key or (key.get_secret_value() if key else None)
-        return TimeLimitedReranker(RemoteReranker(*server, key_text))
+        return TimeLimitedReranker(RemoteReranker(*server, key_text), seconds)
     folder = Path(spec).expanduser()
     path = str(folder) if folder.is_dir() else spec
-    return TimeLimitedReranker(CrossEncoderReranker(path, spec))
+    return TimeLimitedReranker(CrossEncoderReranker(path, spec), seconds)
 
 
 def rerank(
-    hits: Sequence[Hit],
-    question: str,
-    reranker: TimeLimitedReranker,
-    *,
-    top: int = TOP,
-    seconds: float,
+    hits: Sequence[Hit], question: str, reranker: TimeLimitedReranker, *, top: int = TOP
 ) -> list[Hit]:
     """Return hits with the first `top` in the reranker's order; the others stand after them.
 
     Hits of equal scores keep their order. In `why`, "rerank" is the reranker's score and
-    "rank_before" the place before, from 1. If there are no scores within so many seconds, or there
-    is nothing to reorder, the hits are returned as they are.
+    "rank_before" the place before, from 1. If there are no scores in time, or there is nothing to
+    reorder, the hits are returned as they are.
 
     Raises:
         UserError: the model in this process cannot be loaded.
@@ -176,7 +176,7 @@ def rerank(
     head = hits[:top]
     if len(head) < 2:
         return list(hits)
-    scores = reranker.scores(question, [hit.text for hit in head], seconds)
+    scores = reranker.scores(question, [hit.text for hit in head])
     if scores is None:
         return list(hits)
     scored = [

@@ -8,7 +8,7 @@ whose particles cling to the word. Each emoji is a word, also one that is joined
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
 from itertools import pairwise
@@ -40,7 +40,7 @@ _SPACELESS = (
     *("KHMER ", "MYANMAR ", "TIBETAN ", "YI ", "TAI ", "NEW TAI LUE ", "JAVANESE ", "BALINESE "),
     *("CHAM ", "NUSHU ", "TANGUT ", "EGYPTIAN HIEROGLYPH", "CUNEIFORM "),
 )
-"""How the names of the letters begin that stand without spaces between words, or with particles."""
+"""Beginnings of the names of letters that stand without spaces between words, or with particles."""
 _PLAIN = {
     **dict.fromkeys(map(ord, "‘’‛ʼ՚"), "'"),  # noqa: RUF001
     **{ord(letter): plain for letter, plain in zip("øłđħŧıĸ", "oldhtik", strict=True)},
@@ -53,7 +53,7 @@ _PLAIN = {
 
 
 class _Folds(dict[int, int | str | None]):
-    """What each character is folded to, worked out when it is first met."""
+    """Folded form of each character, worked out when it is first met."""
 
     def __missing__(self, code: int) -> int | str | None:
         char = chr(code)
@@ -182,19 +182,17 @@ def _stems(word: str, languages: tuple[str | None, ...]) -> tuple[str, ...]:
 
 def terms(text: str, language: str | None = None) -> set[str]:
     """Return the words that the index holds of a text in a language: stemmed, each once."""
-    return _stemmed(document_words(text), text, language)
-
-
-def query_terms(text: str, language: str | None = None) -> set[str]:
-    """Return the words of the index that a text must have, to hold another text's words."""
-    return _stemmed(query_words(text), text, language)
-
-
-def _stemmed(words: Iterable[str], text: str, language: str | None) -> set[str]:
+    words = document_words(text)
     if algorithm(language) == "porter":
         return set(map(stem, words))
     spelt = spellings(text)
     return {found for word in words for found in stems_of(word, spelt.get(word, ()), (language,))}
+
+
+def query_stems(text: str, languages: tuple[str | None, ...]) -> list[Sequence[str]]:
+    """Return the stems in some languages of each word to look for; one of them is enough."""
+    spelt = spellings(text)
+    return [stems_of(word, spelt.get(word, ()), languages) for word in query_words(text)]
 
 
 @lru_cache(maxsize=65_536)

@@ -25,7 +25,7 @@ from memagent.stores.index.lexical import LexicalIndex, coverage
 from memagent.stores.index.partition import Moment, Near
 from memagent.stores.index.partitions import MAX_BYTES, VectorIndex
 from memagent.stores.lifecycle.retention import use
-from memagent.stores.ranking import RRF_K, Candidate, Ranking, ranked, reciprocal_ranks
+from memagent.stores.ranking import Candidate, Ranking, ranked
 from memagent.types import Hit, Hits, NewRecord, Record, Scope
 
 MAX_KEY_WORDS = 120
@@ -184,15 +184,15 @@ class EpisodicBank:
     ) -> Hits:
         """Return the best records, best first; `vector` is the query's, normalised.
 
-        Candidates come from three rankings (cosine, BM25, and the newest that share a word),
-        joined by reciprocal rank. The relevance is the mean of cosine and word coverage, each in
-        [0, 1]; of equal scores the newer record comes first. Without a text it is the cosine.
+        Candidates come from three rankings: cosine, BM25, and the newest that share a word. The
+        relevance is the mean of cosine and word coverage, each in [0, 1]; of equal scores the newer
+        record comes first. Without a text it is the cosine.
         """
         if query or ranking.diversity:
             candidates = self._joined(query or "", vector, where, ranking)
         else:
             near = self.vectors.search(where, vector, 2 * ranking.k, ranking.k)
-            candidates = _nearest(near, ranking)
+            candidates = _nearest(near)
         return ranked(candidates, ranking, self._store.read.ranked_rows)
 
     def _joined(
@@ -203,29 +203,21 @@ class EpisodicBank:
         terms = self._words.terms(where.scope, query)
         dense = [key for key, _, _ in self.vectors.search(where, vector, n, ranking.k)]
         found = self._words.search(where, terms, n)
-        best, newest = list(found.best), found.newest
-        fused = reciprocal_ranks(dense, best, newest)
-        rows = self._store.read.keys(list(fused), taught=False)
+        keys = sorted({*dense, *found.best, *found.newest})
+        rows = self._store.read.keys(keys, taught=False)
         if not rows:
             return []
         vectors, weights = unpacked([row[3] for row in rows]), terms.weights
-        rankings = {"dense_rank": dense, "bm25_rank": best, "newest_rank": newest}
-        ranks = {
-            name: {key: float(rank) for rank, key in enumerate(keys, start=1)}
-            for name, keys in (rankings.items() if ranking.explain else ())
-        }
         by_record: dict[int, Candidate] = {}
         for (key, record, text, _), own, cosine in zip(
             rows, vectors, (vectors @ vector).tolist(), strict=True
         ):
-            why = {"cosine": cosine, "fused": fused[key]}
-            relevance = _clipped(cosine)
+            why, relevance = {"cosine": cosine}, _clipped(cosine)
             if query:
                 why["words"] = coverage(weights, terms.stems(text).content)
                 relevance = (relevance + why["words"]) / 2
             if record in by_record and by_record[record].relevance >= relevance:
                 continue
-            why |= {name: places[key] for name, places in ranks.items() if key in places}
             by_record[record] = Candidate(record, key, relevance, why, own)
         return list(by_record.values())
 
@@ -312,19 +304,16 @@ def _moment(record: Record | None) -> Moment | None:
     return None if record is None else (micros(record.moment[0]), record.seq)
 
 
-def _nearest(near: Sequence[Near], ranking: Ranking) -> list[Candidate]:
-    """Return the candidates of one ranking, each by its nearest key.
+def _nearest(near: Sequence[Near]) -> list[Candidate]:
+    """Return the candidates by cosine alone, each by its nearest key.
 
     Of equally near keys of a record, the one that was written first counts.
     """
     found: dict[int, Candidate] = {}
-    for rank, (key, record, cosine) in enumerate(near, start=1):
+    for key, record, cosine in near:
         relevance, held = _clipped(cosine), found.get(record)
         if held is None or (relevance == held.relevance and key < held.key):
-            why = {"cosine": cosine, "fused": 1 / (RRF_K + rank)}
-            if ranking.explain:
-                why["dense_rank"] = float(rank)
-            found[record] = Candidate(record, key, relevance, why)
+            found[record] = Candidate(record, key, relevance, {"cosine": cosine})
     return list(found.values())
 
 

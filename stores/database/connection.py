@@ -152,7 +152,7 @@ class SqliteStore:
 
     @property
     def index_folder(self) -> Path | None:
-        """Where snapshots of the index are kept; None for a store in RAM."""
+        """Folder of the snapshots of the index; None for a store in RAM."""
         return None if self.location == ":memory:" else Path(self.location).parent / "index"
 
     def removals(self, owner: str) -> int:

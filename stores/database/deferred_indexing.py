@@ -15,7 +15,7 @@ from memagent.stores.database.connection import SqliteStore
 
 logger = logging.getLogger(__name__)
 MAX_DEFERRED = 4_000
-"""How many rows wait for their index at most; a new process reads them in some 20 ms."""
+"""Rows that wait for their index at most; a new process reads them in some 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)

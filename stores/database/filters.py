@@ -65,7 +65,7 @@ class Filter:
 
     @property
     def needs_sql(self) -> bool:
-        """Whether a part can only be told by the database, not by what an index holds."""
+        """True if a part can only be told by the database, not by what an index holds."""
         return (self.metadata, self.source, self.roles) != (None, None, None)
 
     def condition(self) -> tuple[str, list[Any]]:

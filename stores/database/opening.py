@@ -12,7 +12,7 @@ from memagent.stores.database.schema import STEPS, identify, migrate
 from memagent.stores.database.writer_queue import WriterQueue
 
 FILES = ("memory.*", "cache.db*", "index", "index/*")
-"""What a store's folder holds of the store's own."""
+"""Files of a store in its folder, as patterns."""
 CHECKPOINT_PAGES = 8_000
 """Pages of the write-ahead log (32 MB) after which it is moved into the database."""
 BUSY_TIMEOUT_SECONDS = 30

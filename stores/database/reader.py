@@ -11,7 +11,7 @@ from memagent.stores.database.rows import READ, reading, record_of
 from memagent.types import Record, Scope
 
 CHUNK = 10_000
-"""How many values one statement is given; SQLite takes 32,766."""
+"""Number of values that one statement is given; SQLite takes 32,766."""
 LAST = "\U0010ffff"
 """The last of all characters."""
 PREFIX_MATCHES = 3

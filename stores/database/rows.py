@@ -22,7 +22,7 @@ from memagent.types import Event, NewRecord, Record, Scope
 
 DIGEST_BYTES = 16
 MAX_DEVIATION = 1e-3
-"""How far from one a vector's length may be: half precision moves it by less than 0.0005."""
+"""Distance from one that a vector's length may have: half precision moves it by under 0.0005."""
 INSERT_COLUMNS = (
     "seq, id, user, agent, session, kind, value, digest, evidence, created, valid_from, valid_to,"
     " supersedes, sources, context, metadata"
@@ -33,7 +33,7 @@ READ = (
     *("valid_to", "affirmed", "superseded", "supersedes", "sources", "context", "evidence"),
     *("metadata", "recalled", "helped", "hurt", "pinned", "archived"),
 )
-"""What a record is read from, as `record_of` takes it: columns, and the name of its user."""
+"""Columns that a record is read from, as `record_of` takes them, with the name of its user."""
 FLAGS = ("evidence", "superseded")
 DAMAGE_ERRORS = (
     AttributeError,
@@ -67,12 +67,12 @@ class Draft:
 
     @property
     def affirms(self) -> bool:
-        """Whether adding a known text again says that it still holds now."""
+        """True if adding a known text again says that it still holds now."""
         return self.entry.id is None and self.entry.valid_from is None
 
     @property
     def merges(self) -> bool:
-        """Whether it has metadata or sources to merge into a known record."""
+        """True if it has metadata or sources to merge into a known record."""
         return bool(self.entry.metadata or self.entry.sources)
 
     def merged_into(

@@ -187,7 +187,7 @@ END;
 _V6 = """
 UPDATE records SET metadata = with_role(metadata) WHERE instr(metadata, '"author"');
 """
-"""Who speaks is kept in the field's words: `role` instead of `author`."""
+"""The speaker is kept in the field's words: `role` instead of `author`."""
 
 _V7 = """
 DROP TRIGGER keys_after_delete;
@@ -265,7 +265,7 @@ CREATE TRIGGER links_after_update AFTER UPDATE OF sources, context, supersedes O
     INSERT OR IGNORE INTO links {links_of("new")};
 END;
 """
-"""What derives from a record is looked up, not searched for: `links.py`."""
+"""Records that derive from another are looked up, not searched for: `links.py`."""
 
 LINK_OTHER_AGENTS = """
 INSERT OR IGNORE INTO links SELECT l.user, l.source, l.record, 'quote' FROM records d
@@ -275,7 +275,7 @@ INSERT OR IGNORE INTO links SELECT l.user, l.source, l.record, 'quote' FROM reco
 """
 """Links records of an agent to sources of others, for who may write all that a user has."""
 _V9 = f"""{LINK_OTHER_AGENTS.format(records="1")};"""
-"""What was made from another agent's record goes with it, as before; since then it takes more than
+"""Records made from another agent's record go with it, as before; since then it takes more than
 to name the record among one's sources."""
 
 _V10 = """

@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 BLOCK = 4_096
 """Ids in a block; a new process reads as many keys that wait in some 20 ms."""
 MADE_BY = "words"
-"""Where `meta` says by which tokenizer the words of the index were made."""
+"""Entry of `meta` for the tokenizer that made the words of the index."""
 MAX_KEY = 2**63 - 1
 UNDETECTED = "undetected"
-"""Where `meta` says from which key on the languages are still to be detected."""
+"""Entry of `meta` for the first key whose language is still to be detected."""
 RECENT = 64
-"""How many of a user's newest keys tell the language in which the user writes."""
+"""Number of a user's newest keys that tell the language in which the user writes."""
 KEYS = "SELECT id, CAST(substr(owner, 2) AS INTEGER) AS user, text, language FROM keys"
 """Keys as `postings_of` takes them."""
 _RECENT = """

@@ -39,7 +39,7 @@ MARKS = ", ".join("?" * len(INSERT_COLUMNS.split(",")))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """Who writes and why, for the records' history.
+    """Author of a change and the reason for it, for the records' history.
 
     Raises:
         InvalidInput: one is no text, or cannot be kept.

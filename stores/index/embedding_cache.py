@@ -28,9 +28,9 @@ FILE_NAME = "cache.db"
 MAX_BYTES = 64 * 1024 * 1024
 NAME_BYTES, SUM_BYTES = 24, 8
 ROW_BYTES = 100
-"""What a row takes beside its vector."""
+"""Bytes that a row takes beside its vector."""
 WAIT = 0.2
-"""How long to wait for another process that is writing, in seconds, before going on without."""
+"""Seconds to wait for another process that is writing, before going on without."""
 MARKS = 500
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS vectors"

@@ -19,13 +19,13 @@ from memagent.stores.index.word_keys import NO_KEYS, WordKeys
 from memagent.text.english import Stems
 from memagent.text.languages import content, query_language
 from memagent.text.stemmer import one_per_stemmer
-from memagent.text.words import document_words, query_words, spellings, stem, stems_of
+from memagent.text.words import document_words, query_stems, spellings, stem, stems_of
 from memagent.types import Record, Scope
 
 MAX_MATCHES = 2_000
-"""How many of a word's newest matches are read, so that its cost has a bound."""
+"""Number of a word's newest matches that are read, so that its cost has a bound."""
 MAX_WORDS = 128
-"""How many words' matches are kept; a word has at most some 80 KB of them."""
+"""Number of words whose matches are kept; a word has at most some 80 KB of them."""
 K1, B = 1.2, 0.75
 """The usual constants of BM25."""
 CHUNK = 256
@@ -216,9 +216,7 @@ class LexicalIndex:
     def _holding(self, user: int, text: str) -> NDArray[np.int64]:
         """Return a user's keys that hold all words of a text, rising."""
         languages = one_per_stemmer(languages_of(self._store.query, f"u{user}"))
-        spelt = spellings(text)
-        stems = [stems_of(word, spelt.get(word, ()), languages) for word in query_words(text)]
-        keys = [self._found.keys(user, held) for held in stems]
+        keys = [self._found.keys(user, stems) for stems in query_stems(text, languages)]
         return reduce(partial(np.intersect1d, assume_unique=True), keys) if keys else NO_KEYS
 
     def _matches(self, state: State, stems: frozenset[str]) -> list[int]:

@@ -23,12 +23,12 @@ MISSING, UNKNOWN = NONE, -2
 FOREVER = int(np.iinfo(np.int64).max)
 """The `valid_to` of what has no end."""
 CHANGING = ("valid_from", "valid_to", "hidden")
-"""What may change of a record; `hidden` is what was superseded or archived."""
+"""Columns of a record that may change; `hidden` is what was superseded or archived."""
 TEXTS = ("kind", "agent", "session", "source")
 COLUMNS = ("key_id", "record", *CHANGING, "evidence", *TEXTS)
-"""What a partition holds of each key beside its vector, as int64; texts are numbered."""
+"""Columns that a partition holds of each key beside its vector, as int64; texts are numbered."""
 KEYS_AND_RECORDS = np.array([[0], [1]])
-"""Where the table holds the first two columns."""
+"""Places of the first two columns in the table."""
 MAX_MASKS = 8
 
 Moment = tuple[int, int]
@@ -71,12 +71,12 @@ class Partition:
         return self._size
 
     def is_of(self, state: State) -> bool:
-        """Whether it holds the keys of a state, at most older ones, and none that were replaced."""
+        """Tell whether it holds the keys of a state, or older ones, and none that were replaced."""
         return self.intact and (self.owner, self.rewrites) == (state.owner, state.rewrites)
 
     @property
     def intact(self) -> bool:
-        """Whether vectors and table have the same length; they change together or not at all."""
+        """True if vectors and table have the same length; they change together or not at all."""
         return self._size == len(self.vectors)
 
     @property

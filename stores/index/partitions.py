@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 1 << 30
 """Default limit of the memory of all partitions together: 1 GiB."""
 BATCH = 20_000
-"""How many keys are read from the database at a time."""
+"""Number of keys that are read from the database at a time."""
 _CHANGING = f"r.valid_from, coalesce(r.valid_to, {FOREVER}), r.superseded OR r.archived IS NOT NULL"
 _CHANGED = "SELECT DISTINCT record FROM changes WHERE owner = ? AND seq > ?"
 _ROWS = (
@@ -137,7 +137,7 @@ class VectorIndex:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """Whose partitions are in memory, the one used longest ago first."""
+        """Owners of the partitions in memory, the one used longest ago first."""
         return tuple(self._partitions)
 
     def _records(self, where: Filter) -> NDArray[np.int64] | None:

@@ -38,7 +38,7 @@ FORMAT = 3
 GROWTH = 1.1
 """A file is written anew when the partition has grown by a tenth."""
 SAMPLE = 32
-"""How many keys of a file are compared with the database before it is believed."""
+"""Number of a file's keys that are compared with the database before it is believed."""
 UNFINISHED = re.compile(r"u\d+\.(\d+)-\d+")
 """The name of a file that is being written, with the number of the process that writes it."""
 _writing: set[str] = set()

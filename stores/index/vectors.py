@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 SKETCH_FROM = 20_000
 """With fewer rows to search, the exact search is as fast."""
 DEPTHS = (200, 400, 800, 1_600, 3_200)
-"""How many rows the sketch proposes: the least that reaches MIN_RECALL on the sample."""
+"""Numbers of rows that the sketch may propose: the least that reaches MIN_RECALL on the sample."""
 MIN_RECALL = 0.995
 SAMPLE = 40
 NEAREST = 10
@@ -24,7 +24,7 @@ SEED = 7
 LEAST_BITS = 512
 """FAISS compares 64 bytes faster than 48, and more signs tell more."""
 BLOCK = 10_000
-"""How many vectors are sketched at a time; the mean of the first as many is their centre."""
+"""Number of vectors that are sketched at a time; the mean of the first as many is their centre."""
 
 
 class Vectors:
@@ -43,7 +43,7 @@ class Vectors:
 
     @property
     def dimensions(self) -> int:
-        """How long a vector is."""
+        """Length of a vector."""
         return int(self._exact.d)
 
     @property
@@ -54,7 +54,7 @@ class Vectors:
 
     @property
     def sketched(self) -> bool:
-        """Whether large searches go through a sketch."""
+        """True if large searches go through a sketch."""
         return self._sketch is not None and self._depth > 0
 
     def add(self, vectors: NDArray[np.float32]) -> None:

@@ -13,7 +13,7 @@ from memagent.text.words import terms
 
 NO_KEYS = np.empty(0, dtype=np.int64)
 STEP = 8
-"""How many blocks are read first where few keys are needed; then four times as many, and so on."""
+"""Blocks that are read first where few keys are needed; then four times as many, and so on."""
 _ROWS = """
 WITH RECURSIVE blocks(n) AS (
     SELECT max(block) FROM postings WHERE user = ?1 AND block <= ?3

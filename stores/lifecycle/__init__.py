@@ -1,1 +1,1 @@
-"""What happens to records after they are written: retention, undo, erasure, integrity."""
+"""Life of records after they are written: retention, undo, erasure, integrity."""

@@ -18,12 +18,12 @@ from memagent.types import Record
 
 Vector = NDArray[np.float32]
 RATE = 0.05
-"""How far one step goes towards the query, and away from it; longer steps improve the given query
-and harm others (`docs/log.md`)."""
+"""Length of one step towards the query, or away from it; longer steps improve the given query and
+harm others (`docs/log.md`)."""
 MARGIN = 0.02
-"""By how much the wanted key is to be nearer to the query than the other."""
+"""Cosine by which the wanted key is to be nearer to the query than the other."""
 MIN_COSINE = 0.9
-"""How like its first vector a key stays, however often it is moved."""
+"""Cosine to its first vector that a key keeps at least, however often it is moved."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,7 @@ class Separated:
 
     @property
     def apart(self) -> bool:
-        """Whether the query now finds the wanted record before the other."""
+        """True if the query now finds the wanted record before the other."""
         return self.wanted_after > self.found_after
 
 

@@ -16,7 +16,7 @@ from memagent.stores.database.writer import Trace, log, mark_changed, user_id
 from memagent.types import Outcome, Policy, Record, Scope
 
 MAX_USES = 32
-"""How many uses of a record are remembered one by one; older ones count for little."""
+"""Number of a record's uses that are remembered one by one; older ones count for little."""
 DECAY = 0.5
 MAX_DECAY = 10
 """A steeper decay would leave nothing of a use that a number can hold."""

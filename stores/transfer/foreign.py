@@ -35,7 +35,7 @@ Numbered = Iterable[tuple[int, str]]
 """Lines with their numbers in the file."""
 
 TEXT_FIELDS = ("text", "content", "memory", "data")
-"""Where a LangGraph value keeps its text, the first that does."""
+"""Fields of a LangGraph value that may hold its text; the first that does counts."""
 _NOT_KEPT = frozenset(
     "id memory metadata user_id agent_id run_id created_at updated_at expiration_date score"
     " score_details".split()

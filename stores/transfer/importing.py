@@ -46,7 +46,7 @@ class Encodes(Protocol):
 
     @property
     def name(self) -> str:
-        """What the embedder is called."""
+        """Name of the embedder."""
 
     def check(self) -> str:
         """Compare it with the store, and return the store's fingerprint."""

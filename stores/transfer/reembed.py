@@ -36,7 +36,7 @@ from memagent.stores.index import embedding_cache, snapshot
 logger = logging.getLogger(__name__)
 
 PROBES = 200
-"""How many keys, spread over the store, are compared."""
+"""Number of keys, spread over the store, that are compared."""
 NEIGHBOURS = 10
 TIE = 1e-4
 """Cosines as near as this are a tie: vectors are stored in half precision."""
@@ -48,7 +48,7 @@ Classes = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compatibility:
-    """How an old and a new embedder see the same keys.
+    """Comparison of an old and a new embedder on the same keys.
 
     `neighbours` is how much of each probe's nearest neighbours among the probes is the same with
     both, in [0, 1]: whether they order texts alike, not whether they can be mixed. `ac` is 1 if the

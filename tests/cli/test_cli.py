@@ -11,7 +11,7 @@ from memagent.cli import memory
 from memagent.errors import ModelUnavailable
 from memagent.evals.runs import pool
 from memagent.memory import memory as memory_module
-from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.testing import HashEmbedder, ScriptedChat, StubServer
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -34,6 +34,19 @@ def test_what_is_added_is_searched_listed_and_asked_for(
         "Still in the bathroom.",
         "Where is Mary?",
     ]
+
+
+@pytest.mark.wire
+def test_a_search_uses_the_reranker_of_the_settings(
+    memagent: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memagent("add", stdin=b"tea\ntea with milk\n")
+    with StubServer(scorer=lambda question, text: len(text)) as server:
+        monkeypatch.setenv("MEMAGENT_RERANKER", f"server:{server.url}")
+        monkeypatch.setenv("MEMAGENT_RERANKER_SECONDS", "30")
+        hits = json.loads(memagent("search", "tea", "--json")[1])
+    assert [hit["text"] for hit in hits] == ["tea with milk", "tea"]
+    assert [hit["why"]["rank_before"] for hit in hits] == [2, 1]
 
 
 def test_records_come_from_stdin_and_from_a_file_one_a_line(

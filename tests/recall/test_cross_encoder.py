@@ -44,10 +44,10 @@ def right(folder: Path) -> list[float]:
 
 
 def test_a_folder_scores_as_sentence_transformers_does(folder: Path, right: list[float]) -> None:
-    reranker = open_reranker(str(folder))
+    reranker = open_reranker(str(folder), seconds=SECONDS)
     assert reranker.name == str(folder)
-    assert reranker.scores(QUESTION, TEXTS, SECONDS) == pytest.approx(right, abs=1e-5)
-    long = reranker.scores(QUESTION * 1000, ["a" * 10 * MAX_CHARACTERS], SECONDS)
+    assert reranker.scores(QUESTION, TEXTS) == pytest.approx(right, abs=1e-5)
+    long = reranker.scores(QUESTION * 1000, ["a" * 10 * MAX_CHARACTERS])
     assert long is not None
     assert 0 <= long[0] <= 1
 
@@ -78,29 +78,29 @@ def test_a_call_that_gets_no_turn_in_its_time_gives_up(folder: Path) -> None:
 def test_a_forked_child_reranks_with_the_model_that_its_parent_loaded(
     folder: Path, right: list[float]
 ) -> None:
-    reranker = open_reranker(str(folder))
-    assert reranker.scores(QUESTION, TEXTS[:3], SECONDS)
-    scores = in_child(lambda: reranker.scores(QUESTION, TEXTS[:3], SECONDS))
+    reranker = open_reranker(str(folder), seconds=SECONDS)
+    assert reranker.scores(QUESTION, TEXTS[:3])
+    scores = in_child(lambda: reranker.scores(QUESTION, TEXTS[:3]))
     assert scores == pytest.approx(right[:3], abs=1e-5)
 
 
 def test_a_model_that_gives_several_numbers_for_a_pair_is_no_reranker(tmp_path: Path) -> None:
     write_cross_encoder(tmp_path, labels=3)
     with pytest.raises(InvalidInput, match=r"is no reranker: it gives 3 numbers for a pair"):
-        open_reranker(str(tmp_path)).scores(QUESTION, TEXTS, SECONDS)
+        open_reranker(str(tmp_path), seconds=SECONDS).scores(QUESTION, TEXTS)
 
 
 def test_damaged_weights_are_one_clear_line(folder: Path, tmp_path: Path) -> None:
     damaged = Path(shutil.copytree(folder, tmp_path / "damaged"))
     (damaged / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(InvalidInput, match="damaged' cannot be loaded: ") as caught:
-        open_reranker(str(damaged)).scores(QUESTION, TEXTS, SECONDS)
+        open_reranker(str(damaged), seconds=SECONDS).scores(QUESTION, TEXTS)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match=f"folder {tmp_path} holds no reranker") as caught:
-        open_reranker(str(tmp_path)).scores(QUESTION, TEXTS, SECONDS)
+        open_reranker(str(tmp_path), seconds=SECONDS).scores(QUESTION, TEXTS)
     assert "\n" not in str(caught.value)
 
 
@@ -110,4 +110,4 @@ def test_a_name_that_is_not_here_is_one_clear_line(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("socket.create_connection", unreachable)
     with pytest.raises(WeightsMissing, match="the reranker 'acme/none' is not on this disk, and"):
-        open_reranker("acme/none").scores(QUESTION, TEXTS, SECONDS)
+        open_reranker("acme/none", seconds=SECONDS).scores(QUESTION, TEXTS)

@@ -87,6 +87,15 @@ def test_a_reranker_reorders_what_is_found() -> None:
     assert len(memory.search("Where does Lena live?", scope=ADA, tokens=6)) == 1
 
 
+def test_the_reranker_s_time_limit_is_read_when_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = Memory.in_memory(embedder=HashEmbedder(), reranker=Longest())
+    memory.add_many(["Lena lives in Graz", "Otto lives in Graz, too"], scope=ADA)
+    monkeypatch.setenv("MEMAGENT_RERANKER_SECONDS", "none")  # an error if a search read it
+    assert "rerank" in memory.search("Where does Lena live?", scope=ADA)[0].why
+
+
 def test_a_filter_holds_candidates_of_words_and_neighbours_back() -> None:
     memory = Memory.in_memory(embedder=HashEmbedder())
     for number in range(300):

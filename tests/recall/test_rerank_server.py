@@ -27,8 +27,8 @@ def paths(server: StubServer) -> list[str]:
 
 def test_scores_come_in_the_order_of_the_texts() -> None:
     with StubServer(scorer=length) as server:
-        reranker = open_reranker(f"server:{server.url}")
-        assert reranker.scores("q", TEXTS, SECONDS) == [2, 4, 3]
+        reranker = open_reranker(f"server:{server.url}", seconds=SECONDS)
+        assert reranker.scores("q", TEXTS) == [2, 4, 3]
         body = {"model": "stub-model", "query": "q", "documents": TEXTS, "top_n": 3}
         assert server.rerank_requests == [("/v1/rerank", body)]
         assert reranker.name == f"{server.url}#stub-model"
@@ -86,8 +86,8 @@ def test_the_key_and_the_model_are_sent(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv("MEMAGENT_API_KEY", "the chat model's")
         monkeypatch.setenv("MEMAGENT_RERANKER_KEY", "k")
         spec = f"server:{server.url}#one"
-        assert open_reranker(spec).scores("q", TEXTS, SECONDS) == [2, 4, 3]
-        assert open_reranker(spec, api_key="wrong").scores("q", TEXTS, SECONDS) is None
+        assert open_reranker(spec, seconds=SECONDS).scores("q", TEXTS) == [2, 4, 3]
+        assert open_reranker(spec, api_key="wrong", seconds=SECONDS).scores("q", TEXTS) is None
         with pytest.raises(ModelUnavailable, match=r"reranker at .* answers 401: wrong key$"):
             lengths(server, api_key="wrong")
 
@@ -137,13 +137,13 @@ def test_what_goes_wrong_is_one_clear_line(page: object, problem: str) -> None:
         with pytest.raises(ModelUnavailable, match=problem) as caught:
             lengths(server)
         assert "\n" not in str(caught.value)
-        assert open_reranker(f"server:{server.url}").scores("q", TEXTS, SECONDS) is None
+        assert open_reranker(f"server:{server.url}", seconds=SECONDS).scores("q", TEXTS) is None
 
 
 def test_scores_that_are_no_numbers_are_none() -> None:
     rows = [{"index": place, "relevance_score": float("nan")} for place in range(3)]
     with StubServer(scorer=length, pages={"/v1/rerank": {"results": rows}}) as server:
-        assert open_reranker(f"server:{server.url}").scores("q", TEXTS, SECONDS) is None
+        assert open_reranker(f"server:{server.url}", seconds=SECONDS).scores("q", TEXTS) is None
 
 
 def test_a_model_that_is_not_there_is_not_taken_for_a_missing_endpoint() -> None:
@@ -183,6 +183,6 @@ def test_a_forked_child_has_connections_of_its_own() -> None:
 
 def test_texts_are_cut_before_they_are_sent() -> None:
     with StubServer(scorer=length) as server:
-        open_reranker(f"server:{server.url}").scores("q" * 9000, ["x" * 9000], SECONDS)
+        open_reranker(f"server:{server.url}", seconds=SECONDS).scores("q" * 9000, ["x" * 9000])
         body = server.rerank_requests[-1][1]
         assert (len(body["query"]), len(body["documents"][0])) == (MAX_CHARACTERS, MAX_CHARACTERS)

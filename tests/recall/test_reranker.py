@@ -14,7 +14,13 @@ from forking import in_child
 from memagent import Hit, Record, Scope
 from memagent.config import load_settings, parse_setting
 from memagent.errors import InvalidInput, ModelUnavailable
-from memagent.recall.reranker import MAX_CHARACTERS, TOP, open_reranker, rerank
+from memagent.recall.reranker import (
+    MAX_CHARACTERS,
+    TOP,
+    TimeLimitedReranker,
+    open_reranker,
+    rerank,
+)
 
 SECONDS = 30.0
 LATE_SECONDS = 0.25
@@ -57,6 +63,10 @@ def blocked() -> Iterator[Blocked]:
     reranker.go.set()
 
 
+def limited(reranker: Lengths, seconds: float = SECONDS) -> TimeLimitedReranker:
+    return open_reranker(reranker, seconds=seconds)
+
+
 def hit_of(text: str, **metadata: str) -> Hit:
     record = Record(
         id=text[:10],
@@ -81,7 +91,7 @@ def texts_of(hits: Sequence[Hit]) -> list[str]:
 
 def test_hits_come_in_the_reranker_s_order_and_say_why() -> None:
     hits = hits_of("a", "aaa", "aa")
-    reranked = rerank(hits, "Which?", open_reranker(Lengths()), seconds=SECONDS)
+    reranked = rerank(hits, "Which?", limited(Lengths()))
     assert texts_of(reranked) == ["aaa", "aa", "a"]
     assert [dict(hit.why) for hit in reranked] == [
         {"cosine": 0.1, "rerank": 3.0, "rank_before": 2.0},
@@ -95,18 +105,18 @@ def test_hits_come_in_the_reranker_s_order_and_say_why() -> None:
 
 def test_hits_of_equal_scores_keep_their_order() -> None:
     hits = hits_of("bb", "aa", "ccc", "dd")
-    reranked = rerank(hits, "Which?", open_reranker(Lengths()), seconds=SECONDS)
+    reranked = rerank(hits, "Which?", limited(Lengths()))
     assert texts_of(reranked) == ["ccc", "bb", "aa", "dd"]
 
 
 def test_only_the_first_hits_are_reranked_and_the_others_stand_after_them() -> None:
     lengths = Lengths()
     hits = hits_of(*("a" * length for length in range(1, TOP + 11)))
-    reranked = rerank(hits, "Which?", open_reranker(lengths), seconds=SECONDS)
+    reranked = rerank(hits, "Which?", limited(lengths))
     assert [len(text) for text in texts_of(reranked)] == [*range(TOP, 0, -1), *range(31, 41)]
     assert [len(texts) for _, texts in lengths.asked] == [TOP]
     assert all("rerank" not in hit.why for hit in reranked[TOP:])
-    two = rerank(hits, "Which?", open_reranker(lengths), top=2, seconds=SECONDS)
+    two = rerank(hits, "Which?", limited(lengths), top=2)
     assert [len(text) for text in texts_of(two)[:4]] == [2, 1, 3, 4]
 
 
@@ -114,14 +124,14 @@ def test_only_the_first_hits_are_reranked_and_the_others_stand_after_them() -> N
 def test_where_there_is_nothing_to_reorder_nothing_is_asked(texts: tuple[str, ...]) -> None:
     lengths = Lengths()
     hits = hits_of(*texts)
-    assert rerank(hits, "Which?", open_reranker(lengths), seconds=SECONDS) == hits
+    assert rerank(hits, "Which?", limited(lengths)) == hits
     assert lengths.asked == []
 
 
 def test_the_reranker_reads_what_a_model_is_shown_of_a_hit_up_to_a_bound() -> None:
     lengths = Lengths()
     hits = [hit_of("a"), hit_of("b" * 5000, role="user", name="Ada")]
-    rerank(hits, "q" * 5000, open_reranker(lengths), seconds=SECONDS)
+    rerank(hits, "q" * 5000, limited(lengths))
     ((question, texts),) = lengths.asked
     assert question == "q" * MAX_CHARACTERS
     assert texts == ["a", ("Ada: " + "b" * 5000)[:MAX_CHARACTERS]]
@@ -131,12 +141,13 @@ def test_a_late_reranker_leaves_the_order_and_is_not_asked_again_meanwhile(
     blocked: Blocked, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "memagent.recall.reranker")
-    reranker, hits = open_reranker(blocked), hits_of("a", "aa")
-    assert rerank(hits, "first", reranker, seconds=LATE_SECONDS) == hits
+    reranker, hits = limited(blocked, LATE_SECONDS), hits_of("a", "aa")
+    assert rerank(hits, "first", reranker) == hits
     assert blocked.started.acquire(blocking=False)
+    reranker.seconds = SECONDS
     threads = threading.active_count()
     for _ in range(20):  # without waiting: a wait would be ten minutes
-        assert rerank(hits, "second", reranker, seconds=SECONDS) == hits
+        assert rerank(hits, "second", reranker) == hits
     assert threading.active_count() == threads
     assert not blocked.started.acquire(blocking=False)
     (warning,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
@@ -145,24 +156,23 @@ def test_a_late_reranker_leaves_the_order_and_is_not_asked_again_meanwhile(
 
 
 def test_after_its_late_call_has_ended_a_reranker_is_asked_again(blocked: Blocked) -> None:
-    reranker, hits = open_reranker(blocked), hits_of("a", "aa")
-    assert rerank(hits, "first", reranker, seconds=LATE_SECONDS) == hits
+    reranker, hits = limited(blocked, LATE_SECONDS), hits_of("a", "aa")
+    assert rerank(hits, "first", reranker) == hits
     assert blocked.started.acquire(blocking=False)
+    reranker.seconds = SECONDS
     blocked.go.set()
     assert any(  # the late call ends in its own thread
-        rerank(hits, "second", reranker, seconds=SECONDS) != hits or threading.Event().wait(0.01)
+        rerank(hits, "second", reranker) != hits or threading.Event().wait(0.01)
         for _ in range(1000)
     )
     assert "second" in [question for question, _ in blocked.asked]
 
 
 def test_calls_of_several_threads_are_none_of_them_late(blocked: Blocked) -> None:
-    reranker, hits = open_reranker(blocked), hits_of("a", "aa")
+    reranker, hits = limited(blocked), hits_of("a", "aa")
     reranked: list[list[Hit]] = []
     threads = [
-        threading.Thread(
-            target=lambda: reranked.append(rerank(hits, "q", reranker, seconds=SECONDS))
-        )
+        threading.Thread(target=lambda: reranked.append(rerank(hits, "q", reranker)))
         for _ in range(6)
     ]
     for thread in threads:
@@ -179,23 +189,23 @@ def test_calls_of_several_threads_are_none_of_them_late(blocked: Blocked) -> Non
 def test_a_call_that_waits_for_a_thread_is_given_up_and_counts_as_no_late_one(
     blocked: Blocked,
 ) -> None:
-    reranker, hits = open_reranker(blocked), hits_of("a", "aa")
+    reranker, hits = limited(blocked), hits_of("a", "aa")
     reranked: list[list[Hit]] = []
     threads = [
-        threading.Thread(
-            target=lambda: reranked.append(rerank(hits, "patient", reranker, seconds=SECONDS))
-        )
+        threading.Thread(target=lambda: reranked.append(rerank(hits, "patient", reranker)))
         for _ in range(4)
     ]
     for thread in threads:
         thread.start()
     for _ in range(4):
         assert blocked.started.acquire(timeout=SECONDS)
-    assert rerank(hits, "hurried", reranker, seconds=0.01) == hits
+    reranker.seconds = 0.01
+    assert rerank(hits, "hurried", reranker) == hits
+    reranker.seconds = SECONDS
     blocked.go.set()
     for thread in threads:
         thread.join(SECONDS)
-    assert texts_of(rerank(hits, "next", reranker, seconds=SECONDS)) == ["aa", "a"]
+    assert texts_of(rerank(hits, "next", reranker)) == ["aa", "a"]
     assert "hurried" not in [question for question, _ in blocked.asked]
 
 
@@ -218,21 +228,21 @@ def test_a_reranker_that_fails_leaves_the_order_and_is_warned_of_once(
 ) -> None:
     caplog.set_level(logging.INFO, "memagent.recall.reranker")
     lengths = Lengths(instead=instead)
-    reranker, hits = open_reranker(lengths), hits_of("a", "aa")
+    reranker, hits = limited(lengths), hits_of("a", "aa")
     for _ in range(3):
-        assert rerank(hits, "Which?", reranker, seconds=SECONDS) == hits
+        assert rerank(hits, "Which?", reranker) == hits
     (warning,) = caplog.records
     assert (warning.levelname, problem in warning.message) == ("WARNING", True), warning.message
     assert "secret" not in caplog.text
     lengths.instead = None
-    assert texts_of(rerank(hits, "Which?", reranker, seconds=SECONDS)) == ["aa", "a"]
+    assert texts_of(rerank(hits, "Which?", reranker)) == ["aa", "a"]
 
 
 def test_arrays_and_whole_numbers_are_scores_too() -> None:
     import numpy as np
 
-    reranker = open_reranker(Lengths(instead=np.array([0.5, 2], dtype=np.float32)))
-    reranked = rerank(hits_of("a", "b"), "Which?", reranker, seconds=SECONDS)
+    reranker = limited(Lengths(instead=np.array([0.5, 2], dtype=np.float32)))
+    reranked = rerank(hits_of("a", "b"), "Which?", reranker)
     assert [(hit.record.text, hit.why["rerank"]) for hit in reranked] == [("b", 2.0), ("a", 0.5)]
     assert all(type(hit.why["rerank"]) is float for hit in reranked)
 
@@ -245,7 +255,7 @@ def test_the_time_that_is_left_is_passed_on() -> None:
             given.append(timeout)
             return super().scores(question, texts, timeout)
 
-    rerank(hits_of("a", "b"), "Which?", open_reranker(Noting()), seconds=SECONDS)
+    rerank(hits_of("a", "b"), "Which?", limited(Noting()))
     assert 0 < given[0] <= SECONDS
 
 
@@ -266,29 +276,30 @@ class Loading(Lengths):
 
 def test_a_model_in_this_process_is_loaded_once_before_the_time_counts() -> None:
     loading = Loading()
-    reranker, hits = open_reranker(loading), hits_of("a", "aa")
+    reranker, hits = limited(loading), hits_of("a", "aa")
     assert loading.loads == 0
     for _ in range(2):
-        assert texts_of(rerank(hits, "Which?", reranker, seconds=SECONDS)) == ["aa", "a"]
+        assert texts_of(rerank(hits, "Which?", reranker)) == ["aa", "a"]
     assert loading.loads == 1
 
 
 def test_a_model_that_cannot_be_loaded_is_an_error_for_the_user() -> None:
-    reranker = open_reranker(Loading(InvalidInput("'x' is no reranker")))
+    reranker = limited(Loading(InvalidInput("'x' is no reranker")))
     for _ in range(2):
         with pytest.raises(InvalidInput, match="'x' is no reranker"):
-            rerank(hits_of("a", "b"), "Which?", reranker, seconds=SECONDS)
+            rerank(hits_of("a", "b"), "Which?", reranker)
 
 
 def test_a_forked_child_reranks_though_a_call_of_its_parent_is_late(blocked: Blocked) -> None:
-    reranker, hits = open_reranker(blocked), hits_of("a", "aa")
-    assert rerank(hits, "first", reranker, seconds=LATE_SECONDS) == hits
+    reranker, hits = limited(blocked, LATE_SECONDS), hits_of("a", "aa")
+    assert rerank(hits, "first", reranker) == hits
     assert blocked.started.acquire(blocking=False)
+    reranker.seconds = SECONDS
 
     def child() -> list[str]:
         blocked.go = threading.Event()
         blocked.go.set()
-        return texts_of(rerank(hits, "second", reranker, seconds=SECONDS))
+        return texts_of(rerank(hits, "second", reranker))
 
     assert in_child(child) == ["aa", "a"]
 

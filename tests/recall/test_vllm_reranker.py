@@ -32,14 +32,14 @@ SECONDS = 60.0
 @pytest.fixture(scope="module")
 def right() -> list[float]:
     """Return the scores of the same weights in this process."""
-    scores = open_reranker(WEIGHTS).scores(QUESTION, TEXTS, SECONDS)
+    scores = open_reranker(WEIGHTS, seconds=SECONDS).scores(QUESTION, TEXTS)
     assert scores is not None
     assert max(scores) - min(scores) > 0.1
     return scores
 
 
 def test_vllm_reranks_as_sentence_transformers_does(right: list[float]) -> None:
-    scores = open_reranker(f"server:{URL}").scores(QUESTION, TEXTS, SECONDS)
+    scores = open_reranker(f"server:{URL}", seconds=SECONDS).scores(QUESTION, TEXTS)
     assert scores == pytest.approx(right, abs=1e-3)
 
 

@@ -51,7 +51,7 @@ def test_diversity_prefers_what_was_not_said_yet(memory: Memory, ada: Scope) -> 
     assert "cat on a sofa" in values(memory, "cat eats fish", ada, k=2, diversity=0.5)
 
 
-def test_explaining_names_ranks_and_factors(memory: Memory, ada: Scope) -> None:
+def test_explaining_names_factors(memory: Memory, ada: Scope) -> None:
     memory.add_many(["cat eats fish", "cat on a sofa"], scope=ada)
     (hit, _) = memory.search("fish", scope=ada, explain=True, diversity=0.1)
     assert hit.why["words"] == hit.why["likeness"] == 1
@@ -64,7 +64,7 @@ def test_a_vector_alone_is_searched_by_meaning_only(memory: Memory, ada: Scope) 
     hits = memory.search(scope=ada, vector=[2.0] + [0.0] * 63)
     assert [hit.record.text for hit in hits] == ["first", "second"]
     assert hits[0].score == pytest.approx(1, abs=1e-3)
-    assert hits[0].why.keys() == {"cosine", "fused"}
+    assert hits[0].why.keys() == {"cosine"}
     assert memory.search("second", scope=ada, vector=[1.0] * 64)[0].record.text == "second"
 
 

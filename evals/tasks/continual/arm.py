@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from memagent.agent.agent import Agent
-from memagent.errors import InvalidInput, UserError
+from memagent.errors import UserError
 from memagent.evals.arm import ArmName, Parts, Reply, rules_memory
 from memagent.evals.runs.runner import in_flight
 from memagent.evals.task import Sample, Task, mention
@@ -41,8 +41,7 @@ class StreamArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in KINDS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(KINDS)}")
+        name.check(KINDS)
         self.name = name
         self._task = task
         self._parts = parts

@@ -48,16 +48,6 @@ def chances(lags: Sequence[int], exponent: float) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def lags_of(stream: Sequence[int]) -> list[int | None]:
-    """Return for each step how many steps ago its task was last seen, None where it is new."""
-    seen: dict[int, int] = {}
-    found: list[int | None] = []
-    for step, task in enumerate(stream):
-        found.append(step - seen[task] if task in seen else None)
-        seen[task] = step
-    return found
-
-
 def _steps(tasks: int, exponent: float, draw: random.Random) -> Iterator[int]:
     last = [-place for place in range(1, tasks + 1)]
     draw.shuffle(last)

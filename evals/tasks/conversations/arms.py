@@ -86,8 +86,7 @@ class ConversationArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts, *, tokens: int = TOKENS) -> None:
-        if name.kind not in ARMS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(ARMS)}")
+        name.check(ARMS)
         if not isinstance(task, ConversationTask):
             raise InvalidInput(f"the task {task.name!r} has no conversations")
         self._name = name

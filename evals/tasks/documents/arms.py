@@ -80,8 +80,7 @@ class DocumentArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in WAYS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(WAYS)}")
+        name.check(WAYS)
         if not isinstance(task, StreamTask):
             raise InvalidInput(f"the task {task.name!r} has no documents")
         self._way = WAYS[name.kind]

@@ -83,8 +83,7 @@ class NoteArm(DocumentArm):
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in NOTES:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(NOTES)}")
+        name.check(NOTES)
         super().__init__(ArmName("dense", None, name.shots), task, parts)
         self._kept = NOTES[name.kind]
         self._ratio = RATIO if name.size is None else name.size

@@ -12,7 +12,6 @@ from typing import cast
 
 from memagent.agent.agent import Agent
 from memagent.agent.record_turn import Verdict
-from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.feedback.worlds import CITIES, NOBODY, YEARS, Item, Trial, World
@@ -52,8 +51,7 @@ class TaughtArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in KINDS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(KINDS)}")
+        name.check(KINDS)
         self.name = name
         self._task = task
         self._memory = parts.memory

@@ -178,7 +178,7 @@ def _hops(cast: _Cast) -> Iterator[Item]:
 
 
 def _premise(cast: _Cast) -> Iterator[Item]:
-    """There is no such person as the one asked about."""
+    """Yield questions about people who do not exist."""
     for person, stranger in zip(cast.asked, cast.strangers, strict=True):
         yield Item(
             section="same",

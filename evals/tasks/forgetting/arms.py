@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.forgetting.cases import ForgetCase
@@ -60,8 +59,7 @@ class ForgetArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in CHOOSE:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(CHOOSE)}")
+        name.check(CHOOSE)
         self.name = name
         self._memory = parts.memory
 

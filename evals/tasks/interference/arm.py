@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from memagent.agent.agent import Agent
-from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.interference.streams import Trial
@@ -55,8 +54,7 @@ class EpisodeArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in KINDS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(KINDS)}")
+        name.check(KINDS)
         self.name = name
         self.budget = name.size or (None if name.kind in UNBOUNDED else BUDGET)
         self._parts = parts

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from memagent.errors import InvalidInput
 from memagent.evals.arm import ArmName, Parts, Reply
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.probes.banks import BANKS, Bank
@@ -45,8 +44,7 @@ class BankArm:
     """
 
     def __init__(self, name: ArmName, task: Task, parts: Parts) -> None:
-        if name.kind not in BANKS:
-            raise InvalidInput(f"{name.kind!r} is not one of {', '.join(BANKS)}")
+        name.check(BANKS)
         self.name = name
         self._parts = parts
         self._written: set[str] = set()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from memagent.text.english import FUNCTION_WORDS, content_words, names, stem, words
-from memagent.text.questions import has_question_mark
 
 AnswerType = Literal["place", "name", "time", "number", "colour"]
 Direction = Literal["before", "after"]
@@ -51,13 +50,6 @@ _WHEREABOUTS = re.compile(
     r"(is|are|am)\s+(?!there\b)(.+?)\s+(?:still\s+|now\s+|back\s+)?((?:in|at|inside|on)\s+[^?]+)\?",
     re.IGNORECASE,
 )
-_FACT = re.compile(
-    r"(?:where|when|who|whose|what|which|how (?:many|much|old|long|far|tall))\b", re.I
-)
-_FIRST_PERSON = re.compile(
-    r"\b(?:my|mine|our|ours)\b|\b(?:did|was|were|have|had|am) (?:i|we)\b", re.I
-)
-_ADVICE = re.compile(r"\b(?:should|shall|can|could|would|may|might|need|best)\b", re.I)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,21 +63,6 @@ class TimeReference:
     topic: str
     direction: Direction
     anchor: tuple[str, ...]
-
-
-def is_question(text: str) -> bool:
-    """Tell whether a text ends in a question mark of any script or opens with a question word."""
-    return has_question_mark(text) or answer_type(text) is not None
-
-
-def is_personal(question: str) -> bool:
-    """Tell whether a question asks for a fact about its speaker ("Where is my car?").
-
-    A model that knows nothing about the speaker may still answer a request for advice ("What should
-    I do about my car?") or a polite one ("Can you tell me ...?"); neither counts as personal.
-    """
-    text = question.strip()
-    return bool(_FACT.match(text) and _FIRST_PERSON.search(text) and not _ADVICE.search(text))
 
 
 def answer_type(question: str) -> AnswerType | None:

@@ -14,7 +14,6 @@ from memagent.evals.metrics.statistics import (
     memory_efficiency,
     passed,
     ratio,
-    support_recall,
     wilson,
 )
 
@@ -78,8 +77,6 @@ def test_scores_of_other_questions_are_refused() -> None:
         difference([1.0], [])
     with pytest.raises(InvalidInput, match="same questions"):
         efficiency([0.0], [0.0], [1.0, 1.0])
-    with pytest.raises(InvalidInput, match="same questions"):
-        support_recall([{1}], [])
     with pytest.raises(InvalidInput, match="finite"):
         difference([math.nan, 1.0], [0.0, 1.0])
 
@@ -217,16 +214,3 @@ def test_a_task_passes_at_95_percent() -> None:
     assert passed([1.0, 19 / 20, 0.9499, 0.0, None]) == 2
     assert passed([95 / 100, 949 / 1000]) == 1
     assert PASS_MARK == 0.95
-
-
-def test_support_recall_counts_supports_and_questions_apart() -> None:
-    found = support_recall([[1, 3], [2], [4, 5], []], [[3, 1, 7], [8], [5], [9]])
-    assert (found.questions, found.complete) == (3, 1)
-    assert (found.supports, found.recalled) == (5, 3)
-    assert (found.share, found.complete_share) == (3 / 5, 1 / 3)
-
-
-def test_support_recall_of_nothing_is_undefined() -> None:
-    for found in (support_recall([], []), support_recall([[]], [["a"]])):
-        assert (found.questions, found.supports) == (0, 0)
-        assert (found.share, found.complete_share) == (None, None)

@@ -6,8 +6,6 @@ from memagent.recall.rules.questions import (
     answer_type,
     covers,
     has_candidate,
-    is_personal,
-    is_question,
     location_question,
     new_names,
     time_reference,
@@ -59,12 +57,6 @@ def test_whether_a_text_holds_a_candidate_answer(
     assert has_candidate(text, expected, question) is yes
 
 
-def test_a_question_asks_and_a_statement_does_not() -> None:
-    assert is_question("You know Zoe?")
-    assert is_question("where is Zoe")
-    assert not is_question("Zoe is at school.")
-
-
 def test_new_names_are_those_the_question_does_not_hold() -> None:
     assert new_names("Mary gave Ana the football.", "What did Mary give?") == ["Ana"]
 
@@ -87,25 +79,6 @@ def test_the_point_in_time_that_a_question_asks_by() -> None:
 def test_a_text_covers_words_in_any_form() -> None:
     assert covers("I lived in Porto.", ["live", "porto"])
     assert not covers("I lived in Porto.", ["live", "faro"])
-
-
-@pytest.mark.parametrize(
-    ("question", "personal"),
-    [
-        ("Where is my car?", True),
-        ("What did I eat on Monday?", True),
-        ("How old is our cat?", True),
-        ("Can you tell me the capital of France?", False),
-        ("How do I cook rice?", False),
-        ("What should I do about my cold?", False),
-        ("Who leads the US?", False),
-        ("My car is blue.", False),
-    ],
-)
-def test_a_personal_question_asks_for_a_fact_about_the_speaker(
-    question: str, personal: bool
-) -> None:
-    assert is_personal(question) == personal
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,7 @@ class RetrievalArm:
 def _retriever(
     name: ArmName, task: ConversationTask, parts: Parts, retrievers: Mapping[str, MakeRetriever]
 ) -> Retriever:
-    if name.kind not in retrievers:
-        raise InvalidInput(f"{name.kind!r} is not one of {', '.join(retrievers)}")
+    name.check(retrievers)
     if name.kind in PEERS:
         parts = replace(parts, embedder=shared_embedder(parts))
     make = SIZED[name.kind](name.size) if name.kind in SIZED else retrievers[name.kind]
