@@ -246,20 +246,15 @@ def _story(group: str, sample: Sample) -> Corpus:
 def _paraphrased(file: Path) -> Corpus:
     """Return the notes of one language with the questions about each."""
     rows = tomllib.loads(file.read_text(encoding="utf-8"))["notes"]
+    ids = [f"{file.stem}{place:02}" for place in range(1, len(rows) + 1)]
     records = [
-        NewRecord(
-            text=row["text"], id=f"{file.stem}{place:02}", valid_from=START + timedelta(days=place)
-        )
-        for place, row in enumerate(rows, start=1)
+        NewRecord(text=row["text"], id=id, valid_from=START + timedelta(days=day))
+        for day, (id, row) in enumerate(zip(ids, rows, strict=True))
     ]
-    newer = {
-        row["replaces"]: record.id
-        for row, record in zip(rows, records, strict=True)
-        if "replaces" in row
-    }
+    newer = {row["replaces"]: id for id, row in zip(ids, rows, strict=True) if "replaces" in row}
     questions = [
-        Question(row[wording], frozenset([newer.get(row.get("id"), record.id)]), file.stem)
-        for row, record in zip(rows, records, strict=True)
+        Question(row[wording], frozenset([newer.get(row.get("id"), id)]), file.stem)
+        for id, row in zip(ids, rows, strict=True)
         for wording in WORDINGS
     ]
     return Corpus(

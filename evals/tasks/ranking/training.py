@@ -68,7 +68,8 @@ def examples_of(
     found = []
     for one in sets:
         progress(f"{one.type}: {one.name}")
-        with Memory.in_memory(embedder=named.get(one.embedder, embedder)) as memory:
+        own = named[one.embedder] if one.embedder else embedder
+        with Memory.in_memory(embedder=own) as memory:
             found.append(_examples(memory, one, drawn(one, limit, seed)))
         logger.info("%s: %d questions", one.name, len(found[-1].questions))
     return found
