@@ -7,7 +7,7 @@ import pytest
 from judging import NAMES, first, judge, told
 
 from memagent import Memory, Scope
-from memagent.embedding import e5, local
+from memagent.embedding import e5
 from memagent.embedding.open_embedder import open_embedder
 from memagent.errors import WeightsMissing
 from memagent.evals.tasks.ranking import sets
@@ -68,12 +68,11 @@ def test_a_verdict_names_the_turn(memagent: Command, tmp_path: Path) -> None:
 def test_training_says_what_to_install_for_other_languages(
     memagent: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def missing(path: str, device: str) -> Any:
-        raise WeightsMissing(f"the embedder {path!r} is not on this disk")
+    def missing() -> None:
+        raise WeightsMissing("the embedder is not on this disk")
 
     monkeypatch.setattr(engine, "open_embedder", open_embedder)
-    monkeypatch.setattr(e5, "open_nano", lambda: None)
-    monkeypatch.setattr(local, "_opener", missing)
+    monkeypatch.setattr(e5, "open_nano", missing)
     monkeypatch.setattr(sets, "generated", list)
     monkeypatch.setattr(sets, "streamingqa_set", sets.paraphrased_set)
     code, out, err = memagent("ranking", "train", "--out", str(tmp_path / "weights.json"))
