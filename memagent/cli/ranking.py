@@ -87,6 +87,8 @@ def train(
     """Train weights on data sets, cross-validated: generated ones, and the files that are given.
 
     Generated are conversations in several languages, what their users state as notes, and news.
+    Everyday notes in ten languages, with paraphrased questions, are always among the sets; they are
+    searched with the multilingual embedder (`pip install 'memagent[multilingual]'`).
     """
     from memagent.evals.report.measures import as_tables
     from memagent.evals.tasks.ranking.training import examples_of, train_ranker
@@ -143,7 +145,8 @@ def simulate(
 def _sets(beam: Path | None, squad: Path | None, babi: Path | None) -> "list[RankingSet]":
     from memagent.evals.tasks.ranking import sets
 
-    found = [*sets.generated(), sets.streamingqa_set()]
+    # The set that needs an extra comes first: who lacks it is told at once.
+    found = [sets.paraphrased_set(), *sets.generated(), sets.streamingqa_set()]
     found += [sets.beam_set(beam)] if beam else []
     found += [sets.squad_set(squad)] if squad else []
     found += [sets.babi_set(babi)] if babi else []

@@ -7,6 +7,11 @@ import pytest
 from judging import NAMES, first, judge, told
 
 from memagent import Memory, Scope
+from memagent.embedding import e5
+from memagent.embedding.open_embedder import open_embedder
+from memagent.errors import WeightsMissing
+from memagent.evals.tasks.ranking import sets
+from memagent.memory import engine
 from memagent.recall.features import FEATURES
 from memagent.testing import HashEmbedder
 
@@ -58,3 +63,20 @@ def test_a_verdict_names_the_turn(memagent: Command, tmp_path: Path) -> None:
     asked = ["judge", record.id, "helped", *USER]
     assert memagent(*asked, "--turn", said.id)[0] == 0
     assert "no turn" in memagent(*asked, "--turn", "nothing")[2]
+
+
+def test_training_says_what_to_install_for_other_languages(
+    memagent: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing() -> None:
+        raise WeightsMissing("the embedder is not on this disk")
+
+    monkeypatch.setattr(engine, "open_embedder", open_embedder)
+    monkeypatch.setattr(e5, "open_nano", missing)
+    monkeypatch.setattr(sets, "generated", list)
+    monkeypatch.setattr(sets, "streamingqa_set", sets.paraphrased_set)
+    code, out, err = memagent("ranking", "train", "--out", str(tmp_path / "weights.json"))
+    assert (code != 0, out) == (True, "")
+    (line,) = err.strip().splitlines()
+    assert "pip install 'memagent[multilingual]'" in line
+    assert not (tmp_path / "weights.json").exists()

@@ -7,12 +7,14 @@ writes it.
 
 import random
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+from memagent.embedding import e5
 from memagent.evals.task import Sample
 from memagent.evals.tasks.babi import loader as babi
 from memagent.evals.tasks.conversations.conversation import Conversation, DataSet
@@ -24,6 +26,7 @@ from memagent.evals.tasks.documents import squad
 from memagent.evals.tasks.documents.documents import START, Document, DocumentQuestion
 from memagent.evals.tasks.documents.streamingqa import loader as streamingqa
 from memagent.evals.tasks.documents.streamingqa.generator import write_world
+from memagent.evals.tasks.notes.notebooks import WORDINGS
 from memagent.memory.memory import Memory
 from memagent.recall.features import RecordType
 from memagent.text.questions import asks
@@ -33,6 +36,7 @@ SEEDS = (101, 102)
 """Seeds of generated conversations; evaluations generate with others."""
 STYLES: tuple[Style, ...] = ("people", "assistant")
 Write = Callable[[Memory, Scope], None]
+_PARAPHRASED = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,16 @@ class Corpus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RankingSet:
-    """Corpora of one kind; the sets of one `family` count as much as those of another."""
+    """Corpora of one kind; the sets of one `family` count as much as those of another.
+
+    `embedder` names the one that the set is searched with; None leaves it to the trainer.
+    """
 
     name: str
     family: str
     type: RecordType
     corpora: Sequence[Corpus]
+    embedder: str | None = None
 
 
 def generated(
@@ -135,6 +143,22 @@ def babi_set(folder: Path, tasks: Sequence[int] = babi.TASKS, stories: int = 20)
         last = {sample.story: sample for sample in babi.load(folder, number, "train").training}
         corpora += [_story(f"babi/{number}", sample) for sample in list(last.values())[:stories]]
     return RankingSet(name="babi", family="babi", type="note", corpora=corpora)
+
+
+def paraphrased_set() -> RankingSet:
+    """Return everyday notes in ten languages, each asked for in its words and in others.
+
+    The notes of a language are one corpus, oldest first, and its questions one group. Some notes
+    bring an older one up to date: the questions about either want the newer. Only an embedder that
+    knows the languages can find a paraphrase, so the set names one.
+    """
+    return RankingSet(
+        name="paraphrased notes",
+        family="paraphrased notes",
+        type="note",
+        corpora=[_paraphrased(file) for file in sorted(_PARAPHRASED.glob("*.toml"))],
+        embedder=e5.NAME,
+    )
 
 
 def conversations(data: DataSet) -> list[Corpus]:
@@ -217,6 +241,25 @@ def _story(group: str, sample: Sample) -> Corpus:
     ]
     question = Question(sample.question, frozenset(map(str, sample.supports)), group)
     return Corpus(name=sample.id, write=_all_of(records), questions=[question])
+
+
+def _paraphrased(file: Path) -> Corpus:
+    """Return the notes of one language with the questions about each."""
+    rows = tomllib.loads(file.read_text(encoding="utf-8"))["notes"]
+    ids = [f"{file.stem}{place:02}" for place in range(1, len(rows) + 1)]
+    records = [
+        NewRecord(text=row["text"], id=id, valid_from=START + timedelta(days=day))
+        for day, (id, row) in enumerate(zip(ids, rows, strict=True))
+    ]
+    newer = {row["replaces"]: id for id, row in zip(ids, rows, strict=True) if "replaces" in row}
+    questions = [
+        Question(row[wording], frozenset([newer.get(row.get("id"), id)]), file.stem)
+        for id, row in zip(ids, rows, strict=True)
+        for wording in WORDINGS
+    ]
+    return Corpus(
+        name=f"paraphrased notes, {file.stem}", write=_all_of(records), questions=questions
+    )
 
 
 def drawn(found: RankingSet, n: int | None, seed: int) -> list[tuple[Corpus, Question]]:

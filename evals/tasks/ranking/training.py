@@ -14,6 +14,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
+from memagent.embedding.open_embedder import open_embedder
 from memagent.evals.metrics.retrieval import hit_rate
 from memagent.evals.tasks.ranking.sets import Corpus, Question, RankingSet, drawn
 from memagent.memory.memory import Memory
@@ -56,11 +57,19 @@ def examples_of(
     seed: int = 0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> list[Examples]:
-    """Return the examples of sets, at most `limit` questions of each; `progress` names each set."""
+    """Return the examples of sets, at most `limit` questions of each; `progress` names each set.
+
+    A set that names an embedder is searched with that one, the others with `embedder`.
+
+    Raises:
+        WeightsMissing: the weights of an embedder are not on this disk; says what to install.
+    """
+    named = {name: open_embedder(name) for name in {one.embedder for one in sets} if name}
     found = []
     for one in sets:
         progress(f"{one.type}: {one.name}")
-        with Memory.in_memory(embedder=embedder) as memory:
+        own = named[one.embedder] if one.embedder else embedder
+        with Memory.in_memory(embedder=own) as memory:
             found.append(_examples(memory, one, drawn(one, limit, seed)))
         logger.info("%s: %d questions", one.name, len(found[-1].questions))
     return found
