@@ -21,7 +21,7 @@ def select(
 
     Of hits that say the same only the newest is shown, and none that scores less than `min_share`
     of the best. Of a text longer than its share of the tokens an excerpt is shown. What has no room
-    is left out; something shorter after it may still be shown.
+    is left out, except an excerpt of the best; something shorter after it may still be shown.
     """
     least = min_share * max((hit.score for hit in hits if not _is_taught(hit)), default=0.0)
     likely = [hit for hit in distinct(hits) if hit.score >= least or _is_taught(hit)]
@@ -34,9 +34,10 @@ def select(
             break
         if _cost(hit) > share:
             hit = shortened(hit, share)
-        if (cost := _cost(hit)) <= tokens:
+        best = not chosen and hit.excerpt is not None
+        if best or _cost(hit) <= tokens:
             chosen.append(hit)
-            tokens -= cost
+            tokens = max(0, tokens - _cost(hit))
     return chosen
 
 

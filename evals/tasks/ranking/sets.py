@@ -26,7 +26,6 @@ from memagent.evals.tasks.documents import squad
 from memagent.evals.tasks.documents.documents import START, Document, DocumentQuestion
 from memagent.evals.tasks.documents.streamingqa import loader as streamingqa
 from memagent.evals.tasks.documents.streamingqa.generator import write_world
-from memagent.evals.tasks.notes.notebooks import WORDINGS
 from memagent.memory.memory import Memory
 from memagent.recall.features import RecordType
 from memagent.text.questions import asks
