@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 REACH = 32
 """Number of keys on each side among which a neighbour is looked for."""
+NEAREST = 4
+"""Number of keys on each side that are looked at first: the neighbour mostly is one of them."""
 NONE = -1
 """Row of a neighbour that is not there, and the number of a text that a record does not have."""
 
@@ -51,18 +53,34 @@ def neighbours(
     `groups` are sessions and sources: a record with a session has its neighbours there, one without
     among the records of its source, and one without either has none.
     """
-    places = rows[:, None] + step * np.arange(1, REACH + 1)
+    found = np.full(len(rows), NONE, dtype=np.int64)
+    sessions, sources = groups
+    by_session = sessions[rows] != NONE
+    by_source = ~by_session & (sources[rows] != NONE)
+    for group, grouped in ((sessions, by_session), (sources, by_source)):
+        left = np.flatnonzero(grouped)
+        for reach in (range(1, NEAREST + 1), range(NEAREST + 1, REACH + 1)):
+            if len(left):
+                columns = (group, agents, records, hidden)
+                found[left] = _nearest(rows[left], step * np.array(reach), *columns)
+                left = left[found[left] == NONE]
+    return found
+
+
+def _nearest(
+    rows: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    group: NDArray[np.int64],
+    agents: NDArray[np.int64],
+    records: NDArray[np.int64],
+    hidden: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return, for each row, the first place in `steps` from it that is its neighbour, or `NONE`."""
+    places = rows[:, None] + steps
     inside = (places >= 0) & (places < len(records))
     places = np.where(inside, places, 0)
-    sessions, sources = groups
-    by_session = (sessions[rows] != NONE)[:, None]
-    same = np.where(
-        by_session,
-        sessions[places] == sessions[rows][:, None],
-        (sources[places] == sources[rows][:, None]) & (sources[rows] != NONE)[:, None],
-    )
-    same &= inside & (agents[places] == agents[rows][:, None]) & (hidden[places] == 0)
-    same &= records[places] != records[rows][:, None]
+    same = inside & (group[places] == group[rows][:, None]) & (hidden[places] == 0)
+    same &= (agents[places] == agents[rows][:, None]) & (records[places] != records[rows][:, None])
     first = same.argmax(axis=1)
     return np.where(same.any(axis=1), places[np.arange(len(rows)), first], NONE)
 

@@ -194,6 +194,19 @@ class Partition:
         passing = there if allowed is None else there & allowed[rows]
         return np.asarray(keys[passing])
 
+    def cosines(
+        self, query: NDArray[np.float32], keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return keys, as far as they are held, and their cosines to a query."""
+        rows = self._rows(keys)
+        return self.column("key_id")[rows], self.vectors.rows(rows) @ query
+
+    def _rows(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of keys, as far as they are held, in their order."""
+        ids = self.column("key_id")
+        rows = np.searchsorted(ids, keys).clip(max=max(0, self._size - 1))
+        return rows[ids[rows] == keys] if self._size else rows[:0]
+
     def around(
         self,
         where: Filter,
@@ -202,29 +215,29 @@ class Partition:
         keys: NDArray[np.int64],
     ) -> Around:
         """Return keys, as far as they are held, with their neighbours and cosines to a query."""
-        ids = self.column("key_id")
-        rows = np.searchsorted(ids, keys).clip(max=max(0, self._size - 1))
-        rows = rows[ids[rows] == keys] if self._size else rows[:0]
-        allowed = self.allowed(where, records)
-        before, after = (self._beside(rows, step, allowed, query) for step in (-1, 1))
-        vectors = self.vectors.rows(rows)
+        rows = self._rows(keys)
+        found = [self._beside(rows, step) for step in (-1, 1)]
+        # A row is often beside others: its vector is read once.
+        needed, places = np.unique(np.concatenate([rows, *found]), return_inverse=True)
+        needed, places = (needed[1:], places - 1) if NONE in needed[:1] else (needed, places)
+        vectors = self.vectors.rows(needed)
+        itself, *sides = np.split(places, 3)
+        cosines, allowed = vectors @ query, self.allowed(where, records)
+        before, after = (
+            self._side(beside, np.where(beside == NONE, 0, cosines[side]), allowed)
+            for beside, side in zip(found, sides, strict=True)
+        )
         return Around(
-            keys=ids[rows],
+            keys=self.column("key_id")[rows],
             records=self.column("record")[rows],
-            vectors=vectors,
-            cosines=vectors @ query,
+            vectors=vectors[itself],
+            cosines=cosines[itself],
             before=before,
             after=after,
         )
 
-    def _beside(
-        self,
-        rows: NDArray[np.int64],
-        step: int,
-        allowed: NDArray[np.bool_] | None,
-        query: NDArray[np.float32],
-    ) -> Side:
-        found = neighbours(
+    def _beside(self, rows: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+        return neighbours(
             rows,
             step,
             self.column("record"),
@@ -232,16 +245,20 @@ class Partition:
             self.column("agent"),
             self.column("hidden"),
         )
-        there = found != NONE
-        places = np.where(there, found, 0)
-        cosines = np.zeros(len(rows), dtype=np.float32)
-        cosines[there] = self.vectors.rows(places[there]) @ query
-        passing = there if allowed is None else there & allowed[places]
+
+    def _side(
+        self,
+        rows: NDArray[np.int64],
+        cosines: NDArray[np.float32],
+        allowed: NDArray[np.bool_] | None,
+    ) -> Side:
+        """Return the neighbours in some rows (`NONE` without one) with their cosines."""
+        there = rows != NONE
         return Side(
-            keys=np.where(there, self.column("key_id")[places], 0),
-            records=np.where(there, self.column("record")[places], 0),
+            keys=np.where(there, self.column("key_id")[rows], 0),
+            records=np.where(there, self.column("record")[rows], 0),
             cosines=cosines,
-            passing=passing,
+            passing=there if allowed is None else there & allowed[rows],
         )
 
     def keys(

@@ -78,6 +78,21 @@ class VectorIndex:
             self._catch_up(partition, state)
             return partition.passing(where, records, keys)
 
+    def cosines(
+        self, where: Filter, query: NDArray[np.float32], keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return keys of a user, as far as there are such, and their cosines to a query.
+
+        The query is normalised.
+        """
+        state = self._store.state(where.scope.user)
+        if state is None:
+            return keys[:0], query[:0]
+        partition = self._partition(where.scope.user, len(query), state)
+        with partition.lock:
+            self._catch_up(partition, state)
+            return partition.cosines(query, keys)
+
     def around(self, where: Filter, query: NDArray[np.float32], keys: NDArray[np.int64]) -> Around:
         """Return keys of a user, as far as there are such, with their neighbours.
 
