@@ -202,7 +202,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
     ) = values  # fmt: skip
     made = moment_of(created)
     texts = (value, *keys)
-    if not all(isinstance(text, str) for text in texts):
+    if {*map(type, texts)} != {str}:
         raise TypeError("a text that is none")
     return Record(
         id=name,
