@@ -251,7 +251,9 @@ def row(size: int, verb: str, times: dict[str, list[Seconds]], first: str) -> st
         clock = statistics.median(pair[1] for pair in pairs)
         cells.append(f"{statistics.median(busy):.2f} ({low:.2f}-{high:.2f}), {clock:.2f}")
         if name != first:
-            pair = np.array([[new[0], old[0]] for new, old in zip(times[first], pairs, strict=True)])
+            pair = np.array(
+                [[new[0], old[0]] for new, old in zip(times[first], pairs, strict=True)]
+            )
             cells += compared(pair)
     return f"| {size:,} | {verb} | {len(times[first])} | {' | '.join(cells)} |"
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.reader import SAYS_TEXT, Reader
 from memagent.stores.index.lexical import MAX_MATCHES, LexicalIndex, Terms
-from memagent.stores.index.neighbours import Around
-from memagent.stores.index.neighbours import Side as Beside
+from memagent.stores.index.neighbours import Around, Compared
 from memagent.stores.index.partitions import VectorIndex
 
 CANDIDATES = 64
@@ -100,7 +99,7 @@ class CandidateSearch:
         keys, relevance = self._relevance(
             held, where, vector, np.union1d(np.array(dense, dtype=np.int64), by_words)
         )
-        around = self._vectors.around(where, vector, keys[_best(relevance, SEEDS)])
+        around = self._vectors.around(where, len(vector), keys[_best(relevance, SEEDS)])
         if len(beside := np.setdiff1d(_beside(around), keys)):
             more, relevance_of_more = self._relevance(held, where, vector, beside)
             keys = np.concatenate([keys, more])
@@ -109,7 +108,7 @@ class CandidateSearch:
         best = np.sort(keys[_best(relevance, max(KEPT, 4 * k))]).tolist()
         rows = {row["id"]: row for row in self._read.chunked(_ROWS, best)}
         there = np.array([key for key in best if key in rows], dtype=np.int64)
-        return _by_record(self._vectors.around(where, vector, there), held, rows)
+        return _by_record(self._vectors.compared(where, vector, there), held, rows)
 
     def _relevance(
         self, held: "_Postings", where: Filter, vector: Vector, keys: NDArray[np.int64]
@@ -181,28 +180,24 @@ def _beside(around: Around) -> NDArray[np.int64]:
     return np.concatenate([side.keys[side.passing] for side in (around.before, around.after)])
 
 
-def _by_record(around: Around, held: _Postings, rows: Mapping[int, Any]) -> Candidates:
+def _by_record(found: Compared, held: _Postings, rows: Mapping[int, Any]) -> Candidates:
     """Return one candidate a record, by its most relevant key, that of equal ones written first."""
-    holds = held.holds(around.keys)
-    order = _best(held.relevance(holds, around.cosines), len(holds))
+    around, holds = found.around, held.holds(found.around.keys)
+    order = _best(held.relevance(holds, found.cosines), len(holds))
     _, first = np.unique(around.records[order], return_index=True)
     chosen = order[first]
     keys = around.keys[chosen]
     return Candidates(
         records=around.records[chosen],
         keys=keys,
-        cosine=around.cosines[chosen].astype(np.float64),
-        vectors=around.vectors[chosen],
+        cosine=found.cosines[chosen].astype(np.float64),
+        vectors=found.vectors[chosen],
         holds=holds[chosen],
         weights=held.weights,
         words=held.words,
-        before=_side(around.before, chosen, held),
-        after=_side(around.after, chosen, held),
+        before=Side(
+            found.before[chosen].astype(np.float64), held.holds(around.before.keys[chosen])
+        ),
+        after=Side(found.after[chosen].astype(np.float64), held.holds(around.after.keys[chosen])),
         rows=[rows[key] for key in keys.tolist()],
-    )
-
-
-def _side(beside: Beside, chosen: NDArray[np.int64], held: _Postings) -> Side:
-    return Side(
-        cosine=beside.cosines[chosen].astype(np.float64), holds=held.holds(beside.keys[chosen])
     )

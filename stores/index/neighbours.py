@@ -15,28 +15,35 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Keys with their neighbours, as arrays of one value a key.
-
-    `records`, `vectors` and `cosines` (to a query) are those of the keys, `before` and `after` the
-    neighbours on either side.
-    """
+    """Keys with their records and their neighbours on either side, a value a key."""
 
     keys: NDArray[np.int64]
     records: NDArray[np.int64]
-    vectors: NDArray[np.float32]
-    cosines: NDArray[np.float32]
     before: "Side"
     after: "Side"
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Neighbours on one side: key ids (0 for none), records, cosines, and whether they pass."""
+    """Neighbours on one side: key ids (0 for none), records, and whether they pass."""
 
     keys: NDArray[np.int64]
     records: NDArray[np.int64]
-    cosines: NDArray[np.float32]
     passing: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Keys and their neighbours with the vectors of the keys, and all their cosines to a query.
+
+    `before` and `after` are the cosines of the neighbours, 0 without one.
+    """
+
+    around: Around
+    vectors: NDArray[np.float32]
+    cosines: NDArray[np.float32]
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
 
 
 def neighbours(
@@ -85,9 +92,15 @@ def _nearest(
     return np.where(same.any(axis=1), places[np.arange(len(rows)), first], NONE)
 
 
-def nothing_around(dimensions: int) -> Around:
+def nothing_around() -> Around:
     """Return no keys."""
-    ids, cosines = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-    side = Side(keys=ids, records=ids, cosines=cosines, passing=np.empty(0, dtype=bool))
+    ids = np.empty(0, dtype=np.int64)
+    side = Side(keys=ids, records=ids, passing=np.empty(0, dtype=bool))
+    return Around(keys=ids, records=ids, before=side, after=side)
+
+
+def nothing_compared(dimensions: int) -> Compared:
+    """Return no keys, compared with a query."""
+    cosines = np.empty(0, dtype=np.float32)
     vectors = np.empty((0, dimensions), dtype=np.float32)
-    return Around(keys=ids, records=ids, vectors=vectors, cosines=cosines, before=side, after=side)
+    return Compared(nothing_around(), vectors, cosines, cosines, cosines)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import State
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import unpacked
-from memagent.stores.index.neighbours import NONE, Around, Side, neighbours
+from memagent.stores.index.neighbours import NONE, Around, Compared, Side, neighbours
 from memagent.stores.index.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -208,58 +208,51 @@ class Partition:
         return rows[ids[rows] == keys] if self._size else rows[:0]
 
     def around(
+        self, where: Filter, records: NDArray[np.int64] | None, keys: NDArray[np.int64]
+    ) -> Around:
+        """Return keys, as far as they are held, with their neighbours."""
+        return self._around(self._rows(keys), self.allowed(where, records))[0]
+
+    def compared(
         self,
         where: Filter,
         records: NDArray[np.int64] | None,
         query: NDArray[np.float32],
         keys: NDArray[np.int64],
-    ) -> Around:
+    ) -> Compared:
         """Return keys, as far as they are held, with their neighbours and cosines to a query."""
         rows = self._rows(keys)
-        found = [self._beside(rows, step) for step in (-1, 1)]
+        around, found = self._around(rows, self.allowed(where, records))
         # A row is often beside others: its vector is read once.
         needed, places = np.unique(np.concatenate([rows, *found]), return_inverse=True)
-        needed, places = (needed[1:], places - 1) if NONE in needed[:1] else (needed, places)
-        vectors = self.vectors.rows(needed)
-        itself, *sides = np.split(places, 3)
-        cosines, allowed = vectors @ query, self.allowed(where, records)
-        before, after = (
-            self._side(beside, np.where(beside == NONE, 0, cosines[side]), allowed)
-            for beside, side in zip(found, sides, strict=True)
-        )
-        return Around(
-            keys=self.column("key_id")[rows],
-            records=self.column("record")[rows],
-            vectors=vectors[itself],
-            cosines=cosines[itself],
-            before=before,
-            after=after,
-        )
+        vectors = self.vectors.rows(needed.clip(min=0))
+        cosines = np.where(needed == NONE, 0, vectors @ query)[places]
+        itself, before, after = np.split(cosines, 3)
+        return Compared(around, vectors[places[: len(rows)]], itself, before, after)
 
-    def _beside(self, rows: NDArray[np.int64], step: int) -> NDArray[np.int64]:
-        return neighbours(
-            rows,
-            step,
-            self.column("record"),
-            (self.column("session"), self.column("source")),
-            self.column("agent"),
-            self.column("hidden"),
-        )
-
-    def _side(
-        self,
-        rows: NDArray[np.int64],
-        cosines: NDArray[np.float32],
-        allowed: NDArray[np.bool_] | None,
-    ) -> Side:
-        """Return the neighbours in some rows (`NONE` without one) with their cosines."""
-        there = rows != NONE
-        return Side(
-            keys=np.where(there, self.column("key_id")[rows], 0),
-            records=np.where(there, self.column("record")[rows], 0),
-            cosines=cosines,
-            passing=there if allowed is None else there & allowed[rows],
-        )
+    def _around(
+        self, rows: NDArray[np.int64], allowed: NDArray[np.bool_] | None
+    ) -> tuple[Around, list[NDArray[np.int64]]]:
+        """Return the keys in some rows with their neighbours, and the rows of these."""
+        sides, found = list[Side](), list[NDArray[np.int64]]()
+        for step in (-1, 1):
+            beside = neighbours(
+                rows,
+                step,
+                self.column("record"),
+                (self.column("session"), self.column("source")),
+                self.column("agent"),
+                self.column("hidden"),
+            )
+            there = beside != NONE
+            side = Side(
+                keys=np.where(there, self.column("key_id")[beside], 0),
+                records=np.where(there, self.column("record")[beside], 0),
+                passing=there if allowed is None else there & allowed[beside],
+            )
+            sides.append(side)
+            found.append(beside)
+        return Around(self.column("key_id")[rows], self.column("record")[rows], *sides), found
 
     def keys(
         self,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from memagent.stores.index.neighbours import NONE, REACH, neighbours, nothing_around
+from memagent.stores.index.neighbours import NONE, REACH, neighbours, nothing_compared
 
 RECORDS = np.array([1, 1, 2, 3, 4, 5])
 SESSIONS = np.array([7, 7, 8, 7, NONE, NONE])
@@ -44,4 +44,4 @@ def test_neighbours_are_looked_for_within_reach() -> None:
 
 
 def test_nothing_is_around_no_keys() -> None:
-    assert nothing_around(3).vectors.shape == (0, 3)
+    assert nothing_compared(3).vectors.shape == (0, 3)
