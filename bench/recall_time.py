@@ -212,7 +212,8 @@ class Version:
         )
 
     def ask(self, verb: str, number: int) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(f"{verb} {number}\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -310,7 +311,8 @@ def main() -> None:
     parser.add_argument("--worker", nargs=2, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        return Worker(*arguments.worker).serve()
+        Worker(*arguments.worker).serve()
+        return
     columns = ["records", "what", "n", "processor ms (95%), clock ms"]
     if arguments.against:
         columns += ["the other: processor ms (95%), clock ms", "difference", "ratio"]
