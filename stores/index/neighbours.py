@@ -9,6 +9,8 @@ REACH = 32
 """Number of keys on each side among which a neighbour is looked for."""
 NEAREST = 4
 """Number of keys on each side that are looked at first: the neighbour mostly is one of them."""
+FEW = 32
+"""So many rows are looked around at once."""
 NONE = -1
 """Row of a neighbour that is not there, and the number of a text that a record does not have."""
 
@@ -66,10 +68,11 @@ def neighbours(
     by_source = ~by_session & (sources[rows] != NONE)
     for group, grouped in ((sessions, by_session), (sources, by_source)):
         left = np.flatnonzero(grouped)
-        for reach in (range(1, NEAREST + 1), range(NEAREST + 1, REACH + 1)):
-            if len(left):
+        near = REACH if len(left) <= FEW else NEAREST
+        for reach in (np.arange(1, near + 1), np.arange(near + 1, REACH + 1)):
+            if len(left) and len(reach):
                 columns = (group, agents, records, hidden)
-                found[left] = _nearest(rows[left], step * np.array(reach), *columns)
+                found[left] = _nearest(rows[left], step * reach, *columns)
                 left = left[found[left] == NONE]
     return found
 
