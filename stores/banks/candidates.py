@@ -20,7 +20,7 @@ NEWEST = 32
 SEEDS = 24
 """Number of the best keys whose neighbours become candidates, too."""
 KEPT = 96
-"""Number of the most relevant keys that are ranked, at least."""
+"""Number of the most relevant keys that are ranked, at least: the ranker was trained on so many."""
 LOOKED_AT = 4
 """Matches of words that are looked at for each that is wanted: a filter may hold some back."""
 Floats = NDArray[np.float64]
@@ -105,7 +105,7 @@ class CandidateSearch:
             keys = np.concatenate([keys, more])
             order = np.argsort(keys)
             keys, relevance = keys[order], np.concatenate([relevance, relevance_of_more])[order]
-        best = np.sort(keys[_best(relevance, max(KEPT, 4 * k))]).tolist()
+        best = np.sort(keys[_best(relevance, max(KEPT, 2 * k))]).tolist()
         rows = {row["id"]: row for row in self._read.chunked(_ROWS, best)}
         there = np.array([key for key in best if key in rows], dtype=np.int64)
         return _by_record(self._vectors.compared(where, vector, there), held, rows)
