@@ -57,7 +57,9 @@ class Known(Embeddings):
     name = "all-MiniLM-L6-v2"
 
     def __init__(self, vectors: dict[str, Any]) -> None:
-        self._vectors = {text: vector.tolist() for text, vector in vectors.items()}
+        self._vectors: dict[str, list[float]] = {
+            text: vector.tolist() for text, vector in vectors.items()
+        }
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]

@@ -1,4 +1,4 @@
-"""Check of vectors, whoever made them: rows of finite numbers that are not all zero."""
+"""Vectors, whoever made them: their check (finite, not all zero), and products of a few."""
 
 from collections.abc import Sequence
 from typing import Any
