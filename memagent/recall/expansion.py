@@ -77,7 +77,7 @@ class Expander:
             )
         }
         keys = np.unique(np.array(list(ends.values()), dtype=np.int64))
-        around = self._vectors.around(where, vector, keys)
+        around = self._vectors.around(where, len(vector), keys)
         before, after = (
             dict(zip(around.keys.tolist(), np.where(side.passing, side.records, 0), strict=True))
             for side in (around.before, around.after)

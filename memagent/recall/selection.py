@@ -27,17 +27,19 @@ def select(
     likely = [hit for hit in distinct(hits) if hit.score >= least or _is_taught(hit)]
     if tokens is None:
         return likely[:k]
-    share = fair_share([_cost(hit) for hit in likely[:k]], tokens)
+    costs = list(map(_cost, likely))
+    share = fair_share(costs[:k], tokens)
     chosen: list[Hit] = []
-    for hit in likely:
+    for hit, cost in zip(likely, costs, strict=True):
         if len(chosen) == k:
             break
-        if _cost(hit) > share:
+        if cost > share:
             hit = shortened(hit, share)
+            cost = _cost(hit)
         best = not chosen and hit.excerpt is not None
-        if best or _cost(hit) <= tokens:
+        if best or cost <= tokens:
             chosen.append(hit)
-            tokens = max(0, tokens - _cost(hit))
+            tokens = max(0, tokens - cost)
     return chosen
 
 
