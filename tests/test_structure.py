@@ -12,7 +12,6 @@ FOLDERS = ("memagent", "stores", "tools", "evals")
 FILES = sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.py"))
 PACKAGES = sorted({path.parent for path in FILES})
 SMALL = {
-    "memagent/text/questions.py": "questions of every script, for features, messages and turns",
     "memagent/recall/rules/trail.py": "values that the hops and the rules share, without a cycle",
 }
 """Modules of fewer than 40 lines, each with a reason."""

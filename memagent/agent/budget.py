@@ -9,8 +9,10 @@ from memagent.models.weights import SMOLLM2
 from memagent.recall.strategy import RECORDS, TOKENS
 
 WEAK_RECORDS = 3
-"""Records that the embedded model is shown at most. It reads one right memory well and five badly;
-1, 2, 3, 5, 8 and 12 have not been told apart yet."""
+"""Records that the embedded model is shown at most."""
+WEAK_TOKENS = 60
+"""Tokens of these: three turns or facts, or one sentence of a passage. It reads a sentence better
+than the passage around it, and one right memory better than five with a right one among them."""
 MAX_SHARE = 0.25
 """Share of a model's context that memories take at most."""
 
@@ -38,8 +40,9 @@ def budget_of(
     if k is None:
         k = WEAK_RECORDS if is_weak(chat) else RECORDS
     if tokens is None:
-        room = TOKENS if context is None else int(MAX_SHARE * context)
-        tokens = max(1, min(TOKENS, room))
+        most = WEAK_TOKENS if is_weak(chat) else TOKENS
+        room = most if context is None else int(MAX_SHARE * context)
+        tokens = max(1, min(most, room))
     return Budget(k, tokens, dates=not is_weak(chat))
 
 

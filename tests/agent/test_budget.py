@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from memagent import Agent, Memory, Scope
-from memagent.agent.budget import WEAK_RECORDS, Budget, budget_of
+from memagent.agent.budget import WEAK_RECORDS, WEAK_TOKENS, Budget, budget_of
 from memagent.errors import InvalidInput
 from memagent.models.open_chat import EMBEDDED
 from memagent.recall.strategy import RECORDS, TOKENS
@@ -24,7 +24,8 @@ SERVER = SimpleNamespace(server_id="http://host/v1", model_name="SmolLM2-135M-In
         (SERVER, 2_000, Budget(RECORDS, 500)),
         (SERVER, 1, Budget(RECORDS, 1)),
         (OWN, 4_096, Budget(RECORDS, 1_024)),
-        (SMALL, 4_096, Budget(WEAK_RECORDS, 1_024, dates=False)),
+        (SMALL, 4_096, Budget(WEAK_RECORDS, WEAK_TOKENS, dates=False)),
+        (SMALL, 100, Budget(WEAK_RECORDS, 25, dates=False)),
         (ScriptedChat(["ok"]), None, Budget(RECORDS, TOKENS)),
     ],
 )
