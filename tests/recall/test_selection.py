@@ -226,3 +226,11 @@ def test_turns_and_passages_keep_their_places() -> None:
 
 def test_a_second_look_of_nothing_is_nothing() -> None:
     assert second_look([], 3) == []
+
+
+def test_a_recall_looks_a_second_time(memory: Memory, ada: Scope) -> None:
+    told = ("Mary is upstairs", "Paul is downstairs", "Paul has the key", "Mary has the key")
+    for minute, text in enumerate(told):
+        memory.add(text, scope=ada, valid_from=NOON + timedelta(minutes=minute))
+    shown = memory.recall("Who has the key?", scope=ada, k=2)
+    assert shown.texts == ("Mary is upstairs", "Mary has the key")
