@@ -38,7 +38,7 @@ FEATURES: Mapping[str, str] = {
     "adds": "how many words it says beyond those of the question, as a logarithm: 1 from 40 on",
     "echo": "whether it says nothing beyond the question",
     "likeness": "likeness to the most relevant record by meaning: a second look by its content",
-    "hop": "likeness to the best, beyond what both share with the question: what that leads to",
+    "linked": "likeness to the best, beyond what both share with the question: what that leads to",
     "recency": "place in time among the candidates: 0 the oldest, 1 the newest",
     "outdated": "likeness to a newer candidate that holds as many of the question's words",
     "time": "how much of a date that the question names is that of the record",
@@ -98,7 +98,7 @@ def examine(question: str, candidates: Candidates, cosines: Calibration) -> Exam
         "adds": np.log1p(np.minimum(new, NEW_WORDS)) / np.log1p(NEW_WORDS),
         "echo": [number == 0 for number in new],
         "likeness": _likeness(candidates, relevance, cosines),
-        "hop": _hop(candidates, relevance * (1 - outdated), cosines),
+        "linked": _linked(candidates, relevance * (1 - outdated), cosines),
         "recency": recency,
         "outdated": outdated,
         "time": _named_time(question, candidates.rows),
@@ -167,7 +167,7 @@ def _likeness(candidates: Candidates, relevance: Floats, cosines: Calibration) -
     return cosines.scaled_texts(candidates.vectors @ best).clip(0, 1)
 
 
-def _hop(candidates: Candidates, best_first: Floats, cosines: Calibration) -> Floats:
+def _linked(candidates: Candidates, best_first: Floats, cosines: Calibration) -> Floats:
     """Return the partial correlation with the best, given the question: 0 unrelated, 1 the best."""
     if not len(candidates):
         return best_first
@@ -175,9 +175,9 @@ def _hop(candidates: Candidates, best_first: Floats, cosines: Calibration) -> Fl
     alike = candidates.vectors @ candidates.vectors[best]
     beyond = _partial(alike, candidates.cosine, candidates.cosine[best])
     unrelated = _partial(cosines.text_low, cosines.low, cosines.low)
-    hop = ((beyond - unrelated) / (1 - unrelated)).clip(0, 1)
-    hop[best] = 1.0
-    return hop
+    linked = ((beyond - unrelated) / (1 - unrelated)).clip(0, 1)
+    linked[best] = 1.0
+    return linked
 
 
 def _partial(alike: ArrayLike, one: ArrayLike, other: ArrayLike) -> Floats:

@@ -18,9 +18,9 @@ CERTAIN = 0.8
 """Relevance from which on the best hit is looked from a second time."""
 OUTDATED = 0.9
 """Likeness to a newer record from which on an older one is a version of it."""
-HOP = 4.0
+LINK = 4.0
 """Log-odds that full likeness to the best hit beyond the question is worth in a second look."""
-LEAST_HOP = 0.1
+LEAST_LINK = 0.1
 logger = logging.getLogger(__name__)
 
 
@@ -155,7 +155,9 @@ def second_look(hits: Sequence[Hit], k: int) -> list[Hit]:
         return list(hits)
     covered = _words(best) - 1e-9
     shown, rest = list(hits[:k]), list(hits[k:])
-    led = [hit for hit in rest if _is_note(hit) and _hop(hit) > LEAST_HOP and _words(hit) < covered]
+    led = [
+        hit for hit in rest if _is_note(hit) and _linked(hit) > LEAST_LINK and _words(hit) < covered
+    ]
     led.sort(key=_worth, reverse=True)
     older = [
         place
@@ -175,7 +177,7 @@ def second_look(hits: Sequence[Hit], k: int) -> list[Hit]:
 def _is_certain(best: Hit) -> bool:
     """Tell whether a second look starts from this note: it is the best, and holds what is asked."""
     relevance = (min(1.0, max(0.0, best.why.get("meaning", 0.0))) + _words(best)) / 2
-    return _is_note(best) and _hop(best) == 1 and relevance >= CERTAIN
+    return _is_note(best) and _linked(best) == 1 and relevance >= CERTAIN
 
 
 def _is_note(hit: Hit) -> bool:
@@ -183,8 +185,8 @@ def _is_note(hit: Hit) -> bool:
     return record.kind != "episode" or (record.role is None and not record.sources)
 
 
-def _hop(hit: Hit) -> float:
-    return hit.why.get("hop", 0.0)
+def _linked(hit: Hit) -> float:
+    return hit.why.get("linked", 0.0)
 
 
 def _words(hit: Hit) -> float:
@@ -192,9 +194,9 @@ def _words(hit: Hit) -> float:
 
 
 def _worth(hit: Hit) -> float:
-    """Return the log-odds of the score, with the hop added."""
+    """Return the log-odds of the score, with the link added."""
     score = min(1 - 1e-9, max(1e-9, hit.score))
-    return math.log(score / (1 - score)) + HOP * _hop(hit)
+    return math.log(score / (1 - score)) + LINK * _linked(hit)
 
 
 def _is_turn(hit: Hit) -> bool:

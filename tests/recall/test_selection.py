@@ -165,11 +165,11 @@ def note(text: str, score: float, seq: int, **why: float) -> Hit:
 def keys(**best: float) -> list[Hit]:
     """Return hits for "Where is the key?", with other features of the best."""
     return [
-        note("Mary took the key", 0.9, 9, **{**LOOKED, "hop": 1.0, **best}),
-        note("Paul lost the key", 0.8, 5, **LOOKED, outdated=0.95, hop=0.2),
-        note("Paul took the key", 0.7, 3, **LOOKED, outdated=1.0, hop=0.3),
+        note("Mary took the key", 0.9, 9, **{**LOOKED, "linked": 1.0, **best}),
+        note("Paul lost the key", 0.8, 5, **LOOKED, outdated=0.95, linked=0.2),
+        note("Paul took the key", 0.7, 3, **LOOKED, outdated=1.0, linked=0.3),
         note("Paul is downstairs", 0.2, 4),
-        note("Mary is upstairs", 0.1, 8, hop=0.6),
+        note("Mary is upstairs", 0.1, 8, linked=0.6),
     ]
 
 
@@ -186,7 +186,7 @@ def test_an_older_version_gives_way_to_what_the_best_leads_to() -> None:
 
 
 def test_the_likelier_of_what_the_best_leads_to_comes_in() -> None:
-    likely = note("Mary lives in the loft", 0.6, 7, hop=0.5)
+    likely = note("Mary lives in the loft", 0.6, 7, linked=0.5)
     assert texts(second_look([*keys(), likely], 3))[2] == "Mary lives in the loft"
 
 
@@ -194,7 +194,7 @@ def test_the_likelier_of_what_the_best_leads_to_comes_in() -> None:
     ("best", "k"),
     [
         ({"meaning": 0.5}, 3),  # it may not answer
-        ({"hop": 0.9}, 3),  # the hops are from another
+        ({"linked": 0.9}, 3),  # the links are from another
         ({}, 1),  # there is no room
         ({}, 5),  # all are shown
     ],
