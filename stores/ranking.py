@@ -60,15 +60,21 @@ class Ranking:
 class Candidate:
     """A record that may become a hit, by its best key, and its relevance.
 
-    `record` and `key` are numbers, `why` the parts of the relevance; `vector` is the key's, and
-    only wanted for diversity.
+    `record` and `key` are numbers, `why` the parts of the relevance, or what makes them: most
+    candidates become no hit. `vector` is the key's, and only wanted for diversity.
     """
 
     record: int
     key: int
     relevance: float
-    why: dict[str, float]
+    why: dict[str, float] | Callable[[], dict[str, float]]
     vector: NDArray[np.float32] | None = None
+
+    def explained(self) -> dict[str, float]:
+        """Return the parts of the relevance, made when they are first asked for."""
+        if callable(self.why):
+            self.why = self.why()
+        return self.why
 
 
 def ranked(candidates: Sequence[Candidate], ranking: Ranking, read_rows: ReadRows) -> Hits:
@@ -113,7 +119,7 @@ def _read(
     for candidate in candidates:
         row = rows.get(candidate.record)
         if row is not None and candidate.key in row.keys:
-            why = candidate.why
+            why = candidate.explained()
             score = candidate.relevance * _weight(row, ranking, now, why)
             hits.append(Hit(record=row.record, score=score, key=row.keys[candidate.key], why=why))
     return _ordered(hits)
@@ -157,7 +163,7 @@ def _diverse(known: Sequence[Hit], candidates: Sequence[Candidate], ranking: Ran
         marginal = (1 - ranking.diversity) * scores - ranking.diversity * likeness
         best = int(np.argmax(np.where(left, marginal, -np.inf)))
         if ranking.explain:
-            found_as[best].why["redundancy"] = float(likeness[best])
+            found_as[best].explained()["redundancy"] = float(likeness[best])
         order.append(known[best])
         left[best] = False
         likeness = np.maximum(likeness, vectors @ vectors[best])

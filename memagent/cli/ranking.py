@@ -146,7 +146,7 @@ def _sets(beam: Path | None, squad: Path | None, babi: Path | None) -> "list[Ran
     from memagent.evals.tasks.ranking import sets
 
     # The set that needs an extra comes first: who lacks it is told at once.
-    found = [sets.paraphrased_set(), *sets.generated(), sets.streamingqa_set()]
+    found = [*sets.notebook_sets(), *sets.generated(), sets.streamingqa_set()]
     found += [sets.beam_set(beam)] if beam else []
     found += [sets.squad_set(squad)] if squad else []
     found += [sets.babi_set(babi)] if babi else []

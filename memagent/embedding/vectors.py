@@ -1,4 +1,4 @@
-"""Check of vectors, whoever made them: rows of finite numbers that are not all zero."""
+"""Vectors, whoever made them: their check (finite, not all zero), and products of a few."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,9 @@ from memagent.errors import EmbeddingError, InvalidInput
 
 SHOWN = 40
 """Characters of a text that an error shows."""
+BLOCK = 250_000
+"""Multiplications of one product at most: for more, OpenBLAS begins to share them out to threads,
+which wait for one another on a machine that has other work."""
 
 
 def unit_rows(
@@ -39,6 +42,15 @@ def unit_rows(
     scaled = array / largest
     lengths = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
     return np.asarray(scaled / lengths, dtype=np.float32)
+
+
+def inner_products(
+    vectors: NDArray[np.float32], others: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the inner products of a few vectors with some others (rows x others)."""
+    rows = max(1, BLOCK // max(1, others.size))
+    blocks = [vectors[start : start + rows] @ others.T for start in range(0, len(vectors), rows)]
+    return np.concatenate([np.empty((0, len(others)), dtype=np.float32), *blocks])
 
 
 def embedded(

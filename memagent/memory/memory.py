@@ -284,9 +284,10 @@ class Memory:
     ) -> Recollection:
         """Return what to show a model for a question: at most `k` records, oldest first.
 
-        Their texts have at most `tokens` tokens (of four characters) together. `roles`, `where` and
-        the times are those of `search`. `expand` replaces notes that do not answer by sentences of
-        their sources. Rules follow the hop directions learned in `learned_scope`.
+        Their texts have at most `tokens` tokens (of four characters) together; an excerpt of the
+        best is shown however long. `roles`, `where` and the times are those of `search`. `expand`
+        replaces notes that do not answer by sentences of their sources. Rules follow the hop
+        directions learned in `learned_scope`.
         """
         whose, k = self.engine.scope(scope), arguments.count("k", k)
         time = Period(as_of=as_of, since=since, until=until)

@@ -77,7 +77,7 @@ class Expander:
             )
         }
         keys = np.unique(np.array(list(ends.values()), dtype=np.int64))
-        around = self._vectors.around(where, vector, keys)
+        around = self._vectors.around(where, len(vector), keys)
         before, after = (
             dict(zip(around.keys.tolist(), np.where(side.passing, side.records, 0), strict=True))
             for side in (around.before, around.after)
@@ -100,12 +100,16 @@ class _Page:
     hits: list[Hit] = field(default_factory=list)
 
     def add(self, hit: Hit) -> bool:
-        """Add a hit if it is not there yet and has room; return whether it was added."""
+        """Add a hit if it is not there yet and has room; return whether it was added.
+
+        The first has: it was chosen as it is.
+        """
         cost = 0 if self.tokens is None else tokens_of(len(hit.line()))
         known = any(hit.record.seq == other.record.seq for other in self.hits)
-        if known or len(self.hits) == self.k or cost > (self.tokens or 0):
+        full = len(self.hits) == self.k or cost > (self.tokens or 0)
+        if known or (full and self.hits):
             return False
-        self.tokens = None if self.tokens is None else self.tokens - cost
+        self.tokens = None if self.tokens is None else max(0, self.tokens - cost)
         self.hits.append(hit)
         return True
 

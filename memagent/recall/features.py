@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.embedding.calibration import Calibration
+from memagent.embedding.vectors import inner_products
 from memagent.records import local_day
 from memagent.stores.banks.candidates import Candidates, Side
 from memagent.stores.database.filters import EPOCH
@@ -78,20 +79,21 @@ def examine(question: str, candidates: Candidates, cosines: Calibration) -> Exam
     covered = candidates.covered(candidates.holds)
     relevance = _relevance(candidates.cosine, covered, cosines)
     types = [type_of(row) for row in candidates.rows]
+    texts = [str(row["text"]) for row in candidates.rows]
     asked = set(query_words(question))
-    new = [_new_words(str(row["text"]), asked) for row in candidates.rows]
+    new = [_new_words(text, asked) for text in texts]
     speaker, other = _speakers(candidates.rows, asked)
     recency, outdated = _time(candidates, types, covered, cosines)
     window = candidates.holds | candidates.before.holds | candidates.after.holds
     columns = {
         "meaning": cosines.scaled(candidates.cosine),
         "words": covered,
-        "bm25": covered * _damping(candidates.rows),
+        "bm25": covered * _damping(texts),
         "window": candidates.covered(window),
         "before": _side(candidates, candidates.before, cosines),
         "after": _side(candidates, candidates.after, cosines),
         "session": _sessions(candidates.rows, relevance),
-        "asks": [asks(str(row["text"])) for row in candidates.rows],
+        "asks": [asks(text) for text in texts],
         "user": [row["role"] == "user" for row in candidates.rows],
         "speaker": speaker,
         "other": other,
@@ -102,8 +104,8 @@ def examine(question: str, candidates: Candidates, cosines: Calibration) -> Exam
         "recency": recency,
         "outdated": outdated,
         "time": _named_time(question, candidates.rows),
-        "helped": [_share(row["helped"]) for row in candidates.rows],
-        "hurt": [_share(row["hurt"]) for row in candidates.rows],
+        "helped": [_share(row["helped"]) if row["helped"] else 0.0 for row in candidates.rows],
+        "hurt": [_share(row["hurt"]) if row["hurt"] else 0.0 for row in candidates.rows],
         "superseded": [bool(row["superseded"]) for row in candidates.rows],
     }
     matrix = np.zeros((len(candidates), len(FEATURES)))
@@ -131,13 +133,16 @@ def _side(candidates: Candidates, side: Side, cosines: Calibration) -> Floats:
 
 def _sessions(rows: Sequence[Any], relevance: Floats) -> Floats:
     """Return the mean of the three best of each record's session, 0 for one without a session."""
-    best: dict[str, list[float]] = {}
-    for place in np.argsort(-relevance, kind="stable").tolist():
-        session = rows[place]["session"]
-        if session is not None and len(found := best.setdefault(session, [])) < BEST_OF_SESSION:
-            found.append(float(relevance[place]))
-    means = {session: sum(found) / BEST_OF_SESSION for session, found in best.items()}
-    return np.array([means.get(row["session"], 0.0) for row in rows], dtype=np.float64)
+    sessions = [row["session"] for row in rows]
+    numbers = {session: number for number, session in enumerate(dict.fromkeys(sessions))}
+    places = np.array([numbers[session] for session in sessions], dtype=np.int64)
+    order = np.lexsort((-relevance, places))
+    sorted_ = places[order]
+    best = order[np.arange(len(order)) - np.searchsorted(sorted_, sorted_) < BEST_OF_SESSION]
+    sums = np.bincount(places[best], weights=relevance[best], minlength=len(numbers))
+    if None in numbers:
+        sums[numbers[None]] = 0.0
+    return np.asarray(sums[places] / BEST_OF_SESSION, dtype=np.float64)
 
 
 def _speakers(rows: Sequence[Any], asked: set[str]) -> tuple[Floats, Floats]:
@@ -149,9 +154,9 @@ def _speakers(rows: Sequence[Any], asked: set[str]) -> tuple[Floats, Floats]:
     return np.array(said, dtype=np.float64), np.array(other, dtype=np.float64)
 
 
-def _damping(rows: Sequence[Any]) -> Floats:
+def _damping(texts: Sequence[str]) -> Floats:
     """Return what BM25 makes of a word that a key of its length holds once, 1 at mean length."""
-    lengths = np.array([len(row["text"]) for row in rows], dtype=np.float64)
+    lengths = np.array([len(text) for text in texts], dtype=np.float64)
     mean = lengths.mean() if len(lengths) else 1.0
     return np.asarray((K1 + 1) / (1 + K1 * (1 - B + B * lengths / max(1.0, mean))))
 
@@ -202,10 +207,13 @@ def _time(
     place[order] = np.arange(len(order))
     newer = place[None, :] > place[:, None]
     passages = np.array([type_ == "passage" for type_ in types], dtype=bool)
-    newer &= ~(passages[:, None] & (moments // DAY <= (moments // DAY)[:, None]))
-    said = covered > 0  # where no words are shared, unrelated notes would count as newer versions
-    fitting = newer & said[None, :] & (covered[None, :] >= covered[:, None] - 1e-9)
-    alike = np.where(fitting, candidates.vectors @ candidates.vectors.T, -1.0)
+    if passages.any():
+        newer &= ~(passages[:, None] & (moments // DAY <= (moments // DAY)[:, None]))
+    # Where no words are shared, unrelated notes would count as newer versions.
+    said = np.flatnonzero(covered > 0)
+    fitting = newer[:, said] & (covered[said] >= covered[:, None] - 1e-9)
+    products = inner_products(candidates.vectors, candidates.vectors[said])
+    alike = np.where(fitting, products, -1.0)
     outdated = cosines.scaled_texts(alike.max(axis=1, initial=-1.0)).clip(0, 1)
     return place / max(1, len(order) - 1), outdated
 
@@ -222,5 +230,5 @@ def _named_time(question: str, rows: Sequence[Any]) -> Floats:
 
 def _share(count: Any) -> float:
     """Return a count as a share: 0 of none, towards 1 of many."""
-    number = max(0, int(count or 0))
+    number = max(0, int(count))
     return number / (number + 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,19 +77,19 @@ def _candidates(examined: Examined, scores: NDArray[np.float64]) -> list[Candida
         found.records.tolist(),
         found.keys.tolist(),
         scores.tolist(),
-        examined.matrix.tolist(),
+        examined.matrix,
         found.cosine.tolist(),
         found.vectors,
         strict=True,
     )
     return [
-        Candidate(record, key, score, _why(values, cosine), vector)
+        Candidate(record, key, score, partial(_why, values, cosine), vector)
         for record, key, score, values, cosine, vector in rows
     ]
 
 
-def _why(values: list[float], cosine: float) -> dict[str, float]:
+def _why(values: NDArray[np.float64], cosine: float) -> dict[str, float]:
     """Return the features that say something, with the cosine as it is."""
-    named = zip(FEATURES, values, strict=True)
+    named = zip(FEATURES, values.tolist(), strict=True)
     said = {name: value for name, value in named if value or name in ALWAYS}
     return said | {"cosine": cosine}

@@ -59,5 +59,8 @@ class Recaller:
 
 def _tell_apart(hits: Sequence[Hit]) -> bool:
     """Tell whether dates say something: they are not all the same, or the only one is not today."""
-    days = {hit.record.day for hit in hits}
-    return len(days) > 1 or (len(hits) == 1 and local_day(datetime.now(UTC)) not in days)
+    days = (hit.record.day for hit in hits)
+    first = next(days, None)
+    if len(hits) == 1:
+        return first != local_day(datetime.now(UTC))
+    return any(day != first for day in days)

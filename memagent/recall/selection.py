@@ -31,22 +31,25 @@ def select(
 
     Of hits that say the same only the newest is shown, and none that scores less than `min_share`
     of the best. Of a text longer than its share of the tokens an excerpt is shown. What has no room
-    is left out; something shorter after it may still be shown.
+    is left out, except an excerpt of the best; something shorter after it may still be shown.
     """
     least = min_share * max((hit.score for hit in hits if not _is_taught(hit)), default=0.0)
     likely = [hit for hit in distinct(hits) if hit.score >= least or _is_taught(hit)]
     if tokens is None:
         return likely[:k]
-    share = fair_share([_cost(hit) for hit in likely[:k]], tokens)
+    costs = list(map(_cost, likely))
+    share = fair_share(costs[:k], tokens)
     chosen: list[Hit] = []
-    for hit in likely:
+    for hit, cost in zip(likely, costs, strict=True):
         if len(chosen) == k:
             break
-        if _cost(hit) > share:
+        if cost > share:
             hit = shortened(hit, share)
-        if (cost := _cost(hit)) <= tokens:
+            cost = _cost(hit)
+        best = not chosen and hit.excerpt is not None
+        if best or cost <= tokens:
             chosen.append(hit)
-            tokens -= cost
+            tokens = max(0, tokens - cost)
     return chosen
 
 

@@ -26,8 +26,14 @@ def asks(text: str) -> bool:
     if "?" not in text and (text.isascii() or _MARK.search(text) is None):  # most texts
         return False
     pieces = [span.of(text) for span in sentences(text, any_case=True)]
-    said = [piece for piece in pieces if len(query_words(piece)) >= STATED_WORDS] or [text]
-    return all(map(has_question_mark, said))
+    if any(not has_question_mark(piece) and _counts(piece) for piece in pieces):
+        return False
+    return has_question_mark(text) or any(map(_counts, pieces))
+
+
+def _counts(sentence: str) -> bool:
+    """Tell whether a sentence has as many words as one that states something."""
+    return len(query_words(sentence)) >= STATED_WORDS
 
 
 def has_question_mark(text: str) -> bool:

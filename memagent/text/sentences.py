@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 QUESTION_MARKS = (
     "?\u00bf\u037e\u055e\u061f\u1367\u1945\u203d\u2047\u2048\u2049\u2753\u2754\u2a7b\u2a7c\u2cfa"
@@ -56,7 +57,7 @@ def sentences(text: str, *, any_case: bool = False) -> list[Span]:
     After a full stop and a space a small letter begins no sentence but with `any_case`, for texts
     whose writers leave capitals out.
     """
-    spans, start = [], 0
+    ends, start = list[int](), 0
     for boundary in _END.finditer(text):
         follows = boundary[1]
         if follows is not None and "\n" not in boundary.group():
@@ -64,12 +65,12 @@ def sentences(text: str, *, any_case: bool = False) -> list[Span]:
                 continue
             if _ABBREVIATION.search(text[start : boundary.end()]):
                 continue
-        spans.append(Span(start, boundary.end()))
         start = boundary.end()
-    spans.append(Span(start, len(text)))
-    return [span for span in (_stripped(text, span) for span in spans) if len(span)]
+        ends.append(start)
+    pieces = (_stripped(text, *ends) for ends in pairwise([0, *ends, len(text)]))
+    return [Span(start, end) for start, end in pieces if start < end]
 
 
-def _stripped(text: str, span: Span) -> Span:
-    piece = span.of(text).rstrip()
-    return Span(span.start + len(piece) - len(piece.lstrip()), span.start + len(piece))
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end].rstrip()
+    return start + len(piece) - len(piece.lstrip()), start + len(piece)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.reader import SAYS_TEXT, Reader
 from memagent.stores.index.lexical import MAX_MATCHES, LexicalIndex, Terms
-from memagent.stores.index.neighbours import Around
-from memagent.stores.index.neighbours import Side as Beside
+from memagent.stores.index.neighbours import Around, Compared
 from memagent.stores.index.partitions import VectorIndex
 
 CANDIDATES = 64
@@ -21,7 +20,7 @@ NEWEST = 32
 SEEDS = 24
 """Number of the best keys whose neighbours become candidates, too."""
 KEPT = 96
-"""Number of the most relevant keys that are ranked, at least."""
+"""Number of the most relevant keys that are ranked, at least: the ranker was trained on so many."""
 LOOKED_AT = 4
 """Matches of words that are looked at for each that is wanted: a filter may hold some back."""
 Floats = NDArray[np.float64]
@@ -97,14 +96,26 @@ class CandidateSearch:
         held = _Postings(self._words.terms(where.scope, query))
         dense = [key for key, _, _ in self._vectors.search(where, vector, n, k)]
         by_words = self._by_words(held, where, len(vector), n)
-        keys = np.union1d(np.array(dense, dtype=np.int64), by_words)
-        around = self._vectors.around(where, vector, keys)
-        if len(beside := _beside_the_best(around, held)):
-            around = self._vectors.around(where, vector, np.union1d(keys, beside))
-        best = np.sort(_best(around, held, max(KEPT, 4 * k)))
-        rows = {row["id"]: row for row in self._read.chunked(_ROWS, around.keys[best].tolist())}
-        best = best[[key in rows for key in around.keys[best].tolist()]]
-        return _by_record(around, best, held, rows)
+        keys, relevance = self._relevance(
+            held, where, vector, np.union1d(np.array(dense, dtype=np.int64), by_words)
+        )
+        around = self._vectors.around(where, len(vector), keys[_best(relevance, SEEDS)])
+        if len(beside := np.setdiff1d(_beside(around), keys)):
+            more, relevance_of_more = self._relevance(held, where, vector, beside)
+            keys = np.concatenate([keys, more])
+            order = np.argsort(keys)
+            keys, relevance = keys[order], np.concatenate([relevance, relevance_of_more])[order]
+        best = np.sort(keys[_best(relevance, max(KEPT, 2 * k))]).tolist()
+        rows = {row["id"]: row for row in self._read.chunked(_ROWS, best)}
+        there = np.array([key for key in best if key in rows], dtype=np.int64)
+        return _by_record(self._vectors.compared(where, vector, there), held, rows)
+
+    def _relevance(
+        self, held: "_Postings", where: Filter, vector: Vector, keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """Return the keys that there still are, and the relevance of each."""
+        keys, cosines = self._vectors.cosines(where, vector, keys)
+        return keys, held.relevance(held.holds(keys), cosines)
 
     def _by_words(
         self, held: "_Postings", where: Filter, dimensions: int, n: int
@@ -152,48 +163,41 @@ class _Postings:
                 found[:, column] = posting[places] == keys
         return found
 
-    def relevance(self, around: Around) -> Floats:
+    def relevance(self, holds: Bools, cosines: Vector) -> Floats:
         """Return the mean of cosine and covered share of the words, of each key."""
         total = self.weights.sum()
-        covered = self.holds(around.keys) @ self.weights / total if total else 0.0
-        return np.asarray((np.clip(around.cosines, 0, 1) + covered) / 2, dtype=np.float64)
+        covered = holds @ self.weights / total if total else 0.0
+        return np.asarray((cosines.clip(0, 1) + covered) / 2, dtype=np.float64)
 
 
-def _best(around: Around, held: _Postings, n: int) -> NDArray[np.int64]:
+def _best(relevance: Floats, n: int) -> NDArray[np.int64]:
     """Return the places of the most relevant keys, best first; of equal ones the first written."""
-    return np.argsort(-held.relevance(around), kind="stable")[:n]
+    return np.argsort(-relevance, kind="stable")[:n]
 
 
-def _beside_the_best(around: Around, held: _Postings) -> NDArray[np.int64]:
-    """Return the keys of the neighbours of the best, as far as they pass."""
-    best = _best(around, held, SEEDS)
-    sides = [side.keys[best][side.passing[best]] for side in (around.before, around.after)]
-    return np.concatenate(sides)
+def _beside(around: Around) -> NDArray[np.int64]:
+    """Return the keys of the neighbours, as far as they pass."""
+    return np.concatenate([side.keys[side.passing] for side in (around.before, around.after)])
 
 
-def _by_record(
-    around: Around, places: NDArray[np.int64], held: _Postings, rows: Mapping[int, Any]
-) -> Candidates:
+def _by_record(found: Compared, held: _Postings, rows: Mapping[int, Any]) -> Candidates:
     """Return one candidate a record, by its most relevant key, that of equal ones written first."""
-    order = places[np.argsort(-held.relevance(around)[places], kind="stable")]
+    around, holds = found.around, held.holds(found.around.keys)
+    order = _best(held.relevance(holds, found.cosines), len(holds))
     _, first = np.unique(around.records[order], return_index=True)
     chosen = order[first]
     keys = around.keys[chosen]
     return Candidates(
         records=around.records[chosen],
         keys=keys,
-        cosine=around.cosines[chosen].astype(np.float64),
-        vectors=around.vectors[chosen],
-        holds=held.holds(keys),
+        cosine=found.cosines[chosen].astype(np.float64),
+        vectors=found.vectors[chosen],
+        holds=holds[chosen],
         weights=held.weights,
         words=held.words,
-        before=_side(around.before, chosen, held),
-        after=_side(around.after, chosen, held),
+        before=Side(
+            found.before[chosen].astype(np.float64), held.holds(around.before.keys[chosen])
+        ),
+        after=Side(found.after[chosen].astype(np.float64), held.holds(around.after.keys[chosen])),
         rows=[rows[key] for key in keys.tolist()],
-    )
-
-
-def _side(beside: Beside, chosen: NDArray[np.int64], held: _Postings) -> Side:
-    return Side(
-        cosine=beside.cosines[chosen].astype(np.float64), holds=held.holds(beside.keys[chosen])
     )

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
@@ -19,6 +20,7 @@ from memagent.stores.database.deferred_indexing import DigestIndex
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.links import link
 from memagent.stores.database.rows import Draft, digest_of, unpacked
+from memagent.stores.database.word_index import detected
 from memagent.stores.database.writer import NOBODY, Trace, insert, known_in
 from memagent.stores.index import embedding_cache
 from memagent.stores.index.lexical import LexicalIndex, coverage
@@ -110,6 +112,7 @@ class EpisodicBank:
         else:
             embedder = precomputed.embedder
             _assign_vectors(drafts, precomputed.vectors)
+        self._detect_languages(drafts, scope.user)
         try:
             with self._store.transaction() as db:
                 records = insert(self._store, self._digests, drafts, embedder, trace, within)
@@ -131,6 +134,14 @@ class EpisodicBank:
         new = [draft for draft in drafts if not (draft.id in ids or draft.digest in digests)]
         if new:
             _assign_vectors(new, embed([key for draft in new for key in draft.keys]))
+
+    def _detect_languages(self, drafts: Sequence[Draft], user: str) -> None:
+        """Detect the languages of new keys: before the transaction, as it may load a model."""
+        new = [draft for draft in drafts if draft.vectors is not None]
+        keys = (key for draft in new for key in draft.keys)
+        found = iter(detected(self._store.query, self._store.owner(user) or "", keys))
+        for draft in new:
+            draft.languages = tuple(islice(found, len(draft.keys)))
 
     def _drafts(self, entries: Sequence[NewRecord], scope: Scope, *, whole: bool) -> list[Draft]:
         """Return a draft of every entry; a text that needs context is keyed together with it.

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from memagent.errors import InvalidInput, one_line
+from memagent.records import is_encodable
 
 MAX_BYTES = 16_000_000
 """Bytes that the metadata of one record may have as JSON."""
 MAX_DEPTH = 100
 """Objects and lists that may stand within one another."""
+MAX_CELLS, MAX_CHARS = 32, 1_000
+"""Names and values, and characters of each, of metadata that are too small to be too large."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -30,6 +33,8 @@ def plain_metadata(metadata: Mapping[Any, Any], name: str = "the metadata") -> d
     Raises:
         InvalidInput: they are not JSON, or exceed MAX_BYTES or MAX_DEPTH; `name` says what.
     """
+    if _is_plain(metadata):
+        return dict(metadata)
     try:
         text = to_json(dict(metadata))
         plain: dict[str, Any] = json.loads(text)
@@ -47,6 +52,16 @@ def plain_metadata(metadata: Mapping[Any, Any], name: str = "the metadata") -> d
     if text.count("{") + text.count("[") > MAX_DEPTH and depth(plain) > MAX_DEPTH:
         raise InvalidInput(f"{name} {_TOO_DEEP}")
     return plain
+
+
+def _is_plain(metadata: Mapping[Any, Any]) -> bool:
+    """Tell at little cost, for most metadata, that JSON gives them back as they are."""
+    cells = [*metadata, *metadata.values()]
+    if len(cells) > MAX_CELLS or not {*map(type, metadata)} <= {str}:
+        return False
+    texts = [cell for cell in cells if type(cell) is str]
+    others = {type(cell) for cell in cells} - {str, bool, type(None)}
+    return not others and all(len(text) <= MAX_CHARS and is_encodable(text) for text in texts)
 
 
 _TOO_DEEP = f"is nested too deeply: at most {MAX_DEPTH} objects and lists"

@@ -65,8 +65,9 @@ _SORTED = " ORDER BY +r.seq, k.id"
 
 
 SAYS_TEXT = (
-    "NOT coalesce(r.kind = 'lesson' AND k.text <> r.value AND json_valid(r.metadata)"
-    " AND k.text IN (SELECT value FROM json_each(r.metadata, '$.change.asks')), 0)"
+    # CASE keeps SQLite from reading the metadata of all other kinds.
+    "CASE WHEN r.kind = 'lesson' AND k.text <> r.value THEN NOT coalesce(json_valid(r.metadata)"
+    " AND k.text IN (SELECT value FROM json_each(r.metadata, '$.change.asks')), 0) ELSE 1 END"
 )
 """SQL for the keys that say something: not the questions that a lesson was taught for."""
 

@@ -53,8 +53,8 @@ DAMAGE_ERRORS = (
 class Draft:
     """Draft of a record: an entry with its id, keys and digest, but no number yet.
 
-    `vectors` (keys x dimensions) is filled in once they are made; an entry that is known already
-    needs none.
+    `vectors` (keys x dimensions) and the keys' `languages` are filled in once they are made; an
+    entry that is known already needs none.
     """
 
     entry: NewRecord
@@ -64,6 +64,7 @@ class Draft:
     context: tuple[str, ...]
     digest: bytes
     vectors: NDArray[np.float32] | None = None
+    languages: tuple[str | None, ...] = ()
 
     @property
     def affirms(self) -> bool:
@@ -202,7 +203,7 @@ def record_of(values: Sequence[Any], keys: Iterable[str] = ()) -> Record:
     ) = values  # fmt: skip
     made = moment_of(created)
     texts = (value, *keys)
-    if not all(isinstance(text, str) for text in texts):
+    if {*map(type, texts)} != {str}:
         raise TypeError("a text that is none")
     return Record(
         id=name,

@@ -202,6 +202,7 @@ class _Batch:
 
     def _insert(self, new: dict[int, Draft]) -> None:
         keyed: list[tuple[int, str]] = []
+        languages: list[str | None] = []
         vectors: list[NDArray[np.float32]] = []
         for seq, draft in new.items():
             if draft.vectors is None:
@@ -211,13 +212,14 @@ class _Batch:
             if draft.entry.supersedes is not None:
                 self._close(draft)
             keyed += [(seq, text) for text in draft.keys]
+            languages += draft.languages
             vectors.append(draft.vectors)
         self._db.executemany(
             f"INSERT INTO records({INSERT_COLUMNS}) VALUES ({MARKS})",
             [row_of(draft, seq, self._user, self._now) for seq, draft in new.items()],
         )
         if keyed:
-            add_keys(self._db, self._user, keyed, packed(np.concatenate(vectors)))
+            add_keys(self._db, self._user, keyed, packed(np.concatenate(vectors)), languages)
             written = {draft.digest: seq for seq, draft in new.items()}
             self._digests.add(self._user, written, max(new))
         if self._within.agent is None:
@@ -348,14 +350,15 @@ def add_keys(
     user: int,
     keyed: Sequence[tuple[int, str]],
     blobs: Sequence[bytes],
-    known: Sequence[str | None] = (),
+    languages: Sequence[str | None] | None = None,
 ) -> None:
     """Write keys, given as (record, text), with their packed vectors, and make them searchable.
 
-    Their languages are detected, but for those that are `known`.
+    Their `languages` are those that `detected` returns; without any they are detected here.
     """
     owner, first = f"u{user}", last_id(db, "keys") + 1
-    languages = detected(db.execute, owner, [text for _, text in keyed], known)
+    if languages is None:
+        languages = detected(db.execute, owner, [text for _, text in keyed])
     db.executemany(
         "INSERT INTO keys(id, record, owner, text, vector, language) VALUES (?, ?, ?, ?, ?, ?)",
         [

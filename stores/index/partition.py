@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from memagent.stores.database.connection import State
 from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.rows import unpacked
-from memagent.stores.index.neighbours import NONE, Around, Side, neighbours
+from memagent.stores.index.neighbours import NONE, Around, Compared, Side, neighbours
 from memagent.stores.index.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -194,55 +194,65 @@ class Partition:
         passing = there if allowed is None else there & allowed[rows]
         return np.asarray(keys[passing])
 
+    def cosines(
+        self, query: NDArray[np.float32], keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return keys, as far as they are held, and their cosines to a query."""
+        rows = self._rows(keys)
+        return self.column("key_id")[rows], self.vectors.rows(rows) @ query
+
+    def _rows(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of keys, as far as they are held, in their order."""
+        ids = self.column("key_id")
+        rows = np.searchsorted(ids, keys).clip(max=max(0, self._size - 1))
+        return rows[ids[rows] == keys] if self._size else rows[:0]
+
     def around(
+        self, where: Filter, records: NDArray[np.int64] | None, keys: NDArray[np.int64]
+    ) -> Around:
+        """Return keys, as far as they are held, with their neighbours."""
+        return self._around(self._rows(keys), self.allowed(where, records))[0]
+
+    def compared(
         self,
         where: Filter,
         records: NDArray[np.int64] | None,
         query: NDArray[np.float32],
         keys: NDArray[np.int64],
-    ) -> Around:
+    ) -> Compared:
         """Return keys, as far as they are held, with their neighbours and cosines to a query."""
-        ids = self.column("key_id")
-        rows = np.searchsorted(ids, keys).clip(max=max(0, self._size - 1))
-        rows = rows[ids[rows] == keys] if self._size else rows[:0]
-        allowed = self.allowed(where, records)
-        before, after = (self._beside(rows, step, allowed, query) for step in (-1, 1))
-        vectors = self.vectors.rows(rows)
-        return Around(
-            keys=ids[rows],
-            records=self.column("record")[rows],
-            vectors=vectors,
-            cosines=vectors @ query,
-            before=before,
-            after=after,
-        )
+        rows = self._rows(keys)
+        around, found = self._around(rows, self.allowed(where, records))
+        # A row is often beside others: its vector is read once.
+        needed, places = np.unique(np.concatenate([rows, *found]), return_inverse=True)
+        vectors = self.vectors.rows(needed.clip(min=0))
+        cosines = np.where(needed == NONE, 0, vectors @ query)[places]
+        itself, before, after = np.split(cosines, 3)
+        return Compared(around, vectors[places[: len(rows)]], itself, before, after)
 
-    def _beside(
-        self,
-        rows: NDArray[np.int64],
-        step: int,
-        allowed: NDArray[np.bool_] | None,
-        query: NDArray[np.float32],
-    ) -> Side:
-        found = neighbours(
-            rows,
-            step,
-            self.column("record"),
-            (self.column("session"), self.column("source")),
-            self.column("agent"),
-            self.column("hidden"),
-        )
-        there = found != NONE
-        places = np.where(there, found, 0)
-        cosines = np.zeros(len(rows), dtype=np.float32)
-        cosines[there] = self.vectors.rows(places[there]) @ query
-        passing = there if allowed is None else there & allowed[places]
-        return Side(
-            keys=np.where(there, self.column("key_id")[places], 0),
-            records=np.where(there, self.column("record")[places], 0),
-            cosines=cosines,
-            passing=passing,
-        )
+    def _around(
+        self, rows: NDArray[np.int64], allowed: NDArray[np.bool_] | None
+    ) -> tuple[Around, list[NDArray[np.int64]]]:
+        """Return the keys in some rows with their neighbours, and the rows of these."""
+        sides, found = list[Side](), list[NDArray[np.int64]]()
+        for step in (-1, 1):
+            beside = neighbours(
+                rows,
+                step,
+                self.column("record"),
+                (self.column("session"), self.column("source")),
+                self.column("agent"),
+                self.column("hidden"),
+            )
+            there = beside != NONE
+            side = Side(
+                keys=np.where(there, self.column("key_id")[beside], 0),
+                records=np.where(there, self.column("record")[beside], 0),
+                passing=there if allowed is None else there & allowed[beside],
+            )
+            sides.append(side)
+            found.append(beside)
+        return Around(self.column("key_id")[rows], self.column("record")[rows], *sides), found
 
     def keys(
         self,

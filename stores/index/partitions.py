@@ -10,7 +10,7 @@ from memagent.process import at_fork, lock
 from memagent.stores.database.connection import SqliteStore, State
 from memagent.stores.database.filters import Filter
 from memagent.stores.database.rows import reading
-from memagent.stores.index.neighbours import Around, nothing_around
+from memagent.stores.index.neighbours import Around, Compared, nothing_around, nothing_compared
 from memagent.stores.index.partition import FOREVER, Held, Moment, Near, Partition
 from memagent.stores.index.snapshot import Snapshots
 
@@ -78,19 +78,47 @@ class VectorIndex:
             self._catch_up(partition, state)
             return partition.passing(where, records, keys)
 
-    def around(self, where: Filter, query: NDArray[np.float32], keys: NDArray[np.int64]) -> Around:
-        """Return keys of a user, as far as there are such, with their neighbours.
+    def cosines(
+        self, where: Filter, query: NDArray[np.float32], keys: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return keys of a user, as far as there are such, and their cosines to a query.
 
         The query is normalised.
         """
         state = self._store.state(where.scope.user)
         if state is None:
-            return nothing_around(len(query))
+            return keys[:0], query[:0]
+        partition = self._partition(where.scope.user, len(query), state)
+        with partition.lock:
+            self._catch_up(partition, state)
+            return partition.cosines(query, keys)
+
+    def around(self, where: Filter, dimensions: int, keys: NDArray[np.int64]) -> Around:
+        """Return keys of a user, as far as there are such, with their neighbours."""
+        state = self._store.state(where.scope.user)
+        if state is None:
+            return nothing_around()
+        records = self._records(where)
+        partition = self._partition(where.scope.user, dimensions, state)
+        with partition.lock:
+            self._catch_up(partition, state)
+            return partition.around(where, records, keys)
+
+    def compared(
+        self, where: Filter, query: NDArray[np.float32], keys: NDArray[np.int64]
+    ) -> Compared:
+        """Return keys of a user, as far as there are such, and their neighbours, with cosines.
+
+        The query is normalised.
+        """
+        state = self._store.state(where.scope.user)
+        if state is None:
+            return nothing_compared(len(query))
         records = self._records(where)
         partition = self._partition(where.scope.user, len(query), state)
         with partition.lock:
             self._catch_up(partition, state)
-            return partition.around(where, records, query, keys)
+            return partition.compared(where, records, query, keys)
 
     def keys(
         self, where: Filter, *, before: Moment | None = None, after: Moment | None = None

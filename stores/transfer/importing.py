@@ -18,6 +18,7 @@ from memagent.stores.database.links import How, link_ids
 from memagent.stores.database.metadata import to_json
 from memagent.stores.database.rows import DIGEST_BYTES, is_as_written, is_unit, packed
 from memagent.stores.database.schema import LINK_OTHER_AGENTS
+from memagent.stores.database.word_index import detected
 from memagent.stores.database.writer import add_keys, user_id
 from memagent.stores.lifecycle.undo import ids_kept
 from memagent.stores.transfer.export import BATCH, COLUMNS, LISTS
@@ -187,7 +188,8 @@ def _stored(
     if not is_as_written(stored):
         raise ValueError("its digest is another record's")
     texts = [(seq, key["text"]) for key in one["keys"]]
-    languages = [key.get("language") for key in one["keys"]]
+    known = [key.get("language") for key in one["keys"]]
+    languages = detected(db.execute, f"u{user}", [text for _, text in texts], known)
     add_keys(db, user, texts, [blob for blob, _ in blobs], languages)
     keys = db.execute("SELECT id FROM keys WHERE record = ? ORDER BY id", (seq,)).fetchall()
     db.executemany(

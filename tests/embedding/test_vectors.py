@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from memagent import Memory
-from memagent.embedding.vectors import BadVector, unit_rows
+from memagent.embedding.vectors import BadVector, inner_products, unit_rows
 from memagent.errors import EmbeddingError, InvalidInput
 from memagent.testing import HashEmbedder
 
@@ -72,3 +72,12 @@ def test_finite_vectors_of_any_size_get_length_one_or_are_all_zeros(vectors: Any
             unit_rows(vectors)
         return
     assert np.allclose(np.linalg.norm(unit_rows(vectors), axis=1), 1)
+
+
+@pytest.mark.parametrize(("rows", "others"), [(0, 3), (3, 0), (150, 150), (2, 3_000)])
+def test_inner_products_in_blocks_are_those_of_the_whole(rows: int, others: int) -> None:
+    rng = np.random.default_rng(0)
+    vectors, against = (rng.standard_normal((n, 384), dtype=np.float32) for n in (rows, others))
+    found = inner_products(vectors, against)
+    assert found.shape == (rows, others)
+    assert np.allclose(found, vectors @ against.T, atol=1e-3)

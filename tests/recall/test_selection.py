@@ -9,6 +9,7 @@ from memagent.recall.selection import fair_share, second_look, select, shortened
 from memagent.types import Hit
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+STORY = "The harbour opened in 1901. Ann painted the tower blue. Rain fell. Bob left for good."
 
 
 def hit(text: str, score: float, seq: int = 1, name: str | None = None) -> Hit:
@@ -79,6 +80,20 @@ def test_budgets_of_records_and_tokens() -> None:
     assert len(select(found, 3, 120)) == 3
 
 
+def test_an_excerpt_of_the_best_is_shown_however_few_the_tokens() -> None:
+    found = [long_hit("Ann painted the tower blue."), hit("I like tea and cake.", 0.8, 2)]
+    assert [one.text for one in select(found, 3, 2)] == ["Ann painted the tower blue."]
+    assert texts(select([hit("c" * 40, 0.9, 1), hit("d", 0.8, 2)], 3, 2)) == ["d"]
+
+
+def test_recall_shows_the_sentence_that_answers_however_few_the_tokens(
+    memory: Memory, ada: Scope
+) -> None:
+    memory.add(STORY, keys=STORY.split(". "), sources=["harbour.txt"], scope=ada)
+    (shown,) = memory.recall("Who painted the tower blue?", scope=ada, tokens=2).texts
+    assert shown == "Ann painted the tower blue."
+
+
 def test_recall_shows_what_was_said_twice_once(memory: Memory, ada: Scope) -> None:
     memory.add("My locker code is 4711.", scope=ada)
     memory.add("my locker code is 4711", scope=ada)
@@ -87,9 +102,6 @@ def test_recall_shows_what_was_said_twice_once(memory: Memory, ada: Scope) -> No
     assert "my locker code is 4711" in shown
     assert "My locker code is 4711." not in shown
     assert "My locker code was 4710." in shown
-
-
-STORY = "The harbour opened in 1901. Ann painted the tower blue. Rain fell. Bob left for good."
 
 
 def long_hit(key: str, score: float = 0.9, seq: int = 1, name: str | None = None) -> Hit:

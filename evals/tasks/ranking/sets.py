@@ -26,7 +26,6 @@ from memagent.evals.tasks.documents import squad
 from memagent.evals.tasks.documents.documents import START, Document, DocumentQuestion
 from memagent.evals.tasks.documents.streamingqa import loader as streamingqa
 from memagent.evals.tasks.documents.streamingqa.generator import write_world
-from memagent.evals.tasks.notes.notebooks import WORDINGS
 from memagent.memory.memory import Memory
 from memagent.recall.features import RecordType
 from memagent.text.questions import asks
@@ -36,7 +35,7 @@ SEEDS = (101, 102)
 """Seeds of generated conversations; evaluations generate with others."""
 STYLES: tuple[Style, ...] = ("people", "assistant")
 Write = Callable[[Memory, Scope], None]
-_PARAPHRASED = Path(__file__).parent / "data"
+_NOTEBOOKS = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +144,28 @@ def babi_set(folder: Path, tasks: Sequence[int] = babi.TASKS, stories: int = 20)
     return RankingSet(name="babi", family="babi", type="note", corpora=corpora)
 
 
-def paraphrased_set() -> RankingSet:
-    """Return everyday notes in ten languages, each asked for in its words and in others.
+def notebook_sets() -> list[RankingSet]:
+    """Return everyday notes in ten languages, asked for in their words, and in others.
 
     The notes of a language are one corpus, oldest first, and its questions one group. Some notes
     bring an older one up to date: the questions about either want the newer. Only an embedder that
-    knows the languages can find a paraphrase, so the set names one.
+    knows the languages can find a paraphrase, so those sets name one; the words are matched
+    whatever the embedder, so they are asked with the usual one, too.
     """
-    return RankingSet(
-        name="paraphrased notes",
-        family="paraphrased notes",
-        type="note",
-        corpora=[_paraphrased(file) for file in sorted(_PARAPHRASED.glob("*.toml"))],
-        embedder=e5.NAME,
-    )
+    return [
+        RankingSet(
+            name=f"notebooks, {name}",
+            family=f"notebooks, {name}",
+            type="note",
+            corpora=[_notebook(file, wording) for file in sorted(_NOTEBOOKS.glob("*.toml"))],
+            embedder=embedder,
+        )
+        for name, wording, embedder in (
+            ("paraphrased", "paraphrase", e5.NAME),
+            ("same words", "same_words", e5.NAME),
+            ("same words, usual embedder", "same_words", None),
+        )
+    ]
 
 
 def conversations(data: DataSet) -> list[Corpus]:
@@ -243,8 +250,8 @@ def _story(group: str, sample: Sample) -> Corpus:
     return Corpus(name=sample.id, write=_all_of(records), questions=[question])
 
 
-def _paraphrased(file: Path) -> Corpus:
-    """Return the notes of one language with the questions about each."""
+def _notebook(file: Path, wording: str) -> Corpus:
+    """Return the notes of one language with a question about each, in one of its wordings."""
     rows = tomllib.loads(file.read_text(encoding="utf-8"))["notes"]
     ids = [f"{file.stem}{place:02}" for place in range(1, len(rows) + 1)]
     records = [
@@ -255,11 +262,8 @@ def _paraphrased(file: Path) -> Corpus:
     questions = [
         Question(row[wording], frozenset([newer.get(row.get("id"), id)]), file.stem)
         for id, row in zip(ids, rows, strict=True)
-        for wording in WORDINGS
     ]
-    return Corpus(
-        name=f"paraphrased notes, {file.stem}", write=_all_of(records), questions=questions
-    )
+    return Corpus(name=f"notebook, {file.stem}", write=_all_of(records), questions=questions)
 
 
 def drawn(found: RankingSet, n: int | None, seed: int) -> list[tuple[Corpus, Question]]:

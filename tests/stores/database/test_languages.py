@@ -112,3 +112,18 @@ def test_a_key_of_a_running_earlier_process_is_found(memory: Memory, ada: Scope)
         db.execute("UPDATE keys SET language = NULL WHERE id > 4")
     assert memory.search("Drucker", scope=ada)[0].record.text == GERMAN[4]
     assert list(blocks_amiss(memory.engine.store)) == []
+
+
+def test_languages_are_detected_before_the_write_begins(
+    memory: Memory, ada: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing: list[bool] = []
+
+    def detect(text: str, usual: str | None) -> str | None:
+        writing.append(memory.engine.store._db.in_transaction)
+        return "de"
+
+    monkeypatch.setattr(word_index, "detect", detect)
+    memory.add_many(GERMAN, scope=ada)
+    assert writing == [False] * len(GERMAN)
+    assert languages(memory) == ["de"] * len(GERMAN)

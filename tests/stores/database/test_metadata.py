@@ -1,3 +1,4 @@
+import json
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.stores.database.filters import Filter
+from memagent.stores.database.metadata import MAX_BYTES, plain_metadata
 from memagent.testing import HashEmbedder
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
@@ -153,3 +155,22 @@ def test_a_filter_keeps_its_candidates_however_many_others_match_better(
     memory.add_many([f"cat cat {n}" for n in range(200)], scope=ada)
     hits = memory.search("cat", scope=ada, k=3, where={"keep": True})
     assert [hit.record.text for hit in hits] == ["the cat of old"]
+
+
+CELLS = st.none() | st.booleans() | st.text(max_size=5) | st.integers() | st.lists(st.none())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(max_size=3), CELLS, max_size=4))
+def test_metadata_are_returned_as_json_gives_them_back(metadata: dict[str, Any]) -> None:
+    assert plain_metadata(metadata) == json.loads(json.dumps(metadata))
+
+
+def test_long_metadata_are_still_bounded() -> None:
+    with pytest.raises(InvalidInput):
+        plain_metadata({"note": "x" * MAX_BYTES})
+
+
+def test_half_a_character_in_plain_metadata_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        plain_metadata({"note": "\ud800"})

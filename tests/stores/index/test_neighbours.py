@@ -1,6 +1,6 @@
 import numpy as np
 
-from memagent.stores.index.neighbours import NONE, REACH, neighbours, nothing_around
+from memagent.stores.index.neighbours import FEW, NEAREST, NONE, REACH, neighbours, nothing_compared
 
 RECORDS = np.array([1, 1, 2, 3, 4, 5])
 SESSIONS = np.array([7, 7, 8, 7, NONE, NONE])
@@ -43,5 +43,21 @@ def test_neighbours_are_looked_for_within_reach() -> None:
     assert found.tolist() == [NONE]
 
 
+def test_many_rows_have_the_neighbours_that_each_has_alone() -> None:
+    rng = np.random.default_rng(0)
+    size = 5 * FEW
+    columns = (
+        np.arange(size) // 2,
+        (rng.integers(-1, 12, size), rng.integers(-1, 3, size)),
+        rng.integers(0, 2, size),
+        rng.integers(0, 2, size),
+    )
+    for step in (-1, 1):
+        together = neighbours(np.arange(size), step, *columns)
+        alone = [neighbours(np.array([row]), step, *columns)[0] for row in range(size)]
+        assert together.tolist() == alone
+        assert NEAREST < np.abs(together - np.arange(size))[together != NONE].max() <= REACH
+
+
 def test_nothing_is_around_no_keys() -> None:
-    assert nothing_around(3).vectors.shape == (0, 3)
+    assert nothing_compared(3).vectors.shape == (0, 3)

@@ -1,4 +1,4 @@
-"""The paraphrased notes that the ranker is trained on: their files, and the set made of them."""
+"""The notebooks that the ranker is trained on: their files, and the sets made of them."""
 
 import tomllib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from memagent import Memory, Scope
 from memagent.evals.tasks.notes import notebooks
 from memagent.evals.tasks.ranking import sets, training
-from memagent.evals.tasks.ranking.sets import paraphrased_set
+from memagent.evals.tasks.ranking.sets import notebook_sets
 from memagent.evals.tasks.ranking.training import examples_of
 from memagent.testing import HashEmbedder
 from memagent.text.languages import content
@@ -101,28 +101,31 @@ def test_the_newer_of_two_notes_is_not_told_by_its_length() -> None:
     assert 0.8 < newer / older < 1.25
 
 
-def test_the_set_has_a_corpus_and_a_group_for_each_language() -> None:
-    found = paraphrased_set()
-    assert (found.type, found.family) == ("note", "paraphrased notes")
-    groups = [{question.group for question in corpus.questions} for corpus in found.corpora]
-    assert groups == [{language} for language in LANGUAGES]
-    assert all(len(corpus.questions) == 28 for corpus in found.corpora)
+def test_each_set_has_a_corpus_and_a_group_for_each_language() -> None:
+    found = notebook_sets()
+    assert {each.type for each in found} == {"note"}
+    assert len({each.family for each in found}) == 3
+    for each in found:
+        groups = [{question.group for question in corpus.questions} for corpus in each.corpora]
+        assert groups == [{language} for language in LANGUAGES]
+        assert all(len(corpus.questions) == 14 for corpus in each.corpora)
 
 
-def test_a_question_has_one_right_note_the_newer_of_two() -> None:
-    (english,) = (one for one in paraphrased_set().corpora if one.questions[0].group == "en")
+@pytest.mark.parametrize(("place", "wording"), [(0, "paraphrase"), (1, "same_words")])
+def test_a_question_has_one_right_note_the_newer_of_two(place: int, wording: str) -> None:
+    corpora = notebook_sets()[place].corpora
+    (english,) = (one for one in corpora if one.questions[0].group == "en")
     rows = notes_of("en")
     gold = {question.text: question.gold for question in english.questions}
     assert {len(ids) for ids in gold.values()} == {1}
     newer = {row["replaces"]: row for row in rows if "replaces" in row}
     for row in rows:
         current = newer.get(row.get("id"), row)
-        place = rows.index(current) + 1
-        assert [gold[row[key]] for key in WORDINGS] == [frozenset({f"en{place:02}"})] * 2
+        assert gold[row[wording]] == frozenset({f"en{rows.index(current) + 1:02}"})
 
 
 def test_notes_are_written_oldest_first(memory: Memory) -> None:
-    for corpus in paraphrased_set().corpora:
+    for corpus in notebook_sets()[0].corpora:
         scope = Scope(corpus.name)
         corpus.write(memory, scope)
         records = sorted(memory.list(scope=scope, limit=100), key=lambda each: each.valid_from)
@@ -144,14 +147,13 @@ def test_a_set_is_searched_with_the_embedder_that_it_names_opened_once(
         return named
 
     monkeypatch.setattr(training, "open_embedder", open_named)
-    paraphrased = paraphrased_set()
-    examples = examples_of([paraphrased, paraphrased], usual, limit=3)
+    paraphrased, same_words, by_usual = notebook_sets()
+    examples = examples_of([paraphrased, same_words], usual, limit=3)
     assert (opened, usual.texts) == (["multilingual"], 0)
     assert [len(each.questions) for each in examples] == [3, 3]
     assert all(question.gold.sum() == 1 for each in examples for question in each.questions)
-    (turns, *_) = sets.generated(("en",), (7,))
     before = named.texts
-    examples_of([turns], usual, limit=1)
+    examples_of([by_usual], usual, limit=1)
     assert (opened, named.texts) == (["multilingual"], before)
     assert usual.texts > 0
 
