@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from memagent.embedding.calibration import Calibration
 from memagent.embedding.vectors import inner_products
@@ -39,6 +39,7 @@ FEATURES: Mapping[str, str] = {
     "adds": "how many words it says beyond those of the question, as a logarithm: 1 from 40 on",
     "echo": "whether it says nothing beyond the question",
     "likeness": "likeness to the most relevant record by meaning: a second look by its content",
+    "linked": "likeness to the best, beyond what both share with the question: what that leads to",
     "recency": "place in time among the candidates: 0 the oldest, 1 the newest",
     "outdated": "likeness to a newer candidate that holds as many of the question's words",
     "time": "how much of a date that the question names is that of the record",
@@ -53,6 +54,8 @@ K1, B = 1.2, 0.75
 BEGINNING = 400
 """Characters of a key that are looked through for words beyond the question's."""
 BEST_OF_SESSION = 3
+MIN_REST = 1e-6
+"""Least of what texts say beyond the question: of one in its words there is nothing to compare."""
 DAY = 86_400_000_000
 """Microseconds of a day."""
 Floats = NDArray[np.float64]
@@ -97,6 +100,7 @@ def examine(question: str, candidates: Candidates, cosines: Calibration) -> Exam
         "adds": np.log1p(np.minimum(new, NEW_WORDS)) / np.log1p(NEW_WORDS),
         "echo": [number == 0 for number in new],
         "likeness": _likeness(candidates, relevance, cosines),
+        "linked": _linked(candidates, relevance * (1 - outdated), cosines),
         "recency": recency,
         "outdated": outdated,
         "time": _named_time(question, candidates.rows),
@@ -166,6 +170,28 @@ def _likeness(candidates: Candidates, relevance: Floats, cosines: Calibration) -
         return relevance
     best = candidates.vectors[int(np.argmax(relevance))]
     return cosines.scaled_texts(candidates.vectors @ best).clip(0, 1)
+
+
+def _linked(candidates: Candidates, best_first: Floats, cosines: Calibration) -> Floats:
+    """Return the partial correlation with the best, given the question: 0 unrelated, 1 the best."""
+    if not len(candidates):
+        return best_first
+    best = int(np.argmax(best_first))
+    alike = candidates.vectors @ candidates.vectors[best]
+    beyond = _partial(alike, candidates.cosine, candidates.cosine[best])
+    unrelated = _partial(cosines.text_low, cosines.low, cosines.low)
+    linked = ((beyond - unrelated) / (1 - unrelated)).clip(0, 1)
+    linked[best] = 1.0
+    return linked
+
+
+def _partial(alike: ArrayLike, one: ArrayLike, other: ArrayLike) -> Floats:
+    """Return cosines of two texts without the part of both that lies along the question.
+
+    `one` and `other` are their cosines with it.
+    """
+    rest = np.maximum((1 - np.square(one)) * (1 - np.square(other)), MIN_REST)
+    return np.asarray((alike - np.multiply(one, other)) / np.sqrt(rest))
 
 
 def _time(

@@ -9,7 +9,7 @@ from memagent.recall.expansion import Expander
 from memagent.recall.lessons import Lessons
 from memagent.recall.pipeline import Pipeline
 from memagent.recall.relevance import knows
-from memagent.recall.selection import select, without_echoes
+from memagent.recall.selection import distinct, second_look, select, without_echoes
 from memagent.recall.strategy import RecallQuery
 from memagent.records import local_day
 from memagent.stores.ranking import Ranking
@@ -38,7 +38,7 @@ class Recaller:
         ranking = Ranking(k=max(2 * query.k, POOL), explain=True)
         hits = self._pipeline.search(query.question, vector, query.where, ranking)
         known = hits.hits if knows(hits, self._encoder.name) else ()
-        said = without_echoes(query.question, known)
+        said = second_look(distinct(without_echoes(query.question, known)), query.k)
         lesson = self._lessons.taught(query.question, vector, query.where)
         chosen = select(lesson.before(said) if lesson else said, query.k, query.tokens)
         shown = self._expander.expand(chosen, vector, query.where, query.k, query.tokens)

@@ -1,5 +1,7 @@
 """Selection: which of the hits are shown (no echoes, each text once), and how much of each."""
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +14,14 @@ from memagent.types import Hit
 MIN_SHARE = 0.2
 """Share of the best score that a hit has to reach: of 300 questions (LoCoMo, generated
 conversations) none lost its only gold turn among the first 20 hits by it."""
+CERTAIN = 0.8
+"""Relevance from which on the best hit is looked from a second time."""
+OUTDATED = 0.9
+"""Likeness to a newer record from which on an older one is a version of it."""
+LINK = 4.0
+"""Log-odds that full likeness to the best hit beyond the question is worth in a second look."""
+LEAST_LINK = 0.1
+logger = logging.getLogger(__name__)
 
 
 def select(
@@ -135,6 +145,61 @@ def without_echoes(question: str, hits: Sequence[Hit]) -> list[Hit]:
     """Return the hits without the user's turns in the question's words, or in one of them alone."""
     asked = query_words(question)
     return [hit for hit in hits if not (_is_turn(hit) and _repeats(hit.record.text, asked))]
+
+
+def second_look(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """Return hits, best first, with what the best leads to among the first `k`.
+
+    Where the best is a note that surely answers, older versions of it give their places and scores
+    to notes that hold fewer of the question's words, but are like the best in what it says beyond
+    the question: "Where is the key?" finds "Mary took the key", and that "Mary went to the attic".
+    """
+    if not hits or not _is_certain(best := hits[0]):
+        return list(hits)
+    covered = _words(best) - 1e-9
+    shown, rest = list(hits[:k]), list(hits[k:])
+    led = [
+        hit for hit in rest if _is_note(hit) and _linked(hit) > LEAST_LINK and _words(hit) < covered
+    ]
+    led.sort(key=_worth, reverse=True)
+    older = [
+        place
+        for place, hit in enumerate(shown)
+        if _is_note(hit) and _words(hit) >= covered and hit.record.moment < best.record.moment
+        if hit.why.get("outdated", 0.0) >= OUTDATED
+    ]
+    for place, hit in zip(reversed(older), led, strict=False):
+        version = shown[place]
+        shown[place] = replace(hit, score=version.score)
+        rest[rest.index(hit)] = replace(version, score=hit.score)
+    if older and led:
+        logger.debug("second look: %d older versions give way", min(len(older), len(led)))
+    return shown + rest
+
+
+def _is_certain(best: Hit) -> bool:
+    """Tell whether a second look starts from this note: it is the best, and holds what is asked."""
+    relevance = (min(1.0, max(0.0, best.why.get("meaning", 0.0))) + _words(best)) / 2
+    return _is_note(best) and _linked(best) == 1 and relevance >= CERTAIN
+
+
+def _is_note(hit: Hit) -> bool:
+    record = hit.record
+    return record.kind != "episode" or (record.role is None and not record.sources)
+
+
+def _linked(hit: Hit) -> float:
+    return hit.why.get("linked", 0.0)
+
+
+def _words(hit: Hit) -> float:
+    return hit.why.get("words", 0.0)
+
+
+def _worth(hit: Hit) -> float:
+    """Return the log-odds of the score, with the link added."""
+    score = min(1 - 1e-9, max(1e-9, hit.score))
+    return math.log(score / (1 - score)) + LINK * _linked(hit)
 
 
 def _is_turn(hit: Hit) -> bool:

@@ -19,7 +19,9 @@ from memagent.recall.ranker import Ranker, Weights
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-FOR = frozenset("meaning words bm25 window before after session adds likeness helped".split())
+FOR = frozenset(
+    "meaning words bm25 window before after session adds likeness linked helped".split()
+)
 AGAINST = frozenset("asks other echo outdated hurt superseded".split())
 """Features whose weights have a sign; those of the others (who spoke, how new it is) have none."""
 PULL = 1e-3

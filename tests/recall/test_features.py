@@ -100,6 +100,23 @@ def test_of_passages_only_those_of_another_day_are_newer(memory: Memory) -> None
     assert found["Cy is mayor of Hull"]["outdated"] == 0.0
 
 
+def test_what_the_best_leads_to_is_like_it_beyond_the_question(memory: Memory) -> None:
+    for minute, text in enumerate(
+        ("Mary was upstairs", "Paul was downstairs", "Mary took the key")
+    ):
+        memory.add(text, scope=ADA, valid_from=NOON + timedelta(minutes=minute))
+    found = features_of(memory, "Where is the key?")
+    assert found["Mary took the key"]["linked"] == 1
+    assert found["Mary was upstairs"]["linked"] > 0.1 > found["Paul was downstairs"]["linked"]
+
+
+def test_a_note_in_the_question_s_words_leads_to_nothing_else(memory: Memory) -> None:
+    memory.add("where is the key", scope=ADA)
+    memory.add("the garden is green", scope=ADA)
+    found = features_of(memory, "where is the key")
+    assert [values["linked"] for values in found.values()] == [1, pytest.approx(0, abs=0.01)]
+
+
 def test_what_only_repeats_the_question_is_an_echo(memory: Memory) -> None:
     memory.add("where lena lives", scope=ADA)
     memory.add("Lena lives in Graz", scope=ADA)

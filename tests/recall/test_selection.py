@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from memagent import Memory, Record, Scope
-from memagent.recall.selection import fair_share, select, shortened
+from memagent.recall.selection import fair_share, second_look, select, shortened
 from memagent.types import Hit
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -163,3 +163,86 @@ def test_short_texts_leave_their_share_to_long_ones(
     costs: list[int], tokens: int, share: int
 ) -> None:
     assert fair_share(costs, tokens) == share
+
+
+LOOKED = {"meaning": 1.0, "words": 1.0}
+"""Features of a note that holds all that is asked."""
+
+
+def note(text: str, score: float, seq: int, **why: float) -> Hit:
+    found = hit(text, score, seq)
+    return replace(found, record=replace(found.record, metadata={}), why=why)
+
+
+def keys(**best: float) -> list[Hit]:
+    """Return hits for "Where is the key?", with other features of the best."""
+    return [
+        note("Mary took the key", 0.9, 9, **{**LOOKED, "linked": 1.0, **best}),
+        note("Paul lost the key", 0.8, 5, **LOOKED, outdated=0.95, linked=0.2),
+        note("Paul took the key", 0.7, 3, **LOOKED, outdated=1.0, linked=0.3),
+        note("Paul is downstairs", 0.2, 4),
+        note("Mary is upstairs", 0.1, 8, linked=0.6),
+    ]
+
+
+def test_an_older_version_gives_way_to_what_the_best_leads_to() -> None:
+    looked = second_look(keys(), 3)
+    assert [(found.record.text, found.score) for found in looked] == [
+        ("Mary took the key", 0.9),
+        ("Paul lost the key", 0.8),
+        ("Mary is upstairs", 0.7),
+        ("Paul is downstairs", 0.2),
+        ("Paul took the key", 0.1),
+    ]
+    assert texts(select(looked, 3, None)) == texts(looked)[:3]
+
+
+def test_the_likelier_of_what_the_best_leads_to_comes_in() -> None:
+    likely = note("Mary lives in the loft", 0.6, 7, linked=0.5)
+    assert texts(second_look([*keys(), likely], 3))[2] == "Mary lives in the loft"
+
+
+@pytest.mark.parametrize(
+    ("best", "k"),
+    [
+        ({"meaning": 0.5}, 3),  # it may not answer
+        ({"linked": 0.9}, 3),  # the links are from another
+        ({}, 1),  # there is no room
+        ({}, 5),  # all are shown
+    ],
+)
+def test_without_a_reason_nothing_is_looked_for(best: dict[str, float], k: int) -> None:
+    assert second_look(keys(**best), k) == keys(**best)
+
+
+@pytest.mark.parametrize("other", [{"outdated": 0.5}, {"outdated": 1.0, "words": 0.5}])
+def test_what_is_no_older_version_keeps_its_place(other: dict[str, float]) -> None:
+    best, *rest = keys()
+    kept = [replace(found, why={**LOOKED, **other}) for found in rest[:2]]
+    assert second_look([best, *kept, *rest[2:]], 3) == [best, *kept, *rest[2:]]
+
+
+def test_a_newer_note_keeps_its_place() -> None:
+    best, _, _, *rest = keys()
+    newer = note("Ann took the key", 0.8, 10, **LOOKED, outdated=1.0)
+    assert second_look([best, newer, *rest], 2) == [best, newer, *rest]
+
+
+def test_turns_and_passages_keep_their_places() -> None:
+    found = keys()
+    turns = [replace(one, record=replace(one.record, metadata={"role": "user"})) for one in found]
+    passages = [replace(one, record=replace(one.record, sources=("guide",))) for one in found]
+    assert second_look(turns, 3) == turns
+    assert second_look(passages, 3) == passages
+
+
+def test_a_second_look_of_nothing_is_nothing() -> None:
+    assert second_look([], 3) == []
+
+
+def test_a_recall_looks_a_second_time(memory: Memory, ada: Scope) -> None:
+    told = ("Mary is upstairs", "Paul is downstairs", "Paul has the key", "Mary has the key")
+    for minute, text in enumerate(told):
+        memory.add(text, scope=ada, valid_from=NOON + timedelta(minutes=minute))
+    shown = memory.recall("Who has the key?", scope=ada, k=2)
+    assert shown.texts == ("Mary is upstairs", "Mary has the key")
