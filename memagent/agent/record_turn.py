@@ -90,8 +90,8 @@ def is_request(text: str, answer: Answer) -> bool:
     """Tell whether a turn of a chat asked for something rather than stated it.
 
     It did if it only asks. So did a turn that was answered by what is remembered: the reply says
-    `RECALLED_WORDS` of a memory that was shown and shares a word with the turn, and nothing that
-    only the turn says. A turn with a capital or a number in a word that is new states something,
+    `RECALLED_WORDS` of a memory that was found by a word of the turn, and nothing that only the turn
+    says. A turn with a capital or a number in a word that is new states something,
     whatever the reply: what is taken for a request is lost, and the reverse only is in the way.
     """
     if asks(text):
@@ -102,9 +102,8 @@ def is_request(text: str, answer: Answer) -> bool:
     named = _words(" ".join(word for word in words(text)[1:] if word[0].isupper()))
     if new & (replied | named) or any(letter.isnumeric() for word in new for letter in word):
         return False
-    return any(
-        memory & said and len((replied & memory) - said) >= RECALLED_WORDS for memory in memories
-    )
+    found = [hit for hit in answer.recollection.hits if hit.why.get("words", 0.0) > 0]
+    return any(len((replied & _words(hit.text)) - said) >= RECALLED_WORDS for hit in found)
 
 
 def _words(text: str) -> set[str]:

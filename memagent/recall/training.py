@@ -196,12 +196,18 @@ def _minimum(
 
 
 def _calibrated(stacked: _Stacked, parameters: Floats, type_: np.intp) -> Floats:
-    """Return a type's parameters, scaled and shifted so that scores are probabilities."""
+    """Return a type's parameters, scaled and shifted so that scores are probabilities.
+
+    The right candidates weigh as much as the others together, so that the scores of a type do not
+    tell how many candidates its questions had.
+    """
     from scipy.optimize import minimize
 
     own = stacked.types == type_
     logits = stacked.rows[own] @ parameters[type_]
-    gold, weight = stacked.gold[own], stacked.weight[own]
+    gold, weight = stacked.gold[own], stacked.weight[own].copy()
+    for part in (gold, ~gold):
+        weight[part] /= 2 * max(weight[part].sum(), 1e-12)
 
     def loss(line: Floats) -> tuple[float, Floats]:
         scores = line[0] * logits + line[1]
