@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> Path:
     """Return a folder with a memory that has enough verdicts to learn from."""
     home = tmp_path / "home"
     with Memory.open(home, embedder=HashEmbedder()) as memory:
-        told(memory, ADA, "Pia")
+        told(memory, ADA, "Vera")
         judge(memory, ADA, NAMES[:14])
     return home
 
@@ -43,7 +43,7 @@ def test_a_ranking_is_learned_shown_listed_and_undone(memagent: Command, home: P
     assert memagent("changes", "undo", change["id"], *USER)[0] == 0
     assert json.loads(memagent("ranking", "show", *USER, "--json")[1]) != weights
     with Memory.open(home, embedder=HashEmbedder()) as memory:
-        assert first(memory, ADA, "Pia") == "Oslo"
+        assert first(memory, ADA, "Vera") == "Oslo"
 
 
 def test_it_says_why_nothing_is_kept(memagent: Command) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from memagent import Memory, Scope
 from memagent.types import NewRecord, Record
 
-NAMES = "Ann Ben Cleo Dan Eva Finn Gus Hana Ivo Jana Kurt Lena Max Nora Otto Pia".split()
+NAMES = "Ann Ben Cleo Dan Eva Finn Gus Hana Ivo Jana Kurt Lena Max Nora Otto Vera".split()
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
 

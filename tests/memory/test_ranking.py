@@ -16,21 +16,21 @@ BOB = Scope(user="bob")
 
 
 def test_what_helped_is_found_first_in_what_was_never_judged(memory: Memory, ada: Scope) -> None:
-    told(memory, ada, "Pia")
-    assert first(memory, ada, "Pia") == "Oslo"
+    told(memory, ada, "Vera")
+    assert first(memory, ada, "Vera") == "Oslo"
     judge(memory, ada, NAMES[:14])
     found = memory.changes.learn_ranking(scope=ada, who="ada", why="a try")
     assert found.change is not None
     assert found.questions == 14
     assert found.before < found.after
-    assert first(memory, ada, "Pia") == "Rome"
+    assert first(memory, ada, "Vera") == "Rome"
     (change,) = memory.changes.list(scope=ada)
     assert change == found.change
     assert (change.feedback, change.who, change.why) == ("ranking", "ada", "a try")
 
 
 def test_undo_brings_the_shipped_weights_back(memory: Memory, ada: Scope) -> None:
-    told(memory, ada, "Pia")
+    told(memory, ada, "Vera")
     judge(memory, ada, NAMES[:14])
     one = memory.changes.learn_ranking(scope=ada).change
     two = memory.changes.learn_ranking(scope=ada).change
@@ -38,11 +38,11 @@ def test_undo_brings_the_shipped_weights_back(memory: Memory, ada: Scope) -> Non
     assert two is not None
     assert two.superseded == one.id
     memory.changes.undo(two.id, scope=ada)
-    assert first(memory, ada, "Pia") == "Rome"
+    assert first(memory, ada, "Vera") == "Rome"
     undone = memory.changes.undo(one.id, scope=ada, why="no good")
     assert undone.because == "no good"
     assert memory.engine.rankings.of(ada) is shipped()
-    assert first(memory, ada, "Pia") == "Oslo"
+    assert first(memory, ada, "Vera") == "Oslo"
     assert memory.maintenance.verify() == ()
 
 
@@ -67,15 +67,15 @@ def test_few_verdicts_teach_nothing(memory: Memory, ada: Scope) -> None:
 def test_users_and_agents_learn_apart(memory: Memory, ada: Scope) -> None:
     helper = Scope(user="ada", agent="helper")
     for scope in (ada, helper, BOB):
-        told(memory, scope, "Pia")
+        told(memory, scope, "Vera")
     judge(memory, ada, NAMES[:14])
     assert memory.changes.learn_ranking(scope=ada).change is not None
     assert memory.engine.rankings.of(BOB) is shipped()
-    assert first(memory, BOB, "Pia") == "Oslo"
-    assert first(memory, helper, "Pia") == "Rome"  # an agent without a ranking takes the user's
+    assert first(memory, BOB, "Vera") == "Oslo"
+    assert first(memory, helper, "Vera") == "Rome"  # an agent without a ranking takes the user's
     judge(memory, helper, NAMES[:14], right=1)
     assert memory.changes.learn_ranking(scope=helper, check=False).change is not None
-    assert first(memory, helper, "Pia") == "Oslo"
+    assert first(memory, helper, "Vera") == "Oslo"
     assert memory.engine.rankings.of(ada) is not memory.engine.rankings.of(helper)
 
 
@@ -107,15 +107,15 @@ def test_forgetting_leaves_no_words_and_forgetting_all_drops_the_ranking(
 
 def test_a_ranking_goes_with_an_export(memory: Memory, ada: Scope) -> None:
     judge(memory, ada, NAMES[:14])
-    told(memory, ada, "Pia")
+    told(memory, ada, "Vera")
     memory.changes.learn_ranking(scope=ada)
     lines = list(memory.maintenance.export(scope=ada))
     with Memory.in_memory(embedder=HashEmbedder()) as other:
         other.maintenance.import_(lines)
-        assert first(other, ada, "Pia") == "Rome"
+        assert first(other, ada, "Vera") == "Rome"
         (change,) = other.changes.list(scope=ada)
         other.changes.undo(change.id, scope=ada)
-        assert first(other, ada, "Pia") == "Oslo"
+        assert first(other, ada, "Vera") == "Oslo"
 
 
 def test_a_damaged_or_older_ranking_is_not_used(memory: Memory, ada: Scope) -> None:
@@ -137,14 +137,14 @@ def test_who_has_the_store_open_already_sees_it(tmp_path: Path, ada: Scope) -> N
         Memory.open(tmp_path, embedder=HashEmbedder()) as one,
         Memory.open(tmp_path, embedder=HashEmbedder()) as other,
     ):
-        told(one, ada, "Pia")
-        assert first(other, ada, "Pia") == "Oslo"
+        told(one, ada, "Vera")
+        assert first(other, ada, "Vera") == "Oslo"
         judge(one, ada, NAMES[:14])
         change = one.changes.learn_ranking(scope=ada).change
         assert change is not None
-        assert first(other, ada, "Pia") == "Rome"
+        assert first(other, ada, "Vera") == "Rome"
         other.changes.undo(change.id, scope=ada)
-        assert first(one, ada, "Pia") == "Oslo"
+        assert first(one, ada, "Vera") == "Oslo"
 
 
 def test_of_what_was_shown_with_a_good_answer_only_what_it_cites_is_right(
