@@ -55,6 +55,38 @@ def _said(name: str, text: str, day: str = "2021-05-09") -> Turn:
 EXAMPLES = (
     ConversationExample(
         turns=(
+            _said(
+                "Kofi",
+                "My grandmother taught me how to knit. She says that it calms the hands.",
+                "2017-02-11",
+            ),
+            _said("Kofi", "I have finished my third pair of socks.", "2017-03-25"),
+        ),
+        question="Who taught Kofi how to knit?",
+        answer="his grandmother",
+    ),
+    ConversationExample(
+        turns=(
+            _said("Yara", "I drive a taxi at night at the moment.", "2019-01-15"),
+            _said(
+                "Yara",
+                "No more night shifts! I have been hired by the harbour office.",
+                "2019-04-02",
+            ),
+        ),
+        question="Where does Yara work now?",
+        answer="the harbour office",
+    ),
+    ConversationExample(
+        turns=(
+            _said("Marisol", "I swim twice a week now, before breakfast.", "2020-10-02"),
+            _said("Anders", "My niece plays the oboe. You should hear her!", "2020-11-19"),
+        ),
+        question="Which instrument does Anders play?",
+        answer="unknown",
+    ),
+    ConversationExample(
+        turns=(
             _said("Marisol", "How was the weekend?", "2022-03-06"),
             _said(
                 "Anders",
@@ -65,14 +97,6 @@ EXAMPLES = (
         ),
         question="Which city does Anders live in?",
         answer="Graz",
-    ),
-    ConversationExample(
-        turns=(
-            _said("Marisol", "I swim twice a week now, before breakfast.", "2020-10-02"),
-            _said("Anders", "My niece plays the oboe. You should hear her!", "2020-11-19"),
-        ),
-        question="Which instrument does Anders play?",
-        answer="unknown",
     ),
     ConversationExample(
         turns=(
@@ -91,36 +115,12 @@ EXAMPLES = (
     ),
     ConversationExample(
         turns=(
-            _said("Yara", "I drive a taxi at night at the moment.", "2019-01-15"),
-            _said(
-                "Yara",
-                "No more night shifts! I have been hired by the harbour office.",
-                "2019-04-02",
-            ),
-        ),
-        question="Where does Yara work now?",
-        answer="the harbour office",
-    ),
-    ConversationExample(
-        turns=(
             _said("Yara", "We spent two days in Malmö, it rained the whole time.", "2018-07-22"),
             _said("Kofi", "In Genoa the sun was shining every day of our holiday.", "2018-08-30"),
             _said("Yara", "Utrecht was better, we hired bicycles.", "2018-09-14"),
         ),
         question="Which cities has Yara been to?",
         answer="Malmö, Utrecht",
-    ),
-    ConversationExample(
-        turns=(
-            _said(
-                "Kofi",
-                "My grandmother taught me how to knit. She says that it calms the hands.",
-                "2017-02-11",
-            ),
-            _said("Kofi", "I have finished my third pair of socks.", "2017-03-25"),
-        ),
-        question="Who taught Kofi how to knit?",
-        answer="his grandmother",
     ),
     ConversationExample(
         turns=(
