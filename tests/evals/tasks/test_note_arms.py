@@ -42,10 +42,11 @@ def says(messages: Sequence[BaseMessage]) -> str:
         return "King Charles III"
     claims = [
         {
-            "claim": "Rollo swore fealty to King Charles III",
-            "quote": "swore fealty to King Charles III",
+            "claim": "Rollo swore fealty to King Charles III in the year 911",
+            "quote": "swore fealty to King Charles III of West Francia in the year 911",
         },
         {"claim": "Rollo sailed to Iceland", "quote": "Rollo sailed to Iceland"},
+        {"claim": "The year was 1024", "quote": "in the year 1024"},
     ]
     return json.dumps({"claims": claims, "entities": [], "dates": []})
 
@@ -141,8 +142,8 @@ def test_what_notes_cost_and_how_short_they_came_out_is_kept_once(tmp_path: Path
     assert (runs["way"], runs["notes"], runs["dropped"]) == ("runs-aware-source:2", 2, 0)
     assert 1.8 < runs["ratio"] < 2.5
     assert runs["held_back"] > written["held_back"]
-    assert (written["way"], written["notes"]) == ("notes-aware-source:2", 1)
-    assert (written["failed"], written["dropped"]) == (1, 3)
+    assert (written["way"], written["notes"]) == ("notes-aware-source:2", 2)
+    assert (written["failed"], written["dropped"]) == (0, 4)
     with (tmp_path / NOTES_FILE).open("a") as file:
         file.write("no JSON\n")
     with pytest.raises(RunError, match="expected one cost a line"):

@@ -177,8 +177,4 @@ def test_a_real_memory_s_recall_tells_which_prompts_a_write_changed(
     memory.add(GOLD_LINES["Where is Daniel?"], scope=ada)
     assert probes.after(1).scores == (1.0, 1.0)
     mary, daniel = GOLD_LINES.values()
-    assert asked == [
-        f"{mary}\nWhere is Mary?",
-        f"{mary}\n{daniel}\nWhere is Mary?",
-        f"{daniel}\nWhere is Daniel?",
-    ]
+    assert asked == [f"{mary}\nWhere is Mary?", f"{daniel}\nWhere is Daniel?"]

@@ -10,7 +10,7 @@ from memagent.testing import HashEmbedder
 def test_what_hurt_falls_behind_an_equal_and_help_makes_up_for_it(
     memory: Memory, ada: Scope
 ) -> None:
-    alike = [[1.0] * 64] * 2
+    alike = [HashEmbedder().embed_query("tea")] * 2
     good, bad = memory.add_many(["tea at noon", "tea at four"], scope=ada, vectors=alike)
     assert memory.search("tea", scope=ada)[0].record.id == bad.id
     assert memory.changes.judge([bad.id], "hurt", scope=ada, who="ada", why="wrong").changed == 1
