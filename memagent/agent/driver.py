@@ -90,11 +90,9 @@ class Driver:
         """Return how much the model is shown; it is opened where that follows from the model."""
         if self.k is not None and self.tokens is not None and self.model != EMBEDDED:
             return Budget(self.k, self.tokens)
-        k, tokens = self.k, self.tokens
-        if self.memory is not None and (limits := self.memory.engine.strategy.limits) is not None:
-            k, tokens = limits[0] if k is None else k, limits[1] if tokens is None else tokens
         chat, window = self._opened()
-        return budget_of(chat, window.length if tokens is None else None, k, tokens)
+        context = window.length if self.tokens is None else None
+        return budget_of(chat, context, self.k, self.tokens)
 
     def recall(self, question: str, scope: Scope, as_of: datetime | None = None) -> Recollection:
         """Return what to show the model for a question: nothing without a memory.

@@ -22,8 +22,6 @@ POOL = 20
 class Recaller:
     """Ranks what is found for a question, and shows the best that fit, oldest first."""
 
-    limits: tuple[int, int] | None = None
-
     def __init__(
         self, pipeline: Pipeline, lessons: Lessons, encoder: Encoder, expander: Expander
     ) -> None:

@@ -29,13 +29,7 @@ class RecallQuery:
 
 
 class Strategy(Protocol):
-    """Way of recalling.
-
-    `limits` are the records and tokens that it shows at most, None where that follows from the
-    model.
-    """
-
-    limits: tuple[int, int] | None
+    """Way of recalling."""
 
     def recall(self, query: RecallQuery) -> Recollection:
         """Return the records to show for a question, oldest first."""

@@ -8,9 +8,8 @@ from memagent import Agent, Memory, Scope
 from memagent.agent.budget import WEAK_RECORDS, WEAK_TOKENS, Budget, budget_of
 from memagent.errors import InvalidInput
 from memagent.models.open_chat import EMBEDDED
-from memagent.recall.rules.recaller import MOST
 from memagent.recall.strategy import RECORDS, TOKENS
-from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.testing import ScriptedChat
 
 SMALL = SimpleNamespace(server_id=EMBEDDED, model_name="SmolLM2-135M-Instruct.Q4_1")
 OWN = SimpleNamespace(server_id=EMBEDDED, model_name="a-model-of-the-user")
@@ -48,15 +47,6 @@ def test_an_agent_shows_as_many_as_it_is_told(memory: Memory, ada: Scope) -> Non
         agent = Agent(memory=memory, model=ScriptedChat(["ok"]), **options)
         answer = agent.ask("Which bird did Mary see?", scope=ada, remember=False)
         assert len(answer.memories) == most
-
-
-def test_rules_choose_themselves_how_many_they_show() -> None:
-    ranked, rules = (
-        Agent(memory=Memory.in_memory(embedder=HashEmbedder(), recall=name), model=lambda: SMALL)
-        for name in ("ranked", "rules")
-    )
-    assert ranked.driver.budget() == Budget(WEAK_RECORDS, WEAK_TOKENS, dates=False)
-    assert rules.driver.budget() == Budget(MOST, TOKENS, dates=False)
 
 
 @pytest.mark.parametrize("options", [{"k": 0}, {"k": "3"}, {"tokens": 0}, {"tokens": True}])

@@ -28,7 +28,7 @@ from memagent.recall.rules.relations import in_role
 from memagent.recall.rules.timeline import Timeline
 from memagent.recall.rules.trail import Goal, Trail
 from memagent.recall.selection import without_echoes
-from memagent.recall.strategy import TOKENS, RecallQuery
+from memagent.recall.strategy import RecallQuery
 from memagent.stores.banks.episodic import EpisodicBank
 from memagent.stores.banks.hop_directions import Direction, HopDirectionBank
 from memagent.stores.database.connection import SqliteStore
@@ -75,8 +75,6 @@ class RulesRecaller:
     answer, further hops follow the names in them, to before and after them in time. Before that,
     the `RuleEngine` checks whether the answer follows from several records.
     """
-
-    limits: tuple[int, int] | None = (MOST, TOKENS)
 
     def __init__(
         self,
