@@ -88,7 +88,8 @@ class Driver:
 
     def budget(self) -> Budget:
         """Return how much the model is shown; it is opened where that follows from the model."""
-        if self.k is not None and self.tokens is not None and self.model != EMBEDDED:
+        named = isinstance(self.model, str) and self.model != EMBEDDED
+        if self.k is not None and self.tokens is not None and named:
             return Budget(self.k, self.tokens)
         chat, window = self._opened()
         context = window.length if self.tokens is None else None

@@ -49,6 +49,11 @@ def test_an_agent_shows_as_many_as_it_is_told(memory: Memory, ada: Scope) -> Non
         assert len(answer.memories) == most
 
 
+def test_dates_stay_hidden_from_the_embedded_model_whatever_the_caller_says() -> None:
+    shown = Agent(memory=None, model=lambda: SMALL, k=7, tokens=900).driver.budget()
+    assert shown == Budget(7, 900, dates=False)
+
+
 @pytest.mark.parametrize("options", [{"k": 0}, {"k": "3"}, {"tokens": 0}, {"tokens": True}])
 def test_wrong_budgets_are_refused(memory: Memory, options: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match=f"{next(iter(options))} must be at least 1"):
