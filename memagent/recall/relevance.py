@@ -30,10 +30,10 @@ WEIGHTS: Mapping[str, float] = {
     "lead": 0.426,
     "meaning_lead": 1.284,
 }
-THRESHOLDS: Mapping[str, float] = {"all-MiniLM-L6-v2": 0.269, "multilingual": 0.1}
+THRESHOLDS: Mapping[str, float] = {"all-MiniLM-L6-v2": 0.233, "multilingual": 0.1}
 """Least probability at which something is known, by the embedder's name.
 
-About 2% of the questions that the memory answers are lost: to hide what is known costs more than to
+About 1% of the questions that the memory answers are lost: to hide what is known costs more than to
 show what nobody asked for.
 """
 THRESHOLD = 0.1
