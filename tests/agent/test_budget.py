@@ -50,7 +50,9 @@ def test_an_agent_shows_as_many_as_it_is_told(memory: Memory, ada: Scope) -> Non
 
 
 def test_dates_stay_hidden_from_the_embedded_model_whatever_the_caller_says() -> None:
-    shown = Agent(memory=None, model=lambda: SMALL, k=7, tokens=900).driver.budget()
+    agent = Agent(memory=None, model=lambda: SMALL, k=7, tokens=900)
+    agent.open()
+    shown = agent.driver.budget()
     assert shown == Budget(7, 900, dates=False)
 
 

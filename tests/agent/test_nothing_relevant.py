@@ -13,7 +13,7 @@ from memagent.testing import ScriptedChat
 
 QUESTIONS = (
     "What colour is my car?",
-    "What is the capital of France?",
+    "Who wrote Hamlet?",
     "Welche Farbe hat mein Auto?",
     "私の車は何色ですか",
 )
