@@ -88,9 +88,9 @@ class Driver:
 
     def budget(self) -> Budget:
         """Return how much the model is shown; it is opened where that follows from the model."""
-        if self.k is not None and self.tokens is not None and self._chat is None:
-            if callable(self.model) or (isinstance(self.model, str) and self.model != EMBEDDED):
-                return Budget(self.k, self.tokens)  # not opened for its dates alone
+        other = callable(self.model) or (isinstance(self.model, str) and self.model != EMBEDDED)
+        if self.k is not None and self.tokens is not None and self._chat is None and other:
+            return Budget(self.k, self.tokens)  # not opened for its dates alone
         chat, window = self._opened()
         context = window.length if self.tokens is None else None
         return budget_of(chat, context, self.k, self.tokens)

@@ -90,9 +90,9 @@ def is_request(text: str, answer: Answer) -> bool:
     """Tell whether a turn of a chat asked for something rather than stated it.
 
     It did if it only asks. So did a turn that was answered by what is remembered: the reply says
-    `RECALLED_WORDS` of a memory that was found by a word of the turn, and nothing that only the turn
-    says. A turn with a capital or a number in a word that is new states something,
-    whatever the reply: what is taken for a request is lost, and the reverse only is in the way.
+    `RECALLED_WORDS` of a memory that was found by a word of the turn, and nothing that only the
+    turn says. A turn with a capital or a number in a word that is new states something, whatever
+    the reply: what is taken for a request is lost, and the reverse only is in the way.
     """
     if asks(text):
         return True
