@@ -17,7 +17,7 @@ from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.database import connection
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.derived import COMPRESSED_KEY, DerivedNote
-from memagent.stores.database.filters import Filter
+from memagent.stores.database.filters import Filter, micros
 from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import tokens_of
 from memagent.types import KeyedBy, NewRecord, Record, Scope
@@ -44,7 +44,9 @@ class SessionCutoff:
         if self.before is None:
             return most
         too_new = (
-            place for place, record in enumerate(records[:most]) if record.valid_from >= self.before
+            place
+            for place, record in enumerate(records[:most])
+            if micros(record.valid_from) >= micros(self.before)
         )
         return next(too_new, most)
 

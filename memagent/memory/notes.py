@@ -17,7 +17,7 @@ from memagent.memory.engine import Engine
 from memagent.memory.query_generation import Generated, generate_queries
 from memagent.models.open_chat import open_chat
 from memagent.stores.banks.compression import Rarity
-from memagent.stores.database.filters import Filter
+from memagent.stores.database.filters import Filter, check_times
 from memagent.types import KeyedBy, Method, Recollection, Record, Scope, ScopeLike
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Notes:
         """
         if but < 0:
             raise InvalidInput(f"how many records stay must be at least 0, not {but}")
+        check_times(before=before)
         whose, engine = self._engine.scope(scope), self._engine
         budget = replace(_budget(ratio, tokens), min_tokens=MIN_SUMMARY_TOKENS)
         compressor = self._compressor(method, whose, aware, model)

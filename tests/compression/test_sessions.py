@@ -1,8 +1,10 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from memagent import Memory, Record, Scope
+from memagent.errors import InvalidInput
 from memagent.integrations.chat_history import MemagentChatMessageHistory
 from memagent.types import NewRecord
 
@@ -54,6 +56,18 @@ def test_old_turns_become_two_summaries_of_what_was_stated_and_what_was_done(
     assert "Rex0" in stated.text
     assert "Rex3" not in stated.text
     assert stated.metadata["compressed"]["session"] == "talk"
+
+
+def test_a_time_without_a_zone_is_local_and_one_out_of_range_is_refused(memory: Memory) -> None:
+    say(memory, 5)
+    local = (START + timedelta(days=3)).astimezone().replace(tzinfo=None)
+    memory.notes.compress_sessions(scope=TALK, before=local, ratio=0.6)
+    (stated,) = summaries(memory, evidence=True)
+    assert "Rex2" in stated.text
+    assert "Rex3" not in stated.text
+    ahead = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    with pytest.raises(InvalidInput, match="before: .* outside the years"):
+        memory.notes.compress_sessions(scope=TALK, before=ahead)
 
 
 def test_a_tool_call_stays_with_its_result(memory: Memory) -> None:
