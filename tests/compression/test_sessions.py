@@ -66,7 +66,7 @@ def test_a_time_without_a_zone_is_local_and_one_out_of_range_is_refused(memory: 
     assert "Rex2" in stated.text
     assert "Rex3" not in stated.text
     ahead = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
-    with pytest.raises(InvalidInput, match="before: .* outside the years"):
+    with pytest.raises(InvalidInput, match="outside the years"):
         memory.notes.compress_sessions(scope=TALK, before=ahead)
 
 
