@@ -29,7 +29,7 @@ TEXTS = [
 SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def right() -> list[float]:
     """Return the scores of the same weights in this process."""
     scores = open_reranker(WEIGHTS, seconds=SECONDS).scores(QUESTION, TEXTS)
