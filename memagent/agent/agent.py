@@ -89,7 +89,7 @@ class Agent(Runnable[Any, Any]):
         scope: ScopeLike | None = None,
         rate_limit: RateLimit | None = None,
     ) -> None:
-        roles_of(roles)
+        roles_of(roles)  # an unknown role is refused now, not at the first question
         self.driver = Driver(
             memory=None if memory is None else sync_of(memory),
             model=model,
