@@ -128,7 +128,8 @@ def chat(
 ) -> None:
     """Chat with a model that remembers; /help lists commands, Ctrl-D leaves."""
     from memagent.agent.conversation import Conversation
-    from memagent.cli.chat import converse, lines, status
+    from memagent.cli.chat.loop import converse, status
+    from memagent.cli.chat.prompt import lines
     from memagent.stores.lifecycle.input_history import InputHistory
 
     settings = settings_of(home=home, user=user, model=model)

@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from memagent import Agent, Example, Memory, Scope
 from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Recalled, Saved, TextChunk
-from memagent.cli.chat import converse
+from memagent.cli.chat.loop import converse
 from memagent.errors import ContextTooLong, InvalidInput
 from memagent.testing import ScriptedChat
 

@@ -6,7 +6,8 @@ from one_hot import OneHotEmbedder
 
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.cli.chat import COMMANDS, converse
+from memagent.cli.chat.commands import COMMANDS
+from memagent.cli.chat.loop import converse
 from memagent.errors import ModelUnavailable
 from memagent.testing import ScriptedChat
 

@@ -7,7 +7,7 @@ from langchain_core.messages import BaseMessage
 
 from memagent import Memory, Scope
 from memagent.agent.conversation import Conversation
-from memagent.cli.chat import converse
+from memagent.cli.chat.loop import converse
 from memagent.models import open_chat
 from memagent.testing import ScriptedChat
 

@@ -9,7 +9,7 @@ import pytest
 from memagent import Agent, Memory, Scope
 from memagent.agent.conversation import Conversation
 from memagent.cli import output
-from memagent.cli.chat import converse
+from memagent.cli.chat.loop import converse
 from memagent.testing import ScriptedChat
 
 Command = Callable[..., tuple[int, str, str]]

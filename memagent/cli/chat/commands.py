@@ -1,14 +1,11 @@
-"""Chat at a terminal: the loop that reads lines and prints answers, and its slash commands."""
+"""Slash commands of the chat."""
 
-import sys
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
-from memagent.cli.input import typed_lines, write_lines
+from memagent.cli.input import write_lines
 from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import (
     candidate_lines,
@@ -18,13 +15,8 @@ from memagent.cli.output import (
     terminal_width,
     wrapped,
 )
-from memagent.errors import InvalidInput, UserError
-from memagent.stores.lifecycle.input_history import InputHistory
-from memagent.terminal import say, say_data, say_text
-from memagent.types import Answer, Scope
-
-if TYPE_CHECKING:
-    from prompt_toolkit.history import History
+from memagent.errors import InvalidInput
+from memagent.types import Scope
 
 SHOWN = 10
 """Memories and sessions that a list shows."""
@@ -189,128 +181,3 @@ COMMANDS = {
     "/export": Command("/export [FILE]", "write all memories as JSON lines", _export),
     "/help": Command("/help", "show this list", _help),
 }
-
-
-PROMPT = "> "
-
-
-def lines(status: Callable[[], str], typed: InputHistory | None = None) -> Iterator[str]:
-    """Yield what is typed, until Ctrl-D, or Ctrl-C twice.
-
-    At a terminal there is editing, the history of what was `typed`, completion of commands, and
-    `status` below the line; in a pipe there is neither a prompt nor colour.
-    """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        yield from typed_lines()
-        return
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import WordCompleter
-    from prompt_toolkit.styles import Style
-
-    session: PromptSession[str] = PromptSession(
-        PROMPT,
-        history=_prompt_history(typed),
-        completer=WordCompleter(list(COMMANDS), sentence=True),
-        complete_while_typing=False,
-        bottom_toolbar=lambda: status(),
-        style=Style.from_dict({"bottom-toolbar": "noreverse fg:ansibrightblack"}),
-    )
-    warned = False
-    while True:
-        try:
-            line = session.prompt()
-        except EOFError:
-            return
-        except KeyboardInterrupt:  # it may have been meant for an answer that was just done
-            if warned:
-                return
-            warned = True
-            say("(Ctrl-D, or Ctrl-C again, leaves)", err=True)
-        else:
-            warned = False
-            yield line
-
-
-def _prompt_history(typed: InputHistory | None) -> "History":
-    """Return an input history for prompt_toolkit: each prompt reads it, as lines are forgotten."""
-    from prompt_toolkit.history import History, InMemoryHistory
-
-    if typed is None:
-        return InMemoryHistory()
-    kept = typed
-
-    class TypedLines(History):
-        async def load(self) -> AsyncGenerator[str, None]:
-            for line in self.load_history_strings():
-                yield line
-
-        def load_history_strings(self) -> Iterable[str]:
-            return reversed(kept.lines())
-
-        def append_string(self, string: str) -> None:
-            self.store_string(string)
-
-        def store_string(self, string: str) -> None:
-            kept.append(string)
-
-    return TypedLines()
-
-
-LEAVE = ("/quit", "/exit")
-
-
-def converse(conversation: Conversation, read: Callable[[], Iterator[str]]) -> None:
-    """Answer every line that `read` yields until one says /quit; answers go to stdout as they come.
-
-    Ctrl-C stops an answer; a turn that was cut short is not remembered.
-    """
-    try:
-        for line in read():
-            said = line.strip()
-            if said in LEAVE:
-                break
-            if said:
-                _respond(conversation, said)
-    except KeyboardInterrupt:
-        say()
-
-
-def status(answer: Answer | None, model: str) -> str:
-    """Return the quiet line under the prompt: the model, memories used, tokens a second."""
-    if answer is None:
-        return model
-    spent, tokens = answer.timings.model - answer.timings.waited, answer.usage.completion_tokens
-    speed = f"{tokens / spent:.0f} tokens/s" if spent and tokens else ""
-    parts = (model, f"{len(answer.memories)} memories", speed, answer.left_out)
-    return " · ".join(part for part in parts if part)
-
-
-def _respond(conversation: Conversation, said: str) -> None:
-    try:
-        if said.startswith("/"):
-            for line in run_command(conversation, said):
-                say_data(line)
-        else:
-            shown = ""
-            for step in conversation.say(said, stream=True):
-                shown += step.text if isinstance(step, TextChunk) else ""
-                _show(step)
-                if isinstance(step, Answered) and shown.strip() != step.answer.answer:
-                    say("memagent: above is what the model thought; it answers:", err=True)
-                    say_text(step.answer.answer)
-    except UserError as error:
-        say(f"memagent: {error}", err=True)
-    except KeyboardInterrupt:
-        say()
-        say("memagent: stopped; this turn is not remembered", err=True)
-
-
-def _show(step: Step) -> None:
-    if isinstance(step, TextChunk):
-        say_text(step.text, end="", flush=True)
-    elif isinstance(step, ToolCalled | ToolReturned):
-        say(f"memagent: {step.line()}", err=True)
-    elif isinstance(step, Answered):
-        say()
-        if step.answer.left_out:
-            say(f"memagent: {step.answer.left_out}", err=True)

@@ -1,0 +1,1 @@
+"""Chat at a terminal: its loop, its prompt and its slash commands."""
