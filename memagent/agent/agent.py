@@ -3,25 +3,25 @@
 from collections.abc import (
     AsyncIterator,
     Callable,
-    Generator,
     Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
-from dataclasses import replace
+from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from memagent.agent import runnable
 from memagent.agent.driver import Driver
 from memagent.agent.record_turn import Verdict
-from memagent.agent.requests import REQUESTS, Request
-from memagent.agent.steps import Answered, Saved, Step, TextChunk
+from memagent.agent.run_turn import arun_turn, run_turn
+from memagent.agent.steps import Answered, Saved, Step
 from memagent.agent.teaching import FEEDBACK, teach
-from memagent.agent.turn import Plan, turn
-from memagent.errors import ContextTooLong, InvalidInput, NoAnswer, shown
+from memagent.agent.turn import Plan
+from memagent.errors import InvalidInput, NoAnswer, shown
 from memagent.feedback.rate_limit import RateLimit
 from memagent.learning.learn import Learned, LearningOptions, learn
 from memagent.learning.problems import Check, Problem
@@ -37,8 +37,6 @@ from memagent.types import Answer, Examples, Reflected, Scope, ScopeLike
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.tools import BaseTool
-
-SCOPE = ("user", "agent", "session")
 
 
 class Agent(Runnable[Any, Any]):
@@ -177,43 +175,17 @@ class Agent(Runnable[Any, Any]):
         out, then past turns, and the answer says how many. Given `evidence` is shown whole or not.
         """
         whose = self._scope(scope)
-        course = turn(self._plan(question, whose, options))
-        step = next(course, None)
-        while step is not None:
-            if not isinstance(step, REQUESTS):
-                yield step
-                step = next(course, None)
-                continue
-            try:
-                outcome = yield from self.driver.answer(step, question, whose, stream)
-            except ContextTooLong as error:
-                step = course.throw(error)
-            else:
-                step = _send(course, outcome)
+        yield from run_turn(self.driver, self._plan(question, whose, options), whose, stream)
 
     async def arun(
         self, question: str, *, scope: ScopeLike | None = None, stream: bool = False, **options: Any
     ) -> AsyncIterator[Step]:
         """Answer one question step by step, like `run`; cancelling it reaches the server."""
         whose = self._scope(scope)
-        course = turn(self._plan(question, whose, options))
-        step = next(course, None)
-        while step is not None:
-            if not isinstance(step, REQUESTS):
+        plan = self._plan(question, whose, options)
+        async with aclosing(arun_turn(self.driver, plan, whose, stream)) as steps:
+            async for step in steps:
                 yield step
-                step = next(course, None)
-                continue
-            try:
-                outcome: Any = None
-                async for piece in self.driver.aanswer(step, question, whose, stream):
-                    if isinstance(piece, TextChunk):
-                        yield piece
-                    else:
-                        outcome = piece
-            except ContextTooLong as error:
-                step = course.throw(error)
-            else:
-                step = _send(course, outcome)
 
     def feedback(
         self,
@@ -297,28 +269,21 @@ class Agent(Runnable[Any, Any]):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """Answer a question, as a step of a chain."""
-        return cast(Answer, self._call_with_config(self._invoked, input, config, **kwargs))
+        return runnable.invoke(self, input, config, kwargs)
 
     async def ainvoke(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Answer:
         """Answer a question, as a step of an asynchronous chain."""
-        return cast(Answer, await self._acall_with_config(self._ainvoked, input, config, **kwargs))
+        return await runnable.ainvoke(self, input, config, kwargs)
 
     def stream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Step]:
         """Yield the steps of a turn as they happen, the answer in pieces."""
+        return runnable.stream(self, input, config, kwargs)
 
-        def steps(
-            inputs: Iterator[Any], run_manager: Any, config: RunnableConfig
-        ) -> Iterator[Step]:
-            for one in inputs:
-                yield from self.run(**self._asked(one, config), stream=True, **kwargs)
-
-        yield from self._transform_stream_with_config(iter([input]), steps, config)
-
-    async def astream(
+    def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Step]:
         """Yield the steps of a turn as they happen, the answer in pieces.
@@ -326,46 +291,19 @@ class Agent(Runnable[Any, Any]):
         `astream_events` reports them as LangChain's events, with those of the model, the tools and
         the recall (a retriever) within.
         """
-
-        async def once() -> AsyncIterator[Any]:
-            yield input
-
-        async def steps(
-            inputs: AsyncIterator[Any], run_manager: Any, config: RunnableConfig
-        ) -> AsyncIterator[Step]:
-            async for one in inputs:
-                async for step in self.arun(**self._asked(one, config), stream=True, **kwargs):
-                    yield step
-
-        async for step in self._atransform_stream_with_config(once(), steps, config):
-            yield step
-
-    def _invoked(self, input: Any, run_manager: Any, config: RunnableConfig) -> Answer:
-        return self.ask(**self._asked(input, config))
-
-    async def _ainvoked(self, input: Any, run_manager: Any, config: RunnableConfig) -> Answer:
-        return await self.aask(**self._asked(input, config))
-
-    def _asked(self, input: Any, config: RunnableConfig | None) -> dict[str, Any]:
-        """Return the arguments of `ask` that a chain's input and config stand for."""
-        options = dict(input) if isinstance(input, Mapping) else {"question": input}
-        configured = (config or {}).get("configurable", {})
-        parts = {name: configured[name] for name in SCOPE if name in configured}
-        if parts:
-            default = self._default_scope
-            options["scope"] = replace(default, **parts) if default else Scope(**parts)
-        return options
+        return runnable.astream(self, input, config, kwargs)
 
     @property
-    def _default_scope(self) -> Scope | None:
+    def default_scope(self) -> Scope | None:
+        """Whose memory it is where a call does not say."""
         return self.scope or (self.memory.default_scope if self.memory else None)
 
     def _scope(self, scope: ScopeLike | None) -> Scope:
         if scope is not None:
             return Scope.of(scope)
-        if self._default_scope is None:
+        if self.default_scope is None:
             raise InvalidInput("whose memory? give the agent a scope, or a `user` in the config")
-        return self._default_scope
+        return self.default_scope
 
     def _plan(self, question: str, scope: Scope, options: Mapping[str, Any]) -> Plan:
         if not isinstance(question, str) or not question.strip():
@@ -382,14 +320,6 @@ class Agent(Runnable[Any, Any]):
             abstain=self.abstain,
             **options,
         )
-
-
-def _send(course: Generator[Step | Request, Any, None], outcome: Any) -> Step | Request | None:
-    """Send the outcome of a need into a turn, and return what comes next, None at its end."""
-    try:
-        return course.send(outcome)
-    except StopIteration:
-        return None
 
 
 def _last(steps: Sequence[Answered | Saved]) -> Answer:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -141,7 +141,7 @@ class Driver:
 
     async def aanswer(
         self, request: Request, question: str, scope: Scope, stream: bool
-    ) -> AsyncIterator[TextChunk | Any]:
+    ) -> AsyncGenerator[TextChunk | Any]:
         """Answer a request of a turn; yields pieces of the model's text, and the outcome last."""
         if isinstance(request, ToolRequest):
             tool = self.tools[request.action.name]
