@@ -271,7 +271,8 @@ class Answer:
 
     `turn` holds the ids of the records that the turn itself became; `turns_left_out` counts the
     past turns, oldest first, that found no room in the model's context. `reasoning` is what the
-    model thought before it answered; it is neither remembered nor graded.
+    model thought before it answered; it is neither remembered nor graded. `cut` says in words that
+    the reply was cut where the model began to repeat itself; such a reply is not remembered.
     """
 
     answer: str
@@ -283,6 +284,7 @@ class Answer:
     turn: tuple[str, ...] = ()
     turns_left_out: int = 0
     reasoning: str = field(default="", repr=False)
+    cut: str = ""
 
     @property
     def memories(self) -> Sequence[str]:

@@ -83,10 +83,10 @@ class Conversation:
             yield step
 
     def _keep(self, text: str, answer: Answer) -> None:
-        """Keep a turn that was saved, unless its reply could not be."""
+        """Keep a turn that was saved, unless its reply was not."""
         memory = self.agent.memory
         found = memory.get(answer.turn, scope=self.scope) if memory else ()
-        if memory is None or len(found) == 1 + bool(answer.answer):
+        if not answer.cut and (memory is None or len(found) == 1 + bool(answer.answer)):
             seqs = [record.seq for record in found]
             self.turns.append(PastTurn(text, answer.answer, seqs))
 

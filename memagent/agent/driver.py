@@ -242,7 +242,11 @@ def _replied(
 
 def _text(reply: replies.Reply) -> tool_calling.Text:
     return tool_calling.Text(
-        text=reply.answer, reasoning=reply.reasoning, reason=reply.reason, call=reply.call
+        text=reply.answer,
+        reasoning=reply.reasoning,
+        reason=reply.reason,
+        cut=reply.cut,
+        call=reply.call,
     )
 
 

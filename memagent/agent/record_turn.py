@@ -39,10 +39,12 @@ def remember(
     What a user asks is never evidence, and neither is what we replied. In a `chat` the user may
     state something instead, which is. What the agent did with its tools is kept with its reply. The
     reply is forgotten with what the user said, and with anything else that stood in its prompt; if
-    some of that is forgotten already, it is not remembered.
+    some of that is forgotten already, it is not remembered. Neither is one that was cut because the
+    model repeated itself.
     """
     if memory is None:
         return answer
+    whole = bool(answer.answer) and not answer.cut
     started, now = time.perf_counter(), memory.maintenance.now(scope=scope)
     said = NewRecord(
         text=question,
@@ -61,12 +63,12 @@ def remember(
     used = [hit.record.seq for hit in answer.recollection.hits if wide.covers(hit.record.scope)]
     try:
         written = engine.bank.write(
-            [said, replied] if answer.answer else [said],
+            [said, replied] if whole else [said],
             scope,
             engine.embed,
             used=used,
-            shown={1: origin.shown} if answer.answer else {},
-            replies=[1] if answer.answer else (),
+            shown={1: origin.shown} if whole else {},
+            replies=[1] if whole else (),
             within=wide,
         )
     except ForgottenMeanwhile:

@@ -16,7 +16,8 @@ from memagent.errors import StructuredOutputError
 from memagent.models.capabilities import rejects_tools, store_tool_support, supports_tools
 from memagent.models.errors import translated
 from memagent.models.reasoning import split_message, storable
-from memagent.models.replies import CallTimer, why_empty, with_json_schema
+from memagent.models.repetition import without_repetition
+from memagent.models.replies import CallTimer, ran_out, why_empty, with_json_schema
 from memagent.prompts import invalid_call, tool_exchange, tool_instructions
 from memagent.tools.base import schema_problems
 from memagent.types import Call
@@ -46,11 +47,15 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """Answer of the model, its reasoning apart; `reason` says why an empty one is empty."""
+    """Answer of the model, its reasoning apart; `reason` says why an empty one is empty.
+
+    `cut` says that it was cut where the model began to repeat itself.
+    """
 
     text: str
     reasoning: str = field(default="", compare=False)
     reason: str = field(default="its reply is empty", compare=False)
+    cut: str = field(default="", compare=False)
     call: Call = field(default_factory=Call, compare=False)
 
 
@@ -142,7 +147,8 @@ def _called(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) ->
     if any(mark in text for mark in MARKS):
         return Mistake(text=text, reason="the call cannot be read", call=call)
     reason = why_empty(said, split.reasoning)
-    return Text(text=text, reasoning=split.reasoning, reason=reason, call=call)
+    text, cut = without_repetition(text, ran_out=ran_out(said))
+    return Text(text=text, reasoning=split.reasoning, reason=reason, cut=cut, call=call)
 
 
 def _unreadable(error: ValidationError, timer: CallTimer) -> Mistake:
@@ -164,8 +170,8 @@ def _chosen(said: "AIMessage", tools: "Sequence[BaseTool]", timer: CallTimer) ->
     if not isinstance(chosen, dict):
         return Mistake(text=text, reason="the reply is not a JSON object", call=call)
     if isinstance(chosen.get("answer"), str):
-        answer = storable(chosen["answer"])
-        return Text(text=answer, reasoning=split.reasoning, call=call)
+        answer, cut = without_repetition(storable(chosen["answer"]))
+        return Text(text=answer, reasoning=split.reasoning, cut=cut, call=call)
     return _checked(chosen.get("tool"), chosen.get("arguments"), tools, text, call, None)
 
 

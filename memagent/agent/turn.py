@@ -196,7 +196,9 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             course.exchange += observed(decision, seen.text)
         else:
             answer = replace(
-                _answer(plan, decision.text.strip(), course), reasoning=decision.reasoning
+                _answer(plan, decision.text.strip(), course),
+                reasoning=decision.reasoning,
+                cut=decision.cut,
             )
             if not answer.answer:
                 raise NoAnswer(decision.reason, answer)

@@ -185,8 +185,8 @@ def ask(
     if reasoning and answer.reasoning:
         say_text(answer.reasoning, err=True)
     say_text(json.dumps(answer_object(answer)) if as_json else answer.answer)
-    if answer.left_out:
-        say(f"memagent: {answer.left_out}", err=True)
+    for note in filter(None, (answer.cut, answer.left_out)):
+        say(f"memagent: {note}", err=True)
     if timings:
         print_timings(answer, load)
 

@@ -274,6 +274,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
     return {
         "answer": answer.answer,
         "reasoning": answer.reasoning,
+        "cut": answer.cut,
         "memories": list(answer.memories),
         "hits": [hit.to_dict() for hit in answer.recollection.hits],
         "queries": list(answer.recollection.queries),

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -15,8 +15,10 @@ from memagent.models.reasoning import (
     joined,
     reasoning_of,
     split_message,
+    split_reasoning,
     storable,
 )
+from memagent.models.repetition import CUT, RepetitionFilter
 from memagent.types import Call, Usage
 
 if TYPE_CHECKING:
@@ -33,13 +35,15 @@ M = TypeVar("M", bound=BaseModel)
 class Reply:
     """Whole reply: the answer, the reasoning beside it, and the call's usage and timings.
 
-    `reason` says in words why the answer is empty, if it is.
+    `reason` says in words why the answer is empty, if it is, and `cut` that the model fell into a
+    loop (see `memagent.models.repetition`): the answer, or the reasoning, ends before it.
     """
 
     answer: str
     reasoning: str
     reason: str
     call: Call
+    cut: str = ""
 
 
 Piece = str | Reply
@@ -52,7 +56,8 @@ def reply(
     """Send one request and yield the answer, whole or in pieces, then the reply as a whole.
 
     What the model only thought is no piece of it (see `memagent.models.reasoning`). Closing the
-    iterator closes the connection, so that the server stops generating.
+    iterator closes the connection, so that the server stops generating; so does a model that
+    falls into a loop. Of a loop that streams, the pieces hold a few words more than the answer.
 
     Raises:
         ContextTooLong: the messages do not fit into the model's context.
@@ -66,8 +71,12 @@ def reply(
                 for piece in pieces:
                     if text := reader.take(piece):
                         yield text
+                    if reader.loops:
+                        break
         else:
             reader.take(chat.invoke(list(messages)))
+    if (rest := reader.end()) and stream:
+        yield rest
     whole = reader.reply()
     if not stream and whole.answer:
         yield whole.answer
@@ -86,8 +95,12 @@ async def areply(
                 async for piece in pieces:
                     if text := reader.take(piece):
                         yield text
+                    if reader.loops:
+                        break
         else:
             reader.take(await chat.ainvoke(list(messages)))
+    if (rest := reader.end()) and stream:
+        yield rest
     whole = reader.reply()
     if not stream and whole.answer:
         yield whole.answer
@@ -95,30 +108,46 @@ async def areply(
 
 
 class _Reader:
-    """Reader of one reply: keeps answer and reasoning apart, and measures the call."""
+    """Reader of one reply: keeps answer and reasoning apart, ends a loop, and measures the call."""
 
     def __init__(self) -> None:
         self._timer = CallTimer()
         self._splitter = ReasoningSplitter()
-        self._beside = ""
+        self._text, self._beside = RepetitionFilter(), RepetitionFilter()
         self._why = _Why()
+
+    @property
+    def loops(self) -> bool:
+        """True if the model repeats itself, so that nothing more is to be read."""
+        return self._text.found or self._beside.found
 
     def take(self, message: "AIMessage") -> str:
         """Take a message or a piece of one, and return what can be shown of the answer."""
         self._timer.record(message)
         self._why.record(message)
-        self._beside += reasoning_of(message)
-        return self._splitter.feed(str(message.text))
+        self._beside.feed(reasoning_of(message))
+        return self._splitter.feed(self._text.feed(str(message.text)))
+
+    def end(self) -> str:
+        """Return what can still be shown of the answer when the stream is at its end."""
+        self._beside.end(ran_out=self._why.ran_out)
+        return self._splitter.feed(self._text.end(ran_out=self._why.ran_out))
 
     def reply(self) -> Reply:
         """Return the whole reply."""
-        split = self._splitter.end()
-        reasoning = joined([storable(self._beside).strip(), split.reasoning])
+        found = self._text.found
+        split = split_reasoning(storable(self._text.kept)) if found else self._splitter.end()
+        reasoning = joined([storable(self._beside.kept).strip(), split.reasoning])
+        cut, call = CUT if self.loops or self._why.repeated else "", self._timer.call()
+        if self.loops and not call.usage.completion_tokens:  # a closed stream does not report them
+            usage = replace(call.usage, completion_tokens=self._timer.pieces)
+            call = replace(call, usage=usage)
         return Reply(
             answer=split.answer,
             reasoning=reasoning,
-            reason=self._why.words(reasoning),
-            call=self._timer.call(),
+            reason=self._why.words(reasoning, cut),
+            call=call,
+            cut=cut,
         )
 
 
@@ -134,16 +163,35 @@ class _Why:
         self._finish = str(message.response_metadata.get("finish_reason") or self._finish)
         self._refusal += str(message.additional_kwargs.get("refusal") or "")
 
-    def words(self, reasoning: str) -> str:
+    @property
+    def repeated(self) -> bool:
+        """True if the server found that the model repeats itself, as vLLM can."""
+        return self._finish == "repetition"
+
+    @property
+    def ran_out(self) -> bool:
+        """True if the model did not end the reply by itself."""
+        return self.repeated or self._finish == "length"
+
+    def words(self, reasoning: str, cut: str = "") -> str:
         """Return the reason in words."""
         if self._refusal:
             return f"it refuses: {storable(self._refusal).strip()}"
+        if cut:
+            return "it repeated itself" + (" while it reasoned" if reasoning else "")
         if self._finish == "length":
             where = "while it reasoned" if reasoning else "before it wrote anything"
             return f"its tokens ran out {where} (setting max_tokens)"
         if self._finish == "content_filter":
             return "the server's content filter held it back"
         return "it only reasoned" if reasoning else "its reply is empty"
+
+
+def ran_out(message: "AIMessage") -> bool:
+    """Tell whether the model did not end a message by itself."""
+    why = _Why()
+    why.record(message)
+    return why.ran_out
 
 
 def why_empty(message: "AIMessage", reasoning: str) -> str:
@@ -204,11 +252,14 @@ class CallTimer:
         self._first: float | None = None
         self._usage: Any = None
         self._measured: dict[str, Any] = {}
+        self.pieces = 0
+        """Pieces so far, each a token or more."""
 
     def record(self, message: "AIMessage") -> None:
         """Record a message, or a piece of one."""
         if message.text:
             self._first = self._first or time.perf_counter()
+        self.pieces += 1
         self._usage = message.usage_metadata or self._usage
         self._measured |= message.response_metadata.get("memagent", {})
 

@@ -48,7 +48,7 @@ def _respond(conversation: Conversation, said: str) -> None:
             for step in conversation.say(said, stream=True):
                 shown += step.text if isinstance(step, TextChunk) else ""
                 _show(step)
-                if isinstance(step, Answered) and shown.strip() != step.answer.answer:
+                if isinstance(step, Answered) and not _is_answer(shown, step.answer):
                     say("memagent: above is what the model thought; it answers:", err=True)
                     say_text(step.answer.answer)
     except UserError as error:
@@ -58,6 +58,12 @@ def _respond(conversation: Conversation, said: str) -> None:
         say("memagent: stopped; this turn is not remembered", err=True)
 
 
+def _is_answer(shown: str, answer: Answer) -> bool:
+    """Tell whether the pieces shown are the answer; of one that was cut, they hold more."""
+    shown = shown.strip()
+    return shown.startswith(answer.answer) if answer.cut else shown == answer.answer
+
+
 def _show(step: Step) -> None:
     if isinstance(step, TextChunk):
         say_text(step.text, end="", flush=True)
@@ -65,5 +71,5 @@ def _show(step: Step) -> None:
         say(f"memagent: {step.line()}", err=True)
     elif isinstance(step, Answered):
         say()
-        if step.answer.left_out:
-            say(f"memagent: {step.answer.left_out}", err=True)
+        for note in filter(None, (step.answer.cut, step.answer.left_out)):
+            say(f"memagent: {note}", err=True)

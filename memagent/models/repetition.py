@@ -1,0 +1,263 @@
+"""Repetition detector: finds the loop that a model falls into, while its text streams.
+
+A loop is text that repeats what stands before it, over and over, up to the last character: a word,
+a sentence, a cycle of sentences, or one line under growing numbers. Characters alone decide, in any
+language. Lists, tables, refrains and laughter repeat themselves, too, so a loop must be long and
+come often before it counts.
+"""
+
+import logging
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memagent.text.sentences import sentences
+
+logger = logging.getLogger(__name__)
+
+CUT = "the model began to repeat itself; the reply was cut"
+"""Note for the reader of a reply that was cut."""
+LONGEST_PERIOD = 600
+"""Characters of the longest text whose repetition is found."""
+STEP = 16
+"""Characters from one check to the next. What is found does not depend on how the text is cut."""
+SUSPECT = 16
+"""Characters that repeat the text before them, from which on it is held back."""
+DIGITS = 6
+"""Digits of the longest number that may count the lines of a list."""
+NUMBER = "\ufdd0"
+"""Symbol that stands for a number."""
+JOINERS = " \t\r\n,;:-\u2013\u2014\u3001\uff0c\uff1b\uff1a\u060c"
+"""Blanks, commas and dashes: a text that was cut does not end with them."""
+
+
+LOOK_AHEAD = 40
+"""Characters behind the end of a sentence that show that it is one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Least size of a loop: how often a text is said again, and the characters that this takes.
+
+    `drawn` is for text without letters, such as a ruler or rows of zeros, and `counted` for text
+    under growing numbers, which may be a list and must come twice as often.
+    """
+
+    times: int
+    length: int
+    drawn: int
+    counted: int
+
+    def of(self, run: "Run") -> float:
+        """Return the characters from which on a repetition is a loop."""
+        letters, times = any(map(str.isalpha, run.unit)), self.times * len(run.unit)
+        if run.counted:
+            return max(2 * times, self.counted) if letters else float("inf")
+        return max(times, self.length if letters else self.drawn)
+
+
+STREAM = Limits(times=4, length=160, drawn=400, counted=400)
+RAN_OUT = Limits(times=2, length=120, drawn=400, counted=400)
+"""Limits for a text whose tokens ran out: hardly anything but a loop ends in this way."""
+WINDOW = (2 * STREAM.times + 2) * LONGEST_PERIOD
+"""Characters that are looked back on."""
+
+
+class RepetitionFilter:
+    """Filter of one streamed text: passes it on up to the loop that it falls into.
+
+    Text that may be the beginning of a loop is held back until it goes on in another way. `found`
+    says that it is a loop: what follows is dropped, and `kept` is the text with what it repeats
+    said once. The time is linear in the length of the text.
+    """
+
+    def __init__(self) -> None:
+        self.found = False
+        self.kept = ""
+        self._pieces: list[str] = []
+        self._held = ""
+        self._length = 0
+        self._symbols = Symbols()
+        self._due = STEP
+
+    def feed(self, piece: str) -> str:
+        """Take a piece, and return what can be shown of the text."""
+        if self.found or not piece:
+            return ""
+        self._pieces.append(piece)
+        self._held += piece
+        before = self._length
+        for place, character in enumerate(piece, start=before + 1):
+            self._symbols.take(character, place)
+            if self._symbols.count >= self._due:
+                self._due = self._symbols.count + STEP
+                if self._loops(STREAM):
+                    break
+        self._length = before + len(piece)
+        return self._release(len(self.kept) if self.found else self._trusted())
+
+    def end(self, *, ran_out: bool = False) -> str:
+        """Return what was held back; `ran_out` if the model did not end the text by itself."""
+        if self.found:
+            return ""
+        self._symbols.end_number(self._length)
+        if not self._loops(RAN_OUT if ran_out else STREAM):
+            self.kept = "".join(self._pieces)
+        return self._release(len(self.kept))
+
+    def _release(self, end: int) -> str:
+        """Return what is held of the text up to a place."""
+        size = max(end - self._length + len(self._held), 0)
+        piece, self._held = self._held[:size], self._held[size:]
+        return piece
+
+    def _trusted(self) -> int:
+        """Return where the text ends that no loop begins in, as far as can be told."""
+        for run in self._symbols.runs(SUSPECT):
+            if run.length >= len(run.unit) / 2 and STREAM.of(run) < float("inf"):
+                return run.start
+        return self._length
+
+    def _loops(self, limits: Limits) -> bool:
+        """Tell whether the text ends with a loop, and keep what stands before it."""
+        run = next(
+            (run for run in self._symbols.runs(limits.length) if limits.of(run) <= run.length), None
+        )
+        if run is not None:
+            self.found = True
+            self.kept = cut("".join(self._pieces), run)
+            logger.info("a reply repeats %d characters: cut", len(run.unit))
+        return self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Repetition at the end of a text: what it repeats, and how much of the text repeats it.
+
+    `start` is where in the text the repetition begins, and `stop` where it has come once; `counted`
+    says that a number grows with it.
+    """
+
+    unit: str
+    length: int
+    start: int
+    stop: int
+    counted: bool
+
+
+def without_repetition(text: str, *, ran_out: bool = False) -> tuple[str, str]:
+    """Return a whole text without the loop at its end, and a note on it; empty if there is none."""
+    repetition = RepetitionFilter()
+    repetition.feed(text)
+    repetition.end(ran_out=ran_out)
+    return repetition.kept, CUT if repetition.found else ""
+
+
+class Symbols:
+    """Symbols of a text: small letters, and one symbol for each number that may count something."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Symbols so far; the window holds the last."""
+        self._window = ""
+        self._fresh: list[str] = []
+        self._ends: list[int] = []
+        """Where in the text each symbol of the window ends."""
+        self._values: list[int] = []
+        """Value of each symbol of the window that is a number; 0 of the others."""
+        self._digits = ""
+        """Digits of a number that may go on."""
+        self._long = False
+
+    def take(self, character: str, place: int) -> None:
+        """Take a character, which ends at a place of the text."""
+        if not character.isdecimal():
+            self.end_number(place - 1)
+            small = character.lower()
+            self._add(small if len(small) == 1 else character, place)
+        elif self._long:
+            self._add(character, place)
+        else:
+            self._digits += character
+            if len(self._digits) > DIGITS:
+                start = place - len(self._digits)
+                for end, digit in enumerate(self._digits, start=start + 1):
+                    self._add(digit, end)
+                self._digits, self._long = "", True
+
+    def end_number(self, place: int) -> None:
+        """Take note that the number before a place is complete, if there is one."""
+        if self._digits:
+            self._add(NUMBER, place, int(self._digits))
+        self._digits, self._long = "", False
+
+    def runs(self, least: int) -> Iterator[Run]:
+        """Yield the repetitions that the text ends with, shortest period first.
+
+        They are at least so long. A period that another one explains is left out.
+        """
+        window = self._filled()
+        size = len(window)
+        if size <= least:
+            return
+        tail, seen = window[-least:], list[tuple[int, int]]()
+        at, first = size - least, max(size - least - LONGEST_PERIOD, 0)
+        while (at := window.rfind(tail, first, at + least - 1)) >= 0:
+            period = size - least - at
+            if any(period % shorter == 0 and length >= period for shorter, length in seen):
+                continue
+            length, counted = self._numbered(self._repeated(period, least), period)
+            if length >= least:
+                seen.append((period, length))
+                start = size - length
+                stop = min(start + period, size)
+                places = self._ends[start - 1], self._ends[stop - 1]
+                yield Run(window[-period:], length, *places, counted)
+
+    def _repeated(self, period: int, least: int) -> int:
+        """Return how many symbols at the end are those of a period before."""
+        window, size = self._window, len(self._window)
+
+        def differs(length: int) -> bool:
+            return window[size - length :] != window[size - length - period : size - period]
+
+        return bisect_left(range(size - period + 1), True, lo=least, key=differs) - 1
+
+    def _numbered(self, length: int, period: int) -> tuple[int, bool]:
+        """Return how much of a run has numbers that stay or grow by one, and whether one grows."""
+        end, counted = len(self._window), False
+        at = end
+        while (at := self._window.rfind(NUMBER, end - length, at)) >= 0:
+            step = self._values[at] - self._values[at - period]
+            if step not in (0, 1):
+                return end - at - 1, counted
+            counted = counted or step == 1
+        return length, counted
+
+    def _add(self, symbol: str, end: int, value: int = 0) -> None:
+        self._fresh.append(symbol)
+        self._ends.append(end)
+        self._values.append(value)
+        self.count += 1
+
+    def _filled(self) -> str:
+        """Return the window with the fresh symbols at its end."""
+        self._window += "".join(self._fresh)
+        self._fresh.clear()
+        if len(self._window) > 2 * WINDOW:
+            self._window = self._window[-WINDOW:]
+            self._ends, self._values = self._ends[-WINDOW:], self._values[-WINDOW:]
+        return self._window
+
+
+def cut(text: str, run: Run) -> str:
+    """Return a text up to where it begins to repeat itself, at the end of a sentence or a word."""
+    head, least = text[: run.stop + LOOK_AHEAD], len(text[: run.start].rstrip())
+    ends = [span.end for span in sentences(head)]
+    words = (
+        end
+        for end in range(run.start, run.stop)
+        if not (head[end - 1].isalnum() and head[end].isalnum())
+    )
+    end = next((end for end in ends if least <= end <= run.stop), next(words, run.start))
+    return text[:end].rstrip(JOINERS)
