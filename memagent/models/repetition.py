@@ -40,7 +40,8 @@ class Limits:
     """Least size of a loop: how often a text is said again, and the characters that this takes.
 
     `drawn` is for text without letters, such as a ruler or rows of zeros, and `counted` for text
-    under growing numbers, which may be a list and must come twice as often.
+    under a growing number, which may be a list and must come twice as often. Where more than one
+    number grows, there is a purpose: rows of data are no loop.
     """
 
     times: int
@@ -52,7 +53,8 @@ class Limits:
         """Return the characters from which on a repetition is a loop."""
         letters, times = any(map(str.isalpha, run.unit)), self.times * len(run.unit)
         if run.counted:
-            return max(2 * times, self.counted) if letters else float("inf")
+            list_like = letters and run.counted == 1
+            return max(2 * times, self.counted) if list_like else float("inf")
         return max(times, self.length if letters else self.drawn)
 
 
@@ -134,15 +136,15 @@ class RepetitionFilter:
 class Run:
     """Repetition at the end of a text: what it repeats, and how much of the text repeats it.
 
-    `start` is where in the text the repetition begins, and `stop` where it has come once; `counted`
-    says that a number grows with it.
+    `start` is where in the text the repetition begins, and `stop` where it has come once. `counted`
+    is how many numbers of the unit grow with it.
     """
 
     unit: str
     length: int
     start: int
     stop: int
-    counted: bool
+    counted: int
 
 
 def without_repetition(text: str, *, ran_out: bool = False) -> tuple[str, str]:
@@ -223,15 +225,15 @@ class Symbols:
 
         return bisect_left(range(size - period + 1), True, lo=least, key=differs) - 1
 
-    def _numbered(self, length: int, period: int) -> tuple[int, bool]:
-        """Return how much of a run has numbers that stay or grow by one, and whether one grows."""
-        end, counted = len(self._window), False
+    def _numbered(self, length: int, period: int) -> tuple[int, int]:
+        """Return how much of a run has numbers that stay or grow by one, and how many grow."""
+        end, counted = len(self._window), 0
         at = end
         while (at := self._window.rfind(NUMBER, end - length, at)) >= 0:
             step = self._values[at] - self._values[at - period]
             if step not in (0, 1):
                 return end - at - 1, counted
-            counted = counted or step == 1
+            counted += int(step == 1 and at >= end - period)
         return length, counted
 
     def _add(self, symbol: str, end: int, value: int = 0) -> None:

@@ -74,6 +74,8 @@ class Hang:
 
     words: int = 0
     """Words of a stream that are sent first."""
+    text: str = ""
+    """Text of a stream that is sent first, word by word."""
 
 
 Action = Say | Fail | Cut | Garble | Events | Drop | Hang
@@ -263,8 +265,9 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):  # a client may disconnect during a word
             if streamed:
                 self._open_stream()
-                for number in range(action.words):
-                    self._event(request, {"content": f"word{number} "})
+                words = [f"word{number} " for number in range(action.words)]
+                for word in words + re.findall(r"\S+\s*", action.text):
+                    self._event(request, {"content": word})
             self.connection.recv(1)  # returns when the client closes the connection
         self.close_connection = True
         with self.server.stub.changed:
