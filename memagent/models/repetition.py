@@ -25,6 +25,10 @@ SUSPECT = 16
 """Characters that repeat the text before them, from which on it is held back."""
 DIGITS = 6
 """Digits of the longest number that may count the lines of a list."""
+LEAST = 40
+"""Symbols that a loop repeats at least."""
+BLANKS = 24
+"""Blanks in a row that are one symbol; where there are more, nothing else may come."""
 NUMBER = "\ufdd0"
 """Symbol that stands for a number."""
 JOINERS = " \t\r\n,;:-\u2013\u2014\u3001\uff0c\uff1b\uff1a\u060c"
@@ -49,17 +53,17 @@ class Limits:
     drawn: int
     counted: int
 
-    def of(self, run: "Run") -> float:
-        """Return the characters from which on a repetition is a loop."""
-        letters, times = any(map(str.isalpha, run.unit)), self.times * len(run.unit)
-        if run.counted:
-            list_like = letters and run.counted == 1
-            return max(2 * times, self.counted) if list_like else float("inf")
-        return max(times, self.length if letters else self.drawn)
+    def reached(self, run: "Run") -> bool:
+        """Tell whether a repetition is a loop."""
+        if run.grows:
+            enough = run.size >= 2 * self.times * len(run.unit) and run.length >= self.counted
+            return enough and not run.has_purpose
+        least = self.length if run.has_letters else self.drawn
+        return run.size >= self.times * len(run.unit) and run.length >= least
 
 
 STREAM = Limits(times=4, length=160, drawn=400, counted=400)
-RAN_OUT = Limits(times=2, length=120, drawn=400, counted=400)
+RAN_OUT = Limits(times=2, length=120, drawn=400, counted=240)
 """Limits for a text whose tokens ran out: hardly anything but a loop ends in this way."""
 WINDOW = (2 * STREAM.times + 2) * LONGEST_PERIOD
 """Characters that are looked back on."""
@@ -116,15 +120,13 @@ class RepetitionFilter:
     def _trusted(self) -> int:
         """Return where the text ends that no loop begins in, as far as can be told."""
         for run in self._symbols.runs(SUSPECT):
-            if run.length >= len(run.unit) / 2 and STREAM.of(run) < float("inf"):
+            if run.size >= len(run.unit) / 2 and not run.has_purpose:
                 return run.start
         return self._length
 
     def _loops(self, limits: Limits) -> bool:
         """Tell whether the text ends with a loop, and keep what stands before it."""
-        run = next(
-            (run for run in self._symbols.runs(limits.length) if limits.of(run) <= run.length), None
-        )
+        run = next(filter(limits.reached, self._symbols.runs(LEAST)), None)
         if run is not None:
             self.found = True
             self.kept = cut("".join(self._pieces), run)
@@ -132,19 +134,30 @@ class RepetitionFilter:
         return self.found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """Repetition at the end of a text: what it repeats, and how much of the text repeats it.
+    """Repetition at the end of a text: the `size` symbols that come after the first `unit`.
 
-    `start` is where in the text the repetition begins, and `stop` where it has come once. `counted`
-    is how many numbers of the unit grow with it.
+    They take `length` characters of the text, from `start` on, and have come once at `stop`.
+    `grows` is how many numbers of the unit grow by one.
     """
 
     unit: str
+    size: int
     length: int
     start: int
     stop: int
-    counted: int
+    grows: int
+
+    @property
+    def has_letters(self) -> bool:
+        """True if it is more than a drawing or a number."""
+        return any(map(str.isalpha, self.unit))
+
+    @property
+    def has_purpose(self) -> bool:
+        """True if it counts, or writes rows of data."""
+        return self.grows > 1 or bool(self.grows and not self.has_letters)
 
 
 def without_repetition(text: str, *, ran_out: bool = False) -> tuple[str, str]:
@@ -156,7 +169,10 @@ def without_repetition(text: str, *, ran_out: bool = False) -> tuple[str, str]:
 
 
 class Symbols:
-    """Symbols of a text: small letters, and one symbol for each number that may count something."""
+    """Symbols of a text: small letters, and one symbol for blanks, or for a number that may count.
+
+    Where nothing but blanks comes, or digits, each of them is a symbol.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -170,10 +186,17 @@ class Symbols:
         self._digits = ""
         """Digits of a number that may go on."""
         self._long = False
+        self._blanks = 0
 
     def take(self, character: str, place: int) -> None:
         """Take a character, which ends at a place of the text."""
-        if not character.isdecimal():
+        self._blanks = self._blanks + 1 if character.isspace() else 0
+        if 1 < self._blanks <= BLANKS:
+            self._ends[-1] = place
+        elif self._blanks:
+            self.end_number(place - 1)
+            self._add(" ", place)
+        elif not character.isdecimal():
             self.end_number(place - 1)
             small = character.lower()
             self._add(small if len(small) == 1 else character, place)
@@ -206,15 +229,20 @@ class Symbols:
         at, first = size - least, max(size - least - LONGEST_PERIOD, 0)
         while (at := window.rfind(tail, first, at + least - 1)) >= 0:
             period = size - least - at
-            if any(period % shorter == 0 and length >= period for shorter, length in seen):
+            if any(period % shorter == 0 and run >= period for shorter, run in seen):
                 continue
-            length, counted = self._numbered(self._repeated(period, least), period)
-            if length >= least:
-                seen.append((period, length))
-                start = size - length
-                stop = min(start + period, size)
-                places = self._ends[start - 1], self._ends[stop - 1]
-                yield Run(window[-period:], length, *places, counted)
+            run, grows = self._numbered(self._repeated(period, least), period)
+            if run >= least:
+                seen.append((period, run))
+                start = self._ends[size - run - 1]
+                yield Run(
+                    unit=window[-period:],
+                    size=run,
+                    length=self._ends[-1] - start,
+                    start=start,
+                    stop=self._ends[min(size - run + period, size) - 1],
+                    grows=grows,
+                )
 
     def _repeated(self, period: int, least: int) -> int:
         """Return how many symbols at the end are those of a period before."""
@@ -225,16 +253,16 @@ class Symbols:
 
         return bisect_left(range(size - period + 1), True, lo=least, key=differs) - 1
 
-    def _numbered(self, length: int, period: int) -> tuple[int, int]:
+    def _numbered(self, size: int, period: int) -> tuple[int, int]:
         """Return how much of a run has numbers that stay or grow by one, and how many grow."""
-        end, counted = len(self._window), 0
+        end, grows = len(self._window), 0
         at = end
-        while (at := self._window.rfind(NUMBER, end - length, at)) >= 0:
+        while (at := self._window.rfind(NUMBER, end - size, at)) >= 0:
             step = self._values[at] - self._values[at - period]
             if step not in (0, 1):
-                return end - at - 1, counted
-            counted += int(step == 1 and at >= end - period)
-        return length, counted
+                return end - at - 1, grows
+            grows += int(step == 1 and at >= end - period)
+        return size, grows
 
     def _add(self, symbol: str, end: int, value: int = 0) -> None:
         self._fresh.append(symbol)

@@ -102,7 +102,7 @@ def test_of_a_loop_hardly_more_is_shown_than_kept(name: str) -> None:
     assert kept.startswith(beginning)
     assert shown.startswith(kept)
     assert len(kept) < 120
-    assert len(shown) - len(kept) < 40
+    assert len(shown) - len(kept) < 48
 
 
 @pytest.mark.parametrize("name", ORDINARY)
@@ -129,7 +129,7 @@ def test_a_text_that_breaks_out_is_shown_whole() -> None:
 
 
 def plain(text: str) -> bool:
-    """Tell whether a text of small letters and blanks loops, by comparing all that there is."""
+    """Tell whether a text of small letters and dashes loops, by comparing all that there is."""
     length = dict.fromkeys(range(1, len(text) // 5 + 1), 0)
     for at, character in enumerate(text):
         for period in length:
@@ -138,13 +138,13 @@ def plain(text: str) -> bool:
         size = at + 1
         if size % STEP == 0 or size == len(text):
             for period, run in length.items():
-                letters = text[size - period : size].strip()
+                letters = text[size - period : size].strip("-")
                 if run >= max(4 * period, STREAM.length if letters else STREAM.drawn):
                     return True
     return False
 
 
-UNITS = st.text("ab ", min_size=1, max_size=60)
+UNITS = st.text("ab-", min_size=1, max_size=60)
 TEXTS = st.lists(st.tuples(UNITS, st.integers(1, 60)), min_size=1, max_size=5).map(
     lambda parts: "".join((unit * times)[:350] for unit, times in parts)[:700]
 )
