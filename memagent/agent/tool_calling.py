@@ -16,9 +16,9 @@ from memagent.errors import StructuredOutputError
 from memagent.models.capabilities import rejects_tools, store_tool_support, supports_tools
 from memagent.models.errors import translated
 from memagent.models.reasoning import split_message, storable
-from memagent.models.repetition import without_repetition
 from memagent.models.replies import CallTimer, ran_out, why_empty, with_json_schema
 from memagent.prompts import invalid_call, tool_exchange, tool_instructions
+from memagent.text.repetition import without_repetition
 from memagent.tools.base import schema_problems
 from memagent.types import Call
 

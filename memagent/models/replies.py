@@ -18,7 +18,7 @@ from memagent.models.reasoning import (
     split_reasoning,
     storable,
 )
-from memagent.models.repetition import CUT, RepetitionFilter
+from memagent.text.repetition import CUT, RepetitionFilter
 from memagent.types import Call, Usage
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Reply:
     """Whole reply: the answer, the reasoning beside it, and the call's usage and timings.
 
     `reason` says in words why the answer is empty, if it is, and `cut` that the model fell into a
-    loop (see `memagent.models.repetition`): the answer, or the reasoning, ends before it.
+    loop (see `memagent.text.repetition`): the answer, or the reasoning, ends before it.
     """
 
     answer: str

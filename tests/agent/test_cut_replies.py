@@ -14,8 +14,8 @@ from memagent.agent.steps import Answered, TextChunk
 from memagent.agent.tool_calling import Text, aact, act
 from memagent.cli.chat.loop import converse
 from memagent.errors import NoAnswer
-from memagent.models.repetition import CUT
 from memagent.testing import ScriptedChat
+from memagent.text.repetition import CUT
 
 LOOP = "No, " + "no, " * 100
 Command = Callable[..., tuple[int, str, str]]
