@@ -29,6 +29,8 @@ LEAST = 40
 """Symbols that a loop repeats at least."""
 BLANKS = 24
 """Blanks in a row that are one symbol; where there are more, nothing else may come."""
+LISTED = ".):\u3001\uff0e\uff09"
+"""Characters after the number of an item of a list."""
 NUMBER = "\ufdd0"
 """Symbol that stands for a number."""
 JOINERS = " \t\r\n,;:-\u2013\u2014\u3001\uff0c\uff1b\uff1a\u060c"
@@ -43,8 +45,8 @@ LOOK_AHEAD = 40
 class Limits:
     """Least size of a loop: how often a text is said again, and the characters that this takes.
 
-    `drawn` is for text without letters, such as a ruler or rows of zeros, and `counted` for text
-    under a growing number, which may be a list and must come twice as often. Where more than one
+    `drawn` is for text without letters, such as a ruler or rows of zeros, and `counted` for the
+    same text under the growing numbers of a list, which must come twice as often. Where any other
     number grows, there is a purpose: rows of data are no loop.
     """
 
@@ -57,7 +59,7 @@ class Limits:
         """Tell whether a repetition is a loop."""
         if run.grows:
             enough = run.size >= 2 * self.times * len(run.unit) and run.length >= self.counted
-            return enough and not run.has_purpose
+            return enough and not run.counts
         least = self.length if run.has_letters else self.drawn
         return run.size >= self.times * len(run.unit) and run.length >= least
 
@@ -120,7 +122,7 @@ class RepetitionFilter:
     def _trusted(self) -> int:
         """Return where the text ends that no loop begins in, as far as can be told."""
         for run in self._symbols.runs(SUSPECT):
-            if run.size >= len(run.unit) / 2 and not run.has_purpose:
+            if run.size >= len(run.unit) / 2 and not run.counts:
                 return run.start
         return self._length
 
@@ -139,7 +141,7 @@ class Run:
     """Repetition at the end of a text: the `size` symbols that come after the first `unit`.
 
     They take `length` characters of the text, from `start` on, and have come once at `stop`.
-    `grows` is how many numbers of the unit grow by one.
+    `grows` says that they come under the growing numbers of a list.
     """
 
     unit: str
@@ -147,7 +149,7 @@ class Run:
     length: int
     start: int
     stop: int
-    grows: int
+    grows: bool
 
     @property
     def has_letters(self) -> bool:
@@ -155,9 +157,9 @@ class Run:
         return any(map(str.isalpha, self.unit))
 
     @property
-    def has_purpose(self) -> bool:
-        """True if it counts, or writes rows of data."""
-        return self.grows > 1 or bool(self.grows and not self.has_letters)
+    def counts(self) -> bool:
+        """True if it is nothing but growing numbers."""
+        return self.grows and not self.has_letters
 
 
 def without_repetition(text: str, *, ran_out: bool = False) -> tuple[str, str]:
@@ -253,15 +255,18 @@ class Symbols:
 
         return bisect_left(range(size - period + 1), True, lo=least, key=differs) - 1
 
-    def _numbered(self, size: int, period: int) -> tuple[int, int]:
-        """Return how much of a run has numbers that stay or grow by one, and how many grow."""
-        end, grows = len(self._window), 0
+    def _numbered(self, size: int, period: int) -> tuple[int, bool]:
+        """Return how much of a run has numbers that stay, or grow in a list, and if one grows."""
+        window, end, grows = self._window, len(self._window), False
         at = end
-        while (at := self._window.rfind(NUMBER, end - size, at)) >= 0:
+        while (at := window.rfind(NUMBER, end - size, at)) >= 0:
             step = self._values[at] - self._values[at - period]
-            if step not in (0, 1):
+            if step == 0:
+                continue
+            listed = window[at - 1].isspace() and window[at + 1 : at + 2] in LISTED
+            if step != 1 or not listed:
                 return end - at - 1, grows
-            grows += int(step == 1 and at >= end - period)
+            grows = True
         return size, grows
 
     def _add(self, symbol: str, end: int, value: int = 0) -> None:
