@@ -173,6 +173,7 @@ class Agent(Runnable[Any, Any]):
 
         The options are those of `ask`. Where the model's context is too small, memories are left
         out, then past turns, and the answer says how many. Given `evidence` is shown whole or not.
+        A turn closed before its end is not remembered; `Conversation.say` keeps what was said.
         """
         whose = self._scope(scope)
         yield from run_turn(self.driver, self._plan(question, whose, options), whose, stream)

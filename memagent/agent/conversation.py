@@ -1,17 +1,22 @@
 """Conversation: one session with an agent, its past turns, and feedback on its last answer."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from langchain_core.utils.uuid import uuid7
 
 from memagent.agent.agent import Agent
-from memagent.agent.record_turn import Verdict
+from memagent.agent.record_turn import Verdict, remember
 from memagent.agent.steps import Answered, Saved, Step
-from memagent.errors import InvalidInput
+from memagent.agent.turn import Course
+from memagent.errors import InvalidInput, NoAnswer, StoreError, UserError
 from memagent.memory.memory import Memory
-from memagent.types import Answer, PastTurn, Record, Scope
+from memagent.types import Answer, PastTurn, Recollection, Record, Scope
+
+logger = logging.getLogger(__name__)
 
 RECENT_TURNS = 3
 """At least so many turns does the model see as they were, and fewer than twice as many: older ones
@@ -21,17 +26,25 @@ RESUMED = 100
 
 
 class Conversation:
-    """A session of one user; `last` is the last answer.
+    """A session of one user; `last` is the last answer, an empty one if its reply broke off.
 
     A scope without a session gets a new one. One that was talked in before goes on where it was.
+    `saving` says that a turn is being written, which had better not be interrupted.
     """
 
     def __init__(self, agent: Agent, scope: Scope) -> None:
         self.agent = agent
         self.scope = replace(scope, session=scope.session or str(uuid7()))
         self.last: Answer | None = None
-        resumed = scope.session is not None and agent.memory is not None
-        self.turns: list[PastTurn] = past_turns(self.memory, self.scope) if resumed else []
+        self.saving = False
+        self.turns: list[PastTurn] = []
+        if scope.session is not None:
+            self.resume(scope.session)
+
+    def resume(self, session: str) -> None:
+        """Go on in a session where it was."""
+        self.scope, self.last = replace(self.scope, session=session), None
+        self.turns = past_turns(self.memory, self.scope) if self.agent.memory else []
 
     @property
     def memory(self) -> Memory:
@@ -65,22 +78,58 @@ class Conversation:
                 self.last = None
 
     def say(self, text: str, *, stream: bool = False) -> Iterator[Step]:
-        """Say something, and yield the steps of the turn; a turn that is cut short is as not said.
+        """Say something, and yield the steps of the turn.
+
+        What was said is remembered whatever becomes of the reply. If the turn fails, is
+        interrupted, or the iterator is closed before its end, the words are kept as ever (as
+        evidence if they state something), and `last` is that turn, with an empty answer and what
+        the model was shown. A reply that broke off is neither remembered nor shown again.
 
         Raises:
             InvalidInput: the text is empty.
             ModelUnavailable: the model's server does not answer.
         """
-        turns = self.recent
-        for step in self.agent.run(text, scope=self.scope, turns=turns, chat=True, stream=stream):
-            if isinstance(step, Answered):
-                self.turns.append(PastTurn(text, step.answer.answer))
-            if isinstance(step, Saved):
-                self.turns.pop()
-                self._keep(text, step.answer)
-            if isinstance(step, Answered | Saved):
-                self.last = step.answer
-            yield step
+        turns, course, begun, saved = self.recent, Course(), False, False
+        answer = Answer(answer="", recollection=Recollection(), question=text, scope=self.scope)
+        options: dict[str, Any] = {"turns": turns, "chat": True, "course": course}
+        try:
+            for step in self.agent.run(text, scope=self.scope, stream=stream, **options):
+                begun, saved = True, isinstance(step, Saved)
+                if isinstance(step, Answered):
+                    self.turns.append(PastTurn(text, step.answer.answer))
+                if isinstance(step, Saved):
+                    self.turns.pop()
+                    self._keep(text, step.answer)
+                if isinstance(step, Answered | Saved):
+                    self.last = answer = step.answer
+                yield step
+                self.saving = isinstance(step, Answered)
+        except BaseException as error:
+            self.saving = True
+            refused = isinstance(error, InvalidInput) and not begun
+            if not saved and not refused and not isinstance(error, StoreError):
+                if isinstance(error, NoAnswer) and error.answer is not None:
+                    answer = error.answer
+                self._keep_said(text, answer, course)
+            raise
+        finally:
+            self.saving = False
+
+    def _keep_said(self, text: str, answer: Answer, course: Course) -> None:
+        """Remember what was said in a turn that broke off; its answer is empty or whole."""
+        if answer.answer:
+            self.turns.pop()
+        else:
+            answer = replace(answer, recollection=course.parts.recollection)
+        try:
+            answer = remember(
+                self.agent.memory, text, answer, course.steps, self.scope, course.origin, chat=True
+            )
+        except UserError as error:
+            logger.info("what was said in a turn that broke off is not remembered: %s", error)
+        if answer.answer:
+            self._keep(text, answer)
+        self.last = answer
 
     def _keep(self, text: str, answer: Answer) -> None:
         """Keep a turn that was saved, unless its reply was not."""
@@ -94,11 +143,13 @@ class Conversation:
         """Say that the last answer was good or bad; return how many memories this counts for.
 
         Raises:
-            InvalidInput: nothing was answered yet, or the verdict is neither.
+            InvalidInput: nothing was answered yet, the reply broke off and so cannot be good, or
+                the verdict is neither.
         """
-        return self.agent.feedback(
-            self._answered(), verdict=verdict, scope=self.scope, why=why
-        ).judged
+        answer = self._answered()
+        if verdict == "good" and not answer.answer:
+            raise InvalidInput("the last reply broke off: it cannot be good")
+        return self.agent.feedback(answer, verdict=verdict, scope=self.scope, why=why).judged
 
     def correct(self, right: str) -> Record:
         """Say what is right: it is remembered as the user's words, and found by the question.

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 class PromptParts:
     """Parts of a prompt that are trimmed to the context window: memories, then past turns."""
 
-    recollection: Recollection
+    recollection: Recollection = field(default_factory=Recollection)
     turns: tuple[tuple[str, str], ...] = ()
 
     def trimmed(self) -> "PromptParts | None":
@@ -94,7 +94,8 @@ class Plan:
     the question may be a statement.
     `hops` are further searches at most (None: as many as the model is trusted with), and `draft`
     searches for a draft of the answer, too. `abstain` is the answer where a memory was searched and
-    nothing relevant is known; None asks the model.
+    nothing relevant is known; None asks the model. A turn keeps its state in `course` if one is
+    given, so that a caller knows what was shown in a turn that broke off.
 
     Raises:
         InvalidInput: one of them is of a wrong type or holds half of a character, or `now` is no
@@ -115,6 +116,7 @@ class Plan:
     hops: int | None = 0
     draft: bool = False
     abstain: str | None = None
+    course: "Course | None" = None
 
     def __post_init__(self) -> None:
         if self.evidence is not None:
@@ -138,13 +140,13 @@ def _is_pair(pair: object) -> bool:
 
 
 @dataclass(slots=True)
-class _Course:
+class Course:
     """State of a turn: what is shown, what was said, and what it cost so far.
 
     `queries` are the calls that asked the model what to search for.
     """
 
-    parts: PromptParts
+    parts: PromptParts = field(default_factory=PromptParts)
     queries: list[Call] = field(default_factory=list)
     exchange: "list[BaseMessage]" = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -164,7 +166,7 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
         ContextTooLong: nothing is left to leave out.
         NoAnswer: the model's reply holds none.
     """
-    recollection, queries = Recollection(), list[Call]()
+    recollection, course = Recollection(), plan.course or Course()
     if plan.evidence is None:
         recollection = yield from recalled(
             plan.question,
@@ -172,10 +174,10 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             hops=plan.hops,
             draft=plan.draft,
             give_up=plan.abstain is not None,
-            calls=queries,
+            calls=course.queries,
         )
+    course.parts = PromptParts(recollection=recollection, turns=tuple(plan.turns))
     yield Recalled(recollection)
-    course = _Course(PromptParts(recollection=recollection, turns=tuple(plan.turns)), queries)
     if recollection.nothing_relevant and plan.abstain is not None:
         yield TextChunk(plan.abstain)
         yield from _ended(plan, _answer(plan, plan.abstain, course), course)
@@ -206,7 +208,7 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             return
 
 
-def _ended(plan: Plan, answer: Answer, course: _Course) -> Generator[Step | Request, Any, None]:
+def _ended(plan: Plan, answer: Answer, course: Course) -> Generator[Step | Request, Any, None]:
     yield Answered(answer)
     steps, origin = course.steps, course.origin
     origin.show(answer.recollection)
@@ -217,7 +219,7 @@ def _ended(plan: Plan, answer: Answer, course: _Course) -> Generator[Step | Requ
 
 
 def _decided(
-    plan: Plan, course: _Course, tools: "Sequence[BaseTool]"
+    plan: Plan, course: Course, tools: "Sequence[BaseTool]"
 ) -> Generator[ModelRequest, Decision, Decision]:
     while True:
         recollection = course.parts.recollection
@@ -252,12 +254,12 @@ def _today(plan: Plan, recollection: Recollection) -> date | None:
     return local_day(plan.now) if plan.evidence and plan.now else None
 
 
-def _noted(course: _Course, step: InvalidCall | ToolCalled | ToolReturned) -> Step:
+def _noted(course: Course, step: InvalidCall | ToolCalled | ToolReturned) -> Step:
     course.steps.append(step.trace())
     return step
 
 
-def _answer(plan: Plan, text: str, course: _Course) -> Answer:
+def _answer(plan: Plan, text: str, course: Course) -> Answer:
     recollection, calls = course.parts.recollection, course.calls
     every = [*course.queries, *calls]
     return Answer(
