@@ -2,19 +2,17 @@
 
 import json
 import logging
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import replace
-from threading import Thread
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from memagent import __version__
-from memagent.cli import compression, feedback, learning, maintenance, models, search
+from memagent.cli import compression, feedback, learning, maintenance, models, search, sessions
 from memagent.cli import memory as records
+from memagent.cli.chat.command import agent_of, chat
 from memagent.cli.config import config_app
 from memagent.cli.evals.report import data_app
 from memagent.cli.evals.retrieval import add_to
@@ -42,9 +40,7 @@ from memagent.terminal import PlainFormatter, guard_streams, say, say_text
 from memagent.types import Scope
 
 if TYPE_CHECKING:
-    from memagent.agent.agent import Agent
-    from memagent.config import Settings
-    from memagent.memory.memory import Memory
+    pass
 
 PANELS = (MEMORY, CHAT, LEARNING, EVALUATION, SERVING, STORE, SETTINGS)
 
@@ -116,50 +112,6 @@ def root(
         logger.setLevel(before)
 
 
-def chat(
-    home: Home = None,
-    user: User = None,
-    session: Annotated[
-        str | None,
-        typer.Option(help="Session to talk in; a new one if not given.", show_default=False),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--continue", help="Continue the last session.")] = False,
-    model: Model = None,
-) -> None:
-    """Chat with a model that remembers; /help lists commands, Ctrl-D leaves."""
-    from memagent.agent.conversation import Conversation
-    from memagent.cli.chat.loop import converse, status
-    from memagent.cli.chat.prompt import lines
-    from memagent.stores.lifecycle.input_history import InputHistory
-
-    settings = settings_of(home=home, user=user, model=model)
-    with ExitStack() as stack:
-        memory = memory_of(settings, stack)
-        scope = Scope(user=settings.user, session=session)
-        if resume and session is None:
-            scope = replace(scope, session=_last_session(memory, scope))
-        agent = _agent(settings, memory)
-        # Both models load while the first line is typed; who is faster waits for them once.
-        loading = Thread(target=_load, args=(agent, memory, scope))
-        loading.start()
-        stack.callback(loading.join)
-        if not sys.stdin.isatty():
-            agent.open()  # a script fails at once if the model cannot be opened
-        conversation = Conversation(agent, scope)
-
-        def toolbar() -> str:
-            return status(conversation.last, conversation.agent.model_name)
-
-        typed = InputHistory(settings.home, settings.user) if settings.input_history else None
-        converse(conversation, lambda: lines(toolbar, typed))
-
-
-def _last_session(memory: "Memory", scope: Scope) -> str | None:
-    """Return the last session, None if there is none."""
-    replies = memory.list(scope=scope, where={"role": "assistant"}, limit=1)
-    return replies[0].scope.session if replies else None
-
-
 def ask(
     question: Annotated[str, typer.Argument(help="A question.", show_default=False)],
     home: Home = None,
@@ -179,7 +131,7 @@ def ask(
     with ExitStack() as stack:
         memory = memory_of(settings, stack)
         scope = Scope(user=settings.user, session=session)
-        agent = _agent(settings, memory)
+        agent = agent_of(settings, memory)
         load = memory.maintenance.warm(scope=scope) if timings else 0.0
         answer = agent.ask(question, scope=scope)
     if reasoning and answer.reasoning:
@@ -189,20 +141,6 @@ def ask(
         say(f"memagent: {note}", err=True)
     if timings:
         print_timings(answer, load)
-
-
-def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
-    with suppress(UserError):  # the first question meets it again, and says so
-        memory.maintenance.warm(scope=scope)
-    with suppress(UserError):
-        agent.open()
-
-
-def _agent(settings: "Settings", memory: "Memory") -> "Agent":
-    from memagent.agent.agent import Agent
-    from memagent.models.open_chat import chat_of
-
-    return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)
 
 
 COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
@@ -219,7 +157,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     (MEMORY, "archive", records.archive),
     (MEMORY, "restore", records.restore),
     (MEMORY, "users", search.users),
-    (MEMORY, "sessions", search.sessions),
+    (MEMORY, "sessions", sessions.sessions),
     (MEMORY, "compress", compression.compress),
     (MEMORY, "gather", compression.gather),
     (MEMORY, "sources", compression.sources),

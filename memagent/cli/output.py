@@ -58,6 +58,13 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def notice(message: str) -> None:
+    """Print a message to stderr, at a terminal broken between words."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    for line in wrapped("memagent: ", message, width):
+        say(line, err=True)
+
+
 def record_lines(
     memory: "Memory",
     scope: Scope,
@@ -97,11 +104,12 @@ def wrapped(head: str, text: str, width: int | None) -> Iterator[str]:
     if width is None:
         yield head + text
         return
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
-    indent = len(head)
-    if width - indent < NARROW:
+    indent = cell_len(head)
+    if head.strip() and width - indent < NARROW:
         yield head.rstrip()
         head, indent = "  ", 2
     columns = max(width - indent, 1)

@@ -217,17 +217,6 @@ def users(home: Home = None, as_json: Json = False) -> None:
     """List the users who have records."""
     with opened(home, None) as (memory, _):
         names = memory.users()
-    _print_names(names, as_json)
-
-
-def sessions(home: Home = None, user: User = None, as_json: Json = False) -> None:
-    """List the sessions of a user."""
-    with opened(home, user) as (memory, scope):
-        names = memory.sessions(scope=scope)
-    _print_names(names, as_json)
-
-
-def _print_names(names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         say(json.dumps(names))
         return

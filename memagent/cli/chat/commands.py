@@ -2,21 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from memagent.agent.conversation import Conversation
+from memagent.cli.chat.greeting import last_turns
 from memagent.cli.input import write_lines
 from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import (
     candidate_lines,
     counted,
     hit_lines,
+    minute,
+    one_line,
     record_lines,
     terminal_width,
     wrapped,
 )
+from memagent.cli.sessions import first_words, session_lines
 from memagent.errors import InvalidInput
-from memagent.types import Scope
+from memagent.recall.relevance import knows
+from memagent.stores.lifecycle.sessions import session_summaries
 
 SHOWN = 10
 """Memories and sessions that a list shows."""
@@ -31,6 +38,11 @@ class Command:
     run: Callable[[Conversation, str], Iterator[str]]
 
 
+def is_command(line: str) -> bool:
+    """Tell whether a line is a command: it begins with a slash, and not with a path or a space."""
+    return line.startswith("/") and "/" not in line.split(maxsplit=1)[0][1:]
+
+
 def run_command(conversation: Conversation, line: str) -> Iterator[str]:
     """Run a line that begins with a slash, and yield the lines to print.
 
@@ -40,8 +52,11 @@ def run_command(conversation: Conversation, line: str) -> Iterator[str]:
     name, _, argument = line.partition(" ")
     if name not in COMMANDS:
         near = [command for command in COMMANDS if command.startswith(name)]
-        hint = f"did you mean {near[0]}?" if near else "/help lists the commands"
-        raise InvalidInput(f"there is no {name}: {hint}")
+        near = near or get_close_matches(name, COMMANDS)
+        hint = f"did you mean {' or '.join(near)}?" if near else "/help lists the commands"
+        raise InvalidInput(
+            f"there is no {name}: {hint} A text with a slash takes a space before it"
+        )
     yield from COMMANDS[name].run(conversation, argument.strip())
 
 
@@ -49,6 +64,8 @@ def _why(conversation: Conversation, _: str) -> Iterator[str]:
     conversation.drop_forgotten()
     if conversation.last is None:
         raise InvalidInput("there is no answer yet")
+    if not conversation.last.answer:
+        yield f"{_broken_off(conversation)}; for it the model was shown:"
     if conversation.last.reasoning:
         yield from wrapped("thought  ", conversation.last.reasoning, terminal_width())
     recollection = conversation.last.recollection
@@ -63,6 +80,9 @@ def _memories(conversation: Conversation, query: str) -> Iterator[str]:
     memory, width = conversation.memory, terminal_width()
     if query:
         hits = memory.search(query, scope=scope, k=SHOWN)
+        if not knows(hits, memory.engine.encoder.name):
+            yield f"nothing that is remembered fits: {counted(memory.count(scope=scope), 'memory')}"
+            return
         yield from hit_lines(memory, scope, hits, width=width)
     else:
         records = memory.list(scope=scope, limit=SHOWN)
@@ -91,27 +111,41 @@ def _forget(conversation: Conversation, meant: str) -> Iterator[str]:
 
 
 def _good(conversation: Conversation, why: str) -> Iterator[str]:
-    yield f"counted for {counted(conversation.judge('good', why or None), 'memory')}"
+    judged = counted(conversation.judge("good", why or None), "memory")
+    yield f"counted for {judged}"
 
 
 def _bad(conversation: Conversation, why: str) -> Iterator[str]:
-    yield f"counted against {counted(conversation.judge('bad', why or None), 'memory')}"
+    judged = counted(conversation.judge("bad", why or None), "memory")
+    yield f"counted against {judged}{_meant(conversation)}"
 
 
 def _correct(conversation: Conversation, right: str) -> Iterator[str]:
     require(right, "the right answer")
-    yield f"remembered as {conversation.correct(right).id}"
+    yield f"remembered as {conversation.correct(right).id}{_meant(conversation)}"
 
 
 def _hint(conversation: Conversation, words: str) -> Iterator[str]:
     require(words, "what to think of")
-    yield f"remembered as {conversation.hint(words).id}"
+    yield f"remembered as {conversation.hint(words).id}{_meant(conversation)}"
+
+
+def _meant(conversation: Conversation) -> str:
+    """Return which turn feedback was about, where that is not plain: its reply broke off."""
+    last = conversation.last
+    return "" if last is None or last.answer else f" ({_broken_off(conversation)})"
+
+
+def _broken_off(conversation: Conversation) -> str:
+    assert conversation.last is not None
+    return f"the reply to {first_words(conversation.last.question)!r} broke off"
 
 
 def _changes(conversation: Conversation, _: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
     for change in conversation.memory.changes.list(scope=scope, limit=SHOWN):
-        head = f"{change.id}  {'undone  ' if change.undone else ''}"
+        who = one_line(change.who or "-")
+        head = f"{change.id}  {minute(change.at)}  {who}  {'undone  ' if change.undone else ''}"
         yield from wrapped(head, change.lesson, terminal_width())
 
 
@@ -134,23 +168,41 @@ def _model(conversation: Conversation, spec: str) -> Iterator[str]:
     yield f"model: {conversation.agent.model_name}"
 
 
-def _sessions(conversation: Conversation, _: str) -> Iterator[str]:
-    yield from conversation.memory.sessions(scope=Scope(user=conversation.scope.user))[-SHOWN:]
+def _sessions(conversation: Conversation, number: str) -> Iterator[str]:
+    """List the last sessions, or go on in the one with a number."""
+    memory, scope = conversation.memory, conversation.scope.across_sessions()
+    found = session_summaries(memory.engine.store, scope)
+    if not number:
+        yield from session_lines(found[-SHOWN:], terminal_width(), conversation.scope.session)
+        return
+    if not number.isdecimal() or not 0 < int(number) <= len(found):
+        raise InvalidInput(f"there is no session {number!r}: /sessions lists them by number")
+    conversation.resume(found[int(number) - 1].session)
+    yield from last_turns(conversation)
 
 
 def _export(conversation: Conversation, file: str) -> Iterator[str]:
-    lines = conversation.memory.maintenance.export(scope=conversation.scope.across_sessions())
-    if file:
-        write_lines(Path(file).expanduser(), lines)
-        yield f"written to {file}"
-    else:
-        yield from lines
+    """Write all memories to a new file; a file that is there is not overwritten."""
+    path = Path(file).expanduser() if file else _new_file()
+    if path.is_file():
+        raise InvalidInput(f"{path} is there already: name another file")
+    scope = conversation.scope.across_sessions()
+    write_lines(path, conversation.memory.maintenance.export(scope=scope))
+    yield f"written to {path}"
+
+
+def _new_file() -> Path:
+    """Return the name of a file that is not there, in the current folder."""
+    stem = f"memagent-{datetime.now():%Y-%m-%d}"
+    names = (f"{stem}.jsonl", *(f"{stem}-{number}.jsonl" for number in range(2, 1000)))
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def _help(_: Conversation, __: str) -> Iterator[str]:
     width = max(len(command.usage) for command in COMMANDS.values())
-    yield from (f"{command.usage:{width}}  {command.help}" for command in COMMANDS.values())
-    yield f"{'/quit':{width}}  leave; so does Ctrl-D"
+    for command in COMMANDS.values():
+        yield from wrapped(f"{command.usage:{width}}  ", command.help, terminal_width())
+    yield from wrapped(f"{'/quit':{width}}  ", "leave; so does Ctrl-D", terminal_width())
 
 
 def require(argument: str, what: str) -> None:
@@ -177,7 +229,7 @@ COMMANDS = {
     "/changes": Command("/changes", "list what your feedback changed", _changes),
     "/undo": Command("/undo [ID]", "undo a change, the last one without an id", _undo),
     "/model": Command("/model [MODEL]", "show the model, or use another one", _model),
-    "/sessions": Command("/sessions", "list the last sessions", _sessions),
-    "/export": Command("/export [FILE]", "write all memories as JSON lines", _export),
+    "/sessions": Command("/sessions [NUMBER]", "list the last sessions, or go to one", _sessions),
+    "/export": Command("/export [FILE]", "write all memories to a new file", _export),
     "/help": Command("/help", "show this list", _help),
 }

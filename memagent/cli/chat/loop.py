@@ -1,35 +1,44 @@
 """Loop of the chat: reads lines, runs commands, and prints answers as they come."""
 
 from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
 
 from memagent.agent.conversation import Conversation
-from memagent.agent.steps import Answered, Step, TextChunk, ToolCalled, ToolReturned
-from memagent.cli.chat.commands import run_command
+from memagent.agent.steps import Answered, Recalled, Step, TextChunk, ToolCalled, ToolReturned
+from memagent.cli.chat.commands import is_command, run_command
+from memagent.cli.chat.terminal_state import interruptible, no_echo
+from memagent.cli.chat.waiting import Waiting
+from memagent.cli.chat.word_wrap import WordWrap
+from memagent.cli.output import notice, terminal_width
 from memagent.errors import UserError
-from memagent.terminal import say, say_data, say_text
+from memagent.terminal import plain, say, say_data, say_text
 from memagent.types import Answer
 
 LEAVE = ("/quit", "/exit")
+NOT_OPEN = "not open"
+"""Name of a model that is still being opened."""
 
 
 def converse(conversation: Conversation, read: Callable[[], Iterator[str]]) -> None:
     """Answer every line that `read` yields until one says /quit; answers go to stdout as they come.
 
-    Ctrl-C stops an answer; a turn that was cut short is not remembered.
+    Ctrl-C stops an answer: what was said is remembered, the answer is not. A line that begins with
+    a space, or with a path (`/home/...`), is no command.
     """
     try:
         for line in read():
-            said = line.strip()
-            if said in LEAVE:
+            if line.strip() in LEAVE:
                 break
-            if said:
-                _respond(conversation, said)
+            if line.strip():
+                _respond(conversation, line)
     except KeyboardInterrupt:
         say()
 
 
 def status(answer: Answer | None, model: str) -> str:
     """Return the quiet line under the prompt: the model, memories used, tokens a second."""
+    model = "the model is loading" if model == NOT_OPEN else model
     if answer is None:
         return model
     spent, tokens = answer.timings.model - answer.timings.waited, answer.usage.completion_tokens
@@ -38,24 +47,39 @@ def status(answer: Answer | None, model: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _respond(conversation: Conversation, said: str) -> None:
+def _respond(conversation: Conversation, line: str) -> None:
+    before = conversation.last
     try:
-        if said.startswith("/"):
-            for line in run_command(conversation, said):
-                say_data(line)
-        else:
-            shown = ""
-            for step in conversation.say(said, stream=True):
-                shown += step.text if isinstance(step, TextChunk) else ""
-                _show(step)
-                if isinstance(step, Answered) and not _is_answer(shown, step.answer):
-                    say("memagent: above is what the model thought; it answers:", err=True)
-                    say_text(step.answer.answer)
+        with interruptible(lambda: conversation.saving):
+            if is_command(line):
+                for shown in run_command(conversation, line.strip()):
+                    say_data(shown)
+            else:
+                _answer(conversation, line.strip())
     except UserError as error:
-        say(f"memagent: {error}", err=True)
+        notice(str(error))
+        if kept := _kept(conversation, before):
+            notice(kept)
     except KeyboardInterrupt:
-        say()
-        say("memagent: stopped; this turn is not remembered", err=True)
+        kept = _kept(conversation, before)
+        notice(f"stopped: {kept}" if kept else "stopped")
+
+
+def _kept(conversation: Conversation, before: Answer | None) -> str:
+    """Return what is kept of a turn that broke off; empty if none did."""
+    last = conversation.last
+    if last is None or last is before or last.answer:
+        return ""
+    return "what you said is remembered, the reply is not" if last.turn else "nothing is remembered"
+
+
+def _answer(conversation: Conversation, said: str) -> None:
+    reply = _Reply()
+    loading = conversation.agent.model_name == NOT_OPEN
+    with no_echo(), reply:
+        reply.waiting.show("loading the model" if loading else "recalling")
+        for step in conversation.say(said, stream=True):
+            reply.show(step)
 
 
 def _is_answer(shown: str, answer: Answer) -> bool:
@@ -64,12 +88,53 @@ def _is_answer(shown: str, answer: Answer) -> bool:
     return shown.startswith(answer.answer) if answer.cut else shown == answer.answer
 
 
-def _show(step: Step) -> None:
-    if isinstance(step, TextChunk):
-        say_text(step.text, end="", flush=True)
-    elif isinstance(step, ToolCalled | ToolReturned):
-        say(f"memagent: {step.line()}", err=True)
-    elif isinstance(step, Answered):
-        say()
-        for note in filter(None, (step.answer.cut, step.answer.left_out)):
-            say(f"memagent: {note}", err=True)
+class _Reply:
+    """Reply on the screen: a sign while it is awaited, then its words, wrapped at a terminal."""
+
+    def __init__(self) -> None:
+        self.waiting = Waiting()
+        self._wrap = WordWrap(terminal_width)
+        self._text = ""
+        self._open = False
+
+    def show(self, step: Step) -> None:
+        """Print what a step adds."""
+        if isinstance(step, Recalled):
+            self.waiting.show("thinking")
+        elif isinstance(step, TextChunk):
+            self.waiting.pause()
+            self._text += step.text
+            self._open = True
+            say_text(self._wrap.feed(plain(step.text)), end="", flush=True)
+        elif isinstance(step, ToolCalled | ToolReturned):
+            self.waiting.pause()
+            notice(step.line())
+            self.waiting.show("thinking")
+        elif isinstance(step, Answered):
+            self._finish(step.answer)
+
+    def _finish(self, answer: Answer) -> None:
+        self.end()
+        if not _is_answer(self._text, answer):
+            notice("above is what the model thought; it answers:")
+            say_text(self._wrap.feed(plain(answer.answer)) + self._wrap.end())
+        for note in filter(None, (answer.cut, answer.left_out)):
+            notice(note)
+
+    def end(self) -> None:
+        """Print what is held back of the reply, and end its line."""
+        self.waiting.pause()
+        if self._open:
+            say_text(self._wrap.end(), flush=True)
+            self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.end()

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 PROMPT = "> "
 
 
+def at_terminal() -> bool:
+    """Tell whether somebody sits at a terminal, rather than a program at pipes."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def lines(status: Callable[[], str], typed: InputHistory | None = None) -> Iterator[str]:
     """Yield what is typed, until Ctrl-D, or Ctrl-C twice.
 
     At a terminal there is editing, the history of what was `typed`, completion of commands, and
     `status` below the line; in a pipe there is neither a prompt nor colour.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not at_terminal():
         yield from typed_lines()
         return
     from prompt_toolkit import PromptSession

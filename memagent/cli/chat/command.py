@@ -1,0 +1,90 @@
+"""Command `memagent chat`: opens the memory and the model, and greets."""
+
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memagent.cli.chat.terminal_state import ended_by_signals
+from memagent.cli.options import Home, Model, User, memory_of, settings_of
+from memagent.errors import UserError
+from memagent.terminal import say
+from memagent.types import Scope
+
+if TYPE_CHECKING:
+    from memagent.agent.agent import Agent
+    from memagent.config import Settings
+    from memagent.memory.memory import Memory
+
+
+def chat(
+    home: Home = None,
+    user: User = None,
+    session: Annotated[
+        str | None,
+        typer.Option(help="Session to talk in; a new one if not given.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--continue", help="Continue the last session.")] = False,
+    model: Model = None,
+) -> None:
+    """Chat with a model that remembers; /help lists commands, Ctrl-D leaves."""
+    from memagent.agent.conversation import Conversation
+    from memagent.cli.chat.greeting import greeting, last_turns
+    from memagent.cli.chat.loop import converse, status
+    from memagent.cli.chat.prompt import at_terminal, lines
+    from memagent.stores.lifecycle.input_history import InputHistory
+
+    settings = settings_of(home=home, user=user, model=model)
+    with ExitStack() as stack:
+        memory = memory_of(settings, stack)
+        scope = Scope(user=settings.user, session=session)
+        if resume and session is None:
+            scope = _last_session(memory, scope)
+        agent = agent_of(settings, memory)
+        # Both models load while the first line is typed; who is faster waits for them once.
+        loading = Thread(target=_load, args=(agent, memory, scope))
+        loading.start()
+        stack.callback(loading.join)
+        conversation = Conversation(agent, scope)
+        if at_terminal():
+            for line in (*greeting(settings, memory), *last_turns(conversation)):
+                say(line)
+            if resume and not conversation.turns:
+                say("There is no session to continue: this is a new one.")
+        if not sys.stdin.isatty():
+            agent.open()  # a script fails at once if the model cannot be opened
+
+        def toolbar() -> str:
+            return status(conversation.last, conversation.agent.model_name)
+
+        typed = InputHistory(settings.home, settings.user) if settings.input_history else None
+        stack.enter_context(ended_by_signals(lambda: conversation.saving))
+        converse(conversation, lambda: lines(toolbar, typed))
+
+
+def agent_of(settings: "Settings", memory: "Memory") -> "Agent":
+    """Return the agent that the settings name."""
+    from memagent.agent.agent import Agent
+    from memagent.models.open_chat import chat_of
+
+    return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)
+
+
+def _last_session(memory: "Memory", scope: Scope) -> Scope:
+    """Return the scope of the session that was talked in last, or the same if there is none."""
+    from memagent.stores.lifecycle.sessions import session_summaries
+
+    talks = [session for session in session_summaries(memory.engine.store, scope) if session.turns]
+    if not talks:
+        return scope
+    return replace(scope, session=max(talks, key=lambda session: session.last).session)
+
+
+def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
+    with suppress(UserError):  # the first question meets it again, and says so
+        memory.maintenance.warm(scope=scope)
+    with suppress(UserError):
+        agent.open()
