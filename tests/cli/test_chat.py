@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,20 +39,37 @@ def test_recent_turns_are_shown_as_they_were(memory: Memory, ada: Scope) -> None
     assert [message.content for message in chat.requests[1][1:3]] == ["Hi", "Hello."]
 
 
-def test_ctrl_c_stops_an_answer_which_is_not_remembered_and_the_talk_goes_on(
+def breaking(*outcomes: str | BaseException) -> ScriptedChat:
+    """A model that replies, or fails, by a script."""
+
+    def reply(_: object) -> str:
+        outcome = next(script)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    script = iter(outcomes)
+    return ScriptedChat(reply)
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(
     memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    replies = iter([KeyboardInterrupt(), "Hello."])
-
-    def interrupt(_: object) -> str:
-        said = next(replies)
-        if isinstance(said, KeyboardInterrupt):
-            raise said
-        return said
-
-    converse(talk(memory, ScriptedChat(interrupt), ada), lambda: iter(["Hi", "Hi"]))
-    assert "stopped" in capsys.readouterr().err
-    assert memory.maintenance.stats()["records"] == 2
+    said = "My cat is called Otto."
+    conversation = talk(memory, breaking(KeyboardInterrupt(), "Hello."), ada)
+    converse(conversation, lambda: iter([said, "/why", "/good", "/bad", "/correct Ok", "Hi"]))
+    out, err = capsys.readouterr()
+    assert err.splitlines() == [
+        "memagent: stopped: what you said is remembered, the reply is not",
+        "memagent: the last reply broke off: it cannot be good",
+    ]
+    assert out.splitlines()[0] == f"the reply to {said!r} broke off; for it the model was shown:"
+    assert out.count(f"(the reply to {said!r} broke off)") == 2
+    (record,) = [one for one in memory.list(scope=ada) if one.text == said]
+    assert record.evidence
+    assert not any(
+        one.role == "assistant" and one.text != "Hello." for one in memory.list(scope=ada)
+    )
 
 
 def test_ctrl_c_at_the_prompt_leaves(memory: Memory, ada: Scope) -> None:
@@ -65,17 +83,15 @@ def test_ctrl_c_at_the_prompt_leaves(memory: Memory, ada: Scope) -> None:
 def test_a_failing_model_is_one_line_and_the_conversation_goes_on(
     memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    replies = iter([ModelUnavailable("the server is away"), "Hello."])
-
-    def reply(_: object) -> str:
-        said = next(replies)
-        if isinstance(said, Exception):
-            raise said
-        return said
-
-    converse(talk(memory, ScriptedChat(reply), ada), lambda: iter(["Hi", "Hi"]))
+    chat = breaking(ModelUnavailable("the server is away"), "Hello.")
+    converse(talk(memory, chat, ada), lambda: iter(["I am Ada.", "Hi"]))
     out, err = capsys.readouterr()
-    assert (out, err) == ("Hello.\n", "memagent: the server is away\n")
+    assert out == "Hello.\n"
+    assert err.splitlines() == [
+        "memagent: the server is away",
+        "memagent: what you said is remembered, the reply is not",
+    ]
+    assert "I am Ada." in [record.text for record in memory.list(scope=ada)]
 
 
 def test_what_people_say_of_an_answer_counts(
@@ -108,7 +124,7 @@ def test_remembering_and_forgetting_by_command(
     assert out == "forgotten: 1 record, 1 key\n"
     assert err.splitlines() == [
         "memagent: there is no answer yet",
-        "memagent: there is no /wy: /help lists the commands",
+        "memagent: there is no /wy: did you mean /why? (a space before it says it as a text)",
     ]
     assert memory.list(scope=ada) == []
 
@@ -144,6 +160,85 @@ def test_every_command_is_told_by_help_and_fits_a_narrow_terminal(
     converse(talk(memory, ScriptedChat([]), ada), lambda: iter(["/help"]))
     told = capsys.readouterr().out
     assert all(name in told for name in COMMANDS)
+
+
+@pytest.mark.parametrize("line", ["/home/ada/notes is full", " /why", " /help me"])
+def test_a_path_and_a_line_after_a_space_are_texts(memory: Memory, ada: Scope, line: str) -> None:
+    chat = ScriptedChat(["Oh."])
+    converse(talk(memory, chat, ada), lambda: iter([line]))
+    assert chat.requests[0][-1].content == line.strip()
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("/sessoins 2", "did you mean /sessions?"),
+        ("/co", "did you mean /correct?"),
+        ("/etc", "/help lists the commands"),
+        ("/", "did you mean /why or"),
+    ],
+)
+def test_an_unknown_command_names_near_ones(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str], line: str, hint: str
+) -> None:
+    converse(talk(memory, ScriptedChat([]), ada), lambda: iter([line]))
+    assert hint in capsys.readouterr().err
+
+
+def test_memories_says_so_when_nothing_fits(ada: Scope, capsys: pytest.CaptureFixture[str]) -> None:
+    with Memory.in_memory(embedder=OneHotEmbedder()) as memory:
+        memory.add("Tea is hot.", scope=ada)
+        conversation = talk(memory, ScriptedChat([]), ada)
+        converse(conversation, lambda: iter(["/memories xylophone", "/memories tea"]))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "nothing that is remembered fits: 1 memory"
+    assert "Tea is hot." in second
+
+
+def test_sessions_are_listed_by_number_and_gone_to(
+    memory: Memory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for session, said in (("monday", "I like tea."), ("friday", "I like figs.")):
+        chat = ScriptedChat(["Noted."])
+        converse(talk(memory, chat, Scope("ada", session=session)), lambda said=said: iter([said]))
+    capsys.readouterr()
+    chat = ScriptedChat(["Tea."])
+    conversation = talk(memory, chat, Scope("ada"))
+    lines = ["/sessions", "/sessions 1", "/sessions", "/sessions 3", "/sessions monday", "And now?"]
+    converse(conversation, lambda: iter(lines))
+    out, err = capsys.readouterr()
+    listed = out.splitlines()
+    assert listed[0].startswith("1  ")
+    assert listed[0].endswith("  1 turn  monday  I like tea.")
+    assert listed[1].endswith("  1 turn  friday  I like figs.")
+    assert listed[2] == "session  I like tea. (1 turn)"
+    assert re.fullmatch(r"....-..-.. ..:..  user       I like tea\.", listed[3])
+    assert re.fullmatch(r"....-..-.. ..:..  assistant  Noted\.", listed[4])
+    assert listed[5].startswith("1* ")
+    assert err.count("/sessions lists them by number") == 2
+    assert [one.content for one in chat.requests[0][1:3]] == ["I like tea.", "Noted."]
+
+
+def test_an_export_never_overwrites(
+    memory: Memory,
+    ada: Scope,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    memory.add("Tea is hot.", scope=ada)
+    monkeypatch.chdir(tmp_path)
+    converse(
+        talk(memory, ScriptedChat([]), ada),
+        lambda: iter(["/export", "/export", "/export mine.jsonl", "/export mine.jsonl"]),
+    )
+    out, err = capsys.readouterr()
+    files = [line.removeprefix("written to ") for line in out.splitlines()]
+    assert files[1] == files[0].replace(".jsonl", "-2.jsonl")
+    assert files[2] == "mine.jsonl"
+    assert err == "memagent: mine.jsonl is there already: name another file\n"
+    assert len({Path(file).read_text() for file in files}) == 1
+    assert "Tea is hot." in Path(files[0]).read_text()
 
 
 def test_the_export_and_the_model_by_command(

@@ -3,12 +3,14 @@
 import sys
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memagent.cli.chat.terminal_state import ended_by_signals
+from memagent.cli.chat.waiting import Waiting
 from memagent.cli.options import Home, Model, User, memory_of, settings_of
 from memagent.errors import UserError
 from memagent.terminal import say
@@ -31,6 +33,22 @@ def chat(
     model: Model = None,
 ) -> None:
     """Chat with a model that remembers; /help lists commands, Ctrl-D leaves."""
+    waiting = Waiting()
+    waiting.show("starting")
+    try:
+        _chat(home, user, session, resume, model, waiting)
+    finally:
+        waiting.pause()
+
+
+def _chat(
+    home: Path | None,
+    user: str | None,
+    session: str | None,
+    resume: bool,
+    model: str | None,
+    waiting: Waiting,
+) -> None:
     from memagent.agent.conversation import Conversation
     from memagent.cli.chat.greeting import greeting, last_turns
     from memagent.cli.chat.loop import converse, status
@@ -49,6 +67,7 @@ def chat(
         loading.start()
         stack.callback(loading.join)
         conversation = Conversation(agent, scope)
+        waiting.pause()
         if at_terminal():
             for line in (*greeting(settings, memory), *last_turns(conversation)):
                 say(line)

@@ -54,9 +54,7 @@ def run_command(conversation: Conversation, line: str) -> Iterator[str]:
         near = [command for command in COMMANDS if command.startswith(name)]
         near = near or get_close_matches(name, COMMANDS)
         hint = f"did you mean {' or '.join(near)}?" if near else "/help lists the commands"
-        raise InvalidInput(
-            f"there is no {name}: {hint} A text with a slash takes a space before it"
-        )
+        raise InvalidInput(f"there is no {name}: {hint} (a space before it says it as a text)")
     yield from COMMANDS[name].run(conversation, argument.strip())
 
 

@@ -12,7 +12,7 @@ from memagent.cli.chat.waiting import Waiting
 from memagent.cli.chat.word_wrap import WordWrap
 from memagent.cli.output import notice, terminal_width
 from memagent.errors import UserError
-from memagent.terminal import plain, say, say_data, say_text
+from memagent.terminal import plain, plain_line, say, say_data, say_text
 from memagent.types import Answer
 
 LEAVE = ("/quit", "/exit")
@@ -53,7 +53,7 @@ def _respond(conversation: Conversation, line: str) -> None:
         with interruptible(lambda: conversation.saving):
             if is_command(line):
                 for shown in run_command(conversation, line.strip()):
-                    say_data(shown)
+                    _say_wrapped(shown)
             else:
                 _answer(conversation, line.strip())
     except UserError as error:
@@ -63,6 +63,15 @@ def _respond(conversation: Conversation, line: str) -> None:
     except KeyboardInterrupt:
         kept = _kept(conversation, before)
         notice(f"stopped: {kept}" if kept else "stopped")
+
+
+def _say_wrapped(line: str) -> None:
+    """Print a line of a command: in a pipe as it is, at a terminal broken between words."""
+    if terminal_width() is None:
+        say_data(line)
+        return
+    wrap = WordWrap(terminal_width)
+    say_text(wrap.feed(plain_line(line)) + wrap.end())
 
 
 def _kept(conversation: Conversation, before: Answer | None) -> str:

@@ -38,6 +38,7 @@ def lines(status: Callable[[], str], typed: InputHistory | None = None) -> Itera
         history=_prompt_history(typed),
         completer=WordCompleter(list(COMMANDS), sentence=True),
         complete_while_typing=False,
+        refresh_interval=1.0,  # the model may have opened meanwhile
         bottom_toolbar=lambda: status(),
         style=Style.from_dict({"bottom-toolbar": "noreverse fg:ansibrightblack"}),
     )
