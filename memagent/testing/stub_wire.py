@@ -75,7 +75,7 @@ class Hang:
     words: int = 0
     """Words of a stream that are sent first."""
     text: str = ""
-    """Text of a stream that is sent first, word by word."""
+    """Text of a stream that is sent before them, word by word."""
 
 
 Action = Say | Fail | Cut | Garble | Events | Drop | Hang
@@ -266,7 +266,7 @@ class Handler(BaseHTTPRequestHandler):
             if streamed:
                 self._open_stream()
                 words = [f"word{number} " for number in range(action.words)]
-                for word in words + re.findall(r"\S+\s*", action.text):
+                for word in re.findall(r"\S+\s*", action.text) + words:
                     self._event(request, {"content": word})
             self.connection.recv(1)  # returns when the client closes the connection
         self.close_connection = True

@@ -65,11 +65,9 @@ def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(
     ]
     assert out.splitlines()[0] == f"the reply to {said!r} broke off; for it the model was shown:"
     assert out.count(f"(the reply to {said!r} broke off)") == 2
-    (record,) = [one for one in memory.list(scope=ada) if one.text == said]
-    assert record.evidence
-    assert not any(
-        one.role == "assistant" and one.text != "Hello." for one in memory.list(scope=ada)
-    )
+    records = memory.list(scope=ada, everything=True)
+    assert [record.evidence for record in records if record.text == said] == [True]
+    assert {record.text for record in records if record.role == "assistant"} == {"Hello."}
 
 
 def test_ctrl_c_at_the_prompt_leaves(memory: Memory, ada: Scope) -> None:

@@ -1,6 +1,7 @@
 """Greeting of the chat: whose memory it is, where it lies, and where the talk had stopped."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memagent import __version__
@@ -27,9 +28,16 @@ def greeting(settings: "Settings", memory: "Memory") -> Iterator[str]:
     known = counted(memory.count(scope=scope), "memory")
     yield f"memagent {__version__}"
     yield from wrapped("user   ", f"{settings.user}, {known}", width)
-    yield from wrapped("store  ", str(settings.home), width)
+    yield from wrapped("store  ", _with_tilde(settings.home), width)
     yield from wrapped("model  ", model_label(settings), width)
     yield from wrapped("", "/help lists the commands, Ctrl-D leaves.", width)
+
+
+def _with_tilde(path: Path) -> str:
+    """Return a path as a shell takes it, with a tilde for the user's own folder."""
+    path = path.absolute()
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if home in path.parents else str(path)
 
 
 def model_label(settings: "Settings") -> str:

@@ -10,7 +10,7 @@ from memagent.cli.chat.commands import is_command, run_command
 from memagent.cli.chat.terminal_state import interruptible, no_echo
 from memagent.cli.chat.waiting import Waiting
 from memagent.cli.chat.word_wrap import WordWrap
-from memagent.cli.output import notice, terminal_width
+from memagent.cli.output import counted, notice, terminal_width
 from memagent.errors import UserError
 from memagent.terminal import plain, plain_line, say, say_data, say_text
 from memagent.types import Answer
@@ -43,7 +43,7 @@ def status(answer: Answer | None, model: str) -> str:
         return model
     spent, tokens = answer.timings.model - answer.timings.waited, answer.usage.completion_tokens
     speed = f"{tokens / spent:.0f} tokens/s" if spent and tokens else ""
-    parts = (model, f"{len(answer.memories)} memories", speed, answer.left_out)
+    parts = (model, counted(len(answer.memories), "memory"), speed, answer.left_out)
     return " · ".join(part for part in parts if part)
 
 
