@@ -87,7 +87,7 @@ def test_a_failing_model_is_one_line_and_the_conversation_goes_on(
     assert out == "Hello.\n"
     assert err.splitlines() == [
         "memagent: the server is away",
-        "memagent: what you said is remembered, the reply is not",
+        "memagent: what you said is remembered",
     ]
     assert "I am Ada." in [record.text for record in memory.list(scope=ada)]
 

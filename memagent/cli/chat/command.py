@@ -51,7 +51,7 @@ def _chat(
 ) -> None:
     from memagent.agent.conversation import Conversation
     from memagent.cli.chat.greeting import greeting, last_turns
-    from memagent.cli.chat.loop import converse, status
+    from memagent.cli.chat.loop import NOT_OPEN, converse, status
     from memagent.cli.chat.prompt import at_terminal, lines
     from memagent.stores.lifecycle.input_history import InputHistory
 
@@ -63,7 +63,8 @@ def _chat(
             scope = _last_session(memory, scope)
         agent = agent_of(settings, memory)
         # Both models load while the first line is typed; who is faster waits for them once.
-        loading = Thread(target=_load, args=(agent, memory, scope))
+        failed: list[str] = []
+        loading = Thread(target=_load, args=(agent, memory, scope, failed))
         loading.start()
         stack.callback(loading.join)
         conversation = Conversation(agent, scope)
@@ -77,7 +78,8 @@ def _chat(
             agent.open()  # a script fails at once if the model cannot be opened
 
         def toolbar() -> str:
-            return status(conversation.last, conversation.agent.model_name)
+            name = conversation.agent.model_name
+            return status(conversation.last, failed[0] if failed and name == NOT_OPEN else name)
 
         typed = InputHistory(settings.home, settings.user) if settings.input_history else None
         stack.enter_context(ended_by_signals(lambda: conversation.saving))
@@ -102,8 +104,11 @@ def _last_session(memory: "Memory", scope: Scope) -> Scope:
     return replace(scope, session=max(talks, key=lambda session: session.last).session)
 
 
-def _load(agent: "Agent", memory: "Memory", scope: Scope) -> None:
+def _load(agent: "Agent", memory: "Memory", scope: Scope, failed: list[str]) -> None:
+    """Load both models, and put the reason why the chat model cannot be opened into `failed`."""
     with suppress(UserError):  # the first question meets it again, and says so
         memory.maintenance.warm(scope=scope)
-    with suppress(UserError):
+    try:
         agent.open()
+    except UserError as error:
+        failed.append(str(error))
