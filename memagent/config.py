@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Disk space of the cache of vectors beside the memory, in MiB; 0 for no cache."""
     input_history: bool = True
     """True if `chat` keeps the lines typed at a terminal, in a file beside the memory."""
+    redaction: Literal["off", "on"] = "off"
+    """Whether secrets and card numbers are taken out of what is stored: "off" or "on"."""
     recall: StrategyName = "ranked"
     """The strategy of recall: "ranked", or "rules" for English rules made on bAbI's stories."""
     recall_k: int | None = Field(default=None, ge=1, le=100)

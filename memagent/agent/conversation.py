@@ -1,7 +1,7 @@
 """Conversation: one session with an agent, its past turns, and feedback on its last answer."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -136,8 +136,9 @@ class Conversation:
         memory = self.agent.memory
         found = memory.get(answer.turn, scope=self.scope) if memory else ()
         if not answer.cut and (memory is None or len(found) == 1 + bool(answer.answer)):
+            said, replied = (text, answer.answer) if memory is None else _stored(found)
             seqs = [record.seq for record in found]
-            self.turns.append(PastTurn(text, answer.answer, seqs))
+            self.turns.append(PastTurn(said, replied, seqs))
 
     def judge(self, verdict: Verdict, why: str | None = None) -> int:
         """Say that the last answer was good or bad; return how many memories this counts for.
@@ -179,6 +180,12 @@ class Conversation:
         if self.last is None:
             raise InvalidInput("there is no answer yet")
         return self.last
+
+
+def _stored(records: Sequence[Record]) -> tuple[str, str]:
+    """Return a turn as (said, replied) in the words that were stored: without its secrets."""
+    texts = [record.text for record in records]
+    return texts[0], texts[1] if len(texts) > 1 else ""
 
 
 def past_turns(memory: Memory, scope: Scope) -> list[PastTurn]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memagent.errors import InvalidInput
+from memagent.terminal import say
 from memagent.types import Scope
 
 if TYPE_CHECKING:
@@ -86,10 +87,14 @@ def settings_of(**arguments: Any) -> "Settings":
 
 
 def memory_of(settings: "Settings", stack: ExitStack) -> "Memory":
-    """Open the memory that the settings name, for as long as the stack."""
-    from memagent.memory.memory import Memory
+    """Open the memory that the settings name, for as long as the stack.
 
-    return stack.enter_context(
+    What it takes out of what is stored is told on stderr.
+    """
+    from memagent.memory.memory import Memory
+    from memagent.redaction.redactor import summary
+
+    memory = stack.enter_context(
         Memory.open(
             settings.home,
             embedder=settings.embedder,
@@ -97,8 +102,14 @@ def memory_of(settings: "Settings", stack: ExitStack) -> "Memory":
             cache_bytes=settings.cache_mb * 1024 * 1024,
             recall=settings.recall,
             reranker=settings.reranker,
+            redaction=settings.redaction,
         )
     )
+    if memory.engine.redactor is not None:
+        memory.engine.redactor.report = lambda counts: say(
+            f"memagent: {summary(counts)} removed before this was stored", err=True
+        )
+    return memory
 
 
 @contextmanager

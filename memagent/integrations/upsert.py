@@ -98,6 +98,8 @@ def upsert(memory: Memory, upserts: Sequence[Upsert], *, within: Scope) -> None:
     """
     for one in upserts:
         check(one.note)
+    notes = memory.engine.bank.redacted([one.note for one in upserts], within)
+    upserts = [replace(one, note=note) for one, note in zip(upserts, notes, strict=True)]
     waiting = {one.id: one for one in upserts}
     former = {one.id: one.former for one in upserts if one.former is not None}
     for _ in range(ATTEMPTS):

@@ -20,6 +20,7 @@ from memagent.memory.memory import Memory
 from memagent.memory.query_generation import Generated
 from memagent.memory.ranking import LearnedRanking
 from memagent.recall.reranker import Reranker
+from memagent.redaction.redactor import Detector
 from memagent.stores.lifecycle import integrity
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.stores.lifecycle.retention import Retained
@@ -57,6 +58,7 @@ class _AsyncMemory:
         scope: ScopeLike | None = ...,
         recall: StrategyName | None = ...,
         reranker: str | Reranker | None = ...,
+        redaction: str | Detector | None = ...,
     ) -> Self: ...
     @classmethod
     async def in_memory(
@@ -67,6 +69,7 @@ class _AsyncMemory:
         scope: ScopeLike | None = ...,
         recall: StrategyName | None = ...,
         reranker: str | Reranker | None = ...,
+        redaction: str | Detector | None = ...,
     ) -> Self: ...
     async def add(
         self,

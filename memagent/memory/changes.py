@@ -17,7 +17,6 @@ from memagent.stores.banks.validation import check
 from memagent.stores.database import connection
 from memagent.stores.database.filters import micros
 from memagent.stores.database.links import link
-from memagent.stores.database.writer import Trace
 from memagent.stores.lifecycle import key_repulsion, outcomes, retention, undo
 from memagent.stores.lifecycle.key_repulsion import Separated
 from memagent.types import (
@@ -72,7 +71,7 @@ class Changes:
         lesson = self._lesson(id, whose)
         if undo.change_of(self._engine.store, lesson).undone is not None:
             raise InvalidInput(f"change {shown(id)} is undone already")
-        undo.undo(self._engine.store, lesson, Trace(who=who, why=why), scope=whose)
+        undo.undo(self._engine.store, lesson, self._engine.trace(who, why), scope=whose)
         return self.get(id, scope=whose)
 
     def teach(
@@ -120,12 +119,12 @@ class Changes:
                 whose,
                 engine.embed,
                 precomputed=precomputed,
-                trace=Trace(who=who, why=why),
+                trace=engine.trace(who, why),
                 within=reach,
             )
             link(db, record.seq, [quoted.seq for quoted in left], "quote")
             undo.mention(engine.store, record)
-            because = Trace(who=who, why=undo.retired_by(record.id))
+            because = engine.trace(who, undo.retired_by(record.id))
             undo.retire(engine.store, reach, gone, because)
             return record
 
@@ -156,7 +155,7 @@ class Changes:
         if turn is not None and question is None:
             raise InvalidInput(f"there is no turn {shown(turn)} in this scope")
         with store.transaction():
-            judged = retention.judge(store, records, outcome, Trace(who=who, why=why))
+            judged = retention.judge(store, records, outcome, self._engine.trace(who, why))
             if question is not None:
                 outcomes.keep(store, question, records, outcome)
         return Marked(changed=judged, missing=records.missing)
@@ -171,7 +170,8 @@ class Changes:
     ) -> Marked:
         """Keep records from being archived, or no longer with `pinned` False."""
         records = self._engine.records(self._engine.scope(scope), ids_of(ids))
-        changed = retention.pin(self._engine.store, records, pinned=pinned, trace=Trace(why=why))
+        trace = self._engine.trace(why=why)
+        changed = retention.pin(self._engine.store, records, pinned=pinned, trace=trace)
         return Marked(changed=changed, missing=records.missing)
 
     def archive(
@@ -184,7 +184,7 @@ class Changes:
     ) -> Marked:
         """Take records out of searches without erasing them; `restore` brings them back."""
         records = self._engine.records(self._engine.scope(scope), ids_of(ids))
-        trace = Trace(who=who, why=why)
+        trace = self._engine.trace(who, why)
         changed = retention.archive(self._engine.store, records, trace=trace)
         return Marked(changed=changed, missing=records.missing)
 
@@ -193,7 +193,7 @@ class Changes:
     ) -> Marked:
         """Bring archived records back into searches."""
         records = self._engine.records(self._engine.scope(scope), ids_of(ids))
-        changed = retention.restore(self._engine.store, records, trace=Trace(why=why))
+        changed = retention.restore(self._engine.store, records, trace=self._engine.trace(why=why))
         return Marked(changed=changed, missing=records.missing)
 
     def separate(
@@ -230,7 +230,7 @@ class Changes:
             engine.query_vector(query, vector),
             records[wanted],
             records[found],
-            Trace(who=who, why=why),
+            self._engine.trace(who, why),
             steps=steps,
         )
 
@@ -239,7 +239,7 @@ class Changes:
     ) -> Marked:
         """Give records' keys the vectors they had before `separate`."""
         records = self._engine.records(self._engine.scope(scope), ids_of(ids))
-        moved = key_repulsion.move_back(self._engine.store, records, Trace(why=why))
+        moved = key_repulsion.move_back(self._engine.store, records, self._engine.trace(why=why))
         return Marked(changed=moved, missing=records.missing)
 
     def learn_direction(
@@ -274,7 +274,7 @@ class Changes:
         learned from. `undo` takes it back.
         """
         whose = self._engine.scope(scope).across_sessions()
-        return ranking.learn(self._engine, whose, check=check, trace=Trace(who=who, why=why))
+        return ranking.learn(self._engine, whose, check=check, trace=self._engine.trace(who, why))
 
     def turn(self, id: str, *, scope: ScopeLike | None = None) -> tuple[Record, Record]:
         """Return a turn as (what the user said, what the assistant replied), by either's id.
@@ -334,8 +334,10 @@ def next_version(
         if not versions:
             raise InvalidInput(f"there is no record {shown(id)} in this scope")
         old = versions[-1]
-    text = old.text if text is None else text
-    merged = _merged(old.metadata, metadata or {})
+    given = NewRecord(text=old.text if text is None else text, metadata=metadata or {})
+    (clean,) = engine.bank.redacted([given], scope)
+    text, metadata = clean.text, clean.metadata
+    merged = _merged(old.metadata, metadata)
     if text == old.text and merged == dict(old.metadata):
         return old, None
     if old.id != id:
@@ -344,7 +346,7 @@ def next_version(
         keys = () if old.context else old.keys  # keys that lean on others are made anew
     else:
         keys, edited = _edited(old, text)
-        merged = _merged(edited, metadata or {})
+        merged = _merged(edited, metadata)
     return old, NewRecord(
         text=text,
         keys=keys,

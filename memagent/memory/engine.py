@@ -22,6 +22,8 @@ from memagent.recall.pipeline import Pipeline
 from memagent.recall.recaller import Recaller
 from memagent.recall.reranker import Reranker, open_reranker
 from memagent.recall.strategy import Strategy
+from memagent.redaction.detector import open_redactor
+from memagent.redaction.redactor import Detector, Redactor
 from memagent.stores.banks.compression import CompressionBank
 from memagent.stores.banks.episodic import EpisodicBank, PrecomputedVectors, keys_of
 from memagent.stores.banks.hop_directions import HopDirectionBank
@@ -54,14 +56,16 @@ class Engine:
         default_scope: Scope | None = None,
         recall: StrategyName = RANKED,
         reranker: str | Reranker | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         bring_up_to_date(store)
         self.store = store
+        self.redactor = redactor
         self.default_scope = default_scope
         self._opened: tuple[object, ...] | None = None
         self.encoder = Encoder(embedder, store.meta, store.set_meta)
         self.cache = VectorCache(store, cache_bytes)
-        self.bank = EpisodicBank(store, index_bytes, _needs_context(recall))
+        self.bank = EpisodicBank(store, index_bytes, _needs_context(recall), redactor)
         self.eraser = Eraser(store, self.encoder.documents, keys_of)
         self.directions = HopDirectionBank(store, self.bank, self.encoder.documents)
         self.lessons = Lessons(store, self.bank, self.encoder)
@@ -87,6 +91,7 @@ class Engine:
         scope: ScopeLike | None = None,
         recall: StrategyName | None = None,
         reranker: str | Reranker | None = None,
+        redaction: str | Detector | None = None,
     ) -> Self:
         """Open what lies in a folder, in RAM, or (`HOME`) where the settings say.
 
@@ -94,6 +99,7 @@ class Engine:
 
         Raises:
             InvalidInput: the folder is no path.
+            ConfigError: secrets are to be redacted, and the extra `redaction` is not installed.
             StoreError: it cannot be used, or holds a database of another program.
         """
         if folder is HOME:
@@ -104,12 +110,13 @@ class Engine:
             scope = settings.user if scope is None else scope
             recall = settings.recall if recall is None else recall
             reranker = settings.reranker if reranker is None else reranker
+            redaction = settings.redaction if redaction is None else redaction
         elif folder is not RAM and not isinstance(folder, str | Path):
             raise InvalidInput(
                 f"folder: a path is wanted, not {shown(folder)}; Memory.in_memory() keeps it in RAM"
                 " only"
             )
-        recall = recall or RANKED
+        recall, redactor = recall or RANKED, open_redactor(redaction or "off")
         place = Path(folder).expanduser() if isinstance(folder, str | Path) else None
         engine = cls(
             SqliteStore(place),
@@ -119,9 +126,10 @@ class Engine:
             default_scope=None if scope is None else Scope.of(scope),
             recall=recall,
             reranker=reranker,
+            redactor=redactor,
         )
         if place is not None:
-            opened = embedder, index_bytes, cache_bytes, scope, recall, reranker
+            opened = embedder, index_bytes, cache_bytes, scope, recall, reranker, redaction
             engine._opened = place.absolute(), *opened
         return engine
 
@@ -158,6 +166,12 @@ class Engine:
             raise InvalidInput("whose memory? give a scope: a Scope, or a user's name")
         return self.default_scope
 
+    def trace(self, who: str | None = None, why: str | None = None) -> Trace:
+        """Return who changes something and why, without secrets, for the history of records."""
+        if self.redactor is not None:
+            who, why = self.redactor.text(who), self.redactor.text(why)
+        return Trace(who=who, why=why)
+
     def records(self, scope: Scope, ids: Sequence[str]) -> Records:
         """Return a scope's records by id, in the order asked for, and the ids that are missing."""
         found = self.store.read.get(scope, ids)
@@ -165,7 +179,11 @@ class Engine:
         return Records(found, missing=[id for id in dict.fromkeys(ids) if id not in known])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the vectors of texts (texts x dimensions), those of known texts from the cache."""
+        """Return the vectors of texts (texts x dimensions), those of known texts from the cache.
+
+        They are of what is stored: of the texts without their secrets.
+        """
+        texts = texts if self.redactor is None else self.redactor.texts(texts)
         return self.cache.documents(texts, self.encoder.check(), self.encoder.documents)
 
     def write(

@@ -76,8 +76,9 @@ class Maintenance:
         Raises:
             InvalidInput: a line or an item is not what was expected; the message gives its number.
         """
+        engine = self._engine
         return importing.import_lines(
-            self._engine.store, lines, self._engine.encoder, format=format, user=user
+            engine.store, lines, engine.encoder, format=format, user=user, redactor=engine.redactor
         )
 
     def reembed(

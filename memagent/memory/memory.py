@@ -20,9 +20,9 @@ from memagent.memory.messages import records_of, visible
 from memagent.memory.notes import Notes
 from memagent.recall.reranker import Reranker
 from memagent.recall.strategy import RECORDS, TOKENS, RecallQuery
+from memagent.redaction.redactor import Detector
 from memagent.stores.database.connection import sessions
 from memagent.stores.database.filters import Filter, Period
-from memagent.stores.database.writer import Trace
 from memagent.stores.ranking import Ranking
 from memagent.types import (
     Event,
@@ -71,20 +71,21 @@ class Memory:
         scope: ScopeLike | None = None,
         recall: StrategyName | None = None,
         reranker: str | Reranker | None = None,
+        redaction: str | Detector | None = None,
     ) -> Self:
         """Open the memory in a folder, making it if need be.
 
-        Without a folder it is the one that the command line uses, with its settings: embedder,
-        bounds, strategy, and the user as the default `scope`. `index_bytes` bounds the vectors held
-        in RAM; those used longest ago make room. `cache_bytes` bounds the file beside the store
-        that spares embedding a text again. `recall` is "ranked" (default) or "rules"; a `reranker`
-        is what `open_reranker` takes.
+        Without a folder it is the one that the command line uses, with its settings, and the user
+        as the default `scope`. `index_bytes` bounds the vectors held in RAM; those used longest ago
+        make room. `cache_bytes` bounds the file beside the store that spares embedding a text
+        again. `recall` is "ranked" (default) or "rules"; a `reranker` is what `open_reranker`
+        takes, and `redaction` what `open_redactor` takes: "on" takes secrets out of what is stored.
 
         Raises:
             StoreError: the folder cannot be used, or holds a database of another program.
             EmbedderMismatch: on first use, if it was written with another embedder.
         """
-        parts = embedder, index_bytes, cache_bytes, scope, recall, reranker
+        parts = embedder, index_bytes, cache_bytes, scope, recall, reranker, redaction
         return cls(Engine.open(folder, *parts))
 
     @classmethod
@@ -96,9 +97,10 @@ class Memory:
         scope: ScopeLike | None = None,
         recall: StrategyName | None = None,
         reranker: str | Reranker | None = None,
+        redaction: str | Detector | None = None,
     ) -> Self:
         """Open a new memory that is kept in RAM only, and is gone when it is closed."""
-        return cls(Engine.open(RAM, embedder, index_bytes, 0, scope, recall, reranker))
+        return cls(Engine.open(RAM, embedder, index_bytes, 0, scope, recall, reranker, redaction))
 
     def add(
         self,
@@ -161,7 +163,7 @@ class Memory:
             InvalidInput: a text cannot be remembered, an id is taken, or the vectors do not fit.
         """
         whose, new = self.engine.scope(scope), arguments.new_records(records)
-        reach, trace = whose if within is None else Scope.of(within), Trace(who=who, why=why)
+        reach, trace = whose if within is None else Scope.of(within), self.engine.trace(who, why)
         used = arguments.listed("recalled", recalled)
         return self.engine.write(new, whose, reach, vectors, used, trace) if new else []
 
@@ -212,10 +214,8 @@ class Memory:
         old, new = next_version(self.engine, whose, id, text, metadata, valid_from)
         if new is None:
             return old
-        trace = Trace(who=who, why=why)
-        (record,) = self.engine.bank.write(
-            [new], old.scope, self.engine.embed, trace=trace, within=whose
-        )
+        trace, bank = self.engine.trace(who, why), self.engine.bank
+        (record,) = bank.write([new], old.scope, self.engine.embed, trace=trace, within=whose)
         return record
 
     def search(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from memagent.errors import ForgottenMeanwhile, InvalidInput, StoreError
+from memagent.redaction.redactor import Redactor
 from memagent.stores.banks.candidates import CandidateSearch
 from memagent.stores.banks.validation import check, check_scope
 from memagent.stores.database.connection import SqliteStore
@@ -56,7 +57,7 @@ class EpisodicBank:
     """Records with keys: written in batches, and found by meaning and by words.
 
     A text for which `needs_context` holds is keyed together with the record before it; by default
-    each text is found by its own words alone.
+    each text is found by its own words alone. A `redactor` takes secrets out of what is written.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class EpisodicBank:
         store: SqliteStore,
         index_bytes: int = MAX_BYTES,
         needs_context: Callable[[str], bool] | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self._store = store
+        self._redactor = redactor
         self._needs_context = needs_context
         self.vectors = VectorIndex(store, index_bytes)
         self._words = LexicalIndex(store)
@@ -103,6 +106,7 @@ class EpisodicBank:
                 or its id is taken.
             ForgottenMeanwhile: a record that an entry holds words of is forgotten.
         """
+        given, entries = entries, self.redacted(entries, scope)
         drafts = self._drafts(entries, scope, whole=precomputed is not None)
         for draft in drafts if context else ():
             draft.context = tuple(dict.fromkeys((*draft.context, *context)))
@@ -112,6 +116,9 @@ class EpisodicBank:
         else:
             embedder = precomputed.embedder
             _assign_vectors(drafts, precomputed.vectors)
+            for entry, draft in zip(given, drafts, strict=True):
+                if draft.entry is not entry:  # the caller's vectors are of the secret
+                    draft.vectors = embed(draft.keys)
         self._detect_languages(drafts, scope.user)
         try:
             with self._store.transaction() as db:
@@ -127,6 +134,20 @@ class EpisodicBank:
             with suppress(StoreError):
                 embedding_cache.erase(self._store, (key for draft in drafts for key in draft.keys))
             raise
+
+    def redacted(self, entries: Sequence[NewRecord], scope: Scope) -> Sequence[NewRecord]:
+        """Return entries as they are stored: without secrets, where a redactor finds any.
+
+        Raises:
+            InvalidInput: an entry cannot be stored, or an id or a name of the scope is a secret.
+        """
+        if self._redactor is None:
+            return entries
+        for name in (scope.user, scope.agent, scope.session):
+            self._redactor.refuse("scope", name)
+        for entry in entries:
+            check(entry)
+        return self._redactor.records(entries)
 
     def _embed(self, drafts: Sequence[Draft], within: Scope, embed: Embed) -> None:
         """Make the vectors of what is not known yet."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from memagent.errors import StoreError
 from memagent.files import write_durable
+from memagent.redaction.redactor import Redactor
 from memagent.stores.database.connection import SqliteStore
 
 SHARED = "chat-history"
@@ -26,10 +27,14 @@ MAX_COMPARED = 10_000_000
 
 
 class InputHistory:
-    """Lines that a user typed in chats, oldest first; only the file's owner may read them."""
+    """Lines that a user typed in chats, oldest first; only the file's owner may read them.
 
-    def __init__(self, folder: Path, user: str) -> None:
+    A `redactor` takes secrets out of what is appended.
+    """
+
+    def __init__(self, folder: Path, user: str, redactor: Redactor | None = None) -> None:
         self._file = _file(folder, user)
+        self._redactor = redactor
 
     def lines(self) -> list[str]:
         """Return the lines, oldest first; none if the file cannot be read."""
@@ -41,6 +46,8 @@ class InputHistory:
 
     def append(self, line: str) -> None:
         """Add a line; a file that cannot be written is no reason to stop a chat."""
+        if self._redactor is not None:
+            (line,) = self._redactor.texts([line])
         with suppress(OSError):
             descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memagent.errors import EmbedderMismatch, InvalidInput
+from memagent.redaction.redactor import Redactor
 from memagent.stores.database.bounds import circular
 from memagent.stores.database.connection import SqliteStore
 from memagent.stores.database.deferred_indexing import DigestIndex
@@ -23,6 +24,7 @@ from memagent.stores.database.writer import add_keys, user_id
 from memagent.stores.lifecycle.undo import ids_kept
 from memagent.stores.transfer.export import BATCH, COLUMNS, LISTS
 from memagent.stores.transfer.lines import FORMATS, Format, arriving
+from memagent.stores.transfer.redaction import redact
 from memagent.types import Scope
 
 STORING_ERRORS = (
@@ -66,6 +68,7 @@ def import_lines(
     *,
     format: Format = "auto",
     user: str | None = None,
+    redactor: Redactor | None = None,
 ) -> int:
     """Store records that are not there yet, all or none; return how many were new.
 
@@ -76,7 +79,7 @@ def import_lines(
     `auto` tells by the first. `user` is whose memory they become, instead of whom they name.
     Vectors are taken over if this embedder makes the same of the header's probe, and made anew
     otherwise. A record whose content the store holds under another id goes by that id in what
-    names it.
+    names it. A `redactor` takes secrets out of them first.
 
     Raises:
         InvalidInput: a line or an item is not what was expected; the message gives its number.
@@ -87,6 +90,8 @@ def import_lines(
     if user is not None:
         Scope(user=user)
     header, records = arriving(lines, format, user)
+    if redactor is not None and redact(records, redactor):
+        header = {}  # some of its vectors are of secrets: all are made anew
     aliases, digests = Aliases(), DigestIndex(store)
     fingerprint = encoder.check()
     records = [record for record in records if not _known(store, digests, record, aliases)]

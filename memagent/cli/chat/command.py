@@ -81,7 +81,9 @@ def _chat(
             name = conversation.agent.model_name
             return status(conversation.last, failed[0] if failed and name == NOT_OPEN else name)
 
-        typed = InputHistory(settings.home, settings.user) if settings.input_history else None
+        typed = None
+        if settings.input_history:
+            typed = InputHistory(settings.home, settings.user, memory.engine.redactor)
         stack.enter_context(ended_by_signals(lambda: conversation.saving))
         converse(conversation, lambda: lines(toolbar, typed))
 

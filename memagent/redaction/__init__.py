@@ -1,0 +1,1 @@
+"""Redaction: secrets and card numbers are found and taken out before a record is stored."""
