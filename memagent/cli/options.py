@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memagent.errors import InvalidInput
+from memagent.redaction.redactor import summary
 from memagent.terminal import say
 from memagent.types import Scope
 
@@ -92,7 +93,6 @@ def memory_of(settings: "Settings", stack: ExitStack) -> "Memory":
     What it takes out of what is stored is told on stderr.
     """
     from memagent.memory.memory import Memory
-    from memagent.redaction.redactor import summary
 
     memory = stack.enter_context(
         Memory.open(

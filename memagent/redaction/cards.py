@@ -37,12 +37,19 @@ def _in_groups(text: str, groups: list[tuple[int, int]]) -> Iterator[Span]:
         for count in (1, *map(len, PRINTED)):
             window = groups[place : place + count]
             printed = tuple(sizes[place : place + count]) in PRINTED
-            alone = count == 1 and MIN_DIGITS <= sizes[place] <= MAX_DIGITS
+            alone = count == 1 and _is_apart(text, groups, place)
             if (printed or alone) and _is_card(text, window, printed=printed):
                 yield window[0][0], window[-1][1], KIND
                 place += count - 1
                 break
         place += 1
+
+
+def _is_apart(text: str, groups: list[tuple[int, int]], place: int) -> bool:
+    """Tell whether a group has a card's length, and is no part of a decimal or a longer id."""
+    start, end = groups[place]
+    before = text[groups[place - 1][1] : start] if place else " "
+    return MIN_DIGITS <= end - start <= MAX_DIGITS and before.isspace()
 
 
 def _is_card(text: str, window: list[tuple[int, int]], *, printed: bool) -> bool:

@@ -1,6 +1,7 @@
 """Redactor of new records: a note takes the place of every secret before anything is stored."""
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -17,6 +18,9 @@ MIN_REPEATED = 6
 """Characters from which on a secret is also taken out where nothing marks it as one."""
 NAMES = {"card": "card number", "token": "access token"}
 """Kinds whose name in a note is another."""
+
+NOTE = re.compile(r"\[[^][\n]{1,40} removed\]")
+"""The note in the place of a secret, which a detector may take for one."""
 
 Span = tuple[int, int, str]
 """A secret in a text: where it begins, where it ends, and its kind."""
@@ -114,12 +118,13 @@ class Redactor:
     def _spans(self, key: str, text: str) -> list[Span]:
         """Return the spans of a text in order, without overlaps; its key says what it is."""
         lead = f"{key}: " if key else ""
+        notes = [note.span() for note in NOTE.finditer(text)]
         spans: list[Span] = []
         for start, end, kind in sorted(self.detect(lead + text)):
             start, end = max(start - len(lead), 0), end - len(lead)
             if end > len(text) or not isinstance(kind, str):
                 raise InvalidInput(f"redaction: no span of the text: {shown((start, end, kind))}")
-            if end <= start:
+            if end <= start or any(start < last and first < end for first, last in notes):
                 continue
             if spans and start < spans[-1][1]:
                 first = spans.pop()
