@@ -1,14 +1,17 @@
 """Commands on a whole store: retain, export, import, reembed, stats, verify, compact, doctor."""
 
 import json
+import shlex
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memagent.cli.discover import FoundServer, discover
 from memagent.cli.input import lines_of, write_lines
 from memagent.cli.options import DryRun, Home, Json, Session, User, memory_of, opened, settings_of
 from memagent.cli.output import counted, progress_bar
@@ -17,6 +20,23 @@ from memagent.models import weights
 from memagent.models.telemetry import traces
 from memagent.terminal import say, say_data, say_text
 from memagent.types import Policy
+
+if TYPE_CHECKING:
+    from memagent.config import Settings
+
+EMBEDDED = "local"
+"""The setting of the embedded default model."""
+TOY = (
+    f"The built-in model, {weights.SMOLLM2.name}, is a toy for trying things out; any server of a"
+    " better one will do (Ollama, llama.cpp, vLLM, a hosted one): memagent chat --model"
+    " http://localhost:11434/v1, and `memagent doctor` finds those on this machine."
+)
+START = (
+    "none on this machine: start one (`ollama serve`, `llama-server -m FILE.gguf`, `vllm serve"
+    " MODEL`), or name one elsewhere: memagent config set model URL"
+)
+SHOWN = 5
+"""Models of a server that are named at most."""
 
 
 def retain(
@@ -149,14 +169,22 @@ def compact(home: Home = None) -> None:
 
 
 def doctor(home: Home = None, as_json: Json = False) -> None:
-    """Show where everything lies, and check the weights and the store; exit code 1 if not whole."""
+    """Show where everything lies, which model servers run here, and whether the store is whole.
+
+    Exit code 1 if it is not.
+    """
     from memagent.config import config_file
 
     settings = settings_of(home=home)
     held = {one.name: weights.find(one, settings.home / "models") for one in weights.ALL}
+    servers = discover()
     if not as_json:
         say(f"settings  {config_file()}{'' if config_file().exists() else ' (not there)'}")
         say(f"memory    {settings.home}")
+        say(f"redaction {settings.redaction}")
+        say(f"model     {settings.model}{' (a toy)' if settings.model == EMBEDDED else ''}")
+        for line in server_lines(servers):
+            say(line)
         say(f"sandbox   {_sandbox()}")
         for name, path in held.items():
             say(f"weights   {name}  {path or 'missing: run `memagent model pull`'}")
@@ -168,10 +196,34 @@ def doctor(home: Home = None, as_json: Json = False) -> None:
         problems = memory_of(settings, stack).maintenance.verify()
     paths = {name: path and str(path) for name, path in held.items()}
     where = {"settings": str(config_file()), "memory": str(settings.home), "weights": paths}
+    models = {"servers": [asdict(server) for server in servers], "redaction": settings.redaction}
     checks = {"sandbox": _sandbox(), "telemetry": traces(), "problems": problems}
-    say(json.dumps(where | checks))
+    say(json.dumps(where | models | checks))
     if problems:
         raise typer.Exit(1)
+
+
+def server_lines(servers: tuple[FoundServer, ...]) -> Iterator[str]:
+    """Yield what to say of the servers on this machine: each with its models, and how to use it."""
+    if not servers:
+        yield f"servers   {START}"
+    for server in servers:
+        more = len(server.models) - SHOWN
+        named = ", ".join(server.models[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        if server.needs_key:
+            named = "it wants a key"
+        yield f"servers   {server.program} at {server.url}: {named or 'it has no model loaded'}"
+        commands = [f"memagent config set model {server.url}"]
+        if server.needs_key:
+            commands.append("memagent config set api_key KEY")
+        elif server.models:
+            commands.append(f"memagent config set model_name {shlex.quote(server.models[0])}")
+        yield f"          to use it: {' && '.join(commands)}"
+
+
+def toy_warning(settings: "Settings") -> str | None:
+    """Return one line on the built-in model, and how to use another; None where another is set."""
+    return TOY if settings.model == EMBEDDED else None
 
 
 def _sandbox() -> str:

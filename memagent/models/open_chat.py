@@ -19,7 +19,7 @@ from memagent.models.weights import SMOLLM2, locate
 from memagent.process import lock
 from memagent.text.chat_template import named_marks
 from memagent.text.template_marks import add_marks
-from memagent.urls import ServerAddress, header_value, masked_url
+from memagent.urls import ServerAddress, header_value, is_loopback, masked_url
 
 if TYPE_CHECKING:
     import httpx
@@ -183,7 +183,10 @@ def _first_model(address: ServerAddress, key: str, seconds: float) -> str:
             hint = ": set api_key to the server's key"
         raise ModelUnavailable(f"{url} answers {status} when asked for its models{hint}") from error
     except httpx.HTTPError as error:
-        raise ModelUnavailable(f"no server answers at {url}: {masked_url(str(error))}") from error
+        hint = "; `memagent doctor` finds those on this machine" if is_loopback(url) else ""
+        raise ModelUnavailable(
+            f"no server answers at {url}: {masked_url(str(error))}{hint}"
+        ) from error
     except (ValueError, LookupError, TypeError) as error:
         raise ModelUnavailable(
             f"{url} does not speak the OpenAI-style API{missing_v1(url)}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from memagent import __version__
 from memagent.agent.conversation import Conversation
+from memagent.cli.maintenance import toy_warning
 from memagent.cli.output import counted, minute, speaker, terminal_width, wrapped
 from memagent.cli.sessions import first_words
 from memagent.stores.lifecycle.sessions import session_summaries
@@ -30,6 +31,8 @@ def greeting(settings: "Settings", memory: "Memory") -> Iterator[str]:
     yield from wrapped("user   ", f"{settings.user}, {known}", width)
     yield from wrapped("store  ", _with_tilde(settings.home), width)
     yield from wrapped("model  ", model_label(settings), width)
+    if warning := toy_warning(settings):
+        yield from wrapped("", warning, width)
     yield from wrapped("", "/help lists the commands, Ctrl-D leaves.", width)
 
 
