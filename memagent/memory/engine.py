@@ -116,7 +116,10 @@ class Engine:
                 f"folder: a path is wanted, not {shown(folder)}; Memory.in_memory() keeps it in RAM"
                 " only"
             )
-        recall, redactor = recall or RANKED, open_redactor(redaction or "off")
+        recall, redactor = (
+            recall or RANKED,
+            open_redactor("off" if redaction is None else redaction),
+        )
         place = Path(folder).expanduser() if isinstance(folder, str | Path) else None
         engine = cls(
             SqliteStore(place),
