@@ -16,6 +16,8 @@ INSIDE = re.compile(r"[0-9][-.,:/]$|[A-Za-z][-/]$|\d\s$")
 """What a run follows that is a part of a longer number or name: a decimal, an id, a date."""
 PRINTED = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3))
 """Sizes of the groups that cards print."""
+COUNTS = sorted({1, *map(len, PRINTED)}, reverse=True)
+"""Numbers of groups, the longest first: a long number may begin with a valid shorter one."""
 DEBIT = ("5", "6")
 """First digits of national debit cards, whose issuers are many; they count only in groups."""
 MIN_DIGITS, MAX_DIGITS = 13, 19
@@ -34,7 +36,10 @@ def _in_groups(text: str, groups: list[tuple[int, int]]) -> Iterator[Span]:
     sizes = [end - start for start, end in groups]
     place = 0
     while place < len(groups):
-        for count in (1, *map(len, PRINTED)):
+        if sizes[place] != PRINTED[0][0] and sizes[place] < MIN_DIGITS:
+            place += 1
+            continue
+        for count in COUNTS:
             window = groups[place : place + count]
             printed = tuple(sizes[place : place + count]) in PRINTED
             alone = count == 1 and _is_apart(text, groups, place)

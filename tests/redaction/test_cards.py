@@ -22,6 +22,7 @@ ARABIC = {ord("0") + value: chr(0x660 + value) for value in range(10)}
         "3056 930902 5904",
         "6011000990139424",
         "2221 0000 0000 0009",
+        "4111 1111 1111 1111 003",  # valid, as its first sixteen digits are
     ],
 )
 @pytest.mark.parametrize(
