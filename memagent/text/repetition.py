@@ -24,7 +24,7 @@ STEP = 16
 SUSPECT = 16
 """Characters that repeat the text before them, from which on it is held back."""
 DIGITS = 6
-"""Digits of the longest number that may count the lines of a list."""
+"""Digits of the longest number of an item."""
 LEAST = 40
 """Symbols that a loop repeats at least."""
 BLANKS = 24
@@ -32,11 +32,9 @@ BLANKS = 24
 LISTED = ".):\u3001\uff0e\uff09"
 """Characters after the number of an item of a list."""
 NUMBER = "\ufdd0"
-"""Symbol that stands for a number."""
+"""Symbol that stands for the number of an item."""
 JOINERS = " \t\r\n,;:-\u2013\u2014\u3001\uff0c\uff1b\uff1a\u060c"
 """Blanks, commas and dashes: a text that was cut does not end with them."""
-
-
 LOOK_AHEAD = 40
 """Characters behind the end of a sentence that show that it is one."""
 
@@ -121,14 +119,12 @@ class RepetitionFilter:
 
     def _trusted(self) -> int:
         """Return where the text ends that no loop begins in, as far as can be told."""
-        for run in self._symbols.runs(SUSPECT):
-            if run.size >= len(run.unit) / 2 and not run.counts:
-                return run.start
-        return self._length
+        runs = self._symbols.runs(0.5, SUSPECT)
+        return next((run.start for run in runs if not run.counts), self._length)
 
     def _loops(self, limits: Limits) -> bool:
         """Tell whether the text ends with a loop, and keep what stands before it."""
-        run = next(filter(limits.reached, self._symbols.runs(LEAST)), None)
+        run = next(filter(limits.reached, self._symbols.runs(limits.times, LEAST)), None)
         if run is not None:
             self.found = True
             self.kept = cut("".join(self._pieces), run)
@@ -171,9 +167,9 @@ def without_repetition(text: str, *, ran_out: bool = False) -> tuple[str, str]:
 
 
 class Symbols:
-    """Symbols of a text: small letters, and one symbol for blanks, or for a number that may count.
+    """Symbols of a text: small letters, and one symbol for blanks or for the number of an item.
 
-    Where nothing but blanks comes, or digits, each of them is a symbol.
+    Where nothing but blanks comes, each of them is a symbol.
     """
 
     def __init__(self) -> None:
@@ -184,11 +180,12 @@ class Symbols:
         self._ends: list[int] = []
         """Where in the text each symbol of the window ends."""
         self._values: list[int] = []
-        """Value of each symbol of the window that is a number; 0 of the others."""
+        """Value of each symbol of the window that is an item's number; 0 of the others."""
         self._digits = ""
-        """Digits of a number that may go on."""
-        self._long = False
+        """Digits of a number that may be an item's."""
         self._blanks = 0
+        self._begins = True
+        """True where an item of a list can begin."""
 
     def take(self, character: str, place: int) -> None:
         """Take a character, which ends at a place of the text."""
@@ -198,43 +195,41 @@ class Symbols:
         elif self._blanks:
             self.end_number(place - 1)
             self._add(" ", place)
-        elif not character.isdecimal():
-            self.end_number(place - 1)
-            small = character.lower()
-            self._add(small if len(small) == 1 else character, place)
-        elif self._long:
-            self._add(character, place)
-        else:
+        elif character.isdecimal() and (self._digits or self._begins):
             self._digits += character
             if len(self._digits) > DIGITS:
-                start = place - len(self._digits)
-                for end, digit in enumerate(self._digits, start=start + 1):
-                    self._add(digit, end)
-                self._digits, self._long = "", True
+                self.end_number(place)
+        else:
+            self.end_number(place - 1, listed=character in LISTED)
+            small = character.lower()
+            self._add(small if len(small) == 1 else character, place)
+        self._begins = self._blanks > 0
 
-    def end_number(self, place: int) -> None:
-        """Take note that the number before a place is complete, if there is one."""
-        if self._digits:
+    def end_number(self, place: int, *, listed: bool = False) -> None:
+        """Take note that a number has ended, if one has; `listed` if an item comes after it."""
+        if listed and self._digits:
             self._add(NUMBER, place, int(self._digits))
-        self._digits, self._long = "", False
+        else:
+            for end, digit in enumerate(self._digits, start=place - len(self._digits) + 1):
+                self._add(digit, end)
+        self._digits = ""
 
-    def runs(self, least: int) -> Iterator[Run]:
+    def runs(self, times: float, least: int) -> Iterator[Run]:
         """Yield the repetitions that the text ends with, shortest period first.
 
-        They are at least so long. A period that another one explains is left out.
+        They say a text again so many times, and take so many symbols, at least. A period that a
+        shorter one explains is left out.
         """
-        window = self._filled()
+        window, seen = self._filled(), list[tuple[int, int]]()
         size = len(window)
-        if size <= least:
-            return
-        tail, seen = window[-least:], list[tuple[int, int]]()
-        at, first = size - least, max(size - least - LONGEST_PERIOD, 0)
-        while (at := window.rfind(tail, first, at + least - 1)) >= 0:
+        tail, at, first = window[-least:], size - least, max(size - least - LONGEST_PERIOD, 0)
+        while at > first and (at := window.rfind(tail, first, at + least - 1)) >= 0:
             period = size - least - at
+            need = max(least, round(times * period))
             if any(period % shorter == 0 and run >= period for shorter, run in seen):
                 continue
-            run, grows = self._numbered(self._repeated(period, least), period)
-            if run >= least:
+            run, grows = self._numbered(self._repeated(period, need), period)
+            if run >= need:
                 seen.append((period, run))
                 start = self._ends[size - run - 1]
                 yield Run(
@@ -247,26 +242,24 @@ class Symbols:
                 )
 
     def _repeated(self, period: int, least: int) -> int:
-        """Return how many symbols at the end are those of a period before."""
+        """Return how many symbols at the end are those of a period before; 0 if fewer."""
         window, size = self._window, len(self._window)
 
         def differs(length: int) -> bool:
             return window[size - length :] != window[size - length - period : size - period]
 
+        if least > size - period or differs(least):
+            return 0
         return bisect_left(range(size - period + 1), True, lo=least, key=differs) - 1
 
     def _numbered(self, size: int, period: int) -> tuple[int, bool]:
-        """Return how much of a run has numbers that stay, or grow in a list, and if one grows."""
-        window, end, grows = self._window, len(self._window), False
-        at = end
-        while (at := window.rfind(NUMBER, end - size, at)) >= 0:
+        """Return how much of a run has numbers that stay or grow by one, and whether one grows."""
+        at, end, grows = len(self._window), len(self._window), False
+        while (at := self._window.rfind(NUMBER, end - size, at)) >= 0:
             step = self._values[at] - self._values[at - period]
-            if step == 0:
-                continue
-            listed = window[at - 1].isspace() and window[at + 1 : at + 2] in LISTED
-            if step != 1 or not listed:
+            if step not in (0, 1):
                 return end - at - 1, grows
-            grows = True
+            grows = grows or step == 1
         return size, grows
 
     def _add(self, symbol: str, end: int, value: int = 0) -> None:
