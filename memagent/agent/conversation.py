@@ -1,7 +1,7 @@
 """Conversation: one session with an agent, its past turns, and feedback on its last answer."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -92,8 +92,9 @@ class Conversation:
         turns, course, begun, saved = self.recent, Course(), False, False
         answer = Answer(answer="", recollection=Recollection(), question=text, scope=self.scope)
         options: dict[str, Any] = {"turns": turns, "chat": True, "course": course}
+        steps = self.agent.run(text, scope=self.scope, stream=stream, **options)
         try:
-            for step in self.agent.run(text, scope=self.scope, stream=stream, **options):
+            for step in steps:
                 begun, saved = True, isinstance(step, Saved)
                 if isinstance(step, Answered):
                     self.turns.append(PastTurn(text, step.answer.answer))
@@ -106,6 +107,8 @@ class Conversation:
                 self.saving = isinstance(step, Answered)
         except BaseException as error:
             self.saving = True
+            if isinstance(steps, Generator):
+                steps.close()  # the model stops now, not when the words are written
             refused = isinstance(error, InvalidInput) and not begun
             if not saved and not refused and not isinstance(error, StoreError):
                 if isinstance(error, NoAnswer) and error.answer is not None:

@@ -232,3 +232,32 @@ def test_saving_is_told_so_that_nobody_interrupts_it(
         list(conversation.say("Bye."))
     assert seen == [True, True]
     assert not conversation.saving
+
+
+class Streaming(ScriptedChat):
+    """A model whose stream says when it is closed."""
+
+    def _stream(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            yield from super()._stream(*arguments, **options)
+        finally:
+            EVENTS.append("closed")
+
+
+EVENTS: list[str] = []
+
+
+def test_the_model_stops_before_the_words_are_written(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = type(memory.engine.bank).write
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        EVENTS.append("written")
+        return write(*arguments, **options)
+
+    EVENTS.clear()
+    monkeypatch.setattr(type(memory.engine.bank), "write", watched)
+    agent = Agent(memory=memory, model=Streaming(["a long and winding reply"]))
+    close_at(Conversation(agent, Scope("ada")), SAID, TextChunk)
+    assert EVENTS == ["closed", "written"]

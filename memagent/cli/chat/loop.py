@@ -58,11 +58,11 @@ def _respond(conversation: Conversation, line: str) -> None:
                 _answer(conversation, line.strip())
     except UserError as error:
         notice(str(error))
-        if kept := _kept(conversation, before):
-            notice(kept)
+        if _is_kept(conversation, before):
+            notice("what you said is remembered")
     except KeyboardInterrupt:
-        kept = _kept(conversation, before)
-        notice(f"stopped: {kept}" if kept else "stopped")
+        kept = _is_kept(conversation, before)
+        notice("stopped: what you said is remembered, the reply is not" if kept else "stopped")
 
 
 def _say_wrapped(line: str) -> None:
@@ -74,12 +74,10 @@ def _say_wrapped(line: str) -> None:
     say_text(wrap.feed(plain_line(line)) + wrap.end())
 
 
-def _kept(conversation: Conversation, before: Answer | None) -> str:
-    """Return what is kept of a turn that broke off; empty if none did."""
+def _is_kept(conversation: Conversation, before: Answer | None) -> bool:
+    """Tell whether a turn broke off of which the words are kept, but no reply."""
     last = conversation.last
-    if last is None or last is before or last.answer:
-        return ""
-    return "what you said is remembered, the reply is not" if last.turn else "nothing is remembered"
+    return last is not None and last is not before and not last.answer and bool(last.turn)
 
 
 def _answer(conversation: Conversation, said: str) -> None:
