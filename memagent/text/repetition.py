@@ -62,7 +62,7 @@ class Limits:
         return run.size >= self.times * len(run.unit) and run.length >= least
 
 
-STREAM = Limits(times=4, length=160, drawn=400, counted=400)
+STREAM = Limits(times=4, length=200, drawn=400, counted=400)
 RAN_OUT = Limits(times=2, length=120, drawn=400, counted=240)
 """Limits for a text whose tokens ran out: hardly anything but a loop ends in this way."""
 WINDOW = (2 * STREAM.times + 2) * LONGEST_PERIOD

@@ -36,7 +36,7 @@ def test_a_loop_closes_the_stream(serve: Serve) -> None:
     assert (whole.answer, whole.cut) == ("Well. No, no.", CUT)
     assert shown.startswith(whole.answer)
     assert len(shown) < 50
-    assert 20 < whole.call.usage.completion_tokens < 60  # the pieces that came
+    assert 20 < whole.call.usage.completion_tokens < 80  # the pieces that came
 
 
 @pytest.mark.wire
