@@ -26,6 +26,7 @@ from memagent.cli.output import (
     change_object,
     counted,
     minute,
+    one_line,
     print_marked,
     terminal_width,
     wrapped,
@@ -204,7 +205,8 @@ def list_changes(
         return
     for change in found:
         state = "undone" if change.undone else "kept"
-        head = f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  "
+        who = one_line(change.who or "-")
+        head = f"{minute(change.at)}  {change.id}  {state:>6}  {change.feedback:10}  {who}  "
         for line in wrapped(head, change.lesson, terminal_width()):
             say(line)
 

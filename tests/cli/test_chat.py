@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from one_hot import OneHotEmbedder
 
-from memagent import Agent, Memory, Scope
+from memagent import Agent, Answer, Memory, Scope
 from memagent.agent.conversation import Conversation
 from memagent.cli.chat.commands import COMMANDS
-from memagent.cli.chat.loop import converse
+from memagent.cli.chat.greeting import last_turns
+from memagent.cli.chat.loop import converse, status
 from memagent.errors import ModelUnavailable
 from memagent.testing import ScriptedChat
+from memagent.types import Recollection
 
 
 def talk(memory: Memory, chat: ScriptedChat, scope: Scope) -> Conversation:
@@ -264,3 +266,35 @@ def test_five_hundred_turns_keep_the_prompt_small_and_the_first_fact_at_hand(
     assert "Otto" in str(chat.requests[-1][-1].content)
     sizes = [sum(len(str(one.content)) for one in request) for request in chat.requests]
     assert max(sizes) < 1500, "characters"
+
+
+def test_the_line_below_the_prompt_names_the_model_or_says_that_it_loads() -> None:
+    assert status(None, "not open") == "the model is loading"
+    assert status(None, "http://127.0.0.1:1/v1") == "http://127.0.0.1:1/v1"
+    answer = Answer(answer="Yes.", recollection=Recollection())
+    assert status(answer, "small") == "small · 0 memories"
+
+
+def test_changes_say_whose_they_are(
+    memory: Memory, ada: Scope, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chat = ScriptedChat(["In Porto."])
+    lines = ["Where do I live?", "/correct I live in Faro.", "/changes"]
+    converse(talk(memory, chat, ada), lambda: iter(lines))
+    assert re.search(r"  ada  I live in Faro\.$", capsys.readouterr().out.strip())
+
+
+def test_the_last_turns_are_shown_where_a_session_goes_on(memory: Memory) -> None:
+    monday = Scope(user="ada", session="monday")
+    chat = ScriptedChat([f"Reply {number}." for number in range(5)])
+    conversation = talk(memory, chat, monday)
+    assert list(last_turns(conversation)) == []
+    converse(conversation, lambda: iter([f"Turn {number}." for number in range(5)]))
+    memory.add("A note.", scope=monday)
+    lines = list(last_turns(talk(memory, chat, monday)))
+    assert lines[0] == "session  Turn 0. (5 turns)"
+    assert [line.split("  ", 1)[1] for line in lines[1:]] == [
+        text
+        for number in (2, 3, 4)
+        for text in (f"user       Turn {number}.", f"assistant  Reply {number}.")
+    ]

@@ -36,7 +36,7 @@ def test_a_correction_is_kept_shown_and_undone(memagent: Command, turn: str) -> 
     change = out.split()[2].rstrip(":")
     assert memagent("ask", "Where does Ada work?")[1] == "Ada works in Lisbon.\n"
     assert (
-        f"  {change}    kept  correction  Ada works in Lisbon.\n" in memagent("changes", "list")[1]
+        f"  {change}    kept  correction  me  Ada works in Lisbon.\n" in memagent("changes", "list")[1]
     )
     shown = memagent("changes", "show", change)[1].splitlines()
     assert [line[0] for line in shown if line[0] in "+-"] == ["-", "+"]
@@ -156,9 +156,9 @@ def test_hints_and_changes_by_slash_command(
     converse(talk, lambda: iter([*said, "/changes", "/undo", "/changes", "/undo", "/undo"]))
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert [line.split("  ", 1)[1] for line in lines[3:5]] == [
-        "Ada works in Lisbon.",
-        "Ada has moved.",
+    assert [line.split("  ", 2)[2] for line in lines[3:5]] == [
+        "ada  Ada works in Lisbon.",
+        "ada  Ada has moved.",
     ]
     assert lines[5] == "undone: Ada works in Lisbon."
     assert "undone  Ada works in Lisbon." in lines[6]
