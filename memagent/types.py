@@ -215,7 +215,7 @@ Examples = Sequence[Example] | Callable[[str, Sequence[str]], Sequence[Example]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Cost of one model call: tokens, and the requests that it took (more after retries).
+    """Cost of model calls: tokens, and the requests that they took (more after retries).
 
     `cached_tokens` are those of the prompt that were answered from the server's prefix cache.
     """
@@ -223,7 +223,7 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
-    requests: int = 1
+    requests: int = 0
 
     @property
     def hit_rate(self) -> float:
@@ -239,7 +239,7 @@ class Call:
     when the first piece came (the whole answer, if it did not come in pieces).
     """
 
-    usage: Usage = Usage()
+    usage: Usage = Usage(requests=1)
     seconds: float = 0.0
     first: float = 0.0
     waited: float = 0.0

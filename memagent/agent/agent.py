@@ -1,6 +1,8 @@
 """Agent: a chat model with a memory and tools, for threads, event loops and chains."""
 
+import asyncio
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Callable,
     Iterable,
@@ -139,6 +141,7 @@ class Agent(Runnable[Any, Any]):
         turns: Sequence[tuple[str, str]] = (),
         now: datetime | None = None,
         chat: bool = False,
+        config: RunnableConfig | None = None,
     ) -> Answer:
         """Answer one question, and remember the turn unless `remember` is False.
 
@@ -146,7 +149,9 @@ class Agent(Runnable[Any, Any]):
         the user may state something instead, which is. `evidence` is shown instead of what the
         memory would recall; `turns` are the conversation so far, as (said, replied). `now` is when
         it is asked, the present if None: only memories that held then are shown, and today's date
-        stands beside those with dates, and beside `evidence` if given.
+        stands beside those with dates, and beside `evidence` if given. The callbacks
+        of a LangChain `config` see the turn as a run, with the recall (a retriever), the model and
+        the tools within.
 
         Raises:
             InvalidInput: the question is empty.
@@ -156,18 +161,33 @@ class Agent(Runnable[Any, Any]):
         """
         options: dict[str, Any] = {"remember": remember, "evidence": evidence}
         options |= {"turns": turns, "now": now, "chat": chat}
+        if config is not None:
+            return runnable.invoke(self, question, config, {"scope": scope, **options})
         steps = self.run(question, scope=scope, **options)
         return _last([step for step in steps if isinstance(step, Answered | Saved)])
 
     async def aask(
-        self, question: str, *, scope: ScopeLike | None = None, **options: Any
+        self,
+        question: str,
+        *,
+        scope: ScopeLike | None = None,
+        config: RunnableConfig | None = None,
+        **options: Any,
     ) -> Answer:
         """Answer one question like `ask`, of which it takes the options."""
+        if config is not None:
+            return await runnable.ainvoke(self, question, config, {"scope": scope, **options})
         steps = self.arun(question, scope=scope, **options)
         return _last([step async for step in steps if isinstance(step, Answered | Saved)])
 
     def run(
-        self, question: str, *, scope: ScopeLike | None = None, stream: bool = False, **options: Any
+        self,
+        question: str,
+        *,
+        scope: ScopeLike | None = None,
+        stream: bool = False,
+        config: RunnableConfig | None = None,
+        **options: Any,
     ) -> Iterator[Step]:
         """Answer one question step by step; with `stream`, the answer comes in pieces.
 
@@ -175,16 +195,30 @@ class Agent(Runnable[Any, Any]):
         out, then past turns, and the answer says how many. Given `evidence` is shown whole or not.
         A turn closed before its end is not remembered; `Conversation.say` keeps what was said.
         """
-        whose = self._scope(scope)
-        yield from run_turn(self.driver, self._plan(question, whose, options), whose, stream)
+        if config is None:
+            whose = self._scope(scope)
+            yield from run_turn(self.driver, self._plan(question, whose, options), whose, stream)
+        else:
+            asked = {"scope": scope, "stream": stream, **options}
+            yield from runnable.stream(self, question, config, asked)
 
     async def arun(
-        self, question: str, *, scope: ScopeLike | None = None, stream: bool = False, **options: Any
-    ) -> AsyncIterator[Step]:
+        self,
+        question: str,
+        *,
+        scope: ScopeLike | None = None,
+        stream: bool = False,
+        config: RunnableConfig | None = None,
+        **options: Any,
+    ) -> AsyncGenerator[Step]:
         """Answer one question step by step, like `run`; cancelling it reaches the server."""
-        whose = self._scope(scope)
-        plan = self._plan(question, whose, options)
-        async with aclosing(arun_turn(self.driver, plan, whose, stream)) as steps:
+        if config is None:
+            whose = self._scope(scope)
+            turn = arun_turn(self.driver, self._plan(question, whose, options), whose, stream)
+        else:
+            asked = {"scope": scope, "stream": stream, **options}
+            turn = runnable.astream(self, question, config, asked)
+        async with aclosing(turn) as steps:
             async for step in steps:
                 yield step
 
@@ -237,6 +271,12 @@ class Agent(Runnable[Any, Any]):
             write=write,
         )
 
+    async def afeedback(
+        self, answer: Answer, *, scope: ScopeLike | None = None, **options: Any
+    ) -> Reflected:
+        """Give feedback like `feedback`, of which it takes the options, in a thread."""
+        return await asyncio.to_thread(self.feedback, answer, scope=scope, **options)
+
     def learn(
         self,
         problems: Iterable[Problem],
@@ -267,6 +307,15 @@ class Agent(Runnable[Any, Any]):
             examples=self.examples,
             progress=progress,
         )
+
+    async def alearn(
+        self, problems: Iterable[Problem], check: Check | None = None, **options: Any
+    ) -> Learned:
+        """Learn like `learn`, of which it takes the options, in a thread.
+
+        Cancelling it leaves the thread to finish.
+        """
+        return await asyncio.to_thread(self.learn, problems, check, **options)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         """Answer a question, as a step of a chain."""

@@ -1,11 +1,14 @@
 """Conversation: one session with an agent, its past turns, and feedback on its last answer."""
 
+import asyncio
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.uuid import uuid7
 
 from memagent.agent.agent import Agent
@@ -77,7 +80,9 @@ class Conversation:
             if len(read.get(self.scope.across_sessions(), list(ids))) < len(ids):
                 self.last = None
 
-    def say(self, text: str, *, stream: bool = False) -> Iterator[Step]:
+    def say(
+        self, text: str, *, stream: bool = False, config: RunnableConfig | None = None
+    ) -> Iterator[Step]:
         """Say something, and yield the steps of the turn.
 
         What was said is remembered whatever becomes of the reply. If the turn fails, is
@@ -85,56 +90,50 @@ class Conversation:
         evidence if they state something), and `last` is that turn, with an empty answer and what
         the model was shown. A reply that broke off is neither remembered nor shown again.
 
+        The callbacks of a LangChain `config` see the turn as a run.
+
         Raises:
             InvalidInput: the text is empty.
             ModelUnavailable: the model's server does not answer.
         """
-        turns, course, begun, saved = self.recent, Course(), False, False
-        answer = Answer(answer="", recollection=Recollection(), question=text, scope=self.scope)
-        options: dict[str, Any] = {"turns": turns, "chat": True, "course": course}
-        steps = self.agent.run(text, scope=self.scope, stream=stream, **options)
+        turn = _Turn(self, text)
+        steps = self.agent.run(text, **self._options(turn, stream, config))
         try:
             for step in steps:
-                begun, saved = True, isinstance(step, Saved)
-                if isinstance(step, Answered):
-                    self.turns.append(PastTurn(text, step.answer.answer))
-                if isinstance(step, Saved):
-                    self.turns.pop()
-                    self._keep(text, step.answer)
-                if isinstance(step, Answered | Saved):
-                    self.last = answer = step.answer
+                turn.follow(step)
                 yield step
                 self.saving = isinstance(step, Answered)
         except BaseException as error:
             self.saving = True
             if isinstance(steps, Generator):
                 steps.close()  # the model stops now, not when the words are written
-            refused = isinstance(error, InvalidInput) and not begun
-            if not saved and not refused and not isinstance(error, StoreError):
-                if isinstance(error, NoAnswer) and error.answer is not None:
-                    answer = error.answer
-                self._keep_said(text, answer, course)
+            turn.break_off(error)
             raise
         finally:
             self.saving = False
 
-    def _keep_said(self, text: str, answer: Answer, course: Course) -> None:
-        """Remember what was said in a turn that broke off; its answer is empty or whole."""
-        if answer.answer:
-            self.turns.pop()
-        else:
-            answer = replace(answer, recollection=course.parts.recollection)
+    async def asay(
+        self, text: str, *, stream: bool = False, config: RunnableConfig | None = None
+    ) -> AsyncGenerator[Step]:
+        """Say something in an event loop like `say`; cancelling it reaches the server."""
+        turn = _Turn(self, text)
+        options = await asyncio.to_thread(self._options, turn, stream, config)
         try:
-            answer = remember(
-                self.agent.memory, text, answer, course.steps, self.scope, course.origin, chat=True
-            )
-        except UserError as error:
-            logger.info("what was said in a turn that broke off is not remembered: %s", error)
-        if answer.answer:
-            self._keep(text, answer)
-        self.last = answer
+            async with aclosing(self.agent.arun(text, **options)) as steps:
+                async for step in steps:
+                    await asyncio.to_thread(turn.follow, step)
+                    yield step
+        except BaseException as error:
+            await asyncio.shield(asyncio.to_thread(turn.break_off, error))
+            raise
 
-    def _keep(self, text: str, answer: Answer) -> None:
+    def _options(
+        self, turn: "_Turn", stream: bool, config: RunnableConfig | None
+    ) -> dict[str, Any]:
+        options = {"scope": self.scope, "turns": self.recent, "chat": True, "course": turn.course}
+        return {**options, "stream": stream, "config": config}
+
+    def keep(self, text: str, answer: Answer) -> None:
         """Keep a turn that was saved, unless its reply was not."""
         memory = self.agent.memory
         found = memory.get(answer.turn, scope=self.scope) if memory else ()
@@ -199,3 +198,60 @@ def past_turns(memory: Memory, scope: Scope) -> list[PastTurn]:
         for said, replied in pairwise(reversed(records))
         if (said.metadata["role"], replied.metadata["role"]) == ("user", "assistant")
     ]
+
+
+class _Turn:
+    """Turn of a conversation in the making: what was said, and what became of it so far."""
+
+    def __init__(self, conversation: Conversation, text: str) -> None:
+        self.course = Course()
+        self._conversation, self._text = conversation, text
+        self._answer = Answer(
+            answer="", recollection=Recollection(), question=text, scope=conversation.scope
+        )
+        self._begun = self._saved = False
+
+    def follow(self, step: Step) -> None:
+        """Take a step over: the turn, once it is answered, and its records, once it is saved."""
+        talk = self._conversation
+        self._begun, self._saved = True, isinstance(step, Saved)
+        if isinstance(step, Answered):
+            talk.turns.append(PastTurn(self._text, step.answer.answer))
+        if isinstance(step, Saved):
+            self._drop()
+            talk.keep(self._text, step.answer)
+        if isinstance(step, Answered | Saved):
+            talk.last = self._answer = step.answer
+
+    def break_off(self, error: BaseException) -> None:
+        """Remember what was said in a turn that broke off, unless that was refused or is saved."""
+        refused = isinstance(error, InvalidInput) and not self._begun
+        if self._saved or refused or isinstance(error, StoreError):
+            return
+        answer, talk = self._answer, self._conversation
+        if isinstance(error, NoAnswer) and error.answer is not None:
+            answer = error.answer
+        if answer.answer:
+            self._drop()
+        else:
+            answer = replace(answer, recollection=self.course.parts.recollection)
+        try:
+            answer = remember(
+                talk.agent.memory,
+                self._text,
+                answer,
+                self.course.steps,
+                talk.scope,
+                self.course.origin,
+                chat=True,
+            )
+        except UserError as failure:
+            logger.info("what was said in a turn that broke off is not remembered: %s", failure)
+        if answer.answer:
+            talk.keep(self._text, answer)
+        talk.last = answer
+
+    def _drop(self) -> None:
+        """Drop the turn as it was answered; it need not be the last one."""
+        turns, said = self._conversation.turns, (self._text, self._answer.answer)
+        del turns[max(place for place, turn in enumerate(turns) if turn == said)]

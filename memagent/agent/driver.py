@@ -9,12 +9,9 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.callbacks import CallbackManager
-from langchain_core.documents import Document
-from langchain_core.runnables.config import ensure_config
-
 from memagent.agent import hops, tool_calling
 from memagent.agent.budget import Budget, budget_of
+from memagent.agent.callbacks import areported, reported
 from memagent.agent.record_turn import link_written, remember
 from memagent.agent.requests import (
     HopsRequest,
@@ -100,23 +97,42 @@ class Driver:
 
         `as_of` is when it was asked: what did not hold then is not shown. None is the present.
         """
-        if self.memory is None or self.memory.engine.store.state(scope.user) is None:
+        if self.memory is None:
             return Recollection()
-        budget = self.budget()
-        with _reported(question) as report:
-            recollection = self.memory.recall(
-                question,
-                scope=scope.across_sessions(),
-                k=budget.k,
-                tokens=budget.tokens,
-                roles=self.roles,
-                learned_scope=self.learned_scope,
-                as_of=as_of,
-                expand=self.expand,
-            )
-            recollection = replace(recollection, hides_dates=not budget.dates)
+        with reported(question) as report:
+            recollection = self._found(self.memory, question, scope, as_of)
             report(recollection)
         return recollection
+
+    async def arecall(
+        self, question: str, scope: Scope, as_of: datetime | None = None
+    ) -> Recollection:
+        """Return what to show the model for a question like `recall`, which runs in a thread."""
+        if self.memory is None:
+            return Recollection()
+        async with areported(question) as report:
+            found = asyncio.to_thread(self._found, self.memory, question, scope, as_of)
+            recollection = await found
+            await report(recollection)
+        return recollection
+
+    def _found(
+        self, memory: Memory, question: str, scope: Scope, as_of: datetime | None
+    ) -> Recollection:
+        if memory.engine.store.state(scope.user) is None:
+            return Recollection()
+        budget = self.budget()
+        recollection = memory.recall(
+            question,
+            scope=scope.across_sessions(),
+            k=budget.k,
+            tokens=budget.tokens,
+            roles=self.roles,
+            learned_scope=self.learned_scope,
+            as_of=as_of,
+            expand=self.expand,
+        )
+        return replace(recollection, hides_dates=not budget.dates)
 
     def answer(
         self, request: Request, question: str, scope: Scope, stream: bool
@@ -149,6 +165,10 @@ class Driver:
             return
         if isinstance(request, QueryRequest):
             yield await hops.asuggest(await asyncio.to_thread(self.open), request)
+            return
+        if isinstance(request, RecallRequest):
+            recollection = await self.arecall(request.query or question, scope, request.as_of)
+            yield await asyncio.to_thread(self._joined, request, recollection)
             return
         if not isinstance(request, ModelRequest):
             yield await asyncio.to_thread(self._at_once, request, question, scope)
@@ -189,7 +209,7 @@ class Driver:
     ) -> Any:
         if isinstance(request, RecallRequest):
             found = self.recall(request.query or question, scope, request.as_of)
-            return found if request.query is None else hops.joined(request, found, self.budget())
+            return self._joined(request, found)
         if isinstance(request, HopsRequest):
             return hops.hops_of(self.open()) if self.hops is None else self.hops
         if isinstance(request, OpenRequest):
@@ -210,6 +230,9 @@ class Driver:
             request.origin,
             chat=request.chat,
         )
+
+    def _joined(self, request: RecallRequest, found: Recollection) -> Recollection:
+        return found if request.query is None else hops.joined(request, found, self.budget())
 
     def _opened(self) -> "tuple[BaseChatModel, ContextWindow]":
         with self._opening:
@@ -261,36 +284,4 @@ def _measured(window: ContextWindow, request: ModelRequest) -> Iterator[Callable
         yield measure
     except ContextTooLong:
         window.overflowed()
-        raise
-
-
-@contextmanager
-def _reported(question: str) -> Iterator[Callable[[Recollection], None]]:
-    """Report a recall to the LangChain run that it is part of, as a retriever's; else do nothing.
-
-    The documents carry the ids and scores of the records that were recalled.
-    """
-    config = ensure_config()
-    if not config.get("callbacks"):
-        yield lambda recollection: None
-        return
-    manager = CallbackManager.configure(
-        inheritable_callbacks=config.get("callbacks"),
-        inheritable_tags=config.get("tags"),
-        inheritable_metadata=config.get("metadata"),
-    )
-    run = manager.on_retriever_start({}, question, name="memory")
-
-    def report(recollection: Recollection) -> None:
-        run.on_retriever_end(
-            [
-                Document(id=hit.record.id, page_content=hit.text, metadata={"score": hit.score})
-                for hit in recollection.hits
-            ]
-        )
-
-    try:
-        yield report
-    except BaseException as error:
-        run.on_retriever_error(error)
         raise

@@ -151,23 +151,27 @@ def _best_first(hits: Sequence[Hit]) -> list[Hit]:
 def suggest(chat: "BaseChatModel", request: QueryRequest) -> Suggestion:
     """Ask a model what to search for; a failure is logged, and suggests nothing."""
     timer = CallTimer()
+    call: Call | None = None
     with _failures():
         bound = _bound(chat, request)
         with translated():
             message = bound.invoke(list(request.messages))
-        return Suggestion(_query(message, request), timer.call(message))
-    return Suggestion()
+        call = timer.call(message)
+        return Suggestion(_query(message, request), call)
+    return Suggestion(call=call)
 
 
 async def asuggest(chat: "BaseChatModel", request: QueryRequest) -> Suggestion:
     """Ask a model what to search for, like `suggest`."""
     timer = CallTimer()
+    call: Call | None = None
     with _failures():
         bound = _bound(chat, request)
         with translated():
             message = await bound.ainvoke(list(request.messages))
-        return Suggestion(_query(message, request), timer.call(message))
-    return Suggestion()
+        call = timer.call(message)
+        return Suggestion(_query(message, request), call)
+    return Suggestion(call=call)
 
 
 @contextmanager

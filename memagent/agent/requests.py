@@ -83,7 +83,10 @@ class QueryRequest:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Query that a model suggests: empty if there is nothing to search for, or it failed."""
+    """Query that a model suggests: empty if there is nothing to search for, or it failed.
+
+    `call` is None if the model did not reply.
+    """
 
     query: str = ""
     call: Call | None = None

@@ -1,5 +1,6 @@
 """Loop of a turn, in a thread or an event loop: its requests are answered until it ends."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -30,13 +31,16 @@ def run_turn(driver: Driver, plan: Plan, scope: Scope, stream: bool) -> Iterator
 
 
 async def arun_turn(driver: Driver, plan: Plan, scope: Scope, stream: bool) -> AsyncGenerator[Step]:
-    """Yield the steps of a turn like `run_turn`; cancelling it reaches the server."""
+    """Yield the steps of a turn like `run_turn`; cancelling it reaches the server.
+
+    What the turn itself does, such as choosing few-shot examples, runs in a thread.
+    """
     course = turn(plan)
-    step = next(course, None)
+    step = await asyncio.to_thread(next, course, None)
     while step is not None:
         if not isinstance(step, REQUESTS):
             yield step
-            step = next(course, None)
+            step = await asyncio.to_thread(next, course, None)
             continue
         try:
             outcome: Any = None
@@ -48,9 +52,9 @@ async def arun_turn(driver: Driver, plan: Plan, scope: Scope, stream: bool) -> A
                     else:
                         outcome = piece
         except ContextTooLong as error:
-            step = course.throw(error)
+            step = await asyncio.to_thread(course.throw, error)
         else:
-            step = _send(course, outcome)
+            step = await asyncio.to_thread(_send, course, outcome)
 
 
 def _send(course: Generator[Step | Request, Any, None], outcome: Any) -> Step | Request | None:

@@ -1,6 +1,7 @@
 """Agent as a step of a LangChain chain: inputs and configs read, runs reported to callbacks."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,14 +16,20 @@ if TYPE_CHECKING:
 SCOPE = ("user", "agent", "session")
 
 
-def arguments(input: Any, config: "RunnableConfig | None", default: Scope | None) -> dict[str, Any]:
-    """Return the arguments of `Agent.ask` that a chain's input and config stand for."""
-    options = dict(input) if isinstance(input, Mapping) else {"question": input}
-    configured = (config or {}).get("configurable", {})
+def arguments(
+    input: Any, config: "RunnableConfig", options: Mapping[str, Any], default: Scope | None
+) -> dict[str, Any]:
+    """Return the arguments of `Agent.ask` that a chain's input, config and options stand for.
+
+    A scope among the options counts before the config's, and that before the input's.
+    """
+    asked = dict(input) if isinstance(input, Mapping) else {"question": input}
+    configured = config.get("configurable", {})
     parts = {name: configured[name] for name in SCOPE if name in configured}
     if parts:
-        options["scope"] = replace(default, **parts) if default else Scope(**parts)
-    return options
+        asked["scope"] = replace(default, **parts) if default else Scope(**parts)
+    kept = {name: value for name, value in options.items() if (name, value) != ("scope", None)}
+    return {**asked, **kept}
 
 
 def invoke(
@@ -31,7 +38,7 @@ def invoke(
     """Answer a question within a run of LangChain's."""
 
     def answer(input: Any, run_manager: Any, config: "RunnableConfig") -> Answer:
-        return agent.ask(**arguments(input, config, agent.default_scope), **options)
+        return agent.ask(**arguments(input, config, options, agent.default_scope))
 
     return cast(Answer, agent._call_with_config(answer, input, config))
 
@@ -42,7 +49,7 @@ async def ainvoke(
     """Answer a question within a run of LangChain's, in an event loop."""
 
     async def answer(input: Any, run_manager: Any, config: "RunnableConfig") -> Answer:
-        return await agent.aask(**arguments(input, config, agent.default_scope), **options)
+        return await agent.aask(**arguments(input, config, options, agent.default_scope))
 
     return cast(Answer, await agent._acall_with_config(answer, input, config))
 
@@ -54,15 +61,15 @@ def stream(
 
     def steps(inputs: Iterator[Any], run_manager: Any, config: "RunnableConfig") -> Iterator[Step]:
         for question in inputs:
-            asked = arguments(question, config, agent.default_scope)
-            yield from agent.run(**asked, **{"stream": True, **options})
+            asked = arguments(question, config, options, agent.default_scope)
+            yield from agent.run(**{"stream": True, **asked})
 
     yield from agent._transform_stream_with_config(iter([input]), steps, config)
 
 
 async def astream(
     agent: "Agent", input: Any, config: "RunnableConfig | None", options: Mapping[str, Any]
-) -> AsyncIterator[Step]:
+) -> AsyncGenerator[Step]:
     """Yield the steps of a turn within a run of LangChain's, in an event loop."""
 
     async def once() -> AsyncIterator[Any]:
@@ -72,9 +79,12 @@ async def astream(
         inputs: AsyncIterator[Any], run_manager: Any, config: "RunnableConfig"
     ) -> AsyncIterator[Step]:
         async for question in inputs:
-            asked = arguments(question, config, agent.default_scope)
-            async for step in agent.arun(**asked, **{"stream": True, **options}):
-                yield step
+            asked = arguments(question, config, options, agent.default_scope)
+            async with aclosing(agent.arun(**{"stream": True, **asked})) as turn:
+                async for step in turn:
+                    yield step
 
-    async for step in agent._atransform_stream_with_config(once(), steps, config):
-        yield step
+    run = agent._atransform_stream_with_config(once(), steps, config)
+    async with aclosing(cast("AsyncGenerator[Step]", run)) as turn:
+        async for step in turn:
+            yield step
