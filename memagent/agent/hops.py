@@ -34,12 +34,15 @@ from memagent.types import Call, Hit, Recollection
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import RunnableConfig
 
 logger = logging.getLogger(__name__)
 
 MAX_HOPS = 2
 """Further searches at most, of a model that passed the check."""
 FILE = "hops.json"
+RUN: "RunnableConfig" = {"tags": ["memagent:query"]}
+"""Config of the requests for a query: their tag tells callbacks that the reply is no answer."""
 CASES: Sequence[tuple[str, Sequence[str], str | None]] = (
     ("Where is Ada's bicycle?", ["Ada's bicycle is where Tomek works."], "tomek"),
     (
@@ -155,7 +158,7 @@ def suggest(chat: "BaseChatModel", request: QueryRequest) -> Suggestion:
     with _failures():
         bound = _bound(chat, request)
         with translated():
-            message = bound.invoke(list(request.messages))
+            message = bound.invoke(list(request.messages), RUN)
         call = timer.call(message)
         return Suggestion(_query(message, request), call)
     return Suggestion(call=call)
@@ -168,7 +171,7 @@ async def asuggest(chat: "BaseChatModel", request: QueryRequest) -> Suggestion:
     with _failures():
         bound = _bound(chat, request)
         with translated():
-            message = await bound.ainvoke(list(request.messages))
+            message = await bound.ainvoke(list(request.messages), RUN)
         call = timer.call(message)
         return Suggestion(_query(message, request), call)
     return Suggestion(call=call)

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def checked(chat: "BaseChatModel", file: str, check: "Callable[[BaseChatModel], 
         name, path = _name(chat), load_settings().home / file
         capable = _stored(path, name)
         if capable is None:
-            capable = check(chat)
+            capable = Context().run(check, chat)  # the callbacks of a turn do not see it
             logger.info("%s: %s of %s", path.stem, "capable" if capable else "not capable", name)
             _store(path, name, capable)
         return capable
