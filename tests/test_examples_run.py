@@ -1,12 +1,24 @@
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memagent import Agent, Memory
-from memagent.testing import HashEmbedder, ScriptedChat
+from memagent.testing import HashEmbedder, Say, ScriptedChat, StubServer
+
+
+class Traces:
+    """Trace processor that notes each call."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args: self.names.append(name)
+
 
 FOLDER = Path(__file__).parent.parent / "examples"
 
@@ -65,6 +77,56 @@ async def test_many_users_of_a_web_service() -> None:
         assert "Faro" not in told["answer"]
         assert (await post(service, user="", question="Hi"))[0] == 400
         assert (await post(service, question="Hi"))[0] == 400
+
+
+def looking_up(request: dict[str, Any]) -> Say:
+    """Answer with the last message; with tools, first call them, once badly and once well."""
+    last = request["messages"][-1]
+    if request.get("tools") and last["role"] == "user":
+        for_bob = json.dumps({"query": "boat", "user": "bob"})
+        return Say(calls=[("memory_search", for_bob), ("memory_search", '{"query": "boat"}')])
+    return Say(str(last["content"]))
+
+
+def check_notes_and_tools(server: StubServer, replies: list[str]) -> None:
+    """Check what a framework's agents sent: notes beside the question, then tools of one scope."""
+    assert replies[0] == "My boat is called Otto."
+    noted = "Notes:\n- My boat is called Otto.\n\nQuestion: What is my boat called?"
+    assert replies[1] == noted
+    assert "My boat is called Otto." in replies[2]
+    roles = [(one["role"], str(one.get("content"))) for one in server.requests[1]["messages"]]
+    assert [role for role, _ in roles] == ["system", "user"]
+    assert "Otto" not in roles[0][1]
+    tools = [tool["function"] for tool in server.requests[-1]["tools"]]
+    assert {"memory_search", "memory_add"} <= {tool["name"] for tool in tools}
+    taken = {name for tool in tools for name in tool["parameters"]["properties"]}
+    assert taken == {"query", "text", "id", "ids"}
+    results = [one for one in server.requests[-1]["messages"] if one["role"] == "tool"]
+    assert "user: there is no such argument" in results[0]["content"]
+
+
+@pytest.mark.wire
+async def test_the_openai_agents_sdk(serve: Callable[..., StubServer]) -> None:
+    import in_openai_agents
+    from agents.tracing import add_trace_processor
+
+    seen: Any = Traces()
+    add_trace_processor(seen)
+    server = serve()
+    server.script = looking_up
+    replies = await in_openai_agents.main(server.url, "stub-model", embedder=HashEmbedder())
+    check_notes_and_tools(server, replies)
+    assert seen.names == []
+
+
+@pytest.mark.wire
+async def test_pydantic_ai(serve: Callable[..., StubServer]) -> None:
+    import in_pydantic_ai
+
+    server = serve()
+    server.script = looking_up
+    replies = await in_pydantic_ai.main(server.url, "stub-model", embedder=HashEmbedder())
+    check_notes_and_tools(server, replies)
 
 
 async def post(service: Any, **asked: str) -> tuple[int, dict[str, Any]]:

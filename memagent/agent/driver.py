@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from memagent.agent import hops, tool_calling
 from memagent.agent.budget import Budget, budget_of
-from memagent.agent.callbacks import areported, reported
 from memagent.agent.record_turn import link_written, remember
 from memagent.agent.requests import (
     HopsRequest,
@@ -23,6 +22,7 @@ from memagent.agent.requests import (
     SaveRequest,
     ToolRequest,
 )
+from memagent.agent.runnable import areported, reported
 from memagent.agent.steps import TextChunk
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory

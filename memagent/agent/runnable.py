@@ -1,12 +1,23 @@
-"""Agent as a step of a LangChain chain: inputs and configs read, runs reported to callbacks."""
+"""Agent as a step of a LangChain chain, whose callbacks see the turn, and a recall as a retriever."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+)
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
+from langchain_core.documents import Document
+from langchain_core.runnables.config import ensure_config
+
 from memagent.agent.steps import Step
-from memagent.types import Answer, Scope
+from memagent.types import Answer, Recollection, Scope
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -14,6 +25,9 @@ if TYPE_CHECKING:
     from memagent.agent.agent import Agent
 
 SCOPE = ("user", "agent", "session")
+"""Parts of a scope that a config may name."""
+RETRIEVER = "memory"
+"""Name of a recall's run."""
 
 
 def arguments(
@@ -88,3 +102,45 @@ async def astream(
     async with aclosing(cast("AsyncGenerator[Step]", run)) as turn:
         async for step in turn:
             yield step
+
+
+@contextmanager
+def reported(query: str) -> Iterator[Callable[[Recollection], None]]:
+    """Report a recall to the callbacks of the LangChain run that it is part of, if there are any.
+
+    Yields what takes the recollection. The documents carry the ids and scores of its records.
+    """
+    run = CallbackManager.configure(**_inherited()).on_retriever_start({}, query, name=RETRIEVER)
+    try:
+        yield lambda recollection: run.on_retriever_end(_documents(recollection))
+    except BaseException as error:
+        run.on_retriever_error(error)
+        raise
+
+
+@asynccontextmanager
+async def areported(query: str) -> AsyncIterator[Callable[[Recollection], Awaitable[None]]]:
+    """Report a recall like `reported`; asynchronous handlers run in this event loop."""
+    manager = AsyncCallbackManager.configure(**_inherited())
+    run = await manager.on_retriever_start({}, query, name=RETRIEVER)
+    try:
+        yield lambda recollection: run.on_retriever_end(_documents(recollection))
+    except BaseException as error:
+        await run.on_retriever_error(error)
+        raise
+
+
+def _inherited() -> dict[str, Any]:
+    config = ensure_config()
+    return {
+        "inheritable_callbacks": config.get("callbacks"),
+        "inheritable_tags": config.get("tags"),
+        "inheritable_metadata": config.get("metadata"),
+    }
+
+
+def _documents(recollection: Recollection) -> list[Document]:
+    return [
+        Document(id=hit.record.id, page_content=hit.text, metadata={"score": hit.score})
+        for hit in recollection.hits
+    ]
