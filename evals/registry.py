@@ -25,6 +25,7 @@ OURS = {
     "beam": "memagent.evals.tasks.conversations.suite:BEAM",
     "personamem": "memagent.evals.tasks.conversations.suite:PERSONAMEM",
     "conversations": "memagent.evals.tasks.conversations.suite:CONVERSATIONS",
+    "chat": "memagent.evals.tasks.chat.suite:SUITE",
     "continual": "memagent.evals.tasks.continual.suite:SUITE",
     "forgetting": "memagent.evals.tasks.forgetting.suite:SUITE",
     "gsm8k": "memagent.evals.tasks.gsm8k.suite:SUITE",

@@ -146,7 +146,8 @@ class Recollection:
     among them that were too far off to count as known. `left_out` counts the hits that found no
     room in the model's context. `dated` says that dates tell the records apart that the hits were
     chosen from, even if those of the hits are the same; `hides_dates` that they are not shown, as
-    the model reads worse with them.
+    the model reads worse with them. `relevance` is the probability that what was found answers the
+    question, 1 where nothing estimates it.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -156,6 +157,7 @@ class Recollection:
     left_out: int = 0
     dated: bool = False
     hides_dates: bool = False
+    relevance: float = 1.0
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
 

@@ -32,11 +32,13 @@ class Conversation:
     """A session of one user; `last` is the last answer, an empty one if its reply broke off.
 
     A scope without a session gets a new one. One that was talked in before goes on where it was.
-    `saving` says that a turn is being written, which had better not be interrupted.
+    `saving` says that a turn is being written, which had better not be interrupted. `show_turns`
+    says whether the model sees past turns as they were; None asks what it reads well.
     """
 
-    def __init__(self, agent: Agent, scope: Scope) -> None:
+    def __init__(self, agent: Agent, scope: Scope, *, show_turns: bool | None = None) -> None:
         self.agent = agent
+        self.show_turns = show_turns
         self.scope = replace(scope, session=scope.session or str(uuid7()))
         self.last: Answer | None = None
         self.saving = False
@@ -130,8 +132,17 @@ class Conversation:
     def _options(
         self, turn: "_Turn", stream: bool, config: RunnableConfig | None
     ) -> dict[str, Any]:
-        options = {"scope": self.scope, "turns": self.recent, "chat": True, "course": turn.course}
-        return {**options, "stream": stream, "config": config}
+        recent = self.recent  # drops first what is forgotten
+        return {
+            "scope": self.scope,
+            "turns": recent,
+            "session": tuple(self.turns),
+            "show_turns": self.show_turns,
+            "chat": True,
+            "course": turn.course,
+            "stream": stream,
+            "config": config,
+        }
 
     def keep(self, text: str, answer: Answer) -> None:
         """Keep a turn that was saved, unless its reply was not."""

@@ -9,13 +9,14 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from memagent.agent import hops, tool_calling
+from memagent.agent import fresh_reply, hops, past_turns, tool_calling
 from memagent.agent.budget import Budget, budget_of
 from memagent.agent.record_turn import link_written, remember
 from memagent.agent.requests import (
     HopsRequest,
     ModelRequest,
     OpenRequest,
+    PastTurnsRequest,
     QueryRequest,
     RecallRequest,
     Request,
@@ -29,6 +30,7 @@ from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
 from memagent.models.context_window import ContextWindow
 from memagent.models.open_chat import EMBEDDED
+from memagent.text.questions import asks
 from memagent.tools.execute import TIMEOUT, arun_tool, run_tool
 from memagent.types import Call, Recollection, Scope
 from memagent.urls import masked_url
@@ -92,46 +94,72 @@ class Driver:
         context = window.length if self.tokens is None else None
         return budget_of(chat, context, self.k, self.tokens)
 
-    def recall(self, question: str, scope: Scope, as_of: datetime | None = None) -> Recollection:
+    def recall(
+        self,
+        question: str,
+        scope: Scope,
+        as_of: datetime | None = None,
+        *,
+        focus: bool = False,
+        stated: bool = False,
+    ) -> Recollection:
         """Return what to show the model for a question: nothing without a memory.
 
-        `as_of` is when it was asked: what did not hold then is not shown. None is the present.
+        `as_of` is when it was asked: what did not hold then is not shown. None is the present. With
+        `focus` only what is nearly as good as the best is shown, and of what is `stated` rather
+        than asked only what holds much of it.
         """
         if self.memory is None:
             return Recollection()
         with reported(question) as report:
-            recollection = self._found(self.memory, question, scope, as_of)
+            recollection = self._found(self.memory, question, scope, as_of, focus, stated)
             report(recollection)
         return recollection
 
     async def arecall(
-        self, question: str, scope: Scope, as_of: datetime | None = None
+        self,
+        question: str,
+        scope: Scope,
+        as_of: datetime | None = None,
+        *,
+        focus: bool = False,
+        stated: bool = False,
     ) -> Recollection:
         """Return what to show the model for a question like `recall`, which runs in a thread."""
         if self.memory is None:
             return Recollection()
         async with areported(question) as report:
-            found = asyncio.to_thread(self._found, self.memory, question, scope, as_of)
-            recollection = await found
+            recollection = await asyncio.to_thread(
+                self._found, self.memory, question, scope, as_of, focus, stated
+            )
             await report(recollection)
         return recollection
 
     def _found(
-        self, memory: Memory, question: str, scope: Scope, as_of: datetime | None
+        self,
+        memory: Memory,
+        question: str,
+        scope: Scope,
+        as_of: datetime | None,
+        focus: bool,
+        stated: bool,
     ) -> Recollection:
         if memory.engine.store.state(scope.user) is None:
             return Recollection()
         budget = self.budget()
+        wide = past_turns.widened(budget) if focus else budget
         recollection = memory.recall(
             question,
             scope=scope.across_sessions(),
-            k=budget.k,
-            tokens=budget.tokens,
+            k=wide.k,
+            tokens=wide.tokens,
             roles=self.roles,
             learned_scope=self.learned_scope,
             as_of=as_of,
             expand=self.expand,
         )
+        if focus:
+            recollection = past_turns.focused(recollection, budget, stated=stated)
         return replace(recollection, hides_dates=not budget.dates)
 
     def answer(
@@ -167,7 +195,7 @@ class Driver:
             yield await hops.asuggest(await asyncio.to_thread(self.open), request)
             return
         if isinstance(request, RecallRequest):
-            recollection = await self.arecall(request.query or question, scope, request.as_of)
+            recollection = await self.arecall(**_recall_options(request, question, scope))
             yield await asyncio.to_thread(self._joined, request, recollection)
             return
         if not isinstance(request, ModelRequest):
@@ -186,7 +214,7 @@ class Driver:
                 return
             shown = False
             try:
-                replied = replies.areply(chat, request.messages, stream=stream)
+                replied = _areplies(chat, request, stream)
                 async with aclosing(replied) as source:
                     async for piece in source:
                         if isinstance(piece, replies.Reply):
@@ -203,13 +231,20 @@ class Driver:
 
     def _at_once(
         self,
-        request: RecallRequest | OpenRequest | HopsRequest | ToolRequest | SaveRequest,
+        request: RecallRequest
+        | OpenRequest
+        | PastTurnsRequest
+        | HopsRequest
+        | ToolRequest
+        | SaveRequest,
         question: str,
         scope: Scope,
     ) -> Any:
         if isinstance(request, RecallRequest):
-            found = self.recall(request.query or question, scope, request.as_of)
+            found = self.recall(**_recall_options(request, question, scope))
             return self._joined(request, found)
+        if isinstance(request, PastTurnsRequest):
+            return past_turns.reads_turns(self.open(), request.any_turns)
         if isinstance(request, HopsRequest):
             return hops.hops_of(self.open()) if self.hops is None else self.hops
         if isinstance(request, OpenRequest):
@@ -244,12 +279,23 @@ class Driver:
             return self._chat, self.window
 
 
+def _recall_options(request: RecallRequest, question: str, scope: Scope) -> dict[str, Any]:
+    """Return the arguments of `recall` that a request stands for."""
+    return {
+        "question": request.query or question,
+        "scope": scope,
+        "as_of": request.as_of,
+        "focus": request.focus,
+        "stated": request.query is None and not asks(question),
+    }
+
+
 def _replied(
     chat: "BaseChatModel", request: ModelRequest, stream: bool
 ) -> Generator[TextChunk, None, tool_calling.Text]:
     shown, decision = False, tool_calling.Text(text="")
     try:
-        with closing(replies.reply(chat, request.messages, stream=stream)) as source:
+        with closing(_replies(chat, request, stream)) as source:
             for piece in source:
                 if isinstance(piece, replies.Reply):
                     decision = _text(piece)
@@ -261,6 +307,22 @@ def _replied(
             raise
         raise ModelUnavailable(f"the answer broke off: {error}") from error
     return decision
+
+
+def _replies(
+    chat: "BaseChatModel", request: ModelRequest, stream: bool
+) -> Generator[replies.Piece, None, None]:
+    if request.heard is None:
+        return replies.reply(chat, request.messages, stream=stream)
+    return fresh_reply.reply(chat, request.messages, request.heard, stream=stream)
+
+
+def _areplies(
+    chat: "BaseChatModel", request: ModelRequest, stream: bool
+) -> AsyncGenerator[replies.Piece, None]:
+    if request.heard is None:
+        return replies.areply(chat, request.messages, stream=stream)
+    return fresh_reply.areply(chat, request.messages, request.heard, stream=stream)
 
 
 def _text(reply: replies.Reply) -> tool_calling.Text:

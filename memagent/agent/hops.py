@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from memagent.agent.budget import Budget, is_weak
+from memagent.agent.past_turns import focused, refers_back
 from memagent.agent.requests import (
     HopsRequest,
     OpenRequest,
@@ -75,15 +76,22 @@ def recalled(
     draft: bool,
     give_up: bool,
     calls: list[Call],
+    context: str = "",
+    focus: bool = False,
 ) -> "Generator[RecallRequest | OpenRequest | HopsRequest | QueryRequest, Any, Recollection]":
     """Yield what takes a recall of a question with its hops, and return what to show.
 
     There are `hops` at most, or as many as the model is trusted with if None; they end where the
     model finds that the notes suffice, suggests nothing, or what was searched before. What the
     model was asked is added to `calls`. With `give_up` it is not asked where nothing relevant is
-    known. `as_of` is when the question was asked, None in the present.
+    known. `as_of` is when the question was asked, None in the present. `context` is what was said
+    before it, which is searched for with a question that seems to refer to it; with `focus` only
+    what is nearly as good as the best is shown.
     """
-    shown: Recollection = yield RecallRequest(as_of=as_of)
+    shown: Recollection = yield RecallRequest(as_of=as_of, focus=focus)
+    if context and refers_back(shown):
+        query = f"{context}\n{question}"
+        shown = yield RecallRequest(query, shown, ("turn", 1.0), as_of, focus)
     if not shown.candidates or (hops == 0 and not draft) or (give_up and shown.nothing_relevant):
         return shown
     if draft:
@@ -118,7 +126,7 @@ def joined(request: RecallRequest, found: Recollection, budget: Budget) -> Recol
     """Return what was shown before together with what a further search found, oldest first.
 
     The best of the new have up to half of the records (of two at least) and of the tokens for
-    themselves.
+    themselves. With focus, the best of both are shown.
     """
     k = max(budget.k, 2)
     known = {hit.record.seq for hit in request.shown.hits}
@@ -128,9 +136,15 @@ def joined(request: RecallRequest, found: Recollection, budget: Budget) -> Recol
         for hit in _best_first(found.hits)
         if hit.record.seq not in known
     ]
-    first = select(new, k // 2, max(1, budget.tokens // 2), 0.0)
-    rest = [hit for hit in new if not any(hit is chosen for chosen in first)]
-    chosen = select([*first, *_best_first([*request.shown.hits, *rest])], k, budget.tokens, 0.0)
+    if request.focus:
+        again = {hit.record.seq for hit in found.hits}
+        rest = [hit for hit in request.shown.hits if hit.record.seq not in again]
+        chosen = focused(replace(found, hits=(*found.hits, *rest)), budget).hits
+    else:
+        first = select(new, k // 2, max(1, budget.tokens // 2), 0.0)
+        rest = [hit for hit in new if not any(hit is one for one in first)]
+        best = [*first, *_best_first([*request.shown.hits, *rest])]
+        chosen = tuple(select(best, k, budget.tokens, 0.0))
     return replace(
         request.shown,
         hits=tuple(sorted(chosen, key=lambda hit: hit.record.moment)),

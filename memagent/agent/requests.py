@@ -48,13 +48,14 @@ class RecallRequest:
 
     With a `query`, that is searched for instead, and what is new joins what was `shown` before,
     with `mark` (a name and a number) in each new hit's `why`. `as_of` is when the question was
-    asked, None in the present.
+    asked, None in the present. With `focus` only what is nearly as good as the best is shown.
     """
 
     query: str | None = None
     shown: Recollection = field(default_factory=Recollection)
     mark: tuple[str, float] = ("hop", 1.0)
     as_of: datetime | None = None
+    focus: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,16 @@ class OpenRequest:
 
     It comes before the first prompt is written, as those marks are broken up in it.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurnsRequest:
+    """To be done: open the model; the outcome is whether it reads past turns without copying.
+
+    `any_turns` tells whether there are some yet.
+    """
+
+    any_turns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +108,14 @@ class ModelRequest:
     """To be done: ask the model for its next step; the outcome is a `Decision`.
 
     `last` says that nothing is left to leave out: then it is asked, whether that seems to fit or
-    not.
+    not. `heard` are earlier replies of a model that copies them; none of their sentences comes more
+    than twice. None of a model that does not.
     """
 
     messages: "list[BaseMessage]"
     tools: "Sequence[BaseTool]"
     last: bool = False
+    heard: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,7 @@ class SaveRequest:
 REQUESTS = (
     RecallRequest,
     OpenRequest,
+    PastTurnsRequest,
     HopsRequest,
     QueryRequest,
     ModelRequest,
@@ -139,6 +153,7 @@ REQUESTS = (
 Request = (
     RecallRequest
     | OpenRequest
+    | PastTurnsRequest
     | HopsRequest
     | QueryRequest
     | ModelRequest

@@ -1,4 +1,4 @@
-"""Agent as a step of a LangChain chain, whose callbacks see the turn, and a recall as a retriever."""
+"""Agent as a step of a LangChain chain: its callbacks see the turn, and a recall as a retriever."""
 
 from collections.abc import (
     AsyncGenerator,

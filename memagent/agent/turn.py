@@ -9,11 +9,14 @@ from datetime import UTC, date, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from memagent.agent.fresh_reply import heard
 from memagent.agent.hops import recalled
+from memagent.agent.past_turns import context_of
 from memagent.agent.requests import (
     ModelRequest,
     OpenRequest,
     Origin,
+    PastTurnsRequest,
     Request,
     SaveRequest,
     ToolRequest,
@@ -31,7 +34,7 @@ from memagent.agent.steps import (
 from memagent.agent.tool_calling import Action, Decision, Mistake, observed
 from memagent.errors import ContextTooLong, InvalidInput, NoAnswer, shown
 from memagent.memory import arguments
-from memagent.prompts import ASSISTANT, render
+from memagent.prompts import ASSISTANT, SHORT_ANSWER, render
 from memagent.records import local_day, require_whole
 from memagent.stores.database.filters import check_times
 from memagent.tools.execute import Observation, Repeats
@@ -90,6 +93,8 @@ class Plan:
     """Inputs of a turn: the question, the prompt's parts, and the bounds.
 
     `evidence` is shown instead of what would be recalled; `turns` are past ones as (said, replied).
+    With `show_turns` the model sees them, and without none; None asks how it reads them. `session`
+    are all turns of the conversation, of which a model that copies its replies repeats no sentence.
     `now` is when it is asked, the present if None; what holds only later is not shown. In a `chat`
     the question may be a statement.
     `hops` are further searches at most (None: as many as the model is trusted with), and `draft`
@@ -107,6 +112,8 @@ class Plan:
     instructions: str = ASSISTANT
     examples: Examples = ()
     turns: Sequence[tuple[str, str]] = ()
+    show_turns: bool | None = None
+    session: Sequence[tuple[str, str]] = ()
     evidence: Sequence[str] | None = None
     now: datetime | None = None
     tools: "Sequence[BaseTool]" = ()
@@ -143,10 +150,14 @@ def _is_pair(pair: object) -> bool:
 class Course:
     """State of a turn: what is shown, what was said, and what it cost so far.
 
-    `queries` are the calls that asked the model what to search for.
+    `copies` tells whether the model copies its past replies, and sees none; `offered` counts the
+    past turns that were to be shown. `queries` are the calls that asked the model what to search
+    for.
     """
 
     parts: PromptParts = field(default_factory=PromptParts)
+    copies: bool = False
+    offered: int = 0
     queries: list[Call] = field(default_factory=list)
     exchange: "list[BaseMessage]" = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -167,6 +178,9 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
         NoAnswer: the model's reply holds none.
     """
     recollection, course = Recollection(), plan.course or Course()
+    auto = plan.show_turns is None
+    if auto and (plan.turns or plan.chat):
+        course.copies = not (yield PastTurnsRequest(bool(plan.turns)))
     if plan.evidence is None:
         recollection = yield from recalled(
             plan.question,
@@ -175,8 +189,12 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
             draft=plan.draft,
             give_up=plan.abstain is not None,
             calls=course.queries,
+            context=context_of(plan.question, plan.turns) if auto else "",
+            focus=course.copies,
         )
-    course.parts = PromptParts(recollection=recollection, turns=tuple(plan.turns))
+    hidden = plan.show_turns is False or (course.copies and recollection.candidates > 0)
+    turns = () if hidden else tuple(plan.turns)
+    course.parts, course.offered = PromptParts(recollection=recollection, turns=turns), len(turns)
     yield Recalled(recollection)
     if recollection.nothing_relevant and plan.abstain is not None:
         yield TextChunk(plan.abstain)
@@ -225,20 +243,29 @@ def _decided(
         recollection = course.parts.recollection
         question = plan.question
         evidence = recollection.texts if plan.evidence is None else plan.evidence
+        past: Sequence[tuple[str, str]] = course.parts.turns
+        if course.copies:  # only where no memory was searched there are some
+            evidence, past = [*(said for said, _ in past), *evidence], ()
+        instructions = plan.instructions
+        if course.copies and instructions == ASSISTANT:
+            instructions = SHORT_ANSWER
         chosen = plan.examples
         examples = chosen(question, evidence) if callable(chosen) else chosen
         messages = render(
             question,
             evidence,
-            instructions=plan.instructions,
+            instructions=instructions,
             examples=examples,
-            turns=course.parts.turns,
+            turns=past,
             today=_today(plan, recollection),
             nothing_relevant=recollection.nothing_relevant,
         )
         less = course.parts.trimmed()
         try:
-            decision = yield ModelRequest([*messages, *course.exchange], tools, last=less is None)
+            before = heard(plan.session or plan.turns, question) if course.copies else None
+            decision = yield ModelRequest(
+                [*messages, *course.exchange], tools, last=less is None, heard=before
+            )
             course.origin.show(recollection, course.parts.turns, examples)
             return decision
         except ContextTooLong:
@@ -280,5 +307,5 @@ def _answer(plan: Plan, text: str, course: Course) -> Answer:
         ),
         question=plan.question,
         scope=plan.scope,
-        turns_left_out=len(plan.turns) - len(course.parts.turns),
+        turns_left_out=course.offered - len(course.parts.turns),
     )

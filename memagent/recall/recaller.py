@@ -8,7 +8,7 @@ from memagent.embedding.encoder import Encoder
 from memagent.recall.expansion import Expander
 from memagent.recall.lessons import Lessons
 from memagent.recall.pipeline import Pipeline
-from memagent.recall.relevance import knows
+from memagent.recall.relevance import knows, relevance
 from memagent.recall.selection import distinct, second_look, select, without_echoes
 from memagent.recall.strategy import RecallQuery
 from memagent.records import local_day
@@ -47,6 +47,7 @@ class Recaller:
             dated=_tell_apart(hits),
             queries=(query.question, *(lesson.queries if lesson else ())),
             candidates=hits.candidates,
+            relevance=relevance(hits.hits),
             below_min_score=0 if known else hits.candidates,
             embed_seconds=embedded - started,
             search_seconds=time.perf_counter() - embedded,

@@ -36,7 +36,8 @@ def test_a_correction_is_kept_shown_and_undone(memagent: Command, turn: str) -> 
     change = out.split()[2].rstrip(":")
     assert memagent("ask", "Where does Ada work?")[1] == "Ada works in Lisbon.\n"
     assert (
-        f"  {change}    kept  correction  me  Ada works in Lisbon.\n" in memagent("changes", "list")[1]
+        f"  {change}    kept  correction  me  Ada works in Lisbon.\n"
+        in memagent("changes", "list")[1]
     )
     shown = memagent("changes", "show", change)[1].splitlines()
     assert [line[0] for line in shown if line[0] in "+-"] == ["-", "+"]

@@ -1,0 +1,1 @@
+"""One long session with an agent: what it answers, repeats and keeps."""
