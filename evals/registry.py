@@ -32,6 +32,7 @@ OURS = {
     "notes": "memagent.evals.tasks.notes.suite:SUITE",
     "interference": "memagent.evals.tasks.interference.suite:SUITE",
     "probes": "memagent.evals.tasks.probes.suite:SUITE",
+    "tool-calls": "memagent.evals.tasks.tool_calls.suite:SUITE",
     "retrieval": "memagent.evals.tasks.conversations.retrieval.suite:SUITE",
 }
 

@@ -68,26 +68,45 @@ def shortened(text: str, limit: int) -> str:
 
 
 class Repeats:
-    """Counter of the calls of one run; after `max_repeats` identical calls the next is stopped.
+    """Counter of what repeats in one run: calls, errors of a tool, and mistakes of the model.
 
-    Calls are identical if the tool's name and arguments are, in whatever order.
+    Each may happen `max_repeats` times. One more, and the run has `ended`: no tool should be used
+    any more. Calls are identical if the tool's name and arguments are, in whatever order; they need
+    not follow one another.
     """
 
     def __init__(self, max_repeats: int = 2) -> None:
         self.max_repeats = max_repeats
-        self._calls: Counter[str] = Counter()
+        self.ended = False
+        self._seen: Counter[str] = Counter()
 
     def stop(self, name: str, arguments: Mapping[str, Any]) -> Observation | None:
         """Count a call; return an observation instead of it if it repeats too often."""
-        call = json.dumps([name, dict(arguments)], sort_keys=True, default=repr)
-        self._calls[call] += 1
-        if self._calls[call] <= self.max_repeats:
+        if not self._count("call", name, dict(arguments)):
             return None
         logger.info("a repeated call of %s is stopped", name)
         reason = f"{name} was called with these arguments {self.max_repeats} times already"
         return Observation(
             text=f"{reason}: not called again. Use what it said, or do something else.", error=True
         )
+
+    def observe(self, name: str, seen: Observation) -> None:
+        """Count the result of a call, if it is an error."""
+        if seen.error and self._count("error", name, seen.text):
+            logger.info("%s failed in the same way too often", name)
+
+    def mistake(self, reason: str) -> None:
+        """Count a reply that is neither a call nor an answer, by the reason."""
+        if self._count("mistake", reason):
+            logger.info("the model made the same mistake too often: %s", reason)
+
+    def _count(self, *what: Any) -> bool:
+        """Count something; return whether it repeats too often."""
+        key = json.dumps(what, sort_keys=True, default=repr)
+        self._seen[key] += 1
+        often = self._seen[key] > self.max_repeats
+        self.ended |= often
+        return often
 
 
 TIMEOUT = 30.0

@@ -25,6 +25,7 @@ from memagent.agent.requests import (
 )
 from memagent.agent.runnable import areported, reported
 from memagent.agent.steps import TextChunk
+from memagent.agent.tool_choice import chooses_tools
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies
@@ -171,11 +172,14 @@ class Driver:
         if not isinstance(request, ModelRequest):
             return self._at_once(request, question, scope)
         chat, window = self._opened()
+        if request.tools and not chooses_tools(chat):
+            request = replace(request, tools=())
         if not request.last:
-            window.check(request.messages, request.tools)
+            window.check(request.messages, request.offered)
         with _measured(window, request) as measure:
             if request.tools:
-                decision = tool_calling.act(chat, request.messages, request.tools)
+                step = tool_calling.conclude if request.conclude else tool_calling.act
+                decision = step(chat, request.messages, request.tools)
                 if isinstance(decision, tool_calling.Text):
                     yield TextChunk(decision.text)
             else:
@@ -202,11 +206,14 @@ class Driver:
             yield await asyncio.to_thread(self._at_once, request, question, scope)
             return
         chat, window = await asyncio.to_thread(self._opened)
+        if request.tools and not await asyncio.to_thread(chooses_tools, chat):
+            request = replace(request, tools=())
         if not request.last:
-            await asyncio.to_thread(window.check, request.messages, request.tools)
+            await asyncio.to_thread(window.check, request.messages, request.offered)
         with _measured(window, request) as measure:
             if request.tools:
-                decision = await tool_calling.aact(chat, request.messages, request.tools)
+                step = tool_calling.aconclude if request.conclude else tool_calling.aact
+                decision = await step(chat, request.messages, request.tools)
                 measure(decision.call)
                 if isinstance(decision, tool_calling.Text):
                     yield TextChunk(decision.text)
@@ -340,7 +347,7 @@ def _measured(window: ContextWindow, request: ModelRequest) -> Iterator[Callable
     """Let the outcome of a request tell the context window how many tokens its messages have."""
 
     def measure(call: Call) -> None:
-        window.record(request.messages, request.tools, call.usage.prompt_tokens)
+        window.record(request.messages, request.offered, call.usage.prompt_tokens)
 
     try:
         yield measure

@@ -108,14 +108,21 @@ class ModelRequest:
     """To be done: ask the model for its next step; the outcome is a `Decision`.
 
     `last` says that nothing is left to leave out: then it is asked, whether that seems to fit or
-    not. `heard` are earlier replies of a model that copies them; none of their sentences comes more
-    than twice. None of a model that does not.
+    not. With `conclude` it has to answer: the tools are not offered, and a call of one is a
+    mistake. `heard` are earlier replies of a model that copies them; none of their sentences comes
+    more than twice. None of a model that does not.
     """
 
     messages: "list[BaseMessage]"
     tools: "Sequence[BaseTool]"
     last: bool = False
     heard: Sequence[str] | None = None
+    conclude: bool = False
+
+    @property
+    def offered(self) -> "Sequence[BaseTool]":
+        """The tools that the model may use."""
+        return () if self.conclude else self.tools
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 The same sequence serves a thread and an event loop, and a test without either.
 """
 
+import logging
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -52,6 +53,11 @@ from memagent.types import (
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
+
+logger = logging.getLogger(__name__)
+
+LAST_CHANCES = 2
+"""Requests for an answer without tools, before a model that goes on calling them is given up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,11 +177,12 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
 
     The outcome of a need is sent back in; `ContextTooLong` is thrown in, and answered by leaving
     out memories (the worst half at a time), then past turns, never the question. After `max_steps`
-    uses of tools the model has to answer; the third identical use is stopped.
+    uses of tools, or where the same call, error or mistake comes a third time (`Repeats`), the
+    model has to answer without them. If it calls one all the same it is asked once more.
 
     Raises:
         ContextTooLong: nothing is left to leave out.
-        NoAnswer: the model's reply holds none.
+        NoAnswer: the model's reply holds none, or still calls a tool.
     """
     recollection, course = Recollection(), plan.course or Course()
     auto = plan.show_turns is None
@@ -201,16 +208,24 @@ def turn(plan: Plan) -> Generator[Step | Request, Any, None]:
         yield from _ended(plan, _answer(plan, plan.abstain, course), course)
         return
     yield OpenRequest()
-    for number in range(plan.max_steps + 1):
-        decision = yield from _decided(plan, course, plan.tools if number < plan.max_steps else ())
+    last_chances = 0
+    while True:
+        conclude = course.repeats.ended or len(course.calls) >= plan.max_steps
+        decision = yield from _decided(plan, course, conclude)
         course.calls.append(decision.call)
         if isinstance(decision, Mistake):
             yield _noted(course, InvalidCall(decision.text, decision.reason))
+            last_chances += conclude
+            if last_chances == LAST_CHANCES:
+                logger.info("given up: the model calls a tool instead of answering")
+                raise NoAnswer("it calls a tool instead of answering", _answer(plan, "", course))
+            course.repeats.mistake(decision.reason)
             course.exchange += observed(decision)
         elif isinstance(decision, Action):
             yield _noted(course, ToolCalled(decision.name, decision.arguments))
             stopped = course.repeats.stop(decision.name, decision.arguments)
             seen: Observation = stopped or (yield ToolRequest(decision))
+            course.repeats.observe(decision.name, seen)
             course.origin.observe(seen)
             yield _noted(course, ToolReturned(decision.name, seen.text, seen.error, seen.seconds))
             course.exchange += observed(decision, seen.text)
@@ -237,7 +252,7 @@ def _ended(plan: Plan, answer: Answer, course: Course) -> Generator[Step | Reque
 
 
 def _decided(
-    plan: Plan, course: Course, tools: "Sequence[BaseTool]"
+    plan: Plan, course: Course, conclude: bool
 ) -> Generator[ModelRequest, Decision, Decision]:
     while True:
         recollection = course.parts.recollection
@@ -264,7 +279,11 @@ def _decided(
         try:
             before = heard(plan.session or plan.turns, question) if course.copies else None
             decision = yield ModelRequest(
-                [*messages, *course.exchange], tools, last=less is None, heard=before
+                [*messages, *course.exchange],
+                plan.tools,
+                last=less is None,
+                conclude=conclude,
+                heard=before,
             )
             course.origin.show(recollection, course.parts.turns, examples)
             return decision

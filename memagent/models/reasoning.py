@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memagent.text.raw_calls import is_cited
+
 TAGS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -38,7 +40,6 @@ _STARTS = tuple(sorted((*dict(TAGS), *SKIPPED), key=len, reverse=True))
 _CLOSINGS = {start: re.compile(re.escape(closing), re.IGNORECASE) for start, closing in TAGS}
 _ANY_CLOSING = re.compile("|".join(re.escape(end) for _, end in TAGS[:-2]), re.IGNORECASE)
 _OPENING = {closing: start for start, closing in TAGS}
-_QUOTES = tuple("`'\"\u201c\u201d\u2018\u2019\u00ab\u00bb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,7 @@ def _trimmed(answer: str) -> str:
 def _orphan(text: str) -> tuple[int, int] | None:
     """Return where a closing tag without an opening one begins and ends; None if there is none."""
     for found in _ANY_CLOSING.finditer(text):
-        before, after = text[: found.start()], text[found.end() :]
-        in_code = before.rpartition("\n")[2].count("`") % 2 == 1 or before.count("```") % 2 == 1
-        quoted = before.endswith(_QUOTES) and after.startswith(_QUOTES)
-        opened = _OPENING[found.group().lower()] in before.lower()
-        if not (in_code or quoted or opened):
+        opened = _OPENING[found.group().lower()] in text[: found.start()].lower()
+        if not opened and not is_cited(text, *found.span()):
             return found.span()
     return None

@@ -79,7 +79,7 @@ def test_an_option_that_is_none_has_no_task_named() -> None:
     assert "did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["feedback", "continual", "interference", "probes"])
+@pytest.mark.parametrize("name", ["feedback", "continual", "interference", "probes", "tool-calls"])
 def test_what_makes_its_own_questions_takes_no_files(name: str, tmp_path: Path) -> None:
     (task, *_) = find_suite(name).load(Selection(split="test"))
     assert task.source == "generated"

@@ -1,0 +1,1 @@
+"""Tool calls: requests that need one of memagent's own tools, and some that need none."""
