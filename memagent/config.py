@@ -20,7 +20,7 @@ from pydantic_settings import (
 
 from memagent.errors import ConfigError, InvalidInput
 from memagent.files import read_text, reason
-from memagent.types import Precision, StrategyName
+from memagent.types import CorrectionMode, Precision, StrategyName
 from memagent.urls import header_value, masked_url
 
 PREFIX = "MEMAGENT_"
@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     """Whether secrets and card numbers are taken out of what is stored: "off" or "on"."""
     recall: StrategyName = "ranked"
     """The strategy of recall: "ranked", or "rules" for English rules made on bAbI's stories."""
+    corrections: CorrectionMode = "ask"
+    """What `chat` does where a turn corrects a memory: "ask", "apply" it at once, or "off"."""
     recall_k: int | None = Field(default=None, ge=1, le=100)
     """The number of memories that the model sees at most; what it reads well if not set."""
     index_mb: int = Field(default=1024, ge=1, le=MAX_COUNT)

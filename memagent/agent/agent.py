@@ -234,6 +234,7 @@ class Agent(Runnable[Any, Any]):
         why: str | None = None,
         check: bool = False,
         write: bool = False,
+        replaces: bool = True,
     ) -> Reflected:
         """Say of an answer that it was "good" or "bad", what would have been right, or a hint.
 
@@ -241,7 +242,8 @@ class Agent(Runnable[Any, Any]):
         a lesson in the scope that was asked in, found when the question comes again; `who` gave it,
         if that is not the user: a source that gains or loses trust by what comes of it. With
         `check` the question is asked again, and others near to it, and a change that does not mend,
-        or breaks, is undone. With `write` the model may put the lesson in words.
+        or breaks, is undone. With `write` the model may put the lesson in words. A
+        correction takes the place of a memory that says otherwise, but with `replaces` False.
 
         Raises:
             InvalidInput: the agent has no memory, the verdict is neither, the words are empty, or
@@ -269,6 +271,7 @@ class Agent(Runnable[Any, Any]):
             why=why,
             again=again if check else None,
             write=write,
+            replaces=replaces,
         )
 
     async def afeedback(

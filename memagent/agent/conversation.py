@@ -12,12 +12,26 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.uuid import uuid7
 
 from memagent.agent.agent import Agent
+from memagent.agent.corrections import CorrectionWatch
 from memagent.agent.record_turn import Verdict, remember
 from memagent.agent.steps import Answered, Saved, Step
 from memagent.agent.turn import Course
 from memagent.errors import InvalidInput, NoAnswer, StoreError, UserError
+from memagent.feedback.reflection import ALIKE, replaced_by
+from memagent.feedback.replacement import replace_record
+from memagent.feedback.request import FeedbackRequest
+from memagent.feedback.spoken import Correction
 from memagent.memory.memory import Memory
-from memagent.types import Answer, PastTurn, Recollection, Record, Scope
+from memagent.stores.banks.validation import check
+from memagent.types import (
+    Answer,
+    CorrectionMode,
+    NewRecord,
+    PastTurn,
+    Recollection,
+    Record,
+    Scope,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +46,31 @@ class Conversation:
     """A session of one user; `last` is the last answer, an empty one if its reply broke off.
 
     A scope without a session gets a new one. One that was talked in before goes on where it was.
-    `saving` says that a turn is being written, which had better not be interrupted. `show_turns`
-    says whether the model sees past turns as they were; None asks what it reads well.
+    `saving` says that a turn is being written, which had better not be interrupted. `proposal` is
+    what the last turn seems to correct, None if nothing; `replace` puts it into effect. With
+    `corrections` "apply" that is done at once, and `replaced` is the lesson; with "off" nothing is
+    looked for. `show_turns` says whether the model sees past turns as they were; None asks what it
+    reads well.
     """
 
-    def __init__(self, agent: Agent, scope: Scope, *, show_turns: bool | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        scope: Scope,
+        *,
+        corrections: CorrectionMode = "ask",
+        show_turns: bool | None = None,
+    ) -> None:
         self.agent = agent
         self.show_turns = show_turns
         self.scope = replace(scope, session=scope.session or str(uuid7()))
         self.last: Answer | None = None
         self.saving = False
+        self.corrections = corrections
+        self.proposal: Correction | None = None
+        self.replaced: Record | None = None
+        self._watch = CorrectionWatch(agent)
+        self._before: PastTurn | None = None
         self.turns: list[PastTurn] = []
         if scope.session is not None:
             self.resume(scope.session)
@@ -49,6 +78,7 @@ class Conversation:
     def resume(self, session: str) -> None:
         """Go on in a session where it was."""
         self.scope, self.last = replace(self.scope, session=session), None
+        self.proposal = self.replaced = None
         self.turns = past_turns(self.memory, self.scope) if self.agent.memory else []
 
     @property
@@ -133,6 +163,9 @@ class Conversation:
         self, turn: "_Turn", stream: bool, config: RunnableConfig | None
     ) -> dict[str, Any]:
         recent = self.recent  # drops first what is forgotten
+        self._before = self.turns[-1] if self.turns else None
+        self.proposal = self.replaced = None
+        turn.before = self.last
         return {
             "scope": self.scope,
             "turns": recent,
@@ -143,6 +176,30 @@ class Conversation:
             "stream": stream,
             "config": config,
         }
+
+    def propose(self, answer: Answer, before: Answer | None) -> None:
+        """Look for what a saved turn corrects, and replace it where that needs no asking."""
+        self.proposal = self._watch.find(answer, self._before, before, self.scope)
+        if self.proposal is not None and self.corrections == "apply":
+            try:
+                self.replaced = self.replace()
+            except InvalidInput as error:  # forgotten meanwhile, or there is too much feedback
+                logger.warning("a correction is not applied: %s", error)
+
+    def replace(self) -> Record:
+        """Put what the last turn says in the place of the memory that it corrects (`proposal`).
+
+        The memory stays as superseded, and the lesson that is returned takes its place, as with
+        `correct`; `memory.changes.undo` takes it back.
+
+        Raises:
+            InvalidInput: nothing is proposed, or one of the two is forgotten meanwhile.
+        """
+        if self.proposal is None:
+            raise InvalidInput("there is nothing to replace: the last turn corrects no memory")
+        proposal, self.proposal = self.proposal, None
+        self.agent.rate_limit.take(self.scope)
+        return replace_record(self.memory, proposal, self._before, scope=self.scope)
 
     def keep(self, text: str, answer: Answer) -> None:
         """Keep a turn that was saved, unless its reply was not."""
@@ -165,13 +222,37 @@ class Conversation:
             raise InvalidInput("the last reply broke off: it cannot be good")
         return self.agent.feedback(answer, verdict=verdict, scope=self.scope, why=why).judged
 
-    def correct(self, right: str) -> Record:
+    def correct(self, right: str, *, ask: bool = False) -> Record:
         """Say what is right: it is remembered as the user's words, and found by the question.
+
+        It takes the place of a memory that says otherwise. With `ask`, one that is not much like it
+        is kept, and proposed: `replace` takes its place.
 
         Raises:
             InvalidInput: nothing was answered yet, or the text is empty.
         """
-        return self._lesson(correction=right)
+        self.proposal = self.replaced = None
+        found = self._unlike(right) if ask else None
+        lesson = self._lesson(correction=right, replaces=found is None)
+        if found is not None:
+            record, likeness = found
+            self.proposal = Correction(record=record, statement=lesson, score=likeness)
+        return lesson
+
+    def _unlike(self, right: str) -> tuple[Record, float] | None:
+        """Return the memory that a correction would replace though it is not much like it."""
+        answer = self._answered()
+        check(NewRecord(text=right))
+        request = FeedbackRequest(
+            question=answer.question,
+            answer=answer.answer,
+            text=right,
+            kind="correction",
+            scope=self.scope,
+            memories=tuple(answer.memories),
+        )
+        found = replaced_by(self.memory, request)
+        return None if found is None or found[1] >= ALIKE else found
 
     def hint(self, words: str) -> Record:
         """Say what to think of the next time the question comes.
@@ -181,9 +262,15 @@ class Conversation:
         """
         return self._lesson(hint=words)
 
-    def _lesson(self, *, correction: str | None = None, hint: str | None = None) -> Record:
+    def _lesson(
+        self, *, correction: str | None = None, hint: str | None = None, replaces: bool = True
+    ) -> Record:
         reflected = self.agent.feedback(
-            self._answered(), correction=correction, hint=hint, scope=self.scope
+            self._answered(),
+            correction=correction,
+            hint=hint,
+            scope=self.scope,
+            replaces=replaces,
         )
         assert reflected.lesson is not None
         return reflected.lesson
@@ -220,6 +307,8 @@ class _Turn:
         self._answer = Answer(
             answer="", recollection=Recollection(), question=text, scope=conversation.scope
         )
+        self.before: Answer | None = None
+        """Last answer before the turn."""
         self._begun = self._saved = False
 
     def follow(self, step: Step) -> None:
@@ -233,6 +322,8 @@ class _Turn:
             talk.keep(self._text, step.answer)
         if isinstance(step, Answered | Saved):
             talk.last = self._answer = step.answer
+        if isinstance(step, Saved) and talk.corrections != "off":
+            talk.propose(step.answer, self.before)
 
     def break_off(self, error: BaseException) -> None:
         """Remember what was said in a turn that broke off, unless that was refused or is saved."""

@@ -29,6 +29,7 @@ def teach(
     why: str | None,
     again: Ask | None,
     write: bool,
+    replaces: bool = True,
 ) -> Reflected:
     """Count a verdict, and make a lesson of a correction or a hint; see `Agent.feedback`.
 
@@ -58,6 +59,7 @@ def teach(
         asked_in=answer.scope,
         who=who or scope.user,
         why=why,
+        replaces=replaces,
     )
     reflected = reflect(
         memory,

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from memagent.embedding.calibration import calibration
 from memagent.errors import InvalidInput
 from memagent.feedback.lesson_text import stems, verbatim_lesson, written_lesson
 from memagent.feedback.recheck import NEIGHBOURS, Ask, Recall, Recheck, neighbours
@@ -26,7 +27,7 @@ from memagent.memory.memory import Memory
 from memagent.recall.lessons import same_question
 from memagent.stores.database.filters import micros
 from memagent.stores.lifecycle.undo import change_data
-from memagent.types import NewRecord, Record, Reflected, Scope
+from memagent.types import Hit, NewRecord, Record, Reflected, Scope
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 NEAREST = 10
 """The number of records nearest to a lesson that it may replace."""
+ALIKE = 1.0
+"""Likeness to a record from which on it is replaced without asking, where somebody can be asked."""
 
 
 def reflect(
@@ -119,7 +122,7 @@ def _proposed(
         if set(asks) <= set(known):
             return earlier, ()
         asks = tuple(dict.fromkeys([*known, *asks]))
-    near = [hit.record for hit in hits if replaces(request, text, hit.record)]
+    near = _replaced(request, text, hits)
     replaced = earlier or next(iter(near), None)
     retired = [
         record
@@ -149,6 +152,31 @@ def _proposed(
         },
     )
     return lesson, retired
+
+
+def replaced_by(memory: Memory, request: FeedbackRequest) -> tuple[Record, float] | None:
+    """Return the record that a lesson would replace, and how alike the two are by meaning.
+
+    1 is as alike as texts that belong together, and 0 as those that have nothing in common. None
+    says that it would only be added, or take the place of an earlier lesson on the same question.
+    """
+    text = verbatim_lesson(request)
+    lesson, _ = _proposed(memory, request, text, (request.question,))
+    if isinstance(lesson, Record) or lesson.supersedes is None:
+        return None
+    found = memory.get([lesson.supersedes], scope=request.scope.across_sessions())
+    if not found or found[0].kind == "lesson":
+        return None
+    engine = memory.engine
+    said, held = engine.encoder.documents([text, found[0].text])
+    return found[0], float(calibration(engine.encoder).scaled_texts(said @ held))
+
+
+def _replaced(request: FeedbackRequest, text: str, hits: Sequence[Hit]) -> list[Record]:
+    """Return the records that say otherwise, the nearest first, if the lesson may replace them."""
+    if not request.replaces:
+        return []
+    return [hit.record for hit in hits if replaces(request, text, hit.record)]
 
 
 def replaces(request: FeedbackRequest, text: str, record: Record) -> bool:

@@ -16,7 +16,8 @@ class FeedbackRequest:
 
     `turn` holds the ids of the turn's records, `memories` those of the records shown with the
     answer, and `asked_in` is the scope of the turn, if that is not the lesson's. `source` names the
-    person who gave the feedback, if that is not the user; `who` and `why` go into the history.
+    person who gave the feedback, if that is not the user; `who` and `why` go into the history. A
+    correction takes the place of a record that says otherwise only if it `replaces`.
     """
 
     question: str
@@ -30,6 +31,7 @@ class FeedbackRequest:
     asked_in: Scope | None = None
     who: str | None = None
     why: str | None = None
+    replaces: bool = True
 
 
 def feedback_of(correction: str | None, hint: str | None) -> tuple[Feedback, str] | None:

@@ -67,7 +67,7 @@ def _chat(
         loading = Thread(target=_load, args=(agent, memory, scope, failed))
         loading.start()
         stack.callback(loading.join)
-        conversation = Conversation(agent, scope)
+        conversation = Conversation(agent, scope, corrections=settings.corrections)
         waiting.pause()
         if at_terminal():
             for line in (*greeting(settings, memory), *last_turns(conversation)):

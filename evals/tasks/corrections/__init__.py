@@ -1,0 +1,1 @@
+"""Spoken corrections: training of the detector, and its recall and false alarms."""
