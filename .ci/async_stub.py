@@ -14,6 +14,7 @@ SOURCES = {
     "Memory": "memory.py",
     "Notes": "notes.py",
     "Changes": "changes.py",
+    "Profile": "profile.py",
     "Maintenance": "maintenance.py",
     "DeletionProbes": "deletion_probes.py",
 }
@@ -24,6 +25,7 @@ class AsyncMemory(_AsyncMemory):
     sync: Memory
     notes: AsyncNotes
     changes: AsyncChanges
+    profile: AsyncProfile
     maintenance: AsyncMaintenance
     probes: AsyncDeletionProbes
 

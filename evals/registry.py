@@ -31,6 +31,7 @@ OURS = {
     "gsm8k": "memagent.evals.tasks.gsm8k.suite:SUITE",
     "notes": "memagent.evals.tasks.notes.suite:SUITE",
     "interference": "memagent.evals.tasks.interference.suite:SUITE",
+    "preferences": "memagent.evals.tasks.preferences.suite:SUITE",
     "probes": "memagent.evals.tasks.probes.suite:SUITE",
     "tool-calls": "memagent.evals.tasks.tool_calls.suite:SUITE",
     "retrieval": "memagent.evals.tasks.conversations.retrieval.suite:SUITE",

@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     """What `chat` does where a turn corrects a memory: "ask", "apply" it at once, or "off"."""
     recall_k: int | None = Field(default=None, ge=1, le=100)
     """The number of memories that the model sees at most; what it reads well if not set."""
+    profile: bool = True
+    """True if the model is always shown the known lasting facts and preferences of the user."""
+    profile_tokens: int | None = Field(default=None, ge=1, le=MAX_COUNT)
+    """The tokens of these at most; what the model reads well if not set."""
     index_mb: int = Field(default=1024, ge=1, le=MAX_COUNT)
     """RAM for the vectors of all users, in MiB."""
     max_tokens: int = Field(default=256, ge=1, le=MAX_COUNT)

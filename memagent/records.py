@@ -28,9 +28,9 @@ Action = Literal[
 ]
 Role = Literal["user", "assistant", "system", "tool"]
 Outcome = Literal["helped", "hurt"]
-Feedback = Literal["correction", "hint", "denial", "ranking"]
-"""Kind of feedback: the right answer, a hint, that the thing asked about does not exist, or all the
-verdicts from which a ranking was learned."""
+Feedback = Literal["correction", "hint", "denial", "ranking", "profile"]
+"""Kind of feedback: the right answer, a hint, that the thing asked about does not exist, all the
+verdicts from which a ranking was learned, or a line of the profile added, edited or removed."""
 
 
 @dataclass(frozen=True, slots=True)

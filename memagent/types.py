@@ -48,6 +48,7 @@ __all__ = [
     "PastTurn",
     "Policy",
     "Precision",
+    "ProfileLine",
     "Receipt",
     "Recollection",
     "Record",
@@ -141,6 +142,24 @@ class Hits(Sequence[Hit]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProfileLine:
+    """Line of a user's profile: a lasting fact or preference, and the records it was made from.
+
+    `by` is who chose its words: "statements" (the user's own, verbatim), "user" (who added or
+    edited it), or the name of a model. `score` is the log-odds that it is lasting, and `seq` the
+    order of writing.
+    """
+
+    id: str
+    seq: int
+    text: str
+    sources: tuple[str, ...]
+    by: str
+    score: float = 0.0
+    pinned: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recollection:
     """Recollection for one question: the hits to show a model, and the queries that found them.
 
@@ -150,7 +169,8 @@ class Recollection:
     room in the model's context. `dated` says that dates tell the records apart that the hits were
     chosen from, even if those of the hits are the same; `hides_dates` that they are not shown, as
     the model reads worse with them. `relevance` is the probability that what was found answers the
-    question, 1 where nothing estimates it.
+    question, 1 where nothing estimates it. `profile` are the lines about the user that are shown,
+    too.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -163,12 +183,19 @@ class Recollection:
     relevance: float = 1.0
     embed_seconds: float = 0.0
     search_seconds: float = 0.0
+    profile: tuple[ProfileLine, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
         """Lines of the hits for a model: of all but those that a hop only passed by."""
         shown = [hit for hit in self.hits if "passed" not in hit.why]
         return tuple(hit.line(dated=self.shows_dates) for hit in shown)
+
+    @property
+    def about_user(self) -> tuple[ProfileLine, ...]:
+        """Lines of the profile that are shown: those whose statements no hit shows anyway."""
+        known = {hit.record.id for hit in self.hits if hit.excerpt is None}
+        return tuple(line for line in self.profile if known.isdisjoint(line.sources))
 
     @property
     def shows_dates(self) -> bool:

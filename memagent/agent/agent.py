@@ -57,8 +57,8 @@ class Agent(Runnable[Any, Any]):
     turn, each for at most `tool_timeout` seconds. `expand` replaces notes that do not answer by
     sentences of their sources. `hops` is how often at most the model may name what is missing and
     have that searched for; None lets those that pass a check do so, and never the embedded one.
-    With `draft`, what it drafts as an answer is a second query. `rate_limit` bounds how much
-    feedback is taken of one user.
+    With `draft`, what it drafts as an answer is a second query. `profile` are the tokens of lines
+    about the user, none if 0. `rate_limit` bounds how much feedback is taken of one user.
 
     As a `Runnable` it takes a question, or a mapping with `question` and the options of `ask`;
     whose memory it is, is `scope`, or in the config: `{"configurable": {"user": ..., "session":
@@ -83,6 +83,7 @@ class Agent(Runnable[Any, Any]):
         hops: int | None = None,
         draft: bool = False,
         abstain: str | None = None,
+        profile: int | None = None,
         tools: "Sequence[BaseTool]" = (),
         max_steps: int = 8,
         tool_timeout: float = TIMEOUT,
@@ -99,6 +100,7 @@ class Agent(Runnable[Any, Any]):
             learned_scope=None if learned_scope is None else Scope.of(learned_scope),
             expand=expand,
             hops=hops if hops is None else arguments.count("hops", hops, least=0),
+            profile=profile if profile is None else arguments.count("profile", profile, least=0),
             tools={tool.name: tool for tool in tools},
             tool_timeout=tool_timeout,
         )

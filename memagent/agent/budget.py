@@ -6,6 +6,7 @@ from typing import Any
 
 from memagent.models.open_chat import EMBEDDED
 from memagent.models.weights import SMOLLM2
+from memagent.profile.lines import TOKENS as PROFILE_TOKENS
 from memagent.recall.strategy import RECORDS, TOKENS
 
 WEAK_RECORDS = 3
@@ -13,6 +14,10 @@ WEAK_RECORDS = 3
 WEAK_TOKENS = 60
 """Tokens of these: three turns or facts, or one sentence of a passage. It reads a sentence better
 than the passage around it, and one right memory better than five with a right one among them."""
+WEAK_PROFILE = 30
+"""Tokens of the profile that the embedded model is shown, at most: two or three lines."""
+PROFILE_PART = 4
+"""The profile has at most one token for so many of the memories."""
 MAX_SHARE = 0.25
 """Share of a model's context that memories take at most."""
 
@@ -21,12 +26,14 @@ MAX_SHARE = 0.25
 class Budget:
     """Records shown at most, the tokens (of about four characters) of their texts, and their dates.
 
-    Without `dates` the lines have none, and neither has the question.
+    Without `dates` the lines have none, and neither has the question. `profile` are the tokens of
+    the lines about the user, at most.
     """
 
     k: int
     tokens: int
     dates: bool = True
+    profile: int = PROFILE_TOKENS
 
 
 def budget_of(
@@ -35,7 +42,7 @@ def budget_of(
     """Return how much a chat model is shown, where `k` and `tokens` do not say.
 
     The embedded model gets few. `context` are the tokens of the model's context, None if unknown;
-    without `tokens` memories take at most a quarter of it.
+    without `tokens` memories take at most a quarter of it. The profile comes on top.
     """
     if k is None:
         k = WEAK_RECORDS if is_weak(chat) else RECORDS
@@ -43,7 +50,8 @@ def budget_of(
         most = WEAK_TOKENS if is_weak(chat) else TOKENS
         room = most if context is None else int(MAX_SHARE * context)
         tokens = max(1, min(most, room))
-    return Budget(k, tokens, dates=not is_weak(chat))
+    profile = WEAK_PROFILE if is_weak(chat) else min(PROFILE_TOKENS, tokens // PROFILE_PART)
+    return Budget(k, tokens, dates=not is_weak(chat), profile=profile)
 
 
 def is_weak(chat: Any) -> bool:

@@ -33,7 +33,7 @@ from memagent.models.context_window import ContextWindow
 from memagent.models.open_chat import EMBEDDED
 from memagent.text.questions import asks
 from memagent.tools.execute import TIMEOUT, arun_tool, run_tool
-from memagent.types import Call, Recollection, Scope
+from memagent.types import Call, ProfileLine, Recollection, Scope
 from memagent.urls import masked_url
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Driver:
     """Parts that answer the requests of a turn: memory, chat model and tools.
 
     `model` is what `open_chat` takes, or a function that returns a chat model; it is opened at the
-    first request. At most `k` memories with `tokens` tokens are shown; None leaves it to the model.
+    first request. At most `k` memories with `tokens` tokens are shown, and lines of the user's
+    profile with `profile` tokens, none if 0; None leaves it to the model.
     """
 
     memory: Memory | None
@@ -59,6 +60,7 @@ class Driver:
     learned_scope: Scope | None = None
     expand: bool = True
     hops: int | None = None
+    profile: int | None = None
     tools: "Mapping[str, BaseTool]" = field(default_factory=dict)
     tool_timeout: float = TIMEOUT
     _chat: "BaseChatModel | None" = None
@@ -161,7 +163,20 @@ class Driver:
         )
         if focus:
             recollection = past_turns.focused(recollection, budget, stated=stated)
-        return replace(recollection, hides_dates=not budget.dates)
+        return replace(
+            recollection,
+            hides_dates=not budget.dates,
+            profile=self._profile(memory, scope, budget, as_of),
+        )
+
+    def _profile(
+        self, memory: Memory, scope: Scope, budget: Budget, as_of: datetime | None
+    ) -> tuple[ProfileLine, ...]:
+        """Return the lines about the user that the model is shown."""
+        tokens = budget.profile if self.profile is None else self.profile
+        return tuple(
+            memory.profile.lines(scope=scope, tokens=tokens, as_of=as_of) if tokens else ()
+        )
 
     def answer(
         self, request: Request, question: str, scope: Scope, stream: bool

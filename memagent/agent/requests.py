@@ -32,6 +32,7 @@ class Origin:
     ) -> None:
         """Take the parts of a prompt over: memories, past turns and few-shot examples."""
         self.shown |= {hit.record.seq for hit in recollection.hits}
+        self.shown |= {line.seq for line in recollection.about_user}
         for turn in turns:
             self.shown |= set(turn.records) if isinstance(turn, PastTurn) else set()
         self.shown |= {example.record for example in examples if example.record is not None}

@@ -22,7 +22,9 @@ class Recalled:
     def trace(self) -> dict[str, Any]:
         """Return what happened as JSON can hold it."""
         ids = [hit.record.id for hit in self.recollection.hits]
-        return {"step": "recalled", "ids": ids, "queries": list(self.recollection.queries)}
+        trace = {"step": "recalled", "ids": ids, "queries": list(self.recollection.queries)}
+        about = [line.id for line in self.recollection.about_user]
+        return trace | ({"profile": about} if about else {})
 
 
 @dataclass(frozen=True, slots=True)

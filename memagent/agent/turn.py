@@ -62,7 +62,10 @@ LAST_CHANCES = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptParts:
-    """Parts of a prompt that are trimmed to the context window: memories, then past turns."""
+    """Parts of a prompt that are trimmed to the context window.
+
+    Memories go first, then past turns, then the lines about the user.
+    """
 
     recollection: Recollection = field(default_factory=Recollection)
     turns: tuple[tuple[str, str], ...] = ()
@@ -86,6 +89,8 @@ class PromptParts:
             return replace(self, recollection=less)
         if self.turns:
             return replace(self, turns=self.turns[(len(self.turns) + 1) // 2 :])
+        if self.recollection.profile:
+            return replace(self, recollection=replace(self.recollection, profile=()))
         return None
 
 
@@ -274,6 +279,7 @@ def _decided(
             turns=past,
             today=_today(plan, recollection),
             nothing_relevant=recollection.nothing_relevant,
+            profile=[line.text for line in recollection.about_user],
         )
         less = course.parts.trimmed()
         try:

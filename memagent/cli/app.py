@@ -34,6 +34,7 @@ from memagent.cli.options import (
     settings_of,
 )
 from memagent.cli.output import answer_object, print_timings
+from memagent.cli.profile import profile_app
 from memagent.cli.ranking import ranking_app
 from memagent.errors import UserError
 from memagent.terminal import PlainFormatter, guard_streams, say, say_text
@@ -181,6 +182,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 )
 """Commands by their group in `--help`, in order."""
 GROUPS = (
+    (MEMORY, "profile", profile_app),
     (LEARNING, "changes", feedback.changes_app),
     (LEARNING, "rationales", learning.rationales_app),
     (LEARNING, "ranking", ranking_app),

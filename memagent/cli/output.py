@@ -285,6 +285,7 @@ def answer_object(answer: Answer) -> dict[str, Any]:
         "cut": answer.cut,
         "memories": list(answer.memories),
         "hits": [hit.to_dict() for hit in answer.recollection.hits],
+        "profile": [line.id for line in answer.recollection.about_user],
         "queries": list(answer.recollection.queries),
         "turn": list(answer.turn),
         "left_out": {"memories": answer.recollection.left_out, "turns": answer.turns_left_out},

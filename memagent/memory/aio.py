@@ -16,8 +16,15 @@ from memagent.memory.deletion_probes import DeletionProbes
 from memagent.memory.maintenance import Maintenance
 from memagent.memory.memory import Memory
 from memagent.memory.notes import Notes
+from memagent.memory.profile import Profile
 
-PARTS = {"notes": Notes, "changes": Changes, "maintenance": Maintenance, "probes": DeletionProbes}
+PARTS = {
+    "notes": Notes,
+    "changes": Changes,
+    "profile": Profile,
+    "maintenance": Maintenance,
+    "probes": DeletionProbes,
+}
 
 
 def verbs(part: type) -> list[str]:

@@ -19,6 +19,7 @@ from memagent.memory.forget_request import Forgettable
 from memagent.memory.memory import Memory
 from memagent.memory.query_generation import Generated
 from memagent.memory.ranking import LearnedRanking
+from memagent.profile.job import ProfileReport
 from memagent.recall.reranker import Reranker
 from memagent.redaction.redactor import Detector
 from memagent.stores.lifecycle import integrity
@@ -38,6 +39,7 @@ from memagent.types import (
     NewRecord,
     Outcome,
     Policy,
+    ProfileLine,
     Receipt,
     Recollection,
     Record,
@@ -324,6 +326,56 @@ class AsyncChanges:
     async def turn(self, id: str, *, scope: ScopeLike | None = ...) -> tuple[Record, Record]: ...
     async def newest(self, ids: Ids, *, scope: ScopeLike | None = ...) -> dict[str, Record]: ...
 
+class AsyncProfile:
+    async def lines(
+        self,
+        *,
+        scope: ScopeLike | None = ...,
+        tokens: int | None = ...,
+        as_of: datetime | None = ...,
+    ) -> builtins.list[ProfileLine]: ...
+    async def text(
+        self,
+        *,
+        scope: ScopeLike | None = ...,
+        tokens: int | None = ...,
+        as_of: datetime | None = ...,
+    ) -> str: ...
+    async def update(
+        self,
+        *,
+        scope: ScopeLike | None = ...,
+        model: str | BaseChatModel | None = ...,
+        limit: int | None = ...,
+        seconds: float | None = ...,
+        progress: Callable[[int], None] = ...,
+    ) -> ProfileReport: ...
+    async def add(
+        self,
+        text: str,
+        *,
+        scope: ScopeLike | None = ...,
+        who: str | None = ...,
+        why: str | None = ...,
+    ) -> ProfileLine: ...
+    async def edit(
+        self,
+        id: str,
+        text: str,
+        *,
+        scope: ScopeLike | None = ...,
+        who: str | None = ...,
+        why: str | None = ...,
+    ) -> ProfileLine: ...
+    async def remove(
+        self,
+        id: str,
+        *,
+        scope: ScopeLike | None = ...,
+        who: str | None = ...,
+        why: str | None = ...,
+    ) -> Change: ...
+
 class AsyncMaintenance:
     async def now(self, *, scope: ScopeLike | None = ...) -> datetime: ...
     async def warm(self, *, scope: ScopeLike | None = ...) -> float: ...
@@ -371,6 +423,7 @@ class AsyncMemory(_AsyncMemory):
     sync: Memory
     notes: AsyncNotes
     changes: AsyncChanges
+    profile: AsyncProfile
     maintenance: AsyncMaintenance
     probes: AsyncDeletionProbes
 

@@ -18,6 +18,7 @@ from memagent.memory.engine import HOME, RAM, Engine
 from memagent.memory.maintenance import Maintenance
 from memagent.memory.messages import records_of, visible
 from memagent.memory.notes import Notes
+from memagent.memory.profile import Profile
 from memagent.recall.reranker import Reranker
 from memagent.recall.strategy import RECORDS, TOKENS, RecallQuery
 from memagent.redaction.redactor import Detector
@@ -47,9 +48,9 @@ class Memory:
 
     A verb sees and touches nothing outside its `scope`: a `Scope`, a user's name, or the scope the
     memory was opened with. Safe to share between threads; several processes may use one folder.
-    What is done less often stands on four parts: `notes` compresses records and leads back to
-    them, `changes` judges, corrects and undoes, `maintenance` looks after the store as a whole, and
-    `probes` finds what a request to forget means, and checks that what was forgotten is gone.
+    What is done less often stands on five parts: `notes` compresses records and leads back to
+    them, `changes` judges, corrects and undoes, `profile` holds what is lasting about a user,
+    `maintenance` looks after the store, and `probes` finds and checks what is forgotten.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -57,6 +58,7 @@ class Memory:
         self.default_scope = engine.default_scope
         self.notes = Notes(engine)
         self.changes = Changes(engine)
+        self.profile = Profile(engine)
         self.maintenance = Maintenance(engine)
         self.probes = DeletionProbes(self)
 
@@ -290,8 +292,7 @@ class Memory:
         directions learned in `learned_scope`.
         """
         whose, k = self.engine.scope(scope), arguments.count("k", k)
-        time = Period(as_of=as_of, since=since, until=until)
-        seen = visible(whose, roles, where, time)
+        seen = visible(whose, roles, where, Period(as_of=as_of, since=since, until=until))
         learned = whose if learned_scope is None else Scope.of(learned_scope)
         query = RecallQuery(question, where=seen, learned_scope=learned, k=k, tokens=tokens)
         with self.engine.encoder.expect_unchanged():

@@ -44,6 +44,8 @@ class Rarity:
 
 
 PAGE = 100
+STANDS_FOR = "a note stands for it"
+"""Reason in the history of a record that was archived as a note stands for it."""
 DEPTH = 8
 """More levels of notes made from notes than there are."""
 
@@ -160,7 +162,7 @@ class CompressionBank:
             for record in found
             if record.kind != "note" and (record.id, record.scope) in by_source
         ]
-        return archive(self._store, records, trace=Trace(why="a note stands for it"))
+        return archive(self._store, records, trace=Trace(why=STANDS_FOR))
 
     def sources(self, scope: Scope, record_id: str, *, deep: bool) -> list[Record]:
         """Return the records that a record was made from, archived ones too, oldest first.

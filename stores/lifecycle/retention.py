@@ -20,6 +20,8 @@ MAX_USES = 32
 DECAY = 0.5
 MAX_DECAY = 10
 """A steeper decay would leave nothing of a use that a number can hold."""
+OVER_CAPACITY = "over a capacity of"
+"""Beginning of the reason in the history of a record that was archived to make room."""
 POLICIES: tuple[Policy, ...] = ("activation", "fifo", "lru")
 
 
@@ -71,7 +73,7 @@ def retain(
         for row in [] if dry_run else surplus:
             db.execute("UPDATE records SET archived = ? WHERE seq = ?", (micros(now), row["seq"]))
             mark_changed(db, user, row["seq"])
-            log(db, row["seq"], "archive", Trace(why=f"over a capacity of {capacity} by {policy}"))
+            log(db, row["seq"], "archive", Trace(why=f"{OVER_CAPACITY} {capacity} by {policy}"))
     return Retained(
         archived=tuple(row["id"] for row in surplus),
         kept=len(rows) - len(surplus),

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from memagent import Agent, Memory, Scope
-from memagent.agent.budget import WEAK_RECORDS, WEAK_TOKENS, Budget, budget_of
+from memagent.agent.budget import (
+    WEAK_PROFILE,
+    WEAK_RECORDS,
+    WEAK_TOKENS,
+    Budget,
+    budget_of,
+)
 from memagent.errors import InvalidInput
 from memagent.models.open_chat import EMBEDDED
 from memagent.recall.strategy import RECORDS, TOKENS
@@ -13,6 +19,7 @@ from memagent.testing import ScriptedChat
 
 SMALL = SimpleNamespace(server_id=EMBEDDED, model_name="SmolLM2-135M-Instruct.Q4_1")
 OWN = SimpleNamespace(server_id=EMBEDDED, model_name="a-model-of-the-user")
+WEAK = {"dates": False, "profile": WEAK_PROFILE}
 SERVER = SimpleNamespace(server_id="http://host/v1", model_name="SmolLM2-135M-Instruct.Q4_1")
 
 
@@ -21,11 +28,11 @@ SERVER = SimpleNamespace(server_id="http://host/v1", model_name="SmolLM2-135M-In
     [
         (SERVER, None, Budget(RECORDS, TOKENS)),
         (SERVER, 128_000, Budget(RECORDS, TOKENS)),
-        (SERVER, 2_000, Budget(RECORDS, 500)),
-        (SERVER, 1, Budget(RECORDS, 1)),
+        (SERVER, 2_000, Budget(RECORDS, 500, profile=125)),
+        (SERVER, 1, Budget(RECORDS, 1, profile=0)),
         (OWN, 4_096, Budget(RECORDS, 1_024)),
-        (SMALL, 4_096, Budget(WEAK_RECORDS, WEAK_TOKENS, dates=False)),
-        (SMALL, 100, Budget(WEAK_RECORDS, 25, dates=False)),
+        (SMALL, 4_096, Budget(WEAK_RECORDS, WEAK_TOKENS, **WEAK)),
+        (SMALL, 100, Budget(WEAK_RECORDS, 25, **WEAK)),
         (ScriptedChat(["ok"]), None, Budget(RECORDS, TOKENS)),
     ],
 )
@@ -36,9 +43,13 @@ def test_the_budget_follows_from_the_model(
 
 
 def test_what_the_caller_says_is_kept() -> None:
-    assert budget_of(SMALL, 100, k=7, tokens=9_000) == Budget(7, 9_000, dates=False)
-    assert budget_of(SERVER, 2_000, k=7) == Budget(7, 500)
-    assert budget_of(SMALL, None, tokens=50) == Budget(WEAK_RECORDS, 50, dates=False)
+    assert budget_of(SMALL, 100, k=7, tokens=9_000) == Budget(
+        7, 9_000, dates=False, profile=WEAK_PROFILE
+    )
+    assert budget_of(SERVER, 2_000, k=7) == Budget(7, 500, profile=125)
+    assert budget_of(SMALL, None, tokens=50) == Budget(
+        WEAK_RECORDS, 50, dates=False, profile=WEAK_PROFILE
+    )
 
 
 def test_an_agent_shows_as_many_as_it_is_told(memory: Memory, ada: Scope) -> None:
@@ -53,7 +64,7 @@ def test_dates_stay_hidden_from_the_embedded_model_whatever_the_caller_says() ->
     agent = Agent(memory=None, model=lambda: SMALL, k=7, tokens=900)
     agent.open()
     shown = agent.driver.budget()
-    assert shown == Budget(7, 900, dates=False)
+    assert shown == Budget(7, 900, **WEAK)
 
 
 @pytest.mark.parametrize("options", [{"k": 0}, {"k": "3"}, {"tokens": 0}, {"tokens": True}])

@@ -52,6 +52,7 @@ def _chat(
     from memagent.agent.conversation import Conversation
     from memagent.cli.chat.greeting import greeting, last_turns
     from memagent.cli.chat.loop import NOT_OPEN, converse, status
+    from memagent.cli.chat.profile import update_at_end
     from memagent.cli.chat.prompt import at_terminal, lines
     from memagent.stores.lifecycle.input_history import InputHistory
 
@@ -86,6 +87,8 @@ def _chat(
             typed = InputHistory(settings.home, settings.user, memory.engine.redactor)
         stack.enter_context(ended_by_signals(lambda: conversation.saving))
         converse(conversation, lambda: lines(toolbar, typed))
+        if settings.profile:
+            update_at_end(memory, scope.across_sessions())
 
 
 def agent_of(settings: "Settings", memory: "Memory") -> "Agent":
@@ -93,7 +96,12 @@ def agent_of(settings: "Settings", memory: "Memory") -> "Agent":
     from memagent.agent.agent import Agent
     from memagent.models.open_chat import chat_of
 
-    return Agent(memory=memory, model=lambda: chat_of(settings), k=settings.recall_k)
+    return Agent(
+        memory=memory,
+        model=lambda: chat_of(settings),
+        k=settings.recall_k,
+        profile=settings.profile_tokens if settings.profile else 0,
+    )
 
 
 def _last_session(memory: "Memory", scope: Scope) -> Scope:

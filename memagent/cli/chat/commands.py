@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memagent.agent.conversation import Conversation
 from memagent.cli.chat.greeting import last_turns
+from memagent.cli.chat.profile import profile
 from memagent.cli.input import write_lines
 from memagent.cli.options import full_id, full_ids
 from memagent.cli.output import (
@@ -20,6 +21,7 @@ from memagent.cli.output import (
     terminal_width,
     wrapped,
 )
+from memagent.cli.profile import profile_lines
 from memagent.cli.sessions import first_words, session_lines
 from memagent.errors import InvalidInput
 from memagent.recall.relevance import knows
@@ -68,6 +70,9 @@ def _why(conversation: Conversation, _: str) -> Iterator[str]:
         yield from wrapped("thought  ", conversation.last.reasoning, terminal_width())
     recollection = conversation.last.recollection
     scope = conversation.scope.across_sessions()
+    if recollection.about_user:
+        yield "always shown about the user:"
+        yield from profile_lines(conversation.memory, scope, recollection.about_user)
     yield from hit_lines(conversation.memory, scope, recollection.hits, width=terminal_width())
     if not recollection.hits:
         yield f"no memory was shown; there were {recollection.candidates} candidates"
@@ -226,6 +231,9 @@ COMMANDS = {
     "/hint": Command("/hint TEXT", "say what to think of, not the answer", _hint),
     "/changes": Command("/changes", "list what your feedback changed", _changes),
     "/undo": Command("/undo [ID]", "undo a change, the last one without an id", _undo),
+    "/profile": Command(
+        "/profile [VERB ...]", "show what is always shown about you; add, edit, remove", profile
+    ),
     "/model": Command("/model [MODEL]", "show the model, or use another one", _model),
     "/sessions": Command("/sessions [NUMBER]", "list the last sessions, or go to one", _sessions),
     "/export": Command("/export [FILE]", "write all memories to a new file", _export),
