@@ -154,13 +154,14 @@ def scenes(home: Path, url: str, may_answer: Event) -> Iterator[tuple[str, Seque
             chat.wait(shown)
             chat.wait_for_prompt()
         yield "first", chat.taken()
-        chat.type("/why\r")
-        chat.wait("00000001")
-        chat.type("/memories xylophones\r")
-        chat.wait("nothing that")
-        chat.type("/sesions\r")
-        chat.wait("it as a text")
-        chat.wait_for_prompt()
+        for line, shown in (
+            ("/why", "00000001"),
+            ("/memories xylophones", "nothing that"),
+            ("/sesions", "it as a text"),
+        ):
+            chat.type(f"{line}\r")
+            chat.wait(shown)
+            chat.wait_for_prompt()
         yield "commands", chat.taken()
         chat.type(f"{STORY}\r")
         chat.wait("thinking")
@@ -174,11 +175,10 @@ def scenes(home: Path, url: str, may_answer: Event) -> Iterator[tuple[str, Seque
         yield "stopped", chat.taken()
     with closing(Terminal(home, url, 40, 4096, "--continue")) as chat:
         chat.wait_for_prompt()
-        chat.type(f"{CHINESE}\r")
-        chat.wait("😀")
-        chat.wait_for_prompt()
-        chat.type("/sessions\r")
-        chat.type("/help\r")
+        for line, shown in ((CHINESE, "😀"), ("/sessions", "1* "), ("/help", "/quit")):
+            chat.type(f"{line}\r")
+            chat.wait(shown)
+            chat.wait_for_prompt()
         chat.type("/quit\r")
         chat.wait_for_end()
         yield "narrow", chat.taken()

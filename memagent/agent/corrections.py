@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from memagent.agent.adaptation.budget import is_weak
 from memagent.agent.agent import Agent
-from memagent.agent.budget import is_weak
 from memagent.errors import MemagentError, StructuredOutputError, UserError
 from memagent.feedback.spoken import SURE, Correction, Detector
 from memagent.models.capabilities import checked, constrains_output

@@ -9,8 +9,10 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from memagent.agent import fresh_reply, hops, past_turns, tool_calling
-from memagent.agent.budget import Budget, budget_of
+from memagent.agent import hops, tool_calling
+from memagent.agent.adaptation import fresh_reply, past_turns
+from memagent.agent.adaptation.budget import Budget, budget_of
+from memagent.agent.adaptation.tool_choice import chooses_tools
 from memagent.agent.record_turn import link_written, remember
 from memagent.agent.requests import (
     HopsRequest,
@@ -25,7 +27,6 @@ from memagent.agent.requests import (
 )
 from memagent.agent.runnable import areported, reported
 from memagent.agent.steps import TextChunk
-from memagent.agent.tool_choice import chooses_tools
 from memagent.errors import ContextTooLong, ModelUnavailable
 from memagent.memory.memory import Memory
 from memagent.models import open_chat, replies

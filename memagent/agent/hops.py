@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from memagent.agent.budget import Budget, is_weak
-from memagent.agent.past_turns import focused, refers_back
+from memagent.agent.adaptation.budget import Budget, is_weak
+from memagent.agent.adaptation.past_turns import focused, refers_back
 from memagent.agent.requests import (
     HopsRequest,
     OpenRequest,

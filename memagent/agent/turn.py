@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from memagent.agent.fresh_reply import heard
+from memagent.agent.adaptation.fresh_reply import heard
+from memagent.agent.adaptation.past_turns import context_of
 from memagent.agent.hops import recalled
-from memagent.agent.past_turns import context_of
 from memagent.agent.requests import (
     ModelRequest,
     OpenRequest,

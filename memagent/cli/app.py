@@ -4,19 +4,21 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from memagent import __version__
-from memagent.cli import compression, feedback, learning, maintenance, models, search, sessions
+from memagent.cli import compression, maintenance, models, search, sessions
 from memagent.cli import memory as records
 from memagent.cli.chat.command import agent_of, chat
 from memagent.cli.config import config_app
 from memagent.cli.evals.report import data_app
 from memagent.cli.evals.retrieval import add_to
 from memagent.cli.evals.run import eval_app
+from memagent.cli.learning import feedback, rationales
+from memagent.cli.learning.ranking import ranking_app
 from memagent.cli.options import (
     CHAT,
     EVALUATION,
@@ -35,13 +37,9 @@ from memagent.cli.options import (
 )
 from memagent.cli.output import answer_object, print_timings
 from memagent.cli.profile import profile_app
-from memagent.cli.ranking import ranking_app
 from memagent.errors import UserError
 from memagent.terminal import PlainFormatter, guard_streams, say, say_text
 from memagent.types import Scope
-
-if TYPE_CHECKING:
-    pass
 
 PANELS = (MEMORY, CHAT, LEARNING, EVALUATION, SERVING, STORE, SETTINGS)
 
@@ -169,7 +167,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     (LEARNING, "judge", feedback.judge),
     (LEARNING, "separate", feedback.separate),
     (LEARNING, "move-back", feedback.move_back),
-    (LEARNING, "learn", learning.learn),
+    (LEARNING, "learn", rationales.learn),
     (STORE, "retain", maintenance.retain),
     (STORE, "export", maintenance.export),
     (STORE, "import", maintenance.import_records),
@@ -184,7 +182,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 GROUPS = (
     (MEMORY, "profile", profile_app),
     (LEARNING, "changes", feedback.changes_app),
-    (LEARNING, "rationales", learning.rationales_app),
+    (LEARNING, "rationales", rationales.rationales_app),
     (LEARNING, "ranking", ranking_app),
     (EVALUATION, "eval", eval_app),
     (EVALUATION, "data", data_app),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from memagent import Agent, Memory, Scope
-from memagent.agent.budget import (
+from memagent.agent.adaptation.budget import (
     WEAK_PROFILE,
     WEAK_RECORDS,
     WEAK_TOKENS,

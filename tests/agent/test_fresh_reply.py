@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
-from memagent.agent.fresh_reply import TRIES, SentenceFilter, areply, heard, reply
+from memagent.agent.adaptation.fresh_reply import TRIES, SentenceFilter, areply, heard, reply
 from memagent.models.replies import Piece, Reply
 from memagent.testing import ScriptedChat
 

@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import BaseMessage
 
 from memagent import Agent, Memory, Scope, open_chat
-from memagent.agent.budget import Budget
+from memagent.agent.adaptation.budget import Budget
 from memagent.agent.hops import CASES, joined
 from memagent.agent.requests import RecallRequest
 from memagent.agent.steps import Recalled

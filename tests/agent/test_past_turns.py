@@ -9,9 +9,9 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
 from memagent import Agent, Memory, Scope, open_chat
-from memagent.agent.budget import Budget
+from memagent.agent.adaptation.budget import Budget
+from memagent.agent.adaptation.past_turns import CASES, FILE, focused
 from memagent.agent.conversation import Conversation
-from memagent.agent.past_turns import CASES, FILE, focused
 from memagent.models import capabilities
 from memagent.prompts import ASSISTANT, SHORT_ANSWER, render
 from memagent.testing import Fail, Say, ScriptedChat, StubServer

@@ -13,9 +13,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.tools import tool
 
 from memagent import Agent, Memory, Scope, open_chat
-from memagent.agent import tool_choice
+from memagent.agent.adaptation import tool_choice
+from memagent.agent.adaptation.tool_choice import CASES
 from memagent.agent.steps import Answered, InvalidCall, TextChunk, ToolCalled, ToolReturned
-from memagent.agent.tool_choice import CASES
 from memagent.errors import NoAnswer
 from memagent.models import capabilities
 from memagent.testing import Fail, Say, ScriptedChat, StubServer

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memagent.agent.budget import Budget, is_weak
+from memagent.agent.adaptation.budget import Budget, is_weak
 from memagent.errors import UserError
 from memagent.models.capabilities import checked, constrains_output
 from memagent.models.errors import translated

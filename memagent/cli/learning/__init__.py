@@ -1,0 +1,1 @@
+"""Commands that learn: feedback, rationales, and the ranking."""
