@@ -71,7 +71,7 @@ KeyedBy = Literal["source", "own"]
 """Keys of a note: those of its source, or its own text."""
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 CorrectionMode = Literal["ask", "apply", "off"]
-"""Use of spoken corrections by a conversation: proposed, applied, or ignored."""
+"""What a conversation does with a spoken correction: proposes, applies or ignores it."""
 StrategyName = Literal["ranked", "rules"]
 """Strategies of recall: by ranking alone, or by English rules."""
 """Number format of an embedder; "auto" is the fastest that is as good as float32."""

@@ -155,7 +155,7 @@ def _proposed(
 
 
 def replaced_by(memory: Memory, request: FeedbackRequest) -> tuple[Record, float] | None:
-    """Return the record that a lesson would replace, and how alike the two are by meaning.
+    """Return the record that a lesson would take the place of, and their likeness by meaning.
 
     1 is as alike as texts that belong together, and 0 as those that have nothing in common. None
     says that it would only be added, or take the place of an earlier lesson on the same question.

@@ -24,7 +24,7 @@ def replace_record(
     scope: Scope,
     why: str | None = None,
 ) -> Record:
-    """Put a correction in the place of what it corrects, and return the lesson.
+    """Put a correction in the place of what it corrects, and return the lesson that stands there.
 
     `turn` is the one before the statement, None if there was none. `scope` is the session. If the
     statement is a lesson already, which replaced nothing, a new one is kept instead of it.

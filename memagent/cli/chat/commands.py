@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from memagent.agent.conversation import Conversation
+from memagent.cli.chat import corrections
 from memagent.cli.chat.greeting import last_turns
 from memagent.cli.chat.profile import profile
 from memagent.cli.input import write_lines
@@ -123,11 +124,6 @@ def _bad(conversation: Conversation, why: str) -> Iterator[str]:
     yield f"counted against {judged}{_meant(conversation)}"
 
 
-def _correct(conversation: Conversation, right: str) -> Iterator[str]:
-    require(right, "the right answer")
-    yield f"remembered as {conversation.correct(right).id}{_meant(conversation)}"
-
-
 def _hint(conversation: Conversation, words: str) -> Iterator[str]:
     require(words, "what to think of")
     yield f"remembered as {conversation.hint(words).id}{_meant(conversation)}"
@@ -227,7 +223,10 @@ COMMANDS = {
     ),
     "/good": Command("/good", "say that the last answer was good", _good),
     "/bad": Command("/bad [WHY]", "say that the last answer was bad", _bad),
-    "/correct": Command("/correct ANSWER", "say the right answer", _correct),
+    "/correct": Command("/correct ANSWER", "say the right answer", corrections.correct),
+    "/replace": Command(
+        "/replace", "put what you just said in the place of what it corrects", corrections.replace
+    ),
     "/hint": Command("/hint TEXT", "say what to think of, not the answer", _hint),
     "/changes": Command("/changes", "list what your feedback changed", _changes),
     "/undo": Command("/undo [ID]", "undo a change, the last one without an id", _undo),

@@ -7,6 +7,7 @@ from typing import Self
 from memagent.agent.conversation import Conversation
 from memagent.agent.steps import Answered, Recalled, Step, TextChunk, ToolCalled, ToolReturned
 from memagent.cli.chat.commands import is_command, run_command
+from memagent.cli.chat.corrections import Proposals
 from memagent.cli.chat.terminal_state import interruptible, no_echo
 from memagent.cli.chat.waiting import Waiting
 from memagent.cli.chat.word_wrap import WordWrap
@@ -26,12 +27,14 @@ def converse(conversation: Conversation, read: Callable[[], Iterator[str]]) -> N
     Ctrl-C stops an answer: what was said is remembered, the answer is not. A line that begins with
     a space, or with a path (`/home/...`), is no command.
     """
+    proposals = Proposals(conversation)
     try:
         for line in read():
             if line.strip() in LEAVE:
                 break
-            if line.strip():
+            if line.strip() and not proposals.settle(line.strip()):
                 _respond(conversation, line)
+                proposals.offer()
     except KeyboardInterrupt:
         say()
 

@@ -1,0 +1,87 @@
+"""Corrections in the chat: the question that proposes one, and the commands that make one."""
+
+import sys
+from collections.abc import Iterator
+
+from memagent.agent.conversation import Conversation
+from memagent.errors import InvalidInput, UserError
+from memagent.feedback.spoken import Correction
+from memagent.terminal import say
+from memagent.types import Record
+
+YES, NO = ("y", "yes"), ("n", "no")
+SHOWN = 60
+"""Characters of a memory that are shown."""
+
+
+class Proposals:
+    """The question whether to replace a memory, asked after a turn that seems to correct it.
+
+    Whatever is typed next but a yes or a no counts as a no, and as the line that it is. In a pipe
+    nobody can answer: there the line says which command replaces the memory.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._offered: Correction | None = None
+        self._asked = False
+
+    def offer(self) -> None:
+        """Ask about what the last line seems to correct, or say what it replaced."""
+        proposal, replaced = self._conversation.proposal, self._conversation.replaced
+        if replaced is not None:
+            self._conversation.replaced = None
+            say(f"memagent: {replacement(self._conversation, replaced)}", err=True)
+        if proposal is None or proposal is self._offered:
+            return
+        self._offered = proposal
+        self._asked = sys.stdin.isatty() and sys.stdout.isatty()
+        if self._asked:
+            say(f"Replace {quoted(proposal.record)} by this? [y/n]", err=True)
+        else:
+            say(f"memagent: /replace puts this in the place of {quoted(proposal.record)}", err=True)
+
+    def settle(self, line: str) -> bool:
+        """Take a line as the answer; tell whether it was one."""
+        if not self._asked:
+            return False
+        self._asked, word = False, line.strip().casefold()
+        if word in YES:
+            try:
+                for text in replace(self._conversation, ""):
+                    say(text, err=True)
+            except UserError as error:
+                say(f"memagent: {error}", err=True)
+        elif not word.startswith("/replace"):
+            self._conversation.proposal = None
+        return word in YES + NO
+
+
+def replace(conversation: Conversation, _: str) -> Iterator[str]:
+    """Put what was said last in the place of the memory that it corrects."""
+    yield replacement(conversation, conversation.replace())
+
+
+def correct(conversation: Conversation, right: str) -> Iterator[str]:
+    """Remember the right answer, and say what it replaces."""
+    if not right:
+        raise InvalidInput("say the right answer")
+    lesson = conversation.correct(right, ask=True)
+    yield f"remembered as {lesson.id}: {replacement(conversation, lesson)}"
+
+
+def replacement(conversation: Conversation, lesson: Record) -> str:
+    """Return in words what a lesson took the place of."""
+    memory, scope = conversation.memory, conversation.scope.across_sessions()
+    change = memory.changes.get(lesson.id, scope=scope)
+    old = [change.superseded] if change.superseded else []
+    records = memory.get([*old, *change.retired], scope=scope)
+    if not records:
+        return "it replaces nothing"
+    return f"it replaces {', '.join(map(quoted, records))}; /undo takes it back"
+
+
+def quoted(record: Record) -> str:
+    """Return the beginning of a record's text in quotes, on one line."""
+    text = " ".join(record.text.split())
+    return f"'{text}'" if len(text) <= SHOWN else f"'{text[: SHOWN - 1]}…'"
