@@ -37,8 +37,7 @@ def likely(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(scope, Scope)
         if not statement.text.startswith("No,"):
             return []
-        found = [each for each in self._records(statement, None, scope)]
-        record = min(found, key=lambda each: each.seq)
+        record = min(self._records(statement, None, scope), key=lambda each: each.seq)
         return [Correction(record=record, statement=statement, score=0.9)]
 
     monkeypatch.setattr(Detector, "ranked", ranked)
@@ -160,7 +159,7 @@ def test_other_sessions_of_the_user_count(memory: Memory, ada: Scope) -> None:
         "No, " + "she lives in Linz. " * 600,
         "No, is she in Linz?",
         "No, \N{FAMILY}",
-        "，，，",
+        "\N{FULLWIDTH COMMA}" * 3,
     ],
 )
 def test_odd_statements_do_no_harm(memory: Memory, ada: Scope, text: str) -> None:

@@ -38,7 +38,7 @@ def row(statement: str, record: str, said: str = "", reply: str = "") -> dict[st
     [
         ("No, she moved to Linz.", "No", "she moved to Linz."),
         ("Das stimmt nicht: sie ist in Kiel.", "Das stimmt nicht", "sie ist in Kiel."),
-        ("不对，她搬到了苏州。", "不对", "她搬到了苏州。"),
+        ("不对\uff0c她搬到了苏州。", "不对", "她搬到了苏州。"),
         ("My mistake - the train leaves at 8.", "My mistake", "the train leaves at 8."),
         ("She moved to Linz.", "", "She moved to Linz."),
         ("One two three four five, six.", "", "One two three four five, six."),

@@ -189,7 +189,7 @@ def _turns(turns: Sequence[Any], changed: set[str], language: str) -> Iterator[E
 
 
 def _is_mine(turn: Any, name: str) -> bool:
-    return turn.role == "user" and turn.name == name
+    return bool(turn.role == "user" and turn.name == name)
 
 
 def _capitalised(text: str) -> str:
