@@ -32,6 +32,7 @@ from memagent.evals.suite import (
 from memagent.evals.task import Sample, Task
 from memagent.evals.tasks.conversations.retrieval.paired import as_cell
 from memagent.evals.tasks.preferences.histories import FILES, Person, Preference, people
+from memagent.profile.lines import TOKENS
 from memagent.text.words import fold
 from memagent.types import Scope
 
@@ -42,7 +43,8 @@ ABOUT = {
     LANGUAGES: "ten preferences in German, French, Spanish and Chinese",
 }
 NONE, MEMORY, PROFILE = "none", "memory", "memory+profile"
-"""The model alone; with what is recalled; and with the profile before it."""
+"""The model alone; with what is recalled; and with the profile before it, of so many tokens as the
+arm's name says."""
 FOLLOWED, SHOWN = "followed", "shown"
 LATER = "later"
 """The session of the requests."""
@@ -103,7 +105,7 @@ class PreferenceArm:
         self._memory = parts.memory
         self._people = {person.name: person for person in people(task.split)}
         self._lock = threading.Lock()
-        profile = (name.size if name.size is not None else None) if name.kind == PROFILE else 0
+        profile = (name.size or TOKENS) if name.kind == PROFILE else 0
         self._agent = Agent(
             memory=None if name.kind == NONE else parts.memory,
             model=parts.model,

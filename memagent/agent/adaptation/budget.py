@@ -14,8 +14,9 @@ WEAK_RECORDS = 3
 WEAK_TOKENS = 60
 """Tokens of these: three turns or facts, or one sentence of a passage. It reads a sentence better
 than the passage around it, and one right memory better than five with a right one among them."""
-WEAK_PROFILE = 30
-"""Tokens of the profile that the embedded model is shown, at most: two or three lines."""
+WEAK_PROFILE = 0
+"""Tokens of the profile that the embedded model is shown. Two or three lines of 30 tokens made it
+follow no more preferences, and answer fewer questions about other things."""
 PROFILE_PART = 4
 """The profile has at most one token for so many of the memories."""
 MAX_SHARE = 0.25
@@ -42,7 +43,8 @@ def budget_of(
     """Return how much a chat model is shown, where `k` and `tokens` do not say.
 
     The embedded model gets few. `context` are the tokens of the model's context, None if unknown;
-    without `tokens` memories take at most a quarter of it. The profile comes on top.
+    without `tokens` memories take at most a quarter of it. The profile, of which the embedded model
+    gets none, comes on top.
     """
     if k is None:
         k = WEAK_RECORDS if is_weak(chat) else RECORDS
