@@ -141,6 +141,7 @@ class Agent(Runnable[Any, Any]):
         remember: bool = True,
         evidence: Sequence[str] | None = None,
         turns: Sequence[tuple[str, str]] = (),
+        show_turns: bool | None = None,
         now: datetime | None = None,
         chat: bool = False,
         config: RunnableConfig | None = None,
@@ -149,11 +150,12 @@ class Agent(Runnable[Any, Any]):
 
         A question is remembered as asked, and never shown as something that is known. In a `chat`
         the user may state something instead, which is. `evidence` is shown instead of what the
-        memory would recall; `turns` are the conversation so far, as (said, replied). `now` is when
-        it is asked, the present if None: only memories that held then are shown, and today's date
-        stands beside those with dates, and beside `evidence` if given. The callbacks
-        of a LangChain `config` see the turn as a run, with the recall (a retriever), the model and
-        the tools within.
+        memory would recall; `turns` are the conversation so far, as (said, replied). They are shown
+        to a model that passes a short check, which is made once and kept; with `show_turns` to any,
+        and without it to none. `now` is when it is asked, the present if None: only memories that
+        held then are shown, and today's date stands beside those with dates, and beside `evidence`
+        if given. The callbacks of a LangChain `config` see the turn as a run, with the recall (a
+        retriever), the model and the tools within.
 
         Raises:
             InvalidInput: the question is empty.
@@ -162,7 +164,7 @@ class Agent(Runnable[Any, Any]):
             ContextTooLong: the question does not fit into the model's context, not even alone.
         """
         options: dict[str, Any] = {"remember": remember, "evidence": evidence}
-        options |= {"turns": turns, "now": now, "chat": chat}
+        options |= {"turns": turns, "show_turns": show_turns, "now": now, "chat": chat}
         if config is not None:
             return runnable.invoke(self, question, config, {"scope": scope, **options})
         steps = self.run(question, scope=scope, **options)

@@ -55,12 +55,14 @@ async def test_no_named_mark_is_in_the_first_prompt(
     model: Any = (lambda: open_chat(server.url)) if lazy else open_chat(server.url)
     agent = Agent(memory=memory, model=model, instructions="Mind <~user~>.")
     turns = [(POISON, POISON)]
-    agent.ask(f"Mary bird? {POISON}", scope=ada, remember=False, turns=turns)
+    agent.ask(f"Mary bird? {POISON}", scope=ada, remember=False, turns=turns, show_turns=True)
     assert sent(server).count("and a tree") == 4
     assert not [mark for mark in MARKS if mark in sent(server)]
     assert server.requests[-1]["messages"][0]["content"] == "Mind <~user~>."
     agent.use(server.url)
-    await agent.aask(f"Mary bird? {POISON}", scope=ada, remember=False, turns=turns)
+    await agent.aask(
+        f"Mary bird? {POISON}", scope=ada, remember=False, turns=turns, show_turns=True
+    )
     assert not [mark for mark in MARKS if mark in sent(server)]
     assert server.context_requests.count("/props") == 1  # asked once
     await close_connections()

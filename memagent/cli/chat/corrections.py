@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from memagent.agent.conversation import Conversation
+from memagent.cli.output import notice, terminal_width, wrapped
 from memagent.errors import InvalidInput, UserError
 from memagent.feedback.spoken import Correction
 from memagent.terminal import say
@@ -31,15 +32,16 @@ class Proposals:
         proposal, replaced = self._conversation.proposal, self._conversation.replaced
         if replaced is not None:
             self._conversation.replaced = None
-            say(f"memagent: {replacement(self._conversation, replaced)}", err=True)
+            notice(replacement(self._conversation, replaced))
         if proposal is None or proposal is self._offered:
             return
         self._offered = proposal
-        self._asked = sys.stdin.isatty() and sys.stdout.isatty()
+        self._asked, width = sys.stdin.isatty() and sys.stdout.isatty(), terminal_width()
         if self._asked:
-            say(f"Replace {quoted(proposal.record)} by this? [y/n]", err=True)
+            for line in wrapped("", f"Replace {quoted(proposal.record)} by this? [y/n]", width):
+                say(line, err=True)
         else:
-            say(f"memagent: /replace puts this in the place of {quoted(proposal.record)}", err=True)
+            notice(f"/replace puts this in the place of {quoted(proposal.record)}")
 
     def settle(self, line: str) -> bool:
         """Take a line as the answer; tell whether it was one."""
@@ -49,9 +51,9 @@ class Proposals:
         if word in YES:
             try:
                 for text in replace(self._conversation, ""):
-                    say(text, err=True)
+                    notice(text)
             except UserError as error:
-                say(f"memagent: {error}", err=True)
+                notice(str(error))
         elif not word.startswith("/replace"):
             self._conversation.proposal = None
         return word in YES + NO
