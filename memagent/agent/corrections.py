@@ -71,7 +71,8 @@ class CorrectionWatch:
             if not said or not said[0].evidence:
                 return None
             self._detector = self._detector or Detector(memory)
-            found = self._detector.ranked(said[0], turn, before, scope)
+            recalled = [hit.record for hit in answer.recollection.hits]
+            found = self._detector.ranked(said[0], turn, before, scope, recalled)
             return self._decided(found, turn)
         except MemagentError as error:
             logger.warning("whether a turn corrects anything is unknown: %s", error)

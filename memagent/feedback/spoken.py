@@ -2,10 +2,10 @@
 
 "No, she moved to Linz." corrects the record behind the reply before it, "Actually, it's Thursday."
 what the user said before. A statement is compared with the newest ones of its session, with what
-the reply before was made from, and with what a search finds: a logistic regression over features
-that know no language (`memagent.feedback.correction_features`). Its weights, for each embedder that
-memagent brings one set for statements with a denial and one for the others, and the lead-ins are in
-`spoken.json`, made by `memagent.evals.tasks.corrections.training`.
+the reply before was made from, and with what was recalled for it: a logistic regression over
+features that know no language (`memagent.feedback.correction_features`). Its weights, for each
+embedder that memagent brings one set for statements with a denial and one for the others, and the
+lead-ins are in `spoken.json`, made by `memagent.evals.tasks.corrections.training`.
 """
 
 import json
@@ -42,8 +42,6 @@ OTHER = "all-MiniLM-L6-v2"
 """Embedder whose weights are used with one that has none."""
 NEWEST = 6
 """Statements of the session that a new one is compared with."""
-NEAREST = 5
-"""Records found by a search that it is compared with."""
 SURE = 0.5
 """Score from which on a record is taken for corrected."""
 MAX_CHARS = 300
@@ -102,17 +100,22 @@ class Detector:
         self._lead_ins: LeadIns | None = None
 
     def ranked(
-        self, statement: Record, turn: PastTurn | None, answer: Answer | None, scope: Scope
+        self,
+        statement: Record,
+        turn: PastTurn | None,
+        answer: Answer | None,
+        scope: Scope,
+        recalled: Sequence[Record] = (),
     ) -> list[Correction]:
         """Return what a statement may correct, the likeliest first; none need be likely.
 
         `turn` and `answer` are those before the statement, None if there was none. `scope` is the
-        session; records of the same user and agent outside it count, too.
+        session; `recalled` are records of the user that were recalled for the statement.
         """
         if not statement.evidence or len(statement.text) > MAX_CHARS:
             return []
         said, reply = turn or ("", "")
-        records = self._records(statement, answer, scope)
+        records = self._records(statement, answer, scope, recalled)
         if not records:
             return []
         last = set(turn.records) if turn else set()
@@ -146,12 +149,17 @@ class Detector:
         where = Filter(scope=scope, evidence=True)
         return self._memory.engine.store.read.newest(where, NEWEST + 1)
 
-    def _records(self, statement: Record, answer: Answer | None, scope: Scope) -> list[Record]:
+    def _records(
+        self,
+        statement: Record,
+        answer: Answer | None,
+        scope: Scope,
+        recalled: Sequence[Record] = (),
+    ) -> list[Record]:
         """Return the records that a statement may correct, each once."""
         wide, (_, rest) = scope.across_sessions(), split_lead(statement.text)
         shown = self._memory.get(answer.memories, scope=wide) if answer else ()
-        nearest = self._memory.search(rest or statement.text, scope=wide, k=NEAREST)
-        found = [*self._newest(scope), *shown, *(hit.record for hit in nearest)]
+        found = [*self._newest(scope), *shown, *recalled]
         return [
             record
             for record in _each_once(found)

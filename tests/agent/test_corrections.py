@@ -12,7 +12,7 @@ from memagent.agent.conversation import Conversation
 from memagent.errors import EmbeddingError, InvalidInput
 from memagent.feedback.spoken import Correction, Detector
 from memagent.testing import ScriptedChat
-from memagent.types import CorrectionMode, Record
+from memagent.types import Answer, CorrectionMode, PastTurn, Record
 
 FACT, QUESTION, CORRECTION = "Lena moved to Graz.", "Where does Lena live?", "No, she is in Linz."
 
@@ -32,12 +32,17 @@ def say(conversation: Conversation, *texts: str) -> None:
 def likely(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever begins with "No," corrects the oldest record that it may correct."""
 
-    def ranked(self: Detector, statement: Record, *before: object) -> list[Correction]:
-        scope = before[-1]
-        assert isinstance(scope, Scope)
+    def ranked(
+        self: Detector,
+        statement: Record,
+        turn: PastTurn | None,
+        answer: Answer | None,
+        scope: Scope,
+        recalled: Sequence[Record],
+    ) -> list[Correction]:
         if not statement.text.startswith("No,"):
             return []
-        record = min(self._records(statement, None, scope), key=lambda each: each.seq)
+        record = min(self._records(statement, answer, scope, recalled), key=lambda each: each.seq)
         return [Correction(record=record, statement=statement, score=0.9)]
 
     monkeypatch.setattr(Detector, "ranked", ranked)
