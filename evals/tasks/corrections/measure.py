@@ -42,7 +42,7 @@ def held_out() -> Iterator[tuple[str, Sequence[tuple[str, str]], str, str]]:
     for file in sorted((DATA / "held_out").glob("*.toml")):
         data = tomllib.loads(file.read_text(encoding="utf-8"))
         for each in data["conversations"]:
-            turns = [tuple(turn) for turn in each["turns"]]
+            turns = [(said, replied) for said, replied in each["turns"]]
             yield data["language"], turns, each["said"], turns[each["corrects"]][0]
 
 
