@@ -22,7 +22,7 @@ from memagent.evals.tasks.conversations.loaders import beam, locomo
 from memagent.evals.tasks.corrections.examples import DATA
 from memagent.memory.memory import Memory
 from memagent.testing import ScriptedChat
-from memagent.types import Scope
+from memagent.types import Records, Scope
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ def talked(memory: Memory, turns: Sequence[tuple[str, str]], user: str) -> Itera
     for said, _ in turns:
         list(conversation.say(said))
         answer, proposal = conversation.last, conversation.proposal
-        record = memory.get(answer.turn[:1], scope=user) if answer else ()
+        record = memory.get(answer.turn[:1], scope=user) if answer else Records()
         yield Found(
             text=said,
             corrects=None if proposal is None else proposal.record.text,
