@@ -22,6 +22,9 @@ class Sampling(ScriptedChat):
 
     temperature: float = 0.0
 
+    def __init__(self, script: Sequence[str]) -> None:  # a type checker would see the fields
+        super().__init__(script)
+
 
 def whole(pieces: Sequence[Piece]) -> tuple[str, Reply]:
     """Return what was shown of a reply, and the reply."""

@@ -34,6 +34,9 @@ class Server(ScriptedChat):
     temperature: float = 0.0
     model_name: str = "scripted"
 
+    def __init__(self, script: Any) -> None:  # a type checker would see the fields
+        super().__init__(script)
+
     def bind_tools(self, tools: Any, **options: Any) -> Any:
         raise NotImplementedError
 
