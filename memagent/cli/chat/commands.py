@@ -23,7 +23,7 @@ from memagent.cli.output import (
     wrapped,
 )
 from memagent.cli.profile import profile_lines
-from memagent.cli.sessions import first_words, session_lines
+from memagent.cli.sessions import session_lines
 from memagent.errors import InvalidInput
 from memagent.recall.relevance import knows
 from memagent.stores.lifecycle.sessions import session_summaries
@@ -66,7 +66,7 @@ def _why(conversation: Conversation, _: str) -> Iterator[str]:
     if conversation.last is None:
         raise InvalidInput("there is no answer yet")
     if not conversation.last.answer:
-        yield f"{_broken_off(conversation)}; for it the model was shown:"
+        yield f"{corrections.broken_off(conversation)}; for it the model was shown:"
     if conversation.last.reasoning:
         yield from wrapped("thought  ", conversation.last.reasoning, terminal_width())
     recollection = conversation.last.recollection
@@ -121,23 +121,12 @@ def _good(conversation: Conversation, why: str) -> Iterator[str]:
 
 def _bad(conversation: Conversation, why: str) -> Iterator[str]:
     judged = counted(conversation.judge("bad", why or None), "memory")
-    yield f"counted against {judged}{_meant(conversation)}"
+    yield f"counted against {judged}{corrections.meant(conversation)}"
 
 
 def _hint(conversation: Conversation, words: str) -> Iterator[str]:
     require(words, "what to think of")
-    yield f"remembered as {conversation.hint(words).id}{_meant(conversation)}"
-
-
-def _meant(conversation: Conversation) -> str:
-    """Return which turn feedback was about, where that is not plain: its reply broke off."""
-    last = conversation.last
-    return "" if last is None or last.answer else f" ({_broken_off(conversation)})"
-
-
-def _broken_off(conversation: Conversation) -> str:
-    assert conversation.last is not None
-    return f"the reply to {first_words(conversation.last.question)!r} broke off"
+    yield f"remembered as {conversation.hint(words).id}{corrections.meant(conversation)}"
 
 
 def _changes(conversation: Conversation, _: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from memagent.agent.conversation import Conversation
 from memagent.cli.output import notice, terminal_width, wrapped
+from memagent.cli.sessions import first_words
 from memagent.errors import InvalidInput, UserError
 from memagent.feedback.spoken import Correction
 from memagent.terminal import say
@@ -69,7 +70,20 @@ def correct(conversation: Conversation, right: str) -> Iterator[str]:
     if not right:
         raise InvalidInput("say the right answer")
     lesson = conversation.correct(right, ask=True)
-    yield f"remembered as {lesson.id}: {replacement(conversation, lesson)}"
+    replaced = replacement(conversation, lesson)
+    yield f"remembered as {lesson.id}{meant(conversation)}: {replaced}"
+
+
+def meant(conversation: Conversation) -> str:
+    """Return which turn feedback was about, where that is not plain: its reply broke off."""
+    last = conversation.last
+    return "" if last is None or last.answer else f" ({broken_off(conversation)})"
+
+
+def broken_off(conversation: Conversation) -> str:
+    """Return in words that the last reply broke off, and to what."""
+    assert conversation.last is not None
+    return f"the reply to {first_words(conversation.last.question)!r} broke off"
 
 
 def replacement(conversation: Conversation, lesson: Record) -> str:

@@ -25,10 +25,10 @@ def no_echo() -> Iterator[None]:
         return
     import termios
 
-    terminal = sys.stdin.fileno()
     try:
+        terminal = sys.stdin.fileno()
         before = termios.tcgetattr(terminal)
-    except termios.error:
+    except (termios.error, OSError):  # no terminal after all
         yield
         return
     quiet = termios.tcgetattr(terminal)
