@@ -18,6 +18,7 @@ from memagent.models.capabilities import rejects_tools, store_tool_support, supp
 from memagent.models.errors import translated
 from memagent.models.reasoning import split_message, storable
 from memagent.models.replies import CallTimer, ran_out, why_empty, with_json_schema
+from memagent.models.vllm import repetition
 from memagent.prompts import invalid_call, tool_exchange, tool_instructions
 from memagent.text.raw_calls import RawCall, Unreadable, read_call
 from memagent.text.repetition import without_repetition
@@ -153,7 +154,7 @@ def conclude(
     timer = CallTimer()
     native = supports_tools(chat)
     with translated():
-        said = (chat if native else _answer_only(chat)).invoke(list(messages))
+        said = repetition.invoke(chat if native else _answer_only(chat), messages)
     return _concluded(said, messages, tools, timer, native)
 
 
@@ -164,7 +165,7 @@ async def aconclude(
     timer = CallTimer()
     native = await asyncio.to_thread(supports_tools, chat)
     with translated():
-        said = await (chat if native else _answer_only(chat)).ainvoke(list(messages))
+        said = await repetition.ainvoke(chat if native else _answer_only(chat), messages)
     return _concluded(said, messages, tools, timer, native)
 
 

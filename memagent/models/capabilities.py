@@ -74,7 +74,12 @@ def store_tool_support(chat: "BaseChatModel", supported: bool) -> None:
 
 
 def rejects_tools(error: BaseException) -> bool:
-    """Tell whether an error says that the server takes no tools, as vLLM without a parser does.
+    """Tell whether an error says that the server takes no tools, as vLLM without a parser does."""
+    return rejects(error, "tool")
+
+
+def rejects(error: BaseException, word: str) -> bool:
+    """Tell whether an error says that the server refuses what a word names.
 
     401, 403, 404, 429 and a lost connection have other causes.
     """
@@ -84,7 +89,7 @@ def rejects_tools(error: BaseException) -> bool:
         openai is not None
         and isinstance(cause, openai.APIStatusError)
         and cause.status_code in (400, 422, 500, 501)
-        and "tool" in str(cause).lower()
+        and word in str(cause).lower()
     )
 
 

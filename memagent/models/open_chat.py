@@ -15,6 +15,7 @@ from memagent.models.errors import missing_v1
 from memagent.models.llama_cpp import SLOTS, embedded_server
 from memagent.models.retry import CHAT_RETRIES, CONNECT_SECONDS, client_options
 from memagent.models.telemetry import warn_of_traces
+from memagent.models.vllm import repetition
 from memagent.models.weights import SMOLLM2, locate
 from memagent.process import lock
 from memagent.text.chat_template import named_marks
@@ -37,7 +38,7 @@ DESCRIPTION_TIMEOUT = 5.0
 DESCRIPTION_BYTES = 16 << 20
 """The longest description that is read."""
 _asked: dict[tuple[str, str], tuple[Thread, float]] = {}
-"""The thread that asks a server (URL, model) for it, and when waiting for that ends."""
+"""The thread that asks a server (URL, model), and when waiting for that ends."""
 _lock = lock()
 
 
@@ -89,7 +90,7 @@ def open_chat(
             f"model {masked_url(spec)!r}: expected 'local', 'local:<path>', 'vllm:<model>'"
             " or a server's URL"
         )
-    _learn_marks(address, name, key)
+    _learn_server(address, name, key)
     from pydantic import SecretStr
 
     from memagent.models.server_chat import ServerChat, http_async_client, http_client
@@ -193,32 +194,38 @@ def _first_model(address: ServerAddress, key: str, seconds: float) -> str:
         ) from error
 
 
-def _learn_marks(address: ServerAddress, name: str, key: str) -> None:
-    """Add the template marks that a server names to those that prompts break up; asked once."""
+def _learn_server(address: ServerAddress, name: str, key: str) -> None:
+    """Ask a server, once, for its template marks and whether it is vLLM."""
     with _lock:
         if (address.url, name) not in _asked:
-            thread = Thread(target=_add_named, args=(address, name, key), daemon=True)
+            thread = Thread(target=_describe, args=(address, name, key), daemon=True)
             _asked[address.url, name] = thread, time.monotonic() + DESCRIPTION_SECONDS
             thread.start()
         thread, until = _asked[address.url, name]
     thread.join(max(0.0, until - time.monotonic()))
 
 
-def _add_named(address: ServerAddress, name: str, key: str) -> None:
-    """Ask a server for its marks; whatever goes wrong, the model works without."""
+def _describe(address: ServerAddress, name: str, key: str) -> None:
+    """Ask a server for what it tells of itself; whatever goes wrong, the model works without."""
     import httpx
 
     try:
         with http.client(address, headers={"Authorization": f"Bearer {key}"}) as client:
-            for path in DESCRIPTIONS:
-                url = address.url.removesuffix("/v1") + path
-                if marks := named_marks(_json(client, url)):
-                    logger.info("%s names %d more template marks", name, add_marks(marks))
-                    return
+            _add_named(client, address, name)
+            repetition.recognise(address.url, name, _json(client, f"{address.url}/models"))
     except (httpx.ConnectError, httpx.HTTPStatusError):  # not yet: the next opening asks again
         _asked.pop((address.url, name), None)
     except Exception as error:
-        logger.info("the template marks of %s are unknown: %s", name, type(error).__name__)
+        logger.info("what the server of %s can do is unknown: %s", name, type(error).__name__)
+
+
+def _add_named(client: "httpx.Client", address: ServerAddress, name: str) -> None:
+    """Add the template marks that a server names to those that prompts break up."""
+    for path in DESCRIPTIONS:
+        url = address.url.removesuffix("/v1") + path
+        if marks := named_marks(_json(client, url)):
+            logger.info("%s names %d more template marks", name, add_marks(marks))
+            return
 
 
 def _json(client: "httpx.Client", url: str) -> Any:

@@ -18,6 +18,7 @@ from memagent.models.reasoning import (
     split_reasoning,
     storable,
 )
+from memagent.models.vllm import repetition
 from memagent.text.repetition import CUT, RepetitionFilter
 from memagent.types import Call, Usage
 
@@ -74,7 +75,7 @@ def reply(
                     if reader.loops:
                         break
         else:
-            reader.take(chat.invoke(list(messages)))
+            reader.take(repetition.invoke(chat, messages))
     if (rest := reader.end()) and stream:
         yield rest
     whole = reader.reply()
@@ -98,7 +99,7 @@ async def areply(
                     if reader.loops:
                         break
         else:
-            reader.take(await chat.ainvoke(list(messages)))
+            reader.take(await repetition.ainvoke(chat, messages))
     if (rest := reader.end()) and stream:
         yield rest
     whole = reader.reply()
@@ -166,7 +167,7 @@ class _Why:
     @property
     def repeated(self) -> bool:
         """True if the server found that the model repeats itself, as vLLM can."""
-        return self._finish == "repetition"
+        return self._finish == repetition.FINISH
 
     @property
     def ran_out(self) -> bool:

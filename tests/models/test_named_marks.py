@@ -113,7 +113,7 @@ def test_a_server_that_does_not_answer_that_is_not_waited_for(
     assert server.context_requests.count("/props") == 1
     server.stop()
     for thread in threading.enumerate():
-        if "_add_named" in thread.name:
+        if "_describe" in thread.name:
             thread.join(10)
 
 
