@@ -31,7 +31,7 @@ from memagent.evals.runs.runner import in_flight, run_in_process
 from memagent.evals.score import Score
 from memagent.evals.tasks import babi
 from memagent.evals.tasks.story_arms import StoryArm
-from memagent.models.vllm import command
+from memagent.models.vllm import command, repetition
 from memagent.models.vllm.launch import connect_or_start
 from memagent.testing import HashEmbedder
 
@@ -83,6 +83,24 @@ def test_a_stream_comes_in_pieces_and_ends_with_its_usage(chat: BaseChatModel) -
     assert sum(bool(piece.text) for piece in pieces) > 3
     assert "".join(piece.text for piece in pieces) == chat.invoke("Tell me about the sea.").text
     assert sum(bool(piece.usage_metadata) for piece in pieces) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "finish", "tokens"), [(" again", repetition.FINISH, 160), ("0", "length", 320)]
+)
+def test_the_server_ends_a_loop_of_words_but_no_row_of_zeros(
+    headers: dict[str, str], word: str, finish: str, tokens: int
+) -> None:
+    """A model that is allowed one token only falls into a loop, whichever model it is."""
+    chat: Any = open_chat(URL, api_key=KEY, max_tokens=320)
+    body = {"model": chat.model_name, "prompt": word, "add_special_tokens": False}
+    url = f"{URL.removesuffix('/v1')}/tokenize"
+    token = httpx.post(url, json=body, headers=headers).raise_for_status().json()["tokens"][-1]
+    bound = chat.bind(extra_body={"allowed_token_ids": [token]})
+    said = repetition.invoke(bound, [HumanMessage("Hello.")])
+    assert said.response_metadata["finish_reason"] == finish
+    assert said.usage_metadata
+    assert said.usage_metadata["output_tokens"] == tokens
 
 
 def test_the_shape_asked_for_is_the_shape_that_comes(chat: BaseChatModel) -> None:
