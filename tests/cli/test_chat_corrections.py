@@ -100,9 +100,9 @@ def test_it_is_applied_by_itself_or_not_at_all(memory: Memory, ada: Scope, chat:
     assert FACT not in said(memory, ada)
 
 
-def test_a_question_shows_a_text_on_one_line(chat: Chat) -> None:
+def test_a_question_shows_the_beginning_of_a_text_without_its_marks(chat: Chat) -> None:
     _, err = chat(fact="Lena\nmoved to 'Graz'\x1b[31m, and " + "so on " * 30)
-    (line,) = err.splitlines()
+    line = " ".join(err.split())
     assert line.startswith("Replace 'Lena moved to 'Graz'")
     assert line.endswith("…' by this? [y/n]")
     assert "\x1b" not in line
@@ -110,7 +110,8 @@ def test_a_question_shows_a_text_on_one_line(chat: Chat) -> None:
 
 def test_forgotten_before_the_answer(memory: Memory, ada: Scope, chat: Chat) -> None:
     def forget() -> str:
-        memory.forget([each.id for each in memory.list(scope=ada)], scope=ada)
+        if known := [each.id for each in memory.list(scope=ada)]:
+            memory.forget(known, scope=ada)
         return "y"
 
     class Late(str):
