@@ -3,7 +3,9 @@
 They know no language. A lead-in ("No,") is a few words before the first mark, and is compared with
 lead-ins of both kinds by meaning; a word counts as held where the
 beginnings agree, which does for endings what a stemmer does (McNamee and Mayfield 2004, "Character
-N-Gram Tokenization for European Language Text Retrieval", truncation).
+N-Gram Tokenization for European Language Text Retrieval", truncation). A value is exchanged where
+a word that only the statement has means much the same kind of thing as one that only the record
+has, as "Thursday" and "Tuesday" do.
 """
 
 import re
@@ -32,7 +34,10 @@ FEATURES: Mapping[str, str] = {
     "one slot": "framed, where one run of words differs",
     "novel": "share of the rest's words that neither the record nor the turn before has",
     "new": "how many words neither the record nor the turn before has, as a logarithm",
-    "value": "greatest likeness by meaning of a word that only the rest has to one of the record's",
+    "share": "share of the word most like one of the record's, among those that only the rest has",
+    "exchange": "that likeness by meaning, times share",
+    "contrast": "how much more a word is like the record's than like lead-ins, times its share",
+    "margin": "how much more that word is like the one of the record's than like its others",
     "number": "whether both have a number that the other has not",
     "last": "whether the record was said in the turn before",
     "session": "whether the record is one of the newest of the session",
@@ -51,10 +56,13 @@ FEATURES: Mapping[str, str] = {
     "last held": "held, where the record was said in the turn before",
     "framed novel": "framed, times novel",
     "held framed": "held, times framed",
-    "denied value": "denies, times value",
-    "shown value": "value, where shown",
-    "last value": "value, where the record was said in the turn before",
-    "framed value": "value, times framed",
+    "denied exchange": "denies, times exchange",
+    "denied contrast": "denies, times contrast",
+    "denied margin": "denies, times margin",
+    "last share": "share, where the record was said in the turn before",
+    "last exchange": "exchange, where the record was said in the turn before",
+    "last contrast": "contrast, where the record was said in the turn before",
+    "last margin": "margin, where the record was said in the turn before",
 }
 """Names of the features in the order of their columns, with what they say."""
 LEAD_WORDS = 4
@@ -65,6 +73,8 @@ MIN_NOVEL = 0.2
 """Share of the rest's words that are new, at least; less says only again what was said."""
 VALUES = 4
 """Words of each side that are compared with one another, the longest."""
+NEAREST = 3
+"""Lead-ins whose likeness a word is contrasted with; "thanks" is like some, a value like none."""
 MIN_DENIAL = 0.15
 """Least `denies` of a lead-in that is taken for that of a correction."""
 STEM = 5
@@ -112,6 +122,21 @@ class LeadIns:
         )
         return float(np.tanh(corrects - others))
 
+    def likeness(self, vectors: Vectors) -> Floats:
+        """Return how much each vector (rows x dimensions) is like the lead-ins nearest to it."""
+        cosines = vectors @ np.concatenate(self._groups).T
+        return np.sort(self._calibration.scaled_texts(cosines), axis=1)[:, -NEAREST:].mean(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """The word of a statement that is most like one of a record's, as the features name it."""
+
+    value: float = 0.0
+    share: float = 0.0
+    contrast: float = 0.0
+    margin: float = 0.0
+
 
 def plausible(matrix: Floats) -> NDArray[np.bool_]:
     """Return which rows (candidates x FEATURES) may be of a correction: those that add enough."""
@@ -158,10 +183,8 @@ def features(
     before = _stems(utterance.reply) | _stems(utterance.said)
     rows = []
     for pair, candidate, meaning in zip(pairs, candidates, cosines[1:], strict=True):
-        likeness = [
-            vector_of[word] @ vector_of[old] for word in pair.values for old in pair.replaced
-        ]
-        value = float(calibration.scaled_texts(max(likeness, default=-1.0)).clip(0.0, 2.0))
+        exchange = _exchange(pair, vector_of, calibration, lead_ins)
+        exchanged = exchange.value * exchange.share
         answered = pair.record & _stems(utterance.reply) - _stems(utterance.said)
         last, told = candidate.ago == 1 and not asked, asked and candidate.shown
         novel = _share(pair.rest, pair.rest - pair.record - before)
@@ -177,7 +200,10 @@ def features(
                 pair.framed * (pair.slots == 1),
                 novel,
                 np.log1p(len(pair.added - before)),
-                value,
+                exchange.share,
+                exchanged,
+                exchange.contrast,
+                exchange.margin,
                 pair.other_number,
                 last,
                 candidate.ago > 0,
@@ -196,13 +222,38 @@ def features(
                 last * pair.held,
                 pair.framed * novel,
                 pair.held * pair.framed,
-                denies * value,
-                told * value,
-                last * value,
-                pair.framed * value,
+                denies * exchanged,
+                denies * exchange.contrast,
+                denies * exchange.margin,
+                last * exchange.share,
+                last * exchanged,
+                last * exchange.contrast,
+                last * exchange.margin,
             ]
         )
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
+
+
+def _exchange(
+    pair: "Pair", vector_of: Mapping[str, Vectors], calibration: Calibration, lead_ins: LeadIns
+) -> Exchange:
+    if not (pair.values and pair.replaced):
+        return Exchange()
+    values, replaced = (
+        np.stack([vector_of[word] for word in words]) for words in (pair.values, pair.replaced)
+    )
+    likeness = calibration.scaled_texts(values @ replaced.T)
+    weights = np.array([_weight(word) for word in pair.values]) / pair.weight
+    excess = likeness.max(axis=1) - lead_ins.likeness(values)
+    clipped = likeness.clip(0.0, 2.0)
+    place, other = np.unravel_index(clipped.argmax(), clipped.shape)
+    value, rest = clipped[place, other], np.delete(clipped[place], other)
+    return Exchange(
+        value=float(value),
+        share=float(weights[place]),
+        contrast=float((excess.clip(0.0) * weights).max()),
+        margin=float(value - (rest.mean() if len(rest) else 0.0)),
+    )
 
 
 class Pair:
@@ -213,7 +264,8 @@ class Pair:
         mine, other = list(map(_stem, ours)), list(map(_stem, theirs))
         self.rest, self.record = set(mine), set(other)
         self.added, self.missing = self.rest - self.record, self.record - self.rest
-        self.values = _longest(word for word in ours if _stem(word) in self.added)
+        new = {word for word in ours if _stem(word) in self.added}
+        self.values, self.weight = _longest(new), sum(map(_weight, new))
         self.replaced = _longest(word for word in theirs if _stem(word) in self.missing)
         self.held = _share(self.record, self.rest)
         runs = SequenceMatcher(None, other, mine, autojunk=False).get_opcodes()
