@@ -125,12 +125,17 @@ class LeadIns:
     def likeness(self, vectors: Vectors) -> Floats:
         """Return how much each vector (rows x dimensions) is like the lead-ins nearest to it."""
         cosines = vectors @ np.concatenate(self._groups).T
-        return np.sort(self._calibration.scaled_texts(cosines), axis=1)[:, -NEAREST:].mean(axis=1)
+        scaled = np.sort(self._calibration.scaled_texts(cosines), axis=1)
+        nearest: Floats = scaled[:, -NEAREST:].mean(axis=1)
+        return nearest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """The word of a statement that is most like one of a record's, as the features name it."""
+    """Word that only a statement has and that is most like one that only the record has.
+
+    `value` is that likeness by meaning, in [0, 2]; `FEATURES` says what the others are.
+    """
 
     value: float = 0.0
     share: float = 0.0

@@ -80,6 +80,29 @@ def test_two_numbers_that_differ_are_seen() -> None:
     assert not row("It was cheap.", "I paid 240 euros.")["number"]
 
 
+def test_a_value_is_exchanged_where_a_word_is_like_one_of_the_record() -> None:
+    vectors = {"tuesday": [1.0, 0, 0], "thursday": [0.9, 0.1, 0], "dentist": [0, 1.0, 0]}
+
+    def by_word(texts: list[str]) -> np.ndarray:
+        found = np.array([vectors.get(text, [0, 0, 1.0]) for text in texts], dtype=np.float32)
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    lead_ins = LeadIns(by_word(["no"]), by_word(["yes"]), MINILM)
+    record = Candidate(text="dentist tuesday", ago=1)
+    other, same = (
+        dict(
+            zip(
+                FEATURES,
+                features(Utterance(text=text), [record], by_word, MINILM, lead_ins)[0],
+                strict=True,
+            )
+        )
+        for text in ("No, thanks.", "No, thursday.")
+    )
+    assert other["exchange"] == other["contrast"] == 0
+    assert min(same[name] for name in ("exchange", "contrast", "margin", "share")) > 0.5
+
+
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=20))
 def test_features_of_any_texts_are_finite(statement: str, record: str, reply: str) -> None:
     found = row(statement or "a", record or "b", reply, reply)
