@@ -30,6 +30,8 @@ from memagent.stores.lifecycle.sessions import session_summaries
 
 SHOWN = 10
 """Memories and sessions that a list shows."""
+FITS = 0.05
+"""Least score of a memory that a search lists: it is the probability that the memory fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ def _memories(conversation: Conversation, query: str) -> Iterator[str]:
     scope = conversation.scope.across_sessions()
     memory, width = conversation.memory, terminal_width()
     if query:
-        hits = memory.search(query, scope=scope, k=SHOWN)
-        if not knows(hits, memory.engine.encoder.name):
+        found = memory.search(query, scope=scope, k=SHOWN)
+        hits = [hit for hit in found if hit.score >= FITS]
+        if not hits or not knows(found, memory.engine.encoder.name):
             yield f"nothing that is remembered fits: {counted(memory.count(scope=scope), 'memory')}"
             return
         yield from hit_lines(memory, scope, hits, width=width)

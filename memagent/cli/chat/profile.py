@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 
 from memagent.agent.conversation import Conversation
 from memagent.cli.options import full_id
-from memagent.cli.output import counted, one_line
+from memagent.cli.output import counted, notice, one_line
 from memagent.cli.profile import profile_lines
 from memagent.errors import InvalidInput, UserError
 from memagent.memory.memory import Memory
-from memagent.terminal import say
 from memagent.types import Scope
 
 SECONDS = 5.0
@@ -35,7 +34,7 @@ def update_at_end(memory: Memory, scope: Scope) -> None:
         return
     if found.lines:
         lines = counted(found.lines, "line")
-        say(f"memagent: {lines} more about you: `memagent profile` shows and edits them", err=True)
+        notice(f"{lines} more about you: `memagent profile` shows and edits them")
 
 
 def _show(memory: Memory, scope: Scope, _: str) -> Iterator[str]:
