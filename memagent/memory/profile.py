@@ -36,7 +36,10 @@ class Profile:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lines = LineStore(engine.store, engine.bank, engine.embed)
+
+    @property
+    def _lines(self) -> LineStore:
+        return LineStore(self._engine.store, self._engine.bank, self._engine.embed)
 
     def lines(
         self,

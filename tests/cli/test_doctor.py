@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from memagent import Memory
 from memagent.cli import maintenance
+from memagent.cli.chat.greeting import greeting
 from memagent.cli.discover import FoundServer
+from memagent.config import load_settings
 
 Command = Callable[..., tuple[int, str, str]]
 OLLAMA = FoundServer(
@@ -58,10 +61,9 @@ def test_json_names_them_too(memagent: Command, monkeypatch: pytest.MonkeyPatch)
     )
 
 
-def test_a_chat_at_a_terminal_warns_of_the_built_in_model_once(
-    memagent: Command, monkeypatch: pytest.MonkeyPatch
+def test_the_greeting_warns_of_the_built_in_model_once(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert memagent("chat", stdin=b"/quit\n", terminal=True)[2].count("is a toy") == 1
-    assert "is a toy" not in memagent("chat", stdin=b"/quit\n")[2]
+    assert " ".join(greeting(load_settings(), memory)).count("is a toy") == 1
     monkeypatch.setenv("MEMAGENT_MODEL", OLLAMA.url)
-    assert "is a toy" not in memagent("chat", stdin=b"/quit\n", terminal=True)[2]
+    assert "is a toy" not in " ".join(greeting(load_settings(), memory))
