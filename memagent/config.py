@@ -66,11 +66,11 @@ class Settings(BaseSettings):
     input_history: bool = True
     """True if `chat` keeps the lines typed at a terminal, in a file beside the memory."""
     redaction: Literal["off", "on"] = "off"
-    """Whether secrets and card numbers are taken out of what is stored: "off" or "on"."""
+    """Redaction of secrets and card numbers in what is stored: "off" or "on"."""
     recall: StrategyName = "ranked"
     """The strategy of recall: "ranked", or "rules" for English rules made on bAbI's stories."""
     corrections: CorrectionMode = "ask"
-    """What `chat` does where a turn corrects a memory: "ask", "apply" it at once, or "off"."""
+    """Spoken corrections in `chat`: "ask" proposes them, "apply" makes them at once, or "off"."""
     recall_k: int | None = Field(default=None, ge=1, le=100)
     """The number of memories that the model sees at most; what it reads well if not set."""
     profile: bool = True

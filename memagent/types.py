@@ -70,11 +70,11 @@ Method = Literal["runs", "sentences", "notes"]
 KeyedBy = Literal["source", "own"]
 """Keys of a note: those of its source, or its own text."""
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+"""Number format of an embedder; "auto" is the fastest that is as good as float32."""
 CorrectionMode = Literal["ask", "apply", "off"]
-"""What a conversation does with a spoken correction: proposes, applies or ignores it."""
+"""Spoken corrections in a conversation: proposed, applied or ignored."""
 StrategyName = Literal["ranked", "rules"]
 """Strategies of recall: by ranking alone, or by English rules."""
-"""Number format of an embedder; "auto" is the fastest that is as good as float32."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -356,4 +356,5 @@ class _Turn:
     def _drop(self) -> None:
         """Drop the turn as it was answered; it need not be the last one."""
         turns, said = self._conversation.turns, (self._text, self._answer.answer)
-        del turns[max(place for place, turn in enumerate(turns) if turn == said)]
+        for place in [place for place, turn in enumerate(turns) if turn == said][-1:]:
+            del turns[place]  # none if another session was resumed meanwhile

@@ -1,4 +1,4 @@
-"""Watch for spoken corrections in a conversation: what each turn seems to correct.
+"""Watch for spoken corrections in a conversation: the memory that a turn seems to correct.
 
 The detector decides where it is sure. Where it is in doubt, a model that passes a short check is
 asked; the embedded one never is.

@@ -264,7 +264,7 @@ def _decided(
         question = plan.question
         evidence = recollection.texts if plan.evidence is None else plan.evidence
         past: Sequence[tuple[str, str]] = course.parts.turns
-        if course.copies:  # only where no memory was searched there are some
+        if course.copies:  # past turns are left only where no memory was searched
             evidence, past = [*(said for said, _ in past), *evidence], ()
         instructions = plan.instructions
         if course.copies and instructions == ASSISTANT:

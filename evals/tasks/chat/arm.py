@@ -17,7 +17,7 @@ from memagent.files import write_atomic
 from memagent.types import Answer, Scope
 
 ARMS: Mapping[str, bool | None] = {"turns": True, "no-turns": False, "auto": None}
-"""Whether the model is shown the past turns as they were: always, never, or as it reads them."""
+"""Past turns by arm: always shown as they were, never, or as the model reads them."""
 TRANSCRIPTS = "transcripts"
 """Folder in the run's with a file of each script and arm: a JSON line for each turn."""
 

@@ -31,7 +31,7 @@ AGREE = (0, 6)
 AT_ONCE, ASKED, LATER, ELSEWHERE = CONTEXTS = range(4)
 """Turns before a statement: the fact; a question about it; another fact; only other facts."""
 AGO = {AT_ONCE: 1, ASKED: 2, LATER: 2, ELSEWHERE: 0}
-"""How many turns ago the fact was said."""
+"""Turns from the statement back to the fact; 0 if the fact is not among the newest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

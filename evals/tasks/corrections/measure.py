@@ -27,7 +27,7 @@ from memagent.types import Records, Scope
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What a turn of a user was found to correct: the text of the record, None if nothing.
+    """Correction found in a turn of a user: the text of the record, None if there is none.
 
     `states` says whether the turn states something.
     """

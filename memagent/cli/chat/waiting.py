@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 HINT = "Ctrl-C stops"
-"""What a person who waits may want to know."""
+"""Reminder beside the sign: the key that stops a reply."""
 
 
 class Waiting:

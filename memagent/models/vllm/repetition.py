@@ -40,7 +40,7 @@ FINISH = "repetition"
 """Reason that vLLM gives for the end of such a reply."""
 
 _detecting: dict[tuple[str, str], bool] = {}
-"""Whether a server (URL, model) detects repetition, where it is known to be vLLM."""
+"""Servers (URL, model) known to be vLLM; True for those that detect repetition."""
 _lock = lock()
 
 
