@@ -1,0 +1,1 @@
+"""Client: the verbs of `Memory` over HTTP."""

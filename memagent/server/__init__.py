@@ -1,0 +1,1 @@
+"""Server: REST, an OpenAI-compatible endpoint, MCP and the inspector over one memory."""

@@ -1,0 +1,1 @@
+"""Access: keys, tenants, rates, sizes and hosts, checked before a request is handled."""

@@ -1,0 +1,78 @@
+"""Application: the routes and layers of the server, put together."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from memagent import __version__
+from memagent.errors import MemagentError
+from memagent.server.access.principal import Forbidden, Principal
+from memagent.server.problems import problem, status_of
+from memagent.server.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application of a server, ready for uvicorn or a test client."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for close in services.on_close:
+                stack.callback(close)
+            yield
+
+    app = FastAPI(
+        title="memagent",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.services = services
+    # Each part adds its routes here, one line a part.
+    _add_access(app, services)
+    app.add_exception_handler(MemagentError, _known)
+    app.add_exception_handler(Forbidden, _known)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, _unknown)
+    return app
+
+
+def _add_access(app: FastAPI, services: Services) -> None:
+    """Let every request through as the configured user, until keys are there."""
+
+    @app.middleware("http")
+    async def local(request: Request, call_next):  # type: ignore[no-untyped-def]
+        user = services.settings.user
+        request.state.principal = Principal(name="local", users=None, default=user)
+        return await call_next(request)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    return problem(status_of(error), str(error))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(422, f"{where}: {first['msg']}")
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "the server made a mistake; its log says which")

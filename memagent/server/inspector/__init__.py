@@ -1,0 +1,1 @@
+"""Inspector: the page on which a memory is read, searched, corrected and erased."""

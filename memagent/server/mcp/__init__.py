@@ -1,0 +1,1 @@
+"""MCP server: tools, resources and a prompt, over stdio and streamable HTTP."""

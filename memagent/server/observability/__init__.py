@@ -1,0 +1,1 @@
+"""Observability: health, metrics, traces and logs of the server."""

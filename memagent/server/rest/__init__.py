@@ -1,0 +1,1 @@
+"""REST interface: every verb of `Memory` under `/v1`."""

@@ -1,0 +1,64 @@
+"""Services of a server: what its routes share, made once when it starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memagent.agent.agent import Agent
+from memagent.memory.memory import Memory
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
+    from memagent.config import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeOptions:
+    """Options of a server: where it listens, what it takes, and what it may not be asked.
+
+    `max_body` is the size of a request's body in bytes, `rate` what a key without a rate of its own
+    may ask ("600/minute"), None for no limit. `hosts` are names, beside loopback's, under which it
+    may be called. `public_url` is how clients reach it, if not by where it listens.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8484
+    max_body: int = 10 << 20
+    rate: str | None = None
+    hosts: tuple[str, ...] = ()
+    public_url: str | None = None
+    json_logs: bool = False
+    otel: bool = False
+    inspector: bool = True
+    key: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Memory, settings and options of one server.
+
+    `agent` is opened at the first use, so that a server starts without its model.
+    """
+
+    memory: Memory
+    settings: "Settings"
+    options: ServeOptions = ServeOptions()
+    on_close: list[Callable[[], Any]] = field(default_factory=list)
+    """Called once when the server stops, the last first, before the memory is closed."""
+
+    @cached_property
+    def agent(self) -> Agent:
+        """Agent over the memory, with the model that the settings name."""
+        from memagent.models.open_chat import chat_of
+
+        return Agent(memory=self.memory, model=lambda: chat_of(self.settings))
+
+
+def services_of(connection: "HTTPConnection") -> Services:
+    """Return the services of the server that a request came to."""
+    found = connection.app.state.services
+    assert isinstance(found, Services)
+    return found

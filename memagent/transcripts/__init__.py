@@ -1,0 +1,1 @@
+"""Transcripts: conversations exported by other programs, read and remembered."""

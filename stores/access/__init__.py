@@ -1,0 +1,1 @@
+"""Access: API keys and the audit log, in the same database as the records."""
