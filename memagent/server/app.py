@@ -13,6 +13,7 @@ from memagent import __version__
 from memagent.errors import MemagentError
 from memagent.server.access.principal import Forbidden, Principal
 from memagent.server.problems import problem, status_of
+from memagent.server.rest.routes import add_rest
 from memagent.server.services import Services
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.services = services
-    # Each part adds its routes here, one line a part.
+    add_rest(app)
     _add_access(app, services)
     app.add_exception_handler(MemagentError, _known)
     app.add_exception_handler(Forbidden, _known)
