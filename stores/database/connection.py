@@ -132,7 +132,7 @@ class SqliteStore:
 
     def meta(self, key: str) -> str | None:
         """Return a setting of the store itself, or None."""
-        rows = self._cached_query("SELECT value FROM meta WHERE key = ?", (key,))
+        rows = self.cached_query("SELECT value FROM meta WHERE key = ?", (key,))
         return str(rows[0]["value"]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
@@ -142,7 +142,7 @@ class SqliteStore:
 
     def user(self, name: str) -> int | None:
         """Return a user's number, or None for a user never seen."""
-        rows = self._cached_query("SELECT id FROM users WHERE name = ?", (name,))
+        rows = self.cached_query("SELECT id FROM users WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
     def owner(self, user: str) -> str | None:
@@ -162,7 +162,7 @@ class SqliteStore:
 
     def state(self, user: str) -> State | None:
         """Return the state of a user's keys, or None for a user never seen."""
-        rows = self._cached_query(
+        rows = self.cached_query(
             "SELECT 'u' || id, removals, rewrites,"
             " (SELECT coalesce(max(seq), 0) FROM changes WHERE owner = 'u' || users.id),"
             " (SELECT coalesce(max(id), 0) FROM keys WHERE owner = 'u' || users.id)"
@@ -233,7 +233,7 @@ class SqliteStore:
             except DATABASE_ERRORS as error:
                 raise self._failure(error) from error
 
-    def _cached_query(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
+    def cached_query(self, sql: str, values: tuple[str, ...]) -> list[sqlite3.Row]:
         """Run a reading statement; its rows are kept until any process changes the database."""
         with self._lock:
             try:

@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -14,200 +15,6 @@ logger = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x6D656D61
 """Marks a SQLite file as ours (the bytes spell "mema")."""
-
-_V1 = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE users (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    removals INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE records (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL,
-    user INTEGER NOT NULL REFERENCES users(id),
-    agent TEXT,
-    session TEXT,
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL,
-    digest BLOB NOT NULL,
-    evidence INTEGER NOT NULL,
-    created INTEGER NOT NULL,
-    valid_from INTEGER NOT NULL,
-    valid_to INTEGER,
-    affirmed INTEGER,
-    supersedes TEXT,
-    sources TEXT NOT NULL DEFAULT '[]',
-    context TEXT NOT NULL DEFAULT '[]',
-    metadata TEXT NOT NULL DEFAULT '{}',
-    recalled INTEGER NOT NULL DEFAULT 0,
-    helped INTEGER NOT NULL DEFAULT 0,
-    hurt INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (user, id),
-    UNIQUE (user, digest)
-);
-CREATE INDEX records_by_session ON records(user, session, seq);
-CREATE TABLE keys (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
-    owner TEXT NOT NULL,
-    text TEXT NOT NULL,
-    vector BLOB NOT NULL
-);
-CREATE INDEX keys_by_owner ON keys(owner, id);
-CREATE INDEX keys_by_record ON keys(record);
-CREATE TABLE history (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
-    at INTEGER NOT NULL,
-    action TEXT NOT NULL
-);
-CREATE INDEX history_by_record ON history(record);
-CREATE VIRTUAL TABLE keys_fts USING fts5(
-    text, owner, content='keys', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2'
-);
-CREATE TRIGGER keys_after_insert AFTER INSERT ON keys BEGIN
-    INSERT INTO keys_fts(rowid, text, owner) VALUES (new.id, new.text, new.owner);
-END;
-CREATE TRIGGER keys_after_delete AFTER DELETE ON keys BEGIN
-    INSERT INTO keys_fts(keys_fts, rowid, text, owner)
-        VALUES ('delete', old.id, old.text, old.owner);
-END;
-"""
-
-_V2 = """
-ALTER TABLE records ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE history ADD COLUMN who TEXT;
-ALTER TABLE history ADD COLUMN why TEXT;
-CREATE INDEX records_by_predecessor ON records(user, supersedes) WHERE supersedes IS NOT NULL;
-CREATE TABLE changes (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,
-    record INTEGER NOT NULL
-);
-CREATE INDEX changes_by_owner ON changes(owner, seq);
-"""
-
-_V3 = """
-CREATE TABLE new_vectors (
-    key INTEGER PRIMARY KEY REFERENCES keys(id) ON DELETE CASCADE,
-    vector BLOB NOT NULL
-);
-"""
-
-_V4 = """
-DROP TRIGGER keys_after_insert;
-DROP INDEX records_by_session;
-CREATE INDEX records_by_user ON records(user, seq);
-CREATE INDEX records_by_affirmation ON records(user, affirmed) WHERE affirmed IS NOT NULL;
-CREATE INDEX records_by_session ON records(user, session, seq) WHERE session IS NOT NULL;
-DELETE FROM history WHERE action = 'add' AND who IS NULL AND why IS NULL;
-UPDATE records SET digest = substr(digest, 1, 16);
-UPDATE keys SET vector = half(vector);
-INSERT INTO meta VALUES ('id', lower(hex(randomblob(16))));
-DELETE FROM new_vectors;
-DELETE FROM meta WHERE key = 'reembedding';
-ALTER TABLE records ADD COLUMN archived INTEGER;
-ALTER TABLE records ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE uses (
-    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
-    at INTEGER NOT NULL
-);
-CREATE INDEX uses_by_record ON uses(record, at);
-CREATE TABLE outcomes (
-    user INTEGER NOT NULL REFERENCES users(id),
-    source TEXT NOT NULL,
-    helped INTEGER NOT NULL DEFAULT 0,
-    hurt INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (user, source)
-) WITHOUT ROWID;
-CREATE TABLE original_vectors (
-    key INTEGER PRIMARY KEY REFERENCES keys(id) ON DELETE CASCADE,
-    vector BLOB NOT NULL
-);
-"""
-"""Writing is faster without a trigger a row; vectors in half precision take half the space."""
-
-_V5 = """
-CREATE TABLE settled (words INTEGER NOT NULL, digests INTEGER NOT NULL);
-INSERT INTO settled SELECT coalesce((SELECT max(id) FROM keys), 0),
-    coalesce((SELECT max(seq) FROM records), 0);
-CREATE TABLE digests (
-    user INTEGER NOT NULL REFERENCES users(id),
-    digest BLOB NOT NULL,
-    record INTEGER NOT NULL,
-    PRIMARY KEY (user, digest)
-) WITHOUT ROWID;
-INSERT INTO digests SELECT user, digest, seq FROM records WHERE NOT superseded
-    ORDER BY user, digest;
-CREATE TABLE records_anew (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL,
-    user INTEGER NOT NULL REFERENCES users(id),
-    agent TEXT,
-    session TEXT,
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL,
-    digest BLOB NOT NULL,
-    evidence INTEGER NOT NULL,
-    created INTEGER NOT NULL,
-    valid_from INTEGER NOT NULL,
-    valid_to INTEGER,
-    affirmed INTEGER,
-    supersedes TEXT,
-    sources TEXT NOT NULL DEFAULT '[]',
-    context TEXT NOT NULL DEFAULT '[]',
-    metadata TEXT NOT NULL DEFAULT '{}',
-    recalled INTEGER NOT NULL DEFAULT 0,
-    helped INTEGER NOT NULL DEFAULT 0,
-    hurt INTEGER NOT NULL DEFAULT 0,
-    superseded INTEGER NOT NULL DEFAULT 0,
-    archived INTEGER,
-    pinned INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (user, id)
-);
-INSERT INTO records_anew SELECT * FROM records ORDER BY seq;
-DELETE FROM sqlite_sequence WHERE name = 'records_anew';
-INSERT INTO sqlite_sequence SELECT 'records_anew', seq FROM sqlite_sequence WHERE name = 'records';
-DROP TABLE records;
-ALTER TABLE records_anew RENAME TO records;
-CREATE INDEX records_by_user ON records(user, seq);
-CREATE INDEX records_by_affirmation ON records(user, affirmed) WHERE affirmed IS NOT NULL;
-CREATE INDEX records_by_session ON records(user, session, seq) WHERE session IS NOT NULL;
-CREATE INDEX records_by_predecessor ON records(user, supersedes) WHERE supersedes IS NOT NULL;
-DROP TRIGGER keys_after_delete;
-CREATE TRIGGER keys_after_delete AFTER DELETE ON keys
-WHEN old.id <= (SELECT words FROM settled) BEGIN
-    INSERT INTO keys_fts(keys_fts, rowid, text, owner)
-        VALUES ('delete', old.id, old.text, old.owner);
-END;
-"""
-"""Digests and words are indexed many at a time: `deferred_indexing.py`."""
-
-_V6 = """
-UPDATE records SET metadata = with_role(metadata) WHERE instr(metadata, '"author"');
-"""
-"""The speaker is kept in the field's words: `role` instead of `author`."""
-
-_V7 = """
-DROP TRIGGER keys_after_delete;
-DELETE FROM keys_fts_data;
-INSERT INTO keys_fts_data VALUES (1, x''), (10, x'00000000000000');
-DROP TABLE keys_fts;
-CREATE TABLE postings (
-    user INTEGER NOT NULL,
-    block INTEGER NOT NULL,
-    word TEXT NOT NULL,
-    keys BLOB NOT NULL,
-    PRIMARY KEY (user, block, word)
-) WITHOUT ROWID;
-UPDATE settled SET words = 0;
-ALTER TABLE users ADD COLUMN rewrites INTEGER NOT NULL DEFAULT 0;
-"""
-"""Words are indexed by a table of our own, of which they can be erased: `word_index.py`.
-
-The full-text table is emptied first: after some 2,000 erasures SQLite can no longer open it.
-"""
 
 
 def links_of(row: str, table: str | None = None) -> str:
@@ -225,48 +32,6 @@ def links_of(row: str, table: str | None = None) -> str:
         WHERE typeof({row}.supersedes) = 'text'"""
 
 
-_QUOTING = (
-    "(SELECT seq, user, sources,"
-    " json_extract(iif(json_valid(metadata), metadata, '{}'), '$.quotes') AS name"
-    " FROM records WHERE kind IN ('rationale', 'lesson')) r"
-    " JOIN users u ON u.name = r.name AND u.id != r.user"
-)
-_V8 = f"""
-CREATE TABLE links (
-    user INTEGER NOT NULL,
-    source TEXT NOT NULL,
-    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
-    how TEXT NOT NULL,
-    PRIMARY KEY (user, source, record, how)
-) WITHOUT ROWID;
-CREATE INDEX links_by_record ON links(record);
-INSERT OR IGNORE INTO links {links_of("r", "records")};
-INSERT OR IGNORE INTO links SELECT u.id, j.value, r.seq, 'quote' FROM {_QUOTING}
-    JOIN json_each(iif(json_valid(r.sources), r.sources, '[]')) j WHERE j.type = 'text';
-INSERT OR IGNORE INTO links SELECT r.user, j.atom, r.seq, 'mention'
-    FROM (SELECT user, seq, iif(json_valid(metadata), metadata, '{{}}') AS metadata FROM records
-        WHERE kind = 'lesson') r JOIN json_tree(r.metadata, '$.change') j
-    WHERE j.type = 'text' AND (j.path = '$.change.retired' OR j.fullkey = '$.change.superseded');
-INSERT OR IGNORE INTO links SELECT r.user, j.key, r.seq, 'mention'
-    FROM (SELECT user, seq, iif(json_valid(metadata), metadata, '{{}}') AS metadata FROM records
-        WHERE kind = 'lesson') r JOIN json_each(r.metadata, '$.change.notes') j
-    WHERE typeof(j.key) = 'text';
-DELETE FROM links WHERE how = 'source' AND EXISTS (SELECT 1 FROM links q
-    WHERE q.record = links.record AND q.source = links.source AND q.how = 'quote');
-UPDATE records SET metadata = json_remove(metadata, '$.quotes')
-    WHERE seq IN (SELECT r.seq FROM {_QUOTING});
-CREATE INDEX changes_by_record ON changes(record);
-CREATE TRIGGER links_after_insert AFTER INSERT ON records
-WHEN new.sources != '[]' OR new.context != '[]' OR new.supersedes IS NOT NULL BEGIN
-    INSERT OR IGNORE INTO links {links_of("new")};
-END;
-CREATE TRIGGER links_after_update AFTER UPDATE OF sources, context, supersedes ON records BEGIN
-    DELETE FROM links WHERE record = new.seq AND how IN ('source', 'context', 'version');
-    INSERT OR IGNORE INTO links {links_of("new")};
-END;
-"""
-"""Records that derive from another are looked up, not searched for: `links.py`."""
-
 LINK_OTHER_AGENTS = """
 INSERT OR IGNORE INTO links SELECT l.user, l.source, l.record, 'quote' FROM records d
     CROSS JOIN links l ON l.record = d.seq AND l.how = 'source' AND l.user = d.user
@@ -274,24 +39,13 @@ INSERT OR IGNORE INTO links SELECT l.user, l.source, l.record, 'quote' FROM reco
     WHERE d.agent IS NOT NULL AND s.agent IS NOT d.agent AND {records}
 """
 """Links records of an agent to sources of others, for who may write all that a user has."""
-_V9 = f"""{LINK_OTHER_AGENTS.format(records="1")};"""
-"""Records made from another agent's record go with it, as before; since then it takes more than
-to name the record among one's sources."""
 
-_V10 = """
-UPDATE records SET metadata = rewritten(metadata)
-    WHERE metadata != '{}' AND metadata != rewritten(metadata);
-"""
-"""Metadata are stored without escapes: SQLite compares their keys as they are written."""
-
-_V11 = """
-ALTER TABLE keys ADD COLUMN language TEXT;
-CREATE INDEX keys_by_language ON keys(owner, language);
-INSERT INTO meta SELECT 'undetected', min(id) FROM keys HAVING count(*);
-"""
-"""A key knows its text's language; `word_index.py` detects those of earlier keys."""
-
-STEPS = (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10, _V11)
+STEPS = tuple(
+    file.read_text(encoding="utf-8")
+    for file in sorted((files(__package__) / "steps").iterdir(), key=lambda file: file.name)
+    if file.name.endswith(".sql")
+)
+"""SQL of the steps, in order; a step that was released is never edited."""
 
 
 def identify(connection: sqlite3.Connection, where: str) -> int:

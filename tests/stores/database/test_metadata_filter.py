@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from memagent import Memory, Scope
 from memagent.errors import InvalidInput
 from memagent.integrations.vectorstore import MemagentVectorStore
-from memagent.stores.database.schema import _V9, STEPS
 from memagent.testing import HashEmbedder
 
 ADA = Scope(user="ada")
@@ -64,7 +63,7 @@ def test_metadata_that_were_stored_with_escapes_are_rewritten(tmp_path: Path) ->
         old.execute("UPDATE records SET metadata = '{damaged' WHERE value = 'plain'")
         old.execute("DROP INDEX keys_by_language")
         old.execute("ALTER TABLE keys DROP COLUMN language")
-        old.execute(f"PRAGMA user_version = {STEPS.index(_V9)}")
+        old.execute("PRAGMA user_version = 8")
     old.close()
     with Memory.open(tmp_path, embedder=HashEmbedder(8), scope=ADA) as memory:
         rows = memory.engine.store.query("SELECT metadata FROM records ORDER BY seq")

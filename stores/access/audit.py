@@ -1,0 +1,103 @@
+"""Audit log: who wrote, searched or erased which records, and when.
+
+No text and no query is kept. An entry names records by their row, so that forgetting a record takes
+it out of every entry in the same transaction, and a user of whom nothing is left is named by none.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from memagent.stores.database.connection import SqliteStore
+from memagent.stores.database.rows import micros, moment_of
+
+MAX_RECORDS = 1_000
+"""Records that an entry names at most; its count has them all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """Entry to write: what somebody did, to which records (by id) of which user."""
+
+    at: datetime
+    key: str | None
+    verb: str
+    user: str
+    ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditEntry:
+    """Entry of the log; `key` is the key's id, None without one.
+
+    `user` is None if nothing is left of that user. `ids` are the records that are still there,
+    `records` counts all that were meant.
+    """
+
+    at: datetime
+    key: str | None
+    verb: str
+    user: str | None
+    ids: tuple[str, ...]
+    records: int
+
+
+class AuditLog:
+    """Audit log of a store."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write entries in one transaction."""
+        with self._store.transaction() as db:
+            for entry in entries:
+                user = self._store.user(entry.user)
+                (row,) = db.execute(
+                    "INSERT INTO audit (at, key, verb, user, records) VALUES (?, ?, ?, ?, ?)"
+                    " RETURNING id",
+                    (micros(entry.at), entry.key, entry.verb, user, len(entry.ids)),
+                )
+                db.execute(
+                    "INSERT OR IGNORE INTO audit_records SELECT ?, seq FROM records WHERE user = ?"
+                    " AND id IN (SELECT value FROM json_each(?))",
+                    (row["id"], user, json.dumps(list(entry.ids[:MAX_RECORDS]))),
+                )
+
+    def list(
+        self,
+        *,
+        user: str | None = None,
+        key: str | None = None,
+        verb: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """Return the newest entries that fit, newest first."""
+        rows = self._store.query(
+            "SELECT a.*, u.name, (SELECT json_group_array(r.id) FROM audit_records x"
+            " JOIN records r ON r.seq = x.record WHERE x.audit = a.id) AS ids"
+            " FROM audit a LEFT JOIN users u ON u.id = a.user"
+            " WHERE (?1 IS NULL OR u.name = ?1) AND (?2 IS NULL OR a.key = ?2)"
+            " AND (?3 IS NULL OR a.verb = ?3) AND (?4 IS NULL OR a.at >= ?4)"
+            " ORDER BY a.id DESC LIMIT ?5",
+            (user, key, verb, micros(since) if since else None, limit),
+        )
+        return [
+            AuditEntry(
+                at=moment_of(row["at"]),
+                key=row["key"],
+                verb=row["verb"],
+                user=row["name"],
+                ids=tuple(json.loads(row["ids"])),
+                records=row["records"],
+            )
+            for row in rows
+        ]
+
+    def prune(self, older_than: timedelta) -> int:
+        """Remove entries that are older, and return how many they were."""
+        until = micros(datetime.now(UTC) - older_than)
+        with self._store.transaction() as db:
+            return db.execute("DELETE FROM audit WHERE at < ?", (until,)).rowcount

@@ -1,0 +1,4 @@
+CREATE TABLE new_vectors (
+    key INTEGER PRIMARY KEY REFERENCES keys(id) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+);
