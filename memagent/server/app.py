@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from memagent import __version__
 from memagent.errors import MemagentError
-from memagent.server.access.principal import Forbidden, Principal
+from memagent.server.access.layer import add_access
+from memagent.server.access.principal import Forbidden
 from memagent.server.problems import problem, status_of
 from memagent.server.rest.routes import add_rest
 from memagent.server.services import Services
@@ -25,8 +26,8 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for close in services.on_close:
-                stack.callback(close)
+            for part in services.lifespans:
+                await stack.enter_async_context(part())
             yield
 
     app = FastAPI(
@@ -36,26 +37,17 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        max_body_size=services.options.max_body,
     )
     app.state.services = services
     add_rest(app)
-    _add_access(app, services)
+    add_access(app, services)
     app.add_exception_handler(MemagentError, _known)
     app.add_exception_handler(Forbidden, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Exception, _unknown)
     return app
-
-
-def _add_access(app: FastAPI, services: Services) -> None:
-    """Let every request through as the configured user, until keys are there."""
-
-    @app.middleware("http")
-    async def local(request: Request, call_next):  # type: ignore[no-untyped-def]
-        user = services.settings.user
-        request.state.principal = Principal(name="local", users=None, default=user)
-        return await call_next(request)
 
 
 async def _known(request: Request, error: Exception) -> Response:
@@ -70,6 +62,8 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return problem(400, f"the body is not JSON (at character {first['loc'][-1]})")
     where = ".".join(str(part) for part in first["loc"])
     return problem(422, f"{where}: {first['msg']}")
 

@@ -1,9 +1,9 @@
 """Services of a server: what its routes share, made once when it starts."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.agent.agent import Agent
@@ -33,7 +33,6 @@ class ServeOptions:
     json_logs: bool = False
     otel: bool = False
     inspector: bool = True
-    key: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,8 @@ class Services:
     memory: Memory
     settings: "Settings"
     options: ServeOptions = ServeOptions()
-    on_close: list[Callable[[], Any]] = field(default_factory=list)
-    """Called once when the server stops, the last first, before the memory is closed."""
+    lifespans: list[Callable[[], AbstractAsyncContextManager[Any]]] = field(default_factory=list)
+    """Entered when the server starts, in order, and left when it stops, the last first."""
 
     @cached_property
     def agent(self) -> Agent:

@@ -1,7 +1,7 @@
 """Audit log: who wrote, searched or erased which records, and when.
 
-No text and no query is kept. An entry names records by their row, so that forgetting a record takes
-it out of every entry in the same transaction, and a user of whom nothing is left is named by none.
+No text, no query and no id is kept: an entry has the numbers of records, which are never given
+again. Those of a forgotten record lead nowhere, and a user of whom nothing is left has no name.
 """
 
 import json
@@ -54,15 +54,18 @@ class AuditLog:
         with self._store.transaction() as db:
             for entry in entries:
                 user = self._store.user(entry.user)
-                (row,) = db.execute(
-                    "INSERT INTO audit (at, key, verb, user, records) VALUES (?, ?, ?, ?, ?)"
-                    " RETURNING id",
-                    (micros(entry.at), entry.key, entry.verb, user, len(entry.ids)),
-                )
                 db.execute(
-                    "INSERT OR IGNORE INTO audit_records SELECT ?, seq FROM records WHERE user = ?"
-                    " AND id IN (SELECT value FROM json_each(?))",
-                    (row["id"], user, json.dumps(list(entry.ids[:MAX_RECORDS]))),
+                    "INSERT INTO audit (at, key, verb, user, records, seqs) SELECT ?1, ?2, ?3, ?4,"
+                    " ?5, json_group_array(seq) FROM (SELECT r.seq FROM json_each(?6) j CROSS JOIN"
+                    " records r ON r.user = ?4 AND r.id = j.value)",
+                    (
+                        micros(entry.at),
+                        entry.key,
+                        entry.verb,
+                        user,
+                        len(entry.ids),
+                        json.dumps(list(entry.ids[:MAX_RECORDS])),
+                    ),
                 )
 
     def list(
@@ -76,8 +79,8 @@ class AuditLog:
     ) -> list[AuditEntry]:
         """Return the newest entries that fit, newest first."""
         rows = self._store.query(
-            "SELECT a.*, u.name, (SELECT json_group_array(r.id) FROM audit_records x"
-            " JOIN records r ON r.seq = x.record WHERE x.audit = a.id) AS ids"
+            "SELECT a.*, u.name, (SELECT json_group_array(r.id) FROM json_each(a.seqs) j"
+            " CROSS JOIN records r ON r.seq = j.value) AS ids"
             " FROM audit a LEFT JOIN users u ON u.id = a.user"
             " WHERE (?1 IS NULL OR u.name = ?1) AND (?2 IS NULL OR a.key = ?2)"
             " AND (?3 IS NULL OR a.verb = ?3) AND (?4 IS NULL OR a.at >= ?4)"

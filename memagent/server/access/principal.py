@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
 from memagent.errors import InvalidInput, shown
 from memagent.types import Scope
 
@@ -52,8 +54,8 @@ class Principal:
             raise Forbidden("this key may only read")
 
 
-def principal_of(request: object) -> Principal:
-    """Return the principal of a request of Starlette, which the access layer put there."""
-    found = request.state.principal  # type: ignore[attr-defined]
+def principal_of(request: HTTPConnection) -> Principal:
+    """Return the principal of a request, which the access layer put there."""
+    found = request.state.principal
     assert isinstance(found, Principal)
     return found

@@ -1,5 +1,5 @@
--- API keys, and the log of who read or wrote what; a record's rows go with the record, and a user's
--- name with the user.
+-- API keys, and the log of who read or wrote what. An entry names records by number only: what is
+-- forgotten has none any more, and with a user's last record goes the name.
 CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -17,12 +17,7 @@ CREATE TABLE audit (
     key TEXT,
     verb TEXT NOT NULL,
     user INTEGER REFERENCES users(id) ON DELETE SET NULL,
-    records INTEGER NOT NULL
+    records INTEGER NOT NULL,
+    seqs TEXT NOT NULL
 );
 CREATE INDEX audit_by_user ON audit(user, id);
-CREATE TABLE audit_records (
-    audit INTEGER NOT NULL REFERENCES audit(id) ON DELETE CASCADE,
-    record INTEGER NOT NULL REFERENCES records(seq) ON DELETE CASCADE,
-    PRIMARY KEY (audit, record)
-) WITHOUT ROWID;
-CREATE INDEX audit_by_record ON audit_records(record);
