@@ -37,7 +37,6 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=services.options.max_body,
     )
     app.state.services = services
     add_rest(app)

@@ -16,8 +16,9 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memagent.server.access.audit import AuditWriter
 from memagent.server.access.principal import Principal
@@ -32,6 +33,8 @@ PUBLIC_FOLDERS = ("/inspector/",)
 KEY_SECONDS = 1.0
 """Seconds for which a key that was found counts as good: so long may a revoked one still work."""
 MAX_FOUND = 10_000
+IMPORT, IMPORT_FACTOR = "/v1/import", 100
+"""The path whose body may be longer, as it is not read at once, and how many times as long."""
 UNAUTHORIZED = "a valid key is needed: `Authorization: Bearer ma_...`"
 
 
@@ -61,14 +64,14 @@ class AccessLayer:
         headers = Headers(scope=scope)
         refusal = await self._refusal(scope, headers)
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, _counted(receive, self._limit(scope)), send)
         else:
             await refusal(scope, receive, send)
 
     async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._options.max_body:
-            return problem(413, f"a body has at most {self._options.max_body} bytes here")
+        if length.isdigit() and int(length) > self._limit(scope):
+            return problem(413, _too_large(self._limit(scope)))
         if not _same_origin(headers):
             return problem(403, "a page of another origin may not call this server")
         token = _token(headers)
@@ -86,6 +89,10 @@ class AccessLayer:
             return problem(401, UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
         scope.setdefault("state", {})["principal"] = principal_for(key)
         return self._limited(key)
+
+    def _limit(self, scope: Scope) -> int:
+        most = self._options.max_body
+        return most * IMPORT_FACTOR if scope["path"] == IMPORT else most
 
     async def _find(self, token: str) -> ApiKey | None:
         held, now = self._found.get(token), self._clock()
@@ -152,6 +159,25 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.startswith("/")  # a Unix socket
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Return what receives a body of at most `limit` bytes, also one whose length nobody tells."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise HTTPException(413, _too_large(limit))
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> str:
+    return f"a body has at most {limit:,} bytes here"
 
 
 def _token(headers: Headers) -> str | None:
