@@ -37,6 +37,9 @@ from memagent.cli.options import (
 )
 from memagent.cli.output import answer_object, print_timings
 from memagent.cli.profile import profile_app
+from memagent.cli.serving.audit import audit
+from memagent.cli.serving.keys import keys_app
+from memagent.cli.serving.serve import serve
 from memagent.errors import UserError
 from memagent.terminal import PlainFormatter, guard_streams, say, say_text
 from memagent.types import Scope
@@ -175,7 +178,9 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     (STORE, "stats", maintenance.stats),
     (STORE, "verify", maintenance.verify),
     (STORE, "compact", maintenance.compact),
+    (SERVING, "serve", serve),
     (SERVING, "serve-model", models.serve_model),
+    (SERVING, "audit", audit),
     (SETTINGS, "doctor", maintenance.doctor),
 )
 """Commands by their group in `--help`, in order."""
@@ -186,6 +191,7 @@ GROUPS = (
     (LEARNING, "ranking", ranking_app),
     (EVALUATION, "eval", eval_app),
     (EVALUATION, "data", data_app),
+    (SERVING, "keys", keys_app),
     (SERVING, "model", models.model_app),
     (SETTINGS, "config", config_app),
 )

@@ -13,6 +13,7 @@ from memagent import __version__
 from memagent.errors import MemagentError
 from memagent.server.access.layer import add_access
 from memagent.server.access.principal import Forbidden
+from memagent.server.observability.setup import add_observability
 from memagent.server.problems import problem, status_of
 from memagent.server.rest.routes import add_rest
 from memagent.server.services import Services
@@ -37,10 +38,18 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        telemetry={
+            "tracing": services.options.otel,
+            "metrics": services.options.otel,
+            "logs": False,  # they would hold what somebody sent
+            "operation_spans": False,
+            "auto_configure": services.options.otel,
+        },
     )
     app.state.services = services
     add_rest(app)
     add_access(app, services)
+    add_observability(app, services)
     app.add_exception_handler(MemagentError, _known)
     app.add_exception_handler(Forbidden, _known)
     app.add_exception_handler(HTTPException, _http)

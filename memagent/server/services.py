@@ -1,9 +1,11 @@
 """Services of a server: what its routes share, made once when it starts."""
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memagent.agent.agent import Agent
@@ -21,7 +23,8 @@ class ServeOptions:
 
     `max_body` is the size of a request's body in bytes, `rate` what a key without a rate of its own
     may ask ("600/minute"), None for no limit. `hosts` are names, beside loopback's, under which it
-    may be called. `public_url` is how clients reach it, if not by where it listens.
+    may be called. `public_url` is how clients reach it, if not by where it listens; `uds` a Unix
+    socket to listen at in the place of a port.
     """
 
     host: str = "127.0.0.1"
@@ -30,6 +33,7 @@ class ServeOptions:
     rate: str | None = None
     hosts: tuple[str, ...] = ()
     public_url: str | None = None
+    uds: Path | None = None
     json_logs: bool = False
     otel: bool = False
     inspector: bool = True
@@ -47,6 +51,9 @@ class Services:
     options: ServeOptions = ServeOptions()
     lifespans: list[Callable[[], AbstractAsyncContextManager[Any]]] = field(default_factory=list)
     """Entered when the server starts, in order, and left when it stops, the last first."""
+
+    warm: threading.Event = field(default_factory=threading.Event)
+    """Set once the embedder is loaded."""
 
     @cached_property
     def agent(self) -> Agent:

@@ -123,6 +123,11 @@ class Keys:
         """Tell whether there is a key; a revoked one counts, so that revoking opens nothing."""
         return bool(self._store.cached_query("SELECT 1 FROM api_keys LIMIT 1", ()))
 
+    def any_usable(self) -> bool:
+        """Tell whether some key opens something now."""
+        now = self._clock()
+        return any(key.usable(now) for key in self.list())
+
     def revoke(self, name: str) -> ApiKey:
         """Revoke a key, by name or id, and return it.
 

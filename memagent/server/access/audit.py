@@ -89,6 +89,7 @@ async def audited(
 ) -> None:
     """Put what a request did into the audit log."""
     writer: AuditWriter = request.app.state.audit
+    request.app.state.metrics.operations.labels(verb).inc()
     key = principal_of(request).key
     await writer.put(
         Entry(at=datetime.now(UTC), key=key, verb=verb, user=scope.user, ids=tuple(ids))
