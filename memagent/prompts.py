@@ -32,6 +32,8 @@ SHORT_ANSWER = (
 NOTHING_RELEVANT = "(No note is about this.)"
 """Stands in the place of notes where a memory was searched and nothing relevant is known."""
 
+FROM_MEMORY = "Notes from earlier conversations, where they help:"
+"""Heading of notes in a conversation whose instructions are another program's."""
 ABOUT_USER = "About the user:"
 """Heading of the lines of a profile."""
 SOLVE = (
@@ -90,6 +92,18 @@ def with_notes(
     notes = "\n".join(f"- {_plain(text)}" for text in evidence)
     date_line = f"Today: {today.isoformat()}\n" if today else ""
     return f"{_about(profile)}Notes:\n{notes}\n\n{date_line}Question: {question}"
+
+
+def preface(evidence: Sequence[str], today: date | None = None, profile: Sequence[str] = ()) -> str:
+    """Return what stands before a user's own words in a conversation of another program.
+
+    It ends with an empty line; it is empty without evidence and profile.
+    """
+    if not evidence:
+        return _about(profile)
+    notes = "\n".join(f"- {_plain(text)}" for text in evidence)
+    date_line = f"Today: {today.isoformat()}\n" if today else ""
+    return f"{_about(profile)}{FROM_MEMORY}\n{notes}\n{date_line}\n"
 
 
 def _about(profile: Sequence[str]) -> str:

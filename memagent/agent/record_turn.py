@@ -33,6 +33,7 @@ def remember(
     origin: Origin,
     *,
     chat: bool = False,
+    ids: tuple[str, str] | None = None,
 ) -> Answer:
     """Write a turn, and return its answer with the ids of what was written.
 
@@ -40,20 +41,24 @@ def remember(
     state something instead, which is. What the agent did with its tools is kept with its reply. The
     reply is forgotten with what the user said, and with anything else that stood in its prompt; if
     some of that is forgotten already, it is not remembered. Neither is one that was cut because the
-    model repeated itself.
+    model repeated itself. With `ids`, of what was said and replied, a turn is stored once however
+    often it is written.
     """
     if memory is None:
         return answer
     whole = bool(answer.answer) and not answer.cut
     started, now = time.perf_counter(), memory.maintenance.now(scope=scope)
+    said_id, replied_id = ids or (None, None)
     said = NewRecord(
         text=question,
+        id=said_id,
         valid_from=now,
         evidence=chat and not is_request(question, answer),
         metadata={"role": "user"},
     )
     replied = NewRecord(
         text=answer.answer,
+        id=replied_id,
         valid_from=now,
         evidence=False,
         sources=tuple(answer.memories),

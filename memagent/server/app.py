@@ -14,6 +14,7 @@ from memagent.errors import MemagentError
 from memagent.server.access.layer import add_access
 from memagent.server.access.principal import Forbidden
 from memagent.server.observability.setup import add_observability
+from memagent.server.openai.routes import add_openai
 from memagent.server.problems import problem, status_of
 from memagent.server.rest.routes import add_rest
 from memagent.server.services import Services
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     add_rest(app)
+    add_openai(app, services)
     add_access(app, services)
     add_observability(app, services)
     app.add_exception_handler(MemagentError, _known)
