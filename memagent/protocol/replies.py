@@ -117,3 +117,4 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    error: str | None = None

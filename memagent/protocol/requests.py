@@ -51,12 +51,11 @@ class RecordIn(Body):
         )
 
     @classmethod
-    def of(cls, record: str | NewRecord) -> "RecordIn":
-        """Return a record of `Memory.add_many` as JSON holds it."""
+    def values(cls, record: str | NewRecord) -> dict[str, Any]:
+        """Return a record of `Memory.add_many` as a body holds it; the server checks it."""
         if isinstance(record, str):
-            return cls(text=record)
-        values: dict[str, Any] = {name: getattr(record, name) for name in cls.model_fields}
-        return cls.model_validate(values)
+            return {"text": record}
+        return {name: getattr(record, name) for name in cls.model_fields}
 
 
 class AddRecords(Body):

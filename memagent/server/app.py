@@ -61,7 +61,7 @@ def create_app(services: Services) -> FastAPI:
 
 
 async def _known(request: Request, error: Exception) -> Response:
-    return problem(status_of(error), str(error))
+    return problem(status_of(error), str(error), kind=type(error).__name__)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -50,8 +50,13 @@ TITLES = {
 }
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> "Response":
-    """Return an error as a response: its status, a title, and one line that says what to mend."""
+def problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, *, kind: str | None = None
+) -> "Response":
+    """Return an error as a response: its status, a title, and one line that says what to mend.
+
+    `kind` is the name of the library's own error, by which a client raises the same.
+    """
     from starlette.responses import JSONResponse
 
     body: dict[str, Any] = {
@@ -59,6 +64,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
         "title": TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
+        **({"error": kind} if kind else {}),
     }
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 

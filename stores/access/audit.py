@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.rows import micros, moment_of
+from memagent.stores.database.filters import micros
+from memagent.stores.database.rows import moment_of
 
 MAX_RECORDS = 1_000
 """Records that an entry names at most; its count has them all."""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ from datetime import UTC, datetime
 from memagent.errors import InvalidInput, shown
 from memagent.records import Scope
 from memagent.stores.database.connection import SqliteStore
-from memagent.stores.database.rows import micros, moment_of
+from memagent.stores.database.filters import micros
+from memagent.stores.database.rows import moment_of
 
 PREFIX = "ma"
 ID_BYTES, SECRET_BYTES = 5, 32
@@ -165,18 +167,17 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _key_of(row: "dict[str, object] | object") -> ApiKey:
-    values = {name: row[name] for name in _COLUMNS.split(", ")}  # type: ignore[index]
-    times = {
-        name: None if values[name] is None else moment_of(values[name])
-        for name in ("created", "expires", "revoked")
-    }
-    users = None if values["users"] is None else tuple(json.loads(values["users"]))
+def _key_of(row: sqlite3.Row) -> ApiKey:
+    def time(name: str) -> datetime | None:
+        return None if row[name] is None else moment_of(row[name])
+
     return ApiKey(
-        id=values["id"],
-        name=values["name"],
-        users=users,
-        read_only=bool(values["read_only"]),
-        rate=values["rate"],
-        **times,
+        id=row["id"],
+        name=row["name"],
+        users=None if row["users"] is None else tuple(json.loads(row["users"])),
+        read_only=bool(row["read_only"]),
+        rate=row["rate"],
+        created=moment_of(row["created"]),
+        expires=time("expires"),
+        revoked=time("revoked"),
     )

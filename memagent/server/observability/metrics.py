@@ -19,28 +19,43 @@ class Metrics:
 
     def __init__(self, memory: Memory) -> None:
         self.registry = CollectorRegistry()
-        of = {"registry": self.registry}
+        here = self.registry
         self.requests = Counter(
-            "memagent_requests", "Requests answered.", ["method", "route", "status"], **of
+            "memagent_requests", "Requests answered.", ["method", "route", "status"], registry=here
         )
         self.seconds = Histogram(
-            "memagent_request_seconds", "Seconds to the end.", ["route"], buckets=SECONDS, **of
+            "memagent_request_seconds",
+            "Seconds to the end.",
+            ["route"],
+            buckets=SECONDS,
+            registry=here,
         )
-        self.in_flight = Gauge("memagent_requests_in_flight", "Requests being answered.", **of)
+        self.in_flight = Gauge(
+            "memagent_requests_in_flight", "Requests being answered.", registry=here
+        )
         self.operations = Counter(
-            "memagent_operations", "Verbs carried out, as the audit log has them.", ["verb"], **of
+            "memagent_operations",
+            "Verbs carried out, as the audit log has them.",
+            ["verb"],
+            registry=here,
         )
         self.recall = Histogram(
-            "memagent_recall_seconds", "Seconds of a search or recall.", buckets=SECONDS, **of
+            "memagent_recall_seconds",
+            "Seconds of a search or recall.",
+            buckets=SECONDS,
+            registry=here,
         )
         self.model_first = Histogram(
             "memagent_model_first_byte_seconds",
             "Seconds until the model's first byte.",
             buckets=SECONDS,
-            **of,
+            registry=here,
         )
         self.model = Histogram(
-            "memagent_model_seconds", "Seconds of the model's whole reply.", buckets=SECONDS, **of
+            "memagent_model_seconds",
+            "Seconds of the model's whole reply.",
+            buckets=SECONDS,
+            registry=here,
         )
         self.registry.register(StoreNumbers(memory))
 

@@ -82,7 +82,8 @@ async def _events(talk: Conversation, text: str, caller: Caller) -> AsyncIterato
                     await caller.audit("add", step.answer.turn)
                     yield event("saved", {"ids": list(step.answer.turn)})
     except MemagentError as error:
-        yield event("error", {"status": status_of(error), "detail": str(error)})
+        kind = type(error).__name__
+        yield event("error", {"status": status_of(error), "detail": str(error), "error": kind})
 
 
 def event(name: str, data: Any) -> bytes:

@@ -12,7 +12,7 @@ from memagent.protocol.replies import Changes, FeedbackReply
 from memagent.protocol.requests import Correct, Reason
 from memagent.server.rest.caller import Caller, Reader, Writer, reply
 from memagent.server.rest.idempotency import Replies
-from memagent.types import Answer, Change, Hit, Recollection
+from memagent.types import Answer, Change, Hit, Recollection, Reflected
 
 router = APIRouter(prefix="/v1", tags=["feedback"])
 FEEDBACK, CHANGES = TypeAdapter(FeedbackReply), TypeAdapter(Changes)
@@ -28,17 +28,18 @@ async def give_feedback(body: Correct, caller: Writer) -> Response:
         reflected = await caller.run(_teach, body, caller)
         ids = [*body.shown, *([reflected.lesson.id] if reflected.lesson else [])]
         await caller.audit("feedback", ids)
-        return reply(FEEDBACK, FeedbackReply.model_construct(**vars_of(reflected)))
+        value = FeedbackReply.model_construct(
+            judged=reflected.judged,
+            lesson=reflected.lesson,
+            change=reflected.change,
+            checked=reflected.checked,
+        )
+        return reply(FEEDBACK, value)
 
     return await replies.once(caller, make)
 
 
-def vars_of(reflected: object) -> dict[str, object]:
-    """Return the outcome of feedback by field."""
-    return {name: getattr(reflected, name) for name in FeedbackReply.model_fields}
-
-
-def _teach(body: Correct, caller: Caller) -> object:
+def _teach(body: Correct, caller: Caller) -> Reflected:
     shown = caller.memory.get(body.shown, scope=caller.scope.across_sessions())
     if shown.missing:
         raise InvalidInput("shown: some of these records are not there")
