@@ -23,7 +23,7 @@ class _Connected(Protocol):
 
 
 def _sent(make: Callable[P, calls.Call[T]]) -> Callable[Concatenate[_Connected, P], T]:
-    def verb(self: _Connected, *args: P.args, **kwargs: P.kwargs) -> T:
+    def verb(self: _Connected, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.connection.send(make(*args, **kwargs))
 
     _name(verb, make)
@@ -33,7 +33,7 @@ def _sent(make: Callable[P, calls.Call[T]]) -> Callable[Concatenate[_Connected, 
 def _awaited(
     make: Callable[P, calls.Call[T]],
 ) -> Callable[Concatenate[_Connected, P], Awaitable[T]]:
-    async def verb(self: _Connected, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def verb(self: _Connected, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.connection.asend(make(*args, **kwargs))
 
     _name(verb, make)

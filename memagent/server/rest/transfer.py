@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from memagent.errors import InvalidInput
@@ -53,6 +54,9 @@ def _chunks(lines: Iterator[str]) -> Iterator[bytes]:
 )
 async def import_records(caller: Writer) -> Response:
     """Store records that are not there yet, by id, from JSON lines of an export: all, or none."""
+    kind = caller.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != NDJSON:  # a page's form cannot send this
+        raise HTTPException(415, f"Content-Type: {NDJSON} is wanted")
     with tempfile.SpooledTemporaryFile(max_size=IN_RAM) as spool:
         async for piece in caller.request.stream():
             spool.write(piece)
