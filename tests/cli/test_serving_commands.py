@@ -152,7 +152,8 @@ ASK = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as client:
     client.connect(sys.argv[1])
-    client.sendall(b"GET /v1/count HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n")
+    lines = [b"GET /v1/count HTTP/1.1", b"Host: localhost", b"Connection: close", b"", b""]
+    client.sendall(b"\\r\\n".join(lines))
     reply = b""
     while piece := client.recv(4096):
         reply += piece
