@@ -20,6 +20,7 @@ FULL = {"evals/tasks/babi/generator": "bAbI has twenty tasks"}
 HEAVY = {
     "faiss",
     "langchain_core",
+    "mcp",
     "numpy",
     "openai",
     "pydantic_settings",

@@ -38,7 +38,9 @@ from memagent.cli.options import (
 from memagent.cli.output import answer_object, print_timings
 from memagent.cli.profile import profile_app
 from memagent.cli.serving.audit import audit
+from memagent.cli.serving.hooks import hook_app
 from memagent.cli.serving.keys import keys_app
+from memagent.cli.serving.mcp import mcp
 from memagent.cli.serving.serve import serve
 from memagent.errors import UserError
 from memagent.terminal import PlainFormatter, guard_streams, say, say_text
@@ -180,6 +182,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     (STORE, "compact", maintenance.compact),
     (SERVING, "serve", serve),
     (SERVING, "serve-model", models.serve_model),
+    (SERVING, "mcp", mcp),
     (SERVING, "audit", audit),
     (SETTINGS, "doctor", maintenance.doctor),
 )
@@ -193,6 +196,7 @@ GROUPS = (
     (EVALUATION, "data", data_app),
     (SERVING, "keys", keys_app),
     (SERVING, "model", models.model_app),
+    (SERVING, "hook", hook_app),
     (SETTINGS, "config", config_app),
 )
 """Groups of commands that have a name of their own."""

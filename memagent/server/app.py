@@ -13,6 +13,7 @@ from memagent import __version__
 from memagent.errors import MemagentError
 from memagent.server.access.layer import add_access
 from memagent.server.access.principal import Forbidden
+from memagent.server.mcp.http import add_mcp
 from memagent.server.observability.setup import add_observability
 from memagent.server.openai.routes import add_openai
 from memagent.server.problems import problem, status_of
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
         },
     )
     app.state.services = services
+    add_mcp(app, services)
     add_rest(app)
     add_openai(app, services)
     add_access(app, services)
