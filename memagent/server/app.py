@@ -12,11 +12,10 @@ from starlette.responses import Response
 from memagent import __version__
 from memagent.errors import MemagentError
 from memagent.server.access.layer import add_access
-from memagent.server.access.principal import Forbidden
 from memagent.server.mcp.http import add_mcp
-from memagent.server.observability.setup import add_observability
+from memagent.server.observability.layer import add_observability
 from memagent.server.openai.routes import add_openai
-from memagent.server.problems import problem, status_of
+from memagent.server.problems import Forbidden, problem, status_of
 from memagent.server.rest.routes import add_rest
 from memagent.server.services import Services
 

@@ -13,10 +13,14 @@ from memagent.errors import (
     StoreBusy,
     StoreError,
 )
-from memagent.server.access.principal import Forbidden
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+
+
+class Forbidden(Exception):
+    """The credential does not reach so far; answered as 403, and never says what is there."""
+
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: tuple[tuple[type[Exception], int], ...] = (

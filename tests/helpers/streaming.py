@@ -37,7 +37,7 @@ WARM = (
 )
 """Modules to load before the forks, so that each of them does not."""
 TEXT = "\u00c4rger \U0001f468\u200d\U0001f469\u200d\U0001f467 in Porto."
-SLOW = {"serve-model", "simulate", "train"}
+SLOW = {"mcp", "serve", "serve-model", "simulate", "train"}
 """Commands that start other programs, or work for minutes."""
 
 

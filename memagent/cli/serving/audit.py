@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from memagent.cli.options import Home, Json, memory_of, settings_of, time_option
-from memagent.stores.access.audit import AuditLog
-from memagent.stores.access.keys import Keys
 from memagent.terminal import say
 
 SHOWN = 3
@@ -35,6 +33,9 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """List what was done through `memagent serve`, newest first: who, when, which records."""
+    from memagent.stores.access.audit import AuditLog
+    from memagent.stores.access.keys import Keys
+
     with ExitStack() as stack:
         store = memory_of(settings_of(home=home), stack).engine.store
         log, names = AuditLog(store), {key.id: key.name for key in Keys(store).list()}

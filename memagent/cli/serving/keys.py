@@ -4,14 +4,16 @@ import json
 import re
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memagent.cli.options import Home, Json, memory_of, settings_of
 from memagent.errors import InvalidInput
-from memagent.stores.access.keys import ApiKey, Keys
 from memagent.terminal import say
+
+if TYPE_CHECKING:
+    from memagent.stores.access.keys import ApiKey, Keys
 
 keys_app = typer.Typer(help="API keys of `memagent serve`.", no_args_is_help=True)
 
@@ -19,7 +21,9 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 Name = Annotated[str, typer.Argument(help="Name or id of a key.", show_default=False)]
 
 
-def _keys(stack: ExitStack, home: Home) -> Keys:
+def _keys(stack: ExitStack, home: Home) -> "Keys":
+    from memagent.stores.access.keys import Keys
+
     return Keys(memory_of(settings_of(home=home), stack).engine.store)
 
 
@@ -114,17 +118,17 @@ def _check_rate(rate: str) -> None:
         raise InvalidInput(f"--rate {rate!r}: write it as 600/minute or 10/second") from error
 
 
-def _whom(key: ApiKey) -> str:
+def _whom(key: "ApiKey") -> str:
     return "anybody" if key.users is None else ", ".join(key.users)
 
 
-def _state(key: ApiKey, now: datetime) -> str:
+def _state(key: "ApiKey", now: datetime) -> str:
     if key.revoked is not None:
         return "revoked"
     return "good" if key.usable(now) else "expired"
 
 
-def _object(key: ApiKey, now: datetime) -> dict[str, object]:
+def _object(key: "ApiKey", now: datetime) -> dict[str, object]:
     return {
         "id": key.id,
         "name": key.name,

@@ -11,6 +11,7 @@ import typer
 
 from memagent.cli.options import Home, Model, User, memory_of, settings_of
 from memagent.errors import ConfigError
+from memagent.server.observability.logs import logging_to_stderr
 from memagent.terminal import say
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def serve(
     """Serve the memory: REST, MCP, an OpenAI-style endpoint, and a page to look at it."""
     try:
         from memagent.server import run
-        from memagent.server.observability.logs import logging_to_stderr
         from memagent.server.services import ServeOptions, Services
     except ModuleNotFoundError as error:
         raise ConfigError(f"{MISSING} ({error.name} is missing)") from error

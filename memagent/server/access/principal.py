@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from memagent.errors import InvalidInput, shown
+from memagent.server.problems import Forbidden
 from memagent.types import Scope
-
-
-class Forbidden(Exception):
-    """The credential does not reach so far; answered as 403, and never says what is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

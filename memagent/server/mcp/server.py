@@ -29,11 +29,11 @@ from mcp.types import (
 
 from memagent import __version__
 from memagent.errors import MemagentError
-from memagent.server.access.principal import Forbidden
 from memagent.server.mcp import prompts, resources
 from memagent.server.mcp.confirmation import Confirmations
 from memagent.server.mcp.shapes import parsed
 from memagent.server.mcp.tools import TOOLS, Reach, Tool
+from memagent.server.problems import Forbidden
 from memagent.types import Scope
 
 if TYPE_CHECKING:

@@ -4,11 +4,14 @@ import logging
 import time
 from uuid import uuid4
 
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memagent.server.access.principal import Principal
+from memagent.server.observability import health
 from memagent.server.observability.metrics import Metrics
+from memagent.server.services import Services
 
 logger = logging.getLogger("memagent.server.access_log")
 
@@ -69,3 +72,10 @@ def route_of(scope: Scope) -> str:
         scope.get("route"), "path", None
     )
     return path if isinstance(path, str) else UNROUTED
+
+
+def add_observability(app: FastAPI, services: Services) -> None:
+    """Add health, metrics and the layer that observes each request."""
+    app.state.metrics = Metrics(services.memory)
+    app.include_router(health.router)
+    app.add_middleware(ObservingLayer, metrics=app.state.metrics)

@@ -1,4 +1,8 @@
-"""Connection of a client: work that ends when the client goes away."""
+"""Connection of a client: work that ends when the client goes away.
+
+Without it, a model would go on writing a reply that nobody reads any more: a server notices a lost
+connection only where it reads from it or writes to it.
+"""
 
 import asyncio
 from collections.abc import Coroutine

@@ -13,14 +13,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from memagent.errors import MemagentError
 from memagent.server.access.audit import audited
-from memagent.server.access.principal import Forbidden, Principal, principal_of
+from memagent.server.access.principal import Principal, principal_of
 from memagent.server.openai import turn as turns
 from memagent.server.openai.connection import ClientGone, while_connected
 from memagent.server.openai.conversation import Api, conversation_of
 from memagent.server.openai.reply import text_of
 from memagent.server.openai.turn import Turn
 from memagent.server.openai.upstream import Stopwatch, Upstream, passed_on
-from memagent.server.problems import status_of
+from memagent.server.problems import Forbidden, status_of
 from memagent.server.services import Services, services_of
 from memagent.types import Scope
 

@@ -1,6 +1,6 @@
 -- API keys, and the log of who read or wrote what. An entry names records by number only: what is
 -- forgotten has none any more, and with a user's last record goes the name.
-CREATE TABLE api_keys (
+CREATE TABLE IF NOT EXISTS api_keys (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     digest BLOB NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE api_keys (
     expires INTEGER,
     revoked INTEGER
 ) WITHOUT ROWID;
-CREATE TABLE audit (
+CREATE TABLE IF NOT EXISTS audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
     key TEXT,
@@ -20,4 +20,4 @@ CREATE TABLE audit (
     records INTEGER NOT NULL,
     seqs TEXT NOT NULL
 );
-CREATE INDEX audit_by_user ON audit(user, id);
+CREATE INDEX IF NOT EXISTS audit_by_user ON audit(user, id);
