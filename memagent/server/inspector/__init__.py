@@ -1,1 +1,0 @@
-"""Inspector: the page on which a memory is read, searched, corrected and erased."""
