@@ -29,6 +29,7 @@ TOGETHER = {
     "test_distributed.py": "ray",
     "test_local.py": "models",
     "test_real.py": "models",
+    "test_real_openai_endpoint.py": "models",
 }
 """Files whose tests one worker runs, so that what is slow to load is loaded once."""
 

@@ -46,7 +46,8 @@ class StubServer:
     server reports its context length and counts the words of a prompt, as vLLM does. `requests`
     holds the bodies of the chat requests, `context_requests` the paths of the other requests, and
     `disconnects` counts the clients that left a `Hang`. `pages` holds what other paths answer:
-    JSON, or an action such as `Fail`, `Garble` or `Hang`. With a `scorer` of a question and a text
+    JSON, or an action such as `Fail`, `Garble` or `Hang`; bodies sent there are in `other_requests`
+    as (path, body). With a `scorer` of a question and a text
     it is a reranker as well, at the `rerank_paths`; `rerank_requests` holds (path, body).
     """
 
@@ -72,6 +73,7 @@ class StubServer:
         self.scorer = scorer
         self.rerank_paths: Sequence[str] = tuple(rerank_paths)
         self.rerank_requests: list[tuple[str, Request]] = []
+        self.other_requests: list[tuple[str, Request]] = []
         self.requests: list[Request] = []
         self.disconnects = 0
         self.changed = threading.Condition()

@@ -95,6 +95,7 @@ class Stub(Protocol):
     scorer: Callable[[str, str], float] | None
     rerank_paths: Sequence[str]
     rerank_requests: list[tuple[str, Request]]
+    other_requests: list[tuple[str, Request]]
     disconnects: int
 
     def action_for(self, request: Request) -> Action:
@@ -153,6 +154,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path.endswith(("/rerank", "/score")):
             self._rank(request)
+            return
+        if not self.path.endswith("/chat/completions"):
+            self.server.stub.other_requests.append((self.path, request))
+            if not self._page(request):
+                self._send(404, {"detail": "Not Found"})
             return
         self._perform(request, self.server.stub.action_for(request))
 

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from memagent.errors import InvalidInput
+from memagent.models.reasoning import storable
 
 Api = Literal["chat/completions", "responses"]
 TEXTS = {"chat/completions": "text", "responses": "input_text"}
 """Type of a part of a message that holds text, by interface."""
 SPOKEN = ("user", "assistant")
 """Roles by whose words one conversation is told from another; instructions may hold the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDigest:
+    """Turn of a conversation: a digest of all that was said until then, and the replies to it."""
+
+    id: str
+    replies: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +40,39 @@ class Conversation:
     @property
     def said(self) -> str:
         """Text of the last user message; images and files in it are left out."""
-        return _text(self._messages[max(self.place, 0)].get("content"))
+        return storable(_text(self._messages[max(self.place, 0)].get("content")))
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Texts of all messages, which a note need not repeat."""
+        return frozenset(
+            _text(message.get("content")).strip()
+            for message in self._messages
+            if isinstance(message, Mapping)
+        )
 
     @property
     def id(self) -> str:
         """Digest of what was said and replied up to the last user message."""
-        spoken = [
-            (message.get("role"), _text(message.get("content")))
-            for message in self._messages[: self.place + 1 or None]
-            if isinstance(message, Mapping) and message.get("role") in SPOKEN
-        ]
-        return hashlib.sha256(json.dumps(spoken).encode()).hexdigest()
+        return self.turns[-1].id
+
+    @property
+    def turns(self) -> Sequence[TurnDigest]:
+        """Turns of the conversation up to that of the last user message, which has no reply."""
+        before = str(self.body.get("previous_response_id") or "").encode(errors="replace")
+        digest, turns = hashlib.sha256(before), list[TurnDigest]()
+        for message in self._messages[: self.place + 1 or None]:
+            if not isinstance(message, Mapping) or message.get("role") not in SPOKEN:
+                continue
+            role, text = message["role"], _text(message.get("content"))
+            if not text.strip():
+                continue  # a call of tools, or an image
+            digest.update(json.dumps([role, text]).encode() + b"\n")
+            if role == "user":
+                turns.append(TurnDigest(digest.hexdigest(), []))
+            elif turns:
+                turns[-1].replies.append(text)
+        return turns
 
     def with_notes(self, notes: str) -> dict[str, Any]:
         """Return the body with notes before the last user message; all else stays as it is."""

@@ -2,19 +2,23 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
+from urllib.parse import quote
 
 from starlette.requests import Request
 
+from memagent.agent.adaptation.budget import is_weak
 from memagent.agent.record_turn import remember
 from memagent.agent.requests import Origin
+from memagent.agent.steps import Recalled
 from memagent.errors import InvalidInput, MemagentError
 from memagent.models.reasoning import storable
 from memagent.prompts import preface
 from memagent.server.access.audit import audited
 from memagent.server.openai.conversation import Conversation
+from memagent.server.openai.recollections import Recollections
 from memagent.server.services import Services
 from memagent.text.questions import asks
 from memagent.text.repetition import without_repetition
@@ -27,6 +31,10 @@ MODES: tuple[Mode, ...] = ("on", "read", "off")
 MAX_QUERY = 8_000
 """Characters of a message that are searched for at most: its end, where a question stands."""
 MAX_STORED = 1_000_000
+UNQUOTED, MAX_HEADER = "/:@!$&()*+;=", 4_000
+"""Characters of an id that stand in a header as they are, and the length of the header at most."""
+MAX_TURNS = 200
+"""Earlier turns that a reply is linked to at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +50,24 @@ class Turn:
     def notes(self) -> str:
         """Return what is put before the user's words, empty if nothing was recalled."""
         found = self.recollection
-        texts = () if found.nothing_relevant else found.texts
+        texts = found.texts
         today = datetime.now().astimezone().date() if found.shows_dates and texts else None
         return preface(texts, today, [line.text for line in found.about_user])
 
+    def without_notes(self) -> "Turn":
+        """Return the turn as it is where its notes are left out."""
+        found = replace(
+            self.recollection, hits=(), profile=(), left_out=len(self.recollection.hits)
+        )
+        return replace(self, recollection=found)
+
     def headers(self) -> dict[str, str]:
         """Return headers that say what was recalled."""
-        ids = [hit.record.id for hit in self.recollection.hits]
+        ids = [quote(hit.record.id, safe=UNQUOTED) for hit in self.recollection.hits]
+        while len(",".join(ids)) > MAX_HEADER:
+            ids.pop()
         return {
-            "X-Memory-Recalled": ",".join(id for id in ids if id.isascii() and id.isprintable()),
+            "X-Memory-Recalled": ",".join(ids),
             "X-Memory-Relevance": f"{self.recollection.relevance:.3f}",
         }
 
@@ -62,24 +79,61 @@ class Turn:
         """
         said = self.conversation.said[-MAX_STORED:]
         reply, cut = without_repetition(storable(reply)[:MAX_STORED])
-        place = hashlib.sha256(f"{self.scope}\0{self.conversation.id}".encode()).hexdigest()[:32]
-        answered = hashlib.sha256(f"{place}\0{reply}".encode()).hexdigest()[:32]
         origin = Origin()
         origin.show(self.recollection)
+        origin.shown |= self._before()
         answer = Answer(
             answer=reply, recollection=self.recollection, question=said, scope=self.scope, cut=cut
         )
-        ids = (place, answered)
-        memory = self.services.memory
+        place, memory = turn_id(self.scope, self.conversation.id), self.services.memory
+        ids = place, reply_id(place, reply)
         return remember(memory, said, answer, (), self.scope, origin, chat=True, ids=ids).turn
 
+    def _before(self) -> set[int]:
+        """Return the records (by `seq`) of earlier turns, with which the reply is forgotten."""
+        ids = []
+        for turn in self.conversation.turns[-1 - MAX_TURNS : -1]:
+            place = turn_id(self.scope, turn.id)
+            ids += [place, *(reply_id(place, text.strip()) for text in turn.replies)]
+        found = self.services.memory.get(ids, scope=self.scope) if ids else ()
+        return {record.seq for record in found}
 
-def recall(services: Services, scope: Scope, conversation: Conversation, mode: Mode) -> Turn:
-    """Return a turn with what is recalled for its last user message."""
-    found = Recollection()
-    if mode != "off":
-        query = conversation.said[-MAX_QUERY:]
-        found = services.agent.driver.recall(query, scope.across_sessions(), stated=not asks(query))
+
+def turn_id(scope: Scope, digest: str) -> str:
+    """Return the id of the record of what a user said."""
+    return hashlib.sha256(f"{scope}\0{digest}".encode(errors="replace")).hexdigest()[:32]
+
+
+def reply_id(turn: str, reply: str) -> str:
+    """Return the id of the record of a reply to what a user said."""
+    return hashlib.sha256(f"{turn}\0{reply}".encode(errors="replace")).hexdigest()[:32]
+
+
+def recall(
+    services: Services,
+    scope: Scope,
+    conversation: Conversation,
+    mode: Mode,
+    kept: Recollections,
+) -> Turn:
+    """Return a turn with what is recalled for its last user message.
+
+    That stays the same while tools are called. What the conversation says itself is left out, and a
+    model that reads many memories worse than few is shown only those near the best.
+    """
+    driver, query = services.agent.driver, conversation.said[-MAX_QUERY:]
+
+    def recalled() -> Recollection:
+        weak = is_weak(driver.open())
+        found = driver.recall(query, scope, focus=weak, stated=not asks(query))
+        known = conversation.texts
+        hits = tuple(hit for hit in found.hits if hit.record.text.strip() not in known)
+        found = replace(found, hits=hits)
+        logger.debug("%s", Recalled(found).trace())
+        return found
+
+    id = turn_id(scope, conversation.id)
+    found = kept.get(id, services.memory, scope, recalled)
     return Turn(services, scope, conversation, found, mode)
 
 
