@@ -208,7 +208,16 @@ def processes(home: Path) -> Iterator[tuple[int, int]]:
     """Start the stand-in and `memagent serve`, and give their ports."""
     ports = free_port(), free_port()
     environment = {**os.environ, "MEMAGENT_CONFIG": str(home / "none.toml")}
-    serve = [sys.executable, "-m", "memagent", "serve", "--port", str(ports[1]), "--home", home]
+    serve = [
+        sys.executable,
+        "-m",
+        "memagent",
+        "serve",
+        "--port",
+        str(ports[1]),
+        "--home",
+        str(home),
+    ]
     serve += ["--user", USER, "--model", f"http://127.0.0.1:{ports[0]}/v1"]
     commands = [[sys.executable, __file__, "--stand-in", str(ports[0])], serve]
     with (home / "serve.log").open("wb") as log:

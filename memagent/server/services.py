@@ -60,7 +60,13 @@ class Services:
         """Agent over the memory, with the model that the settings name."""
         from memagent.models.open_chat import chat_of
 
-        return Agent(memory=self.memory, model=lambda: chat_of(self.settings))
+        settings = self.settings
+        return Agent(
+            memory=self.memory,
+            model=lambda: chat_of(settings),
+            k=settings.recall_k,
+            profile=settings.profile_tokens if settings.profile else 0,
+        )
 
 
 def services_of(connection: "HTTPConnection") -> Services:

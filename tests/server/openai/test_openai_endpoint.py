@@ -145,7 +145,7 @@ def test_only_the_last_turn_of_a_history_is_remembered(served: Served) -> None:
         {"role": "assistant", "content": "Good day."},
         {"role": "user", "content": "Anna lives in Turin."},
     ]
-    client_of(served).chat.completions.create(model="stub-model", messages=history)  # type: ignore[call-overload]
+    client_of(served).chat.completions.create(model="stub-model", messages=history)  # type: ignore[arg-type]
     assert texts(served) == ["Anna lives in Turin.", "In Turin."]
 
 

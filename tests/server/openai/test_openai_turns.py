@@ -34,14 +34,16 @@ def served(stub: StubServer) -> Iterator[Served]:
         yield server
 
 
-def ask(served: Served, *messages: Any, **options: Any) -> Any:
+def ask(served: Served, *messages: Any, stream: bool = False, **options: Any) -> Any:
     """Send messages, and wait until the turn is written."""
+    said: Any = [
+        {"role": "user", "content": one} if isinstance(one, str) else one for one in messages
+    ]
     with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:
-        said = [
-            {"role": "user", "content": one} if isinstance(one, str) else one for one in messages
-        ]
-        reply = client.chat.completions.create(model="stub-model", messages=said, **options)
-        reply = list(reply) if options.get("stream") else reply
+        reply: Any = client.chat.completions.create(
+            model="stub-model", messages=said, stream=stream, **options
+        )
+        reply = list(reply) if stream else reply
     settled(served)
     return reply
 
@@ -179,7 +181,13 @@ def test_a_server_that_fails_passes_its_error_and_keeps_what_was_said(
 
 def test_options_of_a_request_pass_with_notes(served: Served, stub: StubServer) -> None:
     served.memory.add(ANNA, scope="me")
-    options = {"n": 2, "stop": ["x"], "logprobs": True, "seed": 7, "extra_body": {"min_p": 0.1}}
+    options: dict[str, Any] = {
+        "n": 2,
+        "stop": ["x"],
+        "logprobs": True,
+        "seed": 7,
+        "extra_body": {"min_p": 0.1},
+    }
     ask(served, WHERE, response_format={"type": "json_object"}, **options)
     request = stub.requests[-1]
     assert (request["n"], request["stop"], request["logprobs"], request["seed"]) == (
