@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from serving import Served, services
+from served import Served, services
 
 import memagent
 from memagent import NewRecord, Scope

@@ -3,19 +3,34 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
 
 from memagent.terminal import PlainFormatter
 
+MAX_WAITING = 10_000
+"""Lines that wait to be written; further ones are lost while nobody reads stderr."""
 LOGGERS = ("memagent", "uvicorn.error", "mcp")
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _Handler(QueueHandler):
+    """Handler that never waits: a thread of its own writes the lines."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with suppress(Full):
+            self.queue.put_nowait(record)
 
 
 @contextmanager
 def logging_to_stderr(json: bool, level: int = logging.INFO) -> Iterator[None]:
     """Write what the server logs to stderr until the block ends."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_json_formatter() if json else PlainFormatter(TEXT))
+    writing = logging.StreamHandler(sys.stderr)
+    writing.setFormatter(_json_formatter() if json else PlainFormatter(TEXT))
+    lines: Queue[logging.LogRecord] = Queue(MAX_WAITING)
+    handler, listener = _Handler(lines), QueueListener(lines, writing)
+    listener.start()
     before = []
     for name in LOGGERS:
         logger = logging.getLogger(name)
@@ -26,6 +41,7 @@ def logging_to_stderr(json: bool, level: int = logging.INFO) -> Iterator[None]:
     try:
         yield
     finally:
+        listener.stop()
         for logger, old, propagate in before:
             logger.removeHandler(handler)
             logger.setLevel(old)

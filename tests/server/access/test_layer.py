@@ -2,7 +2,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from serving import services
+from served import services
 from starlette.testclient import TestClient
 
 from memagent import Memory

@@ -11,7 +11,7 @@ from typing import Any
 
 import openai
 import pytest
-from serving import Served, services
+from served import Served, services
 
 from memagent.server.openai.response_events import ResponseEvents
 from memagent.testing import Cut, Events, Say, StubServer

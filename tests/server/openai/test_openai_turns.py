@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from serving import Served, services
+from served import Served, services
 
 from memagent import Scope
 from memagent.server.openai.conversation import conversation_of

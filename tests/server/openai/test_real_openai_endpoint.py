@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from serving import Served, services
+from served import Served, services
 
 from memagent import Memory
 from memagent.models.open_chat import EMBEDDED

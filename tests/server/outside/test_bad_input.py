@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from serving import Served, services
+from served import Served, services
 from starlette.testclient import TestClient
 
 from memagent.server.app import create_app

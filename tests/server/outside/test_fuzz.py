@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from serving import services
+from served import services
 from starlette.testclient import TestClient
 
 from memagent.server.app import create_app

@@ -3,7 +3,7 @@
 import os
 
 from isolating import TinyEmbedder
-from serving import services
+from served import services
 from starlette.testclient import TestClient
 from tenants import Requests
 
