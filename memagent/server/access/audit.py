@@ -34,6 +34,7 @@ class AuditWriter:
         self._waiting: list[Entry] = []
         self._done: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
+        self._runs = False
 
     async def put(self, entry: Entry) -> None:
         """Put an entry into the log; returns once it is written if its verb wrote something.
@@ -47,11 +48,14 @@ class AuditWriter:
             done = asyncio.get_running_loop().create_future()
             self._done.append(done)
             self._wake.set()
+            if not self._runs:  # turns are still remembered while the server stops
+                await self._flush()
             await done
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write entries until the block ends, and all of them then."""
+        self._runs = True
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -61,11 +65,15 @@ class AuditWriter:
             await self._flush()
 
     async def _run(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), BATCH_SECONDS)
-            self._wake.clear()
-            await asyncio.shield(self._flush())
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), BATCH_SECONDS)
+                self._wake.clear()
+                await asyncio.shield(self._flush())
+        finally:
+            self._runs = False
+            await self._flush()
 
     async def _flush(self) -> None:
         entries, self._waiting = self._waiting, []

@@ -30,6 +30,8 @@ from memagent.stores.access.keys import ApiKey, Keys
 PUBLIC = ("/healthz", "/readyz", "/", "/favicon.ico")
 PUBLIC_FOLDERS = ("/inspector/",)
 """Paths that need no key: health, and the files of the inspector's page."""
+PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers by which a reverse proxy tells that a request came from elsewhere."""
 KEY_SECONDS = 1.0
 """Seconds for which a key that was found counts as good: so long may a revoked one still work."""
 MAX_FOUND = 10_000
@@ -78,6 +80,8 @@ class AccessLayer:
         key = None if token is None else await self._find(token)
         if key is None:
             if await self._is_open():  # whatever key an OpenAI client has to be given
+                if any(name in headers for name in PROXIES):  # then anybody may be behind it
+                    return problem(403, "this server has no keys: behind a proxy it needs them")
                 if not self._is_ours(headers.get("host", "")):
                     return problem(403, "this server has no keys: it is called by loopback alone")
                 scope.setdefault("state", {})["principal"] = Principal(

@@ -114,6 +114,8 @@ def test_pages_of_other_origins_and_names_are_refused(client: TestClient) -> Non
         {"origin": "null"},
         {"host": "evil.example"},
         {"host": "127.0.0.1.evil.example"},
+        {"x-forwarded-for": "203.0.113.7"},
+        {"forwarded": "for=203.0.113.7"},
     ):
         assert client.get("/v1/records", headers=headers).status_code == 403
     own = {"origin": "http://testserver"}
