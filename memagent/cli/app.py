@@ -17,6 +17,7 @@ from memagent.cli.config import config_app
 from memagent.cli.evals.report import data_app
 from memagent.cli.evals.retrieval import add_to
 from memagent.cli.evals.run import eval_app
+from memagent.cli.importing import import_records
 from memagent.cli.learning import feedback, rationales
 from memagent.cli.learning.ranking import ranking_app
 from memagent.cli.options import (
@@ -175,7 +176,7 @@ COMMANDS: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     (LEARNING, "learn", rationales.learn),
     (STORE, "retain", maintenance.retain),
     (STORE, "export", maintenance.export),
-    (STORE, "import", maintenance.import_records),
+    (STORE, "import", import_records),
     (STORE, "reembed", maintenance.reembed),
     (STORE, "stats", maintenance.stats),
     (STORE, "verify", maintenance.verify),

@@ -1,8 +1,7 @@
-"""Commands on a whole store: retain, export, import, reembed, stats, verify, compact, doctor."""
+"""Commands on a whole store: retain, export, reembed, stats, verify, compact, doctor."""
 
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memagent.cli.discover import FoundServer, discover
-from memagent.cli.input import lines_of, write_lines
+from memagent.cli.input import write_lines
 from memagent.cli.options import DryRun, Home, Json, Session, User, memory_of, opened, settings_of
 from memagent.cli.output import counted, progress_bar
 from memagent.errors import SandboxUnavailable
@@ -77,33 +76,6 @@ def export(
                 say_data(line)
         else:
             write_lines(file, lines)
-
-
-def import_records(
-    file: Annotated[
-        Path | None, typer.Argument(help="The file; stdin if left out.", show_default=False)
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="What wrote it: memagent, mem0, langgraph, or auto.")
-    ] = "auto",
-    user: Annotated[
-        str | None,
-        typer.Option(help="Whose memory it becomes, whomever it names.", show_default=False),
-    ] = None,
-    home: Home = None,
-) -> None:
-    """Import what memagent, mem0 or LangGraph exported; records that are there already are kept."""
-    from memagent.stores.transfer.lines import FORMATS
-
-    if format not in FORMATS:
-        raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}", param_hint="--format")
-    if file is None and sys.stdin.isatty():
-        raise typer.BadParameter("give a file, or lines on stdin")
-    settings = settings_of(home=home)
-    with ExitStack() as stack:
-        memory = memory_of(settings, stack)
-        count = memory.maintenance.import_(lines_of(file), format=format, user=user)
-    say(counted(count, "new record"))
 
 
 def reembed(

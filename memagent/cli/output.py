@@ -266,14 +266,15 @@ def print_tables(tables: "Iterable[Table]") -> None:
 
 @contextmanager
 def progress_bar(description: str = "", total: int | None = None) -> Iterator[Callable[..., None]]:
-    """Show a bar on stderr, which goes with the block; yield what changes it.
+    """Show a bar on stderr if it is a terminal, until the block ends; yield what changes it.
 
     It takes what rich's `Progress.update` does: `advance`, `completed`, `total`, `description`.
     """
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         yield partial(bar.update, bar.add_task(description, total=total))
 
 

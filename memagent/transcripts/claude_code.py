@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
+from memagent.transcripts.message import LeftOut, Message, text_or_none, time_of
+
+SOURCE = "claude-code"
 NOT_SAID = (
     "<command-name>",
     "<command-message>",
@@ -18,15 +19,13 @@ NOT_SAID = (
 """Beginnings of texts that the program writes in the user's name."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """Message of a session: its id in the log, who said it, and when, where that is known."""
-
-    id: str
-    role: Literal["user", "assistant"]
-    text: str
-    time: datetime | None = None
-    session: str | None = None
+_HIDDEN = {
+    "isMeta": "written by the program",
+    "isSidechain": "said by a sub-agent",
+    "isCompactSummary": "summary by the program",
+    "isApiErrorMessage": "written by the program",
+}
+"""Reasons to leave an entry out, by the marks that it may have."""
 
 
 def messages_in(lines: Iterable[str | bytes]) -> Iterator[Message]:
@@ -39,28 +38,46 @@ def messages_in(lines: Iterable[str | bytes]) -> Iterator[Message]:
             entry = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(entry, dict) and (message := _message(entry)) is not None:
-            yield message
+        if isinstance(found := message_of(entry), Message):
+            yield found
 
 
-def _message(entry: Mapping[str, Any]) -> Message | None:
-    role, id, inner = entry.get("type"), entry.get("uuid"), entry.get("message")
-    if role not in ("user", "assistant") or not isinstance(id, str) or not id.strip():
-        return None
-    hidden = ("isMeta", "isSidechain", "isCompactSummary", "isApiErrorMessage")
-    if not isinstance(inner, dict) or any(entry.get(name) for name in hidden):
-        return None
-    text = _text(inner.get("content")).strip()
-    if not text or (role == "user" and text.startswith(NOT_SAID)):
-        return None
-    session = entry.get("sessionId")
+def message_of(entry: Any) -> Message | LeftOut:
+    """Return the message that an entry of a log is, or why it is left out."""
+    if not isinstance(entry, dict):
+        return LeftOut("entry of the program")
+    role, id, inner = entry.get("type"), text_or_none(entry.get("uuid")), entry.get("message")
+    if role not in ("user", "assistant") or id is None or not isinstance(inner, dict):
+        return LeftOut("entry of the program")
+    for mark, reason in _HIDDEN.items():
+        if entry.get(mark):
+            return LeftOut(reason)
+    text = text_or_none(_text(inner.get("content")))
+    if text is None:
+        return LeftOut(_without_text(inner.get("content")))
+    if role == "user" and text.startswith(NOT_SAID):
+        return LeftOut("written by the program")
     return Message(
         id=id,
         role="user" if role == "user" else "assistant",
         text=text,
-        time=_time(entry.get("timestamp")),
-        session=session if isinstance(session, str) and session.strip() else None,
+        time=time_of(entry.get("timestamp")),
+        session=text_or_none(entry.get("sessionId")),
+        metadata=_more(entry, inner),
     )
+
+
+def _more(entry: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    named = {"folder": entry.get("cwd"), "model": inner.get("model")}
+    return {name: text for name, value in named.items() if (text := text_or_none(value))}
+
+
+def _without_text(content: Any) -> str:
+    """Return what sort of entry one without a text is, by its first block."""
+    blocks = content if isinstance(content, list) else []
+    kinds = [block.get("type") for block in blocks if isinstance(block, dict)]
+    reasons = {"tool_use": "tool call", "tool_result": "tool output", "thinking": "thought"}
+    return reasons.get(str(kinds[0]), "written by the program") if kinds else "empty"
 
 
 def _text(content: Any) -> str:
@@ -76,10 +93,3 @@ def _text(content: Any) -> str:
         and isinstance(block.get("text"), str)
     ]
     return "\n\n".join(text for text in texts if not text.startswith(NOT_SAID))
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (TypeError, ValueError, OverflowError):
-        return None

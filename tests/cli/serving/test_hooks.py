@@ -142,8 +142,9 @@ def test_a_message_that_cannot_be_remembered_stops_no_other(
     memagent, home: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "s1.jsonl"
+    long = "u2" + 1000 * "x"
     log.write_text(
-        line("u1", "user", TRAIN) + line("u2", "user", "half \ud800") + line("u3", "user", "Blue.")
+        line("u1", "user", TRAIN) + line(long, "user", "Red.") + line("u3", "user", "Blue.")
     )
     code, _, err = memagent("hook", "remember", stdin=event("Stop", transcript_path=str(log)))
     assert code == 0
