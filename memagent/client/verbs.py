@@ -260,4 +260,4 @@ def forget(
         "everything": everything,
         "dry_run": dry_run,
     }
-    return calls.post("forget", calls.of(Receipt), scope, body)
+    return calls.post("forget", calls.of(Receipt), scope, body, once=dry_run)

@@ -15,6 +15,7 @@ from memagent.errors import InvalidInput, MemagentError
 from memagent.protocol.requests import Ask, Say
 from memagent.server.problems import status_of
 from memagent.server.rest.caller import Caller, Reader, Writer, reply
+from memagent.server.rest.idempotency import Replies
 from memagent.types import Answer
 
 router = APIRouter(prefix="/v1", tags=["agent"])
@@ -26,18 +27,23 @@ async def ask(body: Ask, caller: Reader) -> Response:
     """Answer one question from memory, and remember the turn unless `remember` is false."""
     if body.remember:
         caller.principal.require_write()
-    answer = await caller.services.agent.aask(
-        body.question,
-        scope=caller.scope,
-        remember=body.remember,
-        chat=body.chat,
-        evidence=body.evidence,
-        now=body.now,
-    )
-    await caller.audit("recall", answer.memories)
-    if answer.turn:
-        await caller.audit("add", answer.turn)
-    return reply(ANSWER, answer)
+    replies: Replies = caller.request.app.state.replies
+
+    async def make() -> Response:
+        answer = await caller.services.agent.aask(
+            body.question,
+            scope=caller.scope,
+            remember=body.remember,
+            chat=body.chat,
+            evidence=body.evidence,
+            now=body.now,
+        )
+        await caller.audit("recall", answer.memories)
+        if answer.turn:
+            await caller.audit("add", answer.turn)
+        return reply(ANSWER, answer)
+
+    return await replies.once(caller, make)
 
 
 @router.post(

@@ -50,7 +50,10 @@ async def _erased(caller: Writer, dry_run: bool, *ids: Any, **what: Any) -> Resp
 async def forget(body: Forget, caller: Writer) -> Response:
     """Erase records by id, source, metadata, or all of the scope; `dry_run` only says what goes."""
     what = {"source": body.source, "where": body.where, "everything": body.everything}
-    return await _erased(caller, body.dry_run, body.ids, **what)
+    if body.dry_run:  # a retry of it shall not be told what was there before
+        return await _erased(caller, True, body.ids, **what)
+    replies: Replies = caller.request.app.state.replies
+    return await replies.once(caller, lambda: _erased(caller, False, body.ids, **what))
 
 
 @router.delete("/records/{id}", operation_id="forgetRecord", response_model=Receipt)

@@ -1,8 +1,8 @@
 """Idempotency keys: a request that is sent again gets the reply of the first.
 
 Records and messages that are added get ids derived from the key, so that a retry stores nothing
-twice even after the server was restarted. The replies of other requests are kept in memory of the
-process, for a day at most, and never longer than the records they tell of.
+twice even after the server was restarted. The replies are also kept in memory of the process, for a
+day at most, and given again only while nothing of the user is erased, by whatever process.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from starlette.responses import Response
 
@@ -21,8 +23,16 @@ MAX_KEY = 200
 KEPT_SECONDS = 86_400.0
 KEPT = 10_000
 """Replies that are kept at most; the oldest make room."""
-KEPT_BYTES = 64_000
-"""The longest reply that is kept; a retry of a longer one is carried out again."""
+KEPT_BYTES = 64 << 20
+"""Bytes of replies that are kept at most, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    at: float
+    digest: str
+    erasures: tuple[str, int] | None
+    response: Response
 
 
 class Replies:
@@ -30,8 +40,9 @@ class Replies:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, ...], tuple[float, str, Response]] = OrderedDict()
-        self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
+        self._bytes = 0
+        self._locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def once(self, caller: Caller, make: Callable[[], Awaitable[Response]]) -> Response:
         """Return the reply to a request, that of the first if it was sent before.
@@ -46,26 +57,47 @@ class Replies:
         digest = hashlib.sha256(
             str(caller.scope).encode() + b"\0" + await caller.request.body()
         ).hexdigest()
-        async with self._locks.setdefault(place, asyncio.Lock()):
-            try:
-                kept = self._kept.get(place)
-                if kept is not None and self._clock() - kept[0] < KEPT_SECONDS:
-                    if kept[1] != digest:
-                        raise InvalidInput("this Idempotency-Key was used for another request")
-                    return kept[2]
-                response = await make()
-                if response.status_code < 400 and len(response.body) <= KEPT_BYTES:
-                    self._kept[place] = (self._clock(), digest, response)
-                    while len(self._kept) > KEPT:
-                        self._kept.popitem(last=False)
-                return response
-            finally:
-                self._locks.pop(place, None)
+        lock = self._locks.setdefault(place, asyncio.Lock())  # as long as somebody waits for it
+        async with lock:
+            erasures = await caller.run(erasures_of, caller)
+            self._drop_old()
+            kept = self._kept.get(place)
+            if kept is not None and kept.erasures == erasures:
+                if kept.digest != digest:
+                    raise InvalidInput("this Idempotency-Key was used for another request")
+                return kept.response
+            response = await make()
+            if response.status_code < 400:
+                erasures = await caller.run(erasures_of, caller)
+                self._keep(place, _Kept(self._clock(), digest, erasures, response))
+            return response
 
     def forget(self, user: str) -> None:
         """Drop the replies to a user, of whom something was erased."""
         for place in [place for place in self._kept if place[0] == user]:
-            del self._kept[place]
+            self._drop(place)
+
+    def _keep(self, place: tuple[str, ...], kept: _Kept) -> None:
+        if place in self._kept:
+            self._drop(place)
+        self._kept[place] = kept
+        self._bytes += len(kept.response.body)
+        while len(self._kept) > KEPT or self._bytes > KEPT_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop_old(self) -> None:
+        oldest = self._clock() - KEPT_SECONDS
+        while self._kept and next(iter(self._kept.values())).at <= oldest:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, place: tuple[str, ...]) -> None:
+        self._bytes -= len(self._kept.pop(place).response.body)
+
+
+def erasures_of(caller: Caller) -> tuple[str, int] | None:
+    """Return a number that changes when something of the caller's user is erased."""
+    state = caller.memory.engine.store.state(caller.scope.user)
+    return None if state is None else (state.owner, state.removals - state.rewrites)
 
 
 def key_of(caller: Caller) -> str | None:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from memagent.protocol.replies import Count, Lines
 from memagent.protocol.requests import ProfileText
 from memagent.server.rest.caller import Reader, Writer, reply
+from memagent.server.rest.idempotency import Replies
 from memagent.types import Change, ProfileLine
 
 router = APIRouter(prefix="/v1/profile", tags=["profile"])
@@ -27,10 +28,15 @@ async def profile_lines(caller: Reader) -> Response:
 @router.post("", operation_id="addProfileLine", response_model=ProfileLine, status_code=201)
 async def add_line(body: ProfileText, caller: Writer) -> Response:
     """Remember a text as stated by the user, and put it into the profile."""
-    verb = caller.memory.profile.add
-    line = await caller.run(verb, body.text, scope=caller.scope, who=caller.who, why=body.why)
-    await caller.audit("profile", [line.id])
-    return reply(LINE, line, 201)
+    replies: Replies = caller.request.app.state.replies
+
+    async def make() -> Response:
+        verb = caller.memory.profile.add
+        line = await caller.run(verb, body.text, scope=caller.scope, who=caller.who, why=body.why)
+        await caller.audit("profile", [line.id])
+        return reply(LINE, line, 201)
+
+    return await replies.once(caller, make)
 
 
 @router.patch("/{id}", operation_id="editProfileLine", response_model=ProfileLine)

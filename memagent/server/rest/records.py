@@ -161,7 +161,8 @@ async def get_record(
     record = await _one(caller, id)
     await caller.audit("get", [id])
     tag = etag(record)
-    if if_none_match is not None and tag in _tags(if_none_match):
+    weak = if_none_match.replace("W/", "") if if_none_match else ""  # RFC 9110, 13.1.2
+    if {"*", tag} & _tags(weak):
         return Response(status_code=304, headers={"ETag": tag})
     return reply(RECORD, record, headers={"ETag": tag})
 
