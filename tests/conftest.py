@@ -25,6 +25,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; torch reads 
 
 
 TOGETHER = {
+    "test_inspector.py": "browser",
+    "test_inspector_access.py": "browser",
     "test_cross_encoder.py": "models",
     "test_distributed.py": "ray",
     "test_local.py": "models",

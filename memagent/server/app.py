@@ -12,6 +12,7 @@ from starlette.responses import Response
 from memagent import __version__
 from memagent.errors import MemagentError
 from memagent.server.access.layer import add_access
+from memagent.server.inspector.page import add_inspector
 from memagent.server.mcp.http import add_mcp
 from memagent.server.observability.layer import add_observability
 from memagent.server.openai.routes import add_openai
@@ -51,6 +52,8 @@ def create_app(services: Services) -> FastAPI:
     add_mcp(app, services)
     add_rest(app)
     add_openai(app, services)
+    if services.options.inspector:
+        add_inspector(app)
     add_access(app, services)
     add_observability(app, services)
     app.add_exception_handler(MemagentError, _known)

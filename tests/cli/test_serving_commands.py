@@ -73,7 +73,7 @@ def test_it_says_in_three_lines_where_it_listens(server: Process) -> None:
 
 @pytest.mark.wire
 def test_health_and_metrics(server: Process) -> None:
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         assert client.get("/readyz").json()["store"] == "ready"
         body = {"records": [{"text": SECRET}]}
@@ -90,7 +90,7 @@ def test_health_and_metrics(server: Process) -> None:
 
 @pytest.mark.wire
 def test_the_log_holds_no_text_and_no_path(server: Process, home: Path) -> None:
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         headers = {"Authorization": f"Bearer {SECRET}", "X-Memory": SECRET}
         client.post("/v1/search", json={"query": SECRET}, headers=headers)
         client.post("/v1/search", json={SECRET: SECRET})

@@ -41,8 +41,8 @@ def ask(client: openai.OpenAI, text: str, **options: Any) -> Any:
 
 def texts(served: Served, user: str = "me") -> list[str]:
     """Return what is stored of a user, oldest first, once the server has written it."""
-    for _ in range(200):
-        if not served.app.state.remembering:
+    for _ in range(500):
+        if served.memory.count(scope=user) and not served.app.state.remembering:
             break
         asyncio.run(asyncio.sleep(0.01))
     return [record.text for record in reversed(served.memory.list(scope=user))]

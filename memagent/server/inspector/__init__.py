@@ -1,0 +1,1 @@
+"""Inspector: a page that shows, mends and erases what is remembered."""
