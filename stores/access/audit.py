@@ -19,13 +19,17 @@ MAX_RECORDS = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """Entry to write: what somebody did, to which records (by id) of which user."""
+    """Entry to write: what somebody did, to which records (by id) of which user.
+
+    `count` is how many records it was, None for as many as there are `ids`.
+    """
 
     at: datetime
     key: str | None
     verb: str
     user: str
     ids: Sequence[str] = ()
+    count: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +68,7 @@ class AuditLog:
                         entry.key,
                         entry.verb,
                         user,
-                        len(entry.ids),
+                        len(entry.ids) if entry.count is None else entry.count,
                         json.dumps(list(entry.ids[:MAX_RECORDS])),
                     ),
                 )
@@ -99,6 +103,13 @@ class AuditLog:
             )
             for row in rows
         ]
+
+    def last_used(self) -> dict[str, datetime]:
+        """Return when each key, by id, did what the log still has."""
+        rows = self._store.query(
+            "SELECT key, max(at) AS at FROM audit WHERE key IS NOT NULL GROUP BY key"
+        )
+        return {row["key"]: moment_of(row["at"]) for row in rows}
 
     def prune(self, older_than: timedelta) -> int:
         """Remove entries that are older, and return how many they were."""

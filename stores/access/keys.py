@@ -86,7 +86,8 @@ class Keys:
             revoked=None,
         )
         with self._store.transaction() as db:
-            if db.execute("SELECT 1 FROM api_keys WHERE name = ?", (name,)).fetchone():
+            taken = "SELECT 1 FROM api_keys WHERE name = ?1 OR id = ?1"  # both name a key
+            if db.execute(taken, (name,)).fetchone():
                 raise InvalidInput(f"there is a key {shown(name)} already")
             db.execute(
                 f"INSERT INTO api_keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",

@@ -8,12 +8,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from memagent import Memory
+from memagent.stores.access.audit import AuditLog, Entry
+from memagent.stores.access.keys import Keys
+from memagent.testing import HashEmbedder
 
 Command = Any
 SECRET = "a-canary-that-no-log-holds"
@@ -183,6 +189,7 @@ def test_keys_are_made_listed_revoked_and_removed(memagent: Command) -> None:
         ("make", "x", "--user", "a", "--any-user"),
         ("make", "x", "--user", "a", "--expires", "soon"),
         ("make", "x", "--user", "a", "--rate", "often"),
+        ("make", "x", "--user", "a", "--rate", "0/minute"),
         ("make", "", "--user", "a"),
         ("revoke", "nothing"),
     ],
@@ -195,3 +202,46 @@ def test_a_key_that_cannot_be_made_is_one_line(memagent: Command, options: Any) 
 def test_an_empty_audit_log_and_pruning(memagent: Command) -> None:
     assert memagent("audit") == (0, "", "")
     assert memagent("audit", "--prune", "30")[1] == "removed 0 entries\n"
+
+
+def test_what_keys_did_is_listed_by_key_user_and_verb(memagent: Command, tmp_path: Path) -> None:
+    memagent("keys", "make", "app", "--user", "ada", "--rate", "600/minute")
+    memagent("keys", "make", "idle", "--any-user", "--read-only")
+    day = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    with Memory.open(tmp_path / "home", embedder=HashEmbedder()) as memory:
+        store = memory.engine.store
+        (key,) = [key for key in Keys(store).list() if key.name == "app"]
+        memory.add("a note", id="n", scope="ada")
+        log = AuditLog(store)
+        log.write([Entry(at=day, key=key.id, verb="add", user="ada", ids=("n",))])
+        log.write([Entry(at=day, key=None, verb="import", user="nobody", count=7)])
+    app, idle = memagent("keys", "list")[1].splitlines()
+    assert app.split("  ")[1:] == [
+        "app",
+        "ada",
+        "reads and writes",
+        "600/minute",
+        "used 2026-05-01",
+        "good",
+    ]
+    assert idle.split("  ")[1:] == ["idle", "anybody", "reads", "good"]
+    listed = [json.loads(line) for line in memagent("keys", "list", "--json")[1].splitlines()]
+    assert [key["used"] for key in listed] == ["2026-05-01", None]
+
+    def lines(*options: str) -> list[str]:
+        return [line.split("  ", 1)[1] for line in memagent("audit", *options)[1].splitlines()]
+
+    added, imported = "app  add  ada  1  n", "no key  import  -  7  "
+    assert lines() == [imported, added]
+    assert lines("--key", "app") == lines("--key", key.id) == lines("--user", "ada") == [added]
+    assert lines("--verb", "import") == lines("--limit", "1") == [imported]
+    (entry,) = memagent("audit", "--json", "--verb", "add")[1].splitlines()
+    assert json.loads(entry) == {
+        "at": day.isoformat(),
+        "ids": ["n"],
+        "records": 1,
+        "key": key.id,
+        "verb": "add",
+        "user": "ada",
+    }
+    assert memagent("audit", "--prune", "1")[1] == "removed 2 entries\n"

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,9 +24,9 @@ def services(
 ) -> Services:
     """Return the services of a server over a memory, one in RAM if none is given."""
     memory = memory or Memory.in_memory(embedder=HashEmbedder())
-    return Services(
-        memory=memory, settings=load_settings(**settings), options=options or ServeOptions()
-    )
+    options = options or ServeOptions()
+    options = replace(options, hosts=(*options.hosts, "testserver"))  # as TestClient calls it
+    return Services(memory=memory, settings=load_settings(**settings), options=options)
 
 
 class Served:

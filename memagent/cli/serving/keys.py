@@ -62,17 +62,22 @@ def make(
 
 @keys_app.command("list")
 def list_keys(home: Home = None, as_json: Json = False) -> None:
-    """List the keys; none is shown whole."""
+    """List the keys, none of them whole, with the day on which each was last used."""
+    from memagent.stores.access.audit import AuditLog
+    from memagent.stores.access.keys import Keys
+
     with ExitStack() as stack:
-        keys = _keys(stack, home).list()
+        store = memory_of(settings_of(home=home), stack).engine.store
+        keys, used = Keys(store).list(), AuditLog(store).last_used()
     now = datetime.now(UTC)
     for key in keys:
         if as_json:
-            say(json.dumps(_object(key, now)))
+            say(json.dumps(_object(key, now, used.get(key.id))))
         else:
             parts = [key.id, key.name, _whom(key), "reads" if key.read_only else "reads and writes"]
             parts += [key.rate] if key.rate else []
             parts += [f"until {key.expires.astimezone():%Y-%m-%d %H:%M}"] if key.expires else []
+            parts += [f"used {used[key.id].astimezone():%Y-%m-%d}"] if key.id in used else []
             parts += [_state(key, now)]
             say("  ".join(parts))
     if not keys and not as_json:
@@ -109,9 +114,9 @@ def _duration(text: str) -> timedelta:
 
 def _check_rate(rate: str) -> None:
     try:
-        from limits import parse
+        from memagent.server.access.rates import rate_of
 
-        parse(rate)
+        rate_of(rate)
     except ModuleNotFoundError as error:
         raise InvalidInput("--rate needs the extra: pip install 'memagent[serve]'") from error
     except ValueError as error:
@@ -128,7 +133,7 @@ def _state(key: "ApiKey", now: datetime) -> str:
     return "good" if key.usable(now) else "expired"
 
 
-def _object(key: "ApiKey", now: datetime) -> dict[str, object]:
+def _object(key: "ApiKey", now: datetime, used: datetime | None) -> dict[str, object]:
     return {
         "id": key.id,
         "name": key.name,
@@ -138,5 +143,6 @@ def _object(key: "ApiKey", now: datetime) -> dict[str, object]:
         "created": key.created.isoformat(),
         "expires": key.expires and key.expires.isoformat(),
         "revoked": key.revoked and key.revoked.isoformat(),
+        "used": used and used.date().isoformat(),
         "state": _state(key, now),
     }

@@ -97,10 +97,10 @@ def _checked_rate(rate: str | None) -> str | None:
         ConfigError: it is none.
     """
     if rate is not None:
-        from limits import parse
+        from memagent.server.access.rates import rate_of
 
         try:
-            parse(rate)
+            rate_of(rate)
         except ValueError as error:
             raise ConfigError(f"--rate {rate!r}: write it as 600/minute or 10/second") from error
     return rate

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from starlette.requests import HTTPConnection
 
-from memagent.errors import MemagentError
 from memagent.server.access.principal import principal_of
 from memagent.stores.access.audit import AuditLog, Entry
 from memagent.types import Scope
@@ -34,6 +33,7 @@ class AuditWriter:
         self._waiting: list[Entry] = []
         self._done: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._runs = False
 
     async def put(self, entry: Entry) -> None:
@@ -49,7 +49,7 @@ class AuditWriter:
             self._done.append(done)
             self._wake.set()
             if not self._runs:  # turns are still remembered while the server stops
-                await self._flush()
+                await asyncio.shield(self._flush())
             await done
 
     @asynccontextmanager
@@ -76,29 +76,37 @@ class AuditWriter:
             await self._flush()
 
     async def _flush(self) -> None:
-        entries, self._waiting = self._waiting, []
-        done, self._done = self._done, []
-        if not entries:
-            return
-        try:
-            await asyncio.to_thread(self._log.write, entries)
-        except MemagentError as error:
-            logger.error("%d entries of the audit log are lost: %s", len(entries), error)
+        async with self._writing:  # the last one, at the end, waits for the one before
+            entries, self._waiting = self._waiting, []
+            done, self._done = self._done, []
+            if not entries:
+                return
+            try:
+                await asyncio.to_thread(self._log.write, entries)
+            except Exception as error:  # whatever it is, nobody may wait for ever
+                logger.error("%d entries of the audit log are lost: %s", len(entries), error)
+                for future in done:
+                    if not future.done():
+                        future.set_exception(error)
             for future in done:
                 if not future.done():
-                    future.set_exception(error)
-        for future in done:
-            if not future.done():
-                future.set_result(None)
+                    future.set_result(None)
 
 
 async def audited(
-    request: HTTPConnection, scope: Scope, verb: str, ids: Sequence[str] = ()
+    request: HTTPConnection,
+    scope: Scope,
+    verb: str,
+    ids: Sequence[str] = (),
+    *,
+    count: int | None = None,
 ) -> None:
-    """Put what a request did into the audit log."""
+    """Put what a request did into the audit log; `count` is for records that `ids` do not name."""
     writer: AuditWriter = request.app.state.audit
     request.app.state.metrics.operations.labels(verb).inc()
     key = principal_of(request).key
     await writer.put(
-        Entry(at=datetime.now(UTC), key=key, verb=verb, user=scope.user, ids=tuple(ids))
+        Entry(
+            at=datetime.now(UTC), key=key, verb=verb, user=scope.user, ids=tuple(ids), count=count
+        )
     )

@@ -12,9 +12,6 @@ from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi import FastAPI
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -22,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memagent.server.access.audit import AuditWriter
 from memagent.server.access.principal import Principal
+from memagent.server.access.rates import Rates
 from memagent.server.problems import problem
 from memagent.server.services import Services
 from memagent.stores.access.audit import AuditLog
@@ -37,11 +35,13 @@ KEY_SECONDS = 1.0
 MAX_FOUND = 10_000
 IMPORT, IMPORT_FACTOR = "/v1/import", 100
 """The path whose body may be longer, as it is not read at once, and how many times as long."""
+JSON = ("application/json", "application/x-ndjson")
+"""Types of the bodies that are read."""
 UNAUTHORIZED = "a valid key is needed: `Authorization: Bearer ma_...`"
 
 
 class AccessLayer:
-    """ASGI layer that sets `request.state.principal`, or answers 401, 403 or 429."""
+    """ASGI layer that sets `request.state.principal`, or answers 401, 403, 413, 415 or 429."""
 
     def __init__(
         self, app: ASGIApp, services: Services, clock: Callable[[], float] = time.monotonic
@@ -53,7 +53,7 @@ class AccessLayer:
         self._clock = clock
         self._found: OrderedDict[str, tuple[float, ApiKey]] = OrderedDict()
         self._keyless: tuple[float, bool] | None = None
-        self._rates = MovingWindowRateLimiter(MemoryStorage())
+        self._rates = Rates(services.options.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -87,12 +87,12 @@ class AccessLayer:
                 scope.setdefault("state", {})["principal"] = Principal(
                     name="local", users=None, default=self._user
                 )
-                return None
+                return _unreadable(headers)
             if is_public(scope["path"]):
                 return None
             return problem(401, UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
         scope.setdefault("state", {})["principal"] = principal_for(key)
-        return self._limited(key)
+        return self._rates.refusal(key) or _unreadable(headers)
 
     def _limit(self, scope: Scope) -> int:
         most = self._options.max_body
@@ -123,17 +123,6 @@ class AccessLayer:
         name = urlsplit(f"//{host}").hostname or ""
         return is_local(name) or name in self._options.hosts
 
-    def _limited(self, key: ApiKey) -> Response | None:
-        rate = key.rate or self._options.rate
-        if rate is None:
-            return None
-        item: RateLimitItem = parse(rate)
-        if self._rates.hit(item, key.id):
-            return None
-        reset = self._rates.get_window_stats(item, key.id).reset_time
-        seconds = max(1, round(reset - time.time()))
-        return problem(429, f"this key may ask {rate}", {"Retry-After": str(seconds)})
-
 
 def add_access(app: FastAPI, services: Services) -> None:
     """Put the access layer before all routes, and the audit log behind them."""
@@ -157,7 +146,7 @@ def is_public(path: str) -> bool:
 
 def is_local(host: str) -> bool:
     """Tell whether a host's name or address is this machine's loopback."""
-    if host.lower().rstrip(".") in ("localhost", "testserver"):
+    if host.lower().rstrip(".") == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -182,6 +171,16 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 def _too_large(limit: int) -> str:
     return f"a body has at most {limit:,} bytes here"
+
+
+def _unreadable(headers: Headers) -> Response | None:
+    """Return a refusal of a body that is not said to be JSON: a page's form sends such ones."""
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return None
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in JSON or (kind.startswith("application/") and kind.endswith("+json")):
+        return None
+    return problem(415, f"a body needs a Content-Type: {' or '.join(JSON)}")
 
 
 def _token(headers: Headers) -> str | None:

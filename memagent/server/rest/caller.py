@@ -48,9 +48,9 @@ class Caller:
         limiter = self.request.app.state.limiter
         return await to_thread.run_sync(lambda: verb(*args, **options), limiter=limiter)
 
-    async def audit(self, verb: str, ids: Sequence[str] = ()) -> None:
+    async def audit(self, verb: str, ids: Sequence[str] = (), *, count: int | None = None) -> None:
         """Put what the request did into the audit log."""
-        await audited(self.request, self.scope, verb, ids)
+        await audited(self.request, self.scope, verb, ids, count=count)
 
 
 def limiter() -> anyio.CapacityLimiter:

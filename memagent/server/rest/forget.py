@@ -42,7 +42,7 @@ async def _erased(caller: Writer, dry_run: bool, *ids: Any, **what: Any) -> Resp
         replies: Replies = caller.request.app.state.replies
         replies.forget(caller.scope.user)
     # Ids of what is erased do not go into the log, which would keep them; their number does.
-    await caller.audit("forget (dry run)" if dry_run else "forget")
+    await caller.audit("forget (dry run)" if dry_run else "forget", count=receipt.records)
     return reply(RECEIPT, receipt)
 
 

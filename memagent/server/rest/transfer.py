@@ -62,7 +62,7 @@ async def import_records(caller: Writer) -> Response:
             spool.write(piece)
         spool.seek(0)
         number = await caller.run(_imported, caller, spool)
-    await caller.audit("import")
+    await caller.audit("import", count=number)
     return reply(IMPORTED, Imported(imported=number))
 
 

@@ -1,14 +1,19 @@
+import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 from served import services
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from memagent import Memory
-from memagent.server.access.layer import AccessLayer, is_local
+from memagent.server.access.layer import KEY_SECONDS, AccessLayer, is_local
 from memagent.server.app import create_app
-from memagent.server.services import ServeOptions
+from memagent.server.services import ServeOptions, Services
 from memagent.stores.access.audit import AuditLog
 from memagent.stores.access.keys import Keys
 from memagent.testing import HashEmbedder
@@ -100,18 +105,100 @@ def test_rates_are_kept_for_each_key(memory: Memory, client: TestClient) -> None
     assert client.get("/v1/count", headers=bearer(free)).status_code == 200
 
 
+async def tiny(scope: ASGIScope, receive: Receive, send: Send) -> None:
+    """Answer with the user of the request's principal."""
+    await PlainTextResponse(str(scope["state"]["principal"].default))(scope, receive, send)
+
+
+def layered(of: Services, now: list[float]) -> httpx.AsyncClient:
+    layer = AccessLayer(tiny, of, clock=lambda: now[0])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(layer), base_url="http://127.0.0.1:8484")
+
+
 async def test_a_revoked_key_ends_within_a_second(memory: Memory) -> None:
     now = [0.0]
-    of = services(memory)
-    layer = AccessLayer(create_app(of), of, clock=lambda: now[0])
     keys = Keys(memory.engine.store)
-    token, key = keys.make("app", ["ada"])
-    assert await layer._find(token) == key
-    keys.revoke("app")
-    now[0] = 0.9
-    assert await layer._find(token) == key
-    now[0] = 1.1
-    assert await layer._find(token) is None
+    token, _ = keys.make("app", ["ada"])
+    async with layered(services(memory), now) as client:
+
+        async def status() -> int:
+            return (await client.get("/x", headers=bearer(token))).status_code
+
+        assert await status() == 200
+        keys.revoke("app")
+        now[0] = KEY_SECONDS - 0.1
+        assert await status() == 200
+        now[0] = KEY_SECONDS + 0.1
+        assert await status() == 401
+        keys.remove("app")
+        now[0] += KEY_SECONDS + 0.1
+        assert await status() == 200  # no key is left, so that nobody needs one
+
+
+async def test_many_requests_meet_a_revocation_at_one_time(memory: Memory) -> None:
+    now = [0.0]
+    keys = Keys(memory.engine.store)
+    tokens = {user: keys.make(user, [user])[0] for user in ("ada", "bob", "eve")}
+    async with layered(services(memory), now) as client:
+
+        async def ask(user: str) -> tuple[int, str]:
+            reply = await client.get("/x", headers=bearer(tokens[user]))
+            return reply.status_code, reply.text
+
+        for number in range(20):
+            now[0] += 2 * KEY_SECONDS
+            if number == 10:
+                keys.revoke("bob")
+            replies = await asyncio.gather(*(ask(user) for user in tokens))
+            bob = 200 if number < 10 else 401
+            assert [status for status, _ in replies] == [200, bob, 200]
+            assert [replies[0][1], replies[2][1]] == ["ada", "eve"]
+
+
+async def test_a_websocket_is_closed(memory: Memory) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is to be read")
+
+    layer = AccessLayer(tiny, services(memory))
+    await layer({"type": "websocket", "path": "/x", "headers": []}, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("application/json", b"{}", 200),
+        ("application/JSON; charset=utf-8", b"{}", 200),
+        ("application/x-ndjson", b"{}", 200),
+        ("application/merge-patch+json", b"{}", 200),
+        ("text/plain", b"{}", 415),
+        ("application/x-www-form-urlencoded", b"{}", 415),
+        ("multipart/form-data; boundary=x", b"{}", 415),
+        ("image/x+json", b"{}", 415),
+        (None, b"{}", 415),
+        (None, b"", 200),
+        ("text/plain", b"", 200),
+    ],
+)
+async def test_only_json_is_read(
+    memory: Memory, kind: str | None, body: bytes, status: int
+) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield body
+
+    token, _ = Keys(memory.engine.store).make("app", ["ada"])
+    headers = bearer(token) | ({} if kind is None else {"content-type": kind})
+    async with layered(services(memory), [0.0]) as client:
+        for content in (body, parts()) if body else (body,):
+            reply = await client.post("/x", content=content, headers=headers)
+            assert reply.status_code == status
+        plain = await client.post("/x", content=body, headers={"content-type": "text/plain"})
+        assert plain.status_code == 401, "whoever has no key learns nothing of bodies"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +214,7 @@ async def test_a_revoked_key_ends_within_a_second(memory: Memory) -> None:
         ("::", False),
         ("192.168.0.1", False),
         ("localhost.example.com", False),
+        ("testserver", False),
         ("", False),
     ],
 )
@@ -148,6 +236,19 @@ def test_everything_that_is_done_is_in_the_audit_log(memory: Memory, client: Tes
     client.__exit__(None, None, None)  # a clean stop writes what waits
     verbs = [entry.verb for entry in AuditLog(memory.engine.store).list()]
     assert verbs == ["forget", "search", "add"]
+
+
+def test_what_cannot_be_named_is_counted(memory: Memory, client: TestClient) -> None:
+    for number in range(3):
+        memory.add(f"note {number}", scope="ada")
+    headers = bearer(Keys(memory.engine.store).make("app", ["ada"])[0])
+    lines = client.get("/v1/export", headers=headers).content
+    client.post("/v1/forget", json={"everything": True}, headers=headers)
+    ndjson = headers | {"content-type": "application/x-ndjson"}
+    assert client.post("/v1/import", content=lines, headers=ndjson).json() == {"imported": 3}
+    log = AuditLog(memory.engine.store)
+    assert [(one.records, one.ids) for one in log.list(verb="forget")] == [(3, ())]
+    assert [one.records for one in log.list(verb="import")] == [3]
 
 
 def test_random_keys_never_cross(memory: Memory, client: TestClient) -> None:

@@ -100,7 +100,7 @@ async def test_the_application_serves_mcp_each_time_it_runs(memory: Memory) -> N
         ({"host": "memory.example.org"}, 200),
         ({"host": "evil.example.com"}, 403),
         ({"origin": "http://evil.example.com"}, 403),
-        ({"content-type": "text/plain"}, 400),
+        ({"content-type": "text/plain"}, 415),
         ({"authorization": "Bearer ma_wrong_key"}, 401),
     ],
 )

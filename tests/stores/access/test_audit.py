@@ -40,6 +40,13 @@ def test_what_is_forgotten_is_named_no_more(tmp_path: Path) -> None:
     assert b"unusual" not in held
 
 
+def test_the_log_tells_when_a_key_was_last_used(memory: Memory) -> None:
+    log, later = AuditLog(memory.engine.store), NOW + timedelta(days=3)
+    log.write([entry("get", "ada"), entry("get", "ada", at=later), entry("get", "ada", key=None)])
+    log.write([entry("add", "bob", key="k2")])
+    assert log.last_used() == {"k1": later, "k2": NOW}
+
+
 def test_old_entries_are_pruned(memory: Memory) -> None:
     log = AuditLog(memory.engine.store)
     now = datetime.now(UTC)
