@@ -210,6 +210,6 @@ class Ask(Body):
 
 
 class Say(Body):
-    """What a user says in a session."""
+    """Message of a user to the agent, in a session."""
 
     text: str

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from memagent.stores.database.rows import moment_of
 
 PREFIX = "ma"
 ID_BYTES, SECRET_BYTES = 5, 32
+RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 _COLUMNS = "id, name, digest, users, read_only, rate, created, expires, revoked"
 
 
@@ -66,7 +68,7 @@ class Keys:
         """Make a key, and return it whole, for this once, with what is stored of it.
 
         Raises:
-            InvalidInput: the name is empty or taken, or a user is no user.
+            InvalidInput: the name is empty or taken, a user is no user, or the rate no rate.
         """
         if not name.strip() or not name.isprintable():
             raise InvalidInput("a key needs a name")
@@ -74,6 +76,8 @@ class Keys:
             raise InvalidInput("say for which users the key speaks")
         for user in users or ():
             Scope(user)
+        if rate is not None and not RATE.fullmatch(rate):
+            raise InvalidInput(f"rate {shown(rate)}: write it as 600/minute or 10/second")
         id, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
         key = ApiKey(
             id=id,

@@ -22,7 +22,7 @@ MAX_KEY = 1 << 12
 
 
 class HookMemory(Protocol):
-    """What the hooks do with a memory."""
+    """Memory as the hooks use it: recall for a prompt, remember a session."""
 
     def recall(self, prompt: str, session: str) -> Sequence[str]:
         """Return lines about a prompt, none from the session that it is in."""

@@ -49,8 +49,6 @@ def make(
     if any_user == bool(user):
         raise InvalidInput("say for whom the key speaks: --user NAME, or --any-user")
     ends = None if expires is None else datetime.now(UTC) + _duration(expires)
-    if rate is not None:
-        _check_rate(rate)
     with ExitStack() as stack:
         users = None if any_user else user
         token, key = _keys(stack, home).make(
@@ -110,17 +108,6 @@ def _duration(text: str) -> timedelta:
     if found is None:
         raise InvalidInput(f"--expires {text!r}: write it as 90d, 12h, 30m or 4w")
     return timedelta(**{UNITS[found[2]]: int(found[1])})
-
-
-def _check_rate(rate: str) -> None:
-    try:
-        from memagent.server.access.rates import rate_of
-
-        rate_of(rate)
-    except ModuleNotFoundError as error:
-        raise InvalidInput("--rate needs the extra: pip install 'memagent[serve]'") from error
-    except ValueError as error:
-        raise InvalidInput(f"--rate {rate!r}: write it as 600/minute or 10/second") from error
 
 
 def _whom(key: "ApiKey") -> str:

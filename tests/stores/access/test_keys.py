@@ -75,3 +75,11 @@ def test_what_is_no_key_is_refused(memory: Memory) -> None:
     with pytest.raises(InvalidInput):
         keys.remove("app")  # not revoked
     assert [key.name for key in keys.list()] == ["app"]
+
+
+@pytest.mark.parametrize("rate", ["", "often", "0/minute", "5/minute;2/second", "5/fortnight"])
+def test_a_rate_that_is_none_is_refused_before_it_is_stored(memory: Memory, rate: str) -> None:
+    keys = Keys(memory.engine.store)
+    with pytest.raises(InvalidInput, match="600/minute"):
+        keys.make("app", ["ada"], rate=rate)
+    assert keys.list() == []
